@@ -1,0 +1,8 @@
+"""The one exception that is meant for the user's eyes."""
+
+
+class UserError(Exception):
+    """Bad input, told in one clear sentence that names the file, the value and the fix.
+
+    The command line prints the message to stderr without a traceback and exits with code 2.
+    """
