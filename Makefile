@@ -1,0 +1,34 @@
+# Everything runs in .venv, made on first use from the versions in constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint types clean
+
+demo: .venv/installed  ## simulate a recording, train, evaluate: runs/demo/report.html
+	$(BIN)/murauer demo
+
+test: .venv/installed-dev  ## the whole test suite, on all cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check src tests $(wildcard benchmarks)
+
+types: .venv/installed-dev
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+
+.venv/python:
+	$(PYTHON) -c 'import sys; sys.exit("murauer needs Python 3.11 or newer: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/installed: .venv/python pyproject.toml constraints.txt
+	$(INSTALL) -e .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(INSTALL) -e '.[dev]'
+	touch $@
