@@ -1,0 +1,173 @@
+"""Pinhole cameras and the two coordinate systems that every part shares.
+
+Convention, here and everywhere below the data loaders: camera coordinates `xyz` in millimetres with x to
+the right, y down and z forward along the optical axis; image coordinates `uvd` in pixel, pixel, millimetre,
+where pixel centres lie at integers, so that a point falls on pixel (round(u), round(v)), and d equals z.
+Intrinsics travel as tensors `(..., 4)` holding fx, fy, u0, v0 in pixels. Images that were undistorted (or
+need no undistortion) are assumed.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from murauer.errors import UserError
+
+
+@dataclass(frozen=True)
+class Camera:
+    """An undistorted pinhole camera.
+
+    Attributes:
+        fx: Focal length along the image rows, in pixels.
+        fy: Focal length along the image columns, in pixels.
+        u0: Column of the principal point, in pixels (0 is the centre of the leftmost pixel).
+        v0: Row of the principal point, in pixels (0 is the centre of the topmost pixel).
+        width: Columns of its image.
+        height: Rows of its image.
+
+    Raises:
+        ValueError: If a focal length or a side is not positive, or a number is not finite.
+    """
+
+    fx: float
+    fy: float
+    u0: float
+    v0: float
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(value) for value in (self.fx, self.fy, self.u0, self.v0)):
+            raise ValueError(f"camera intrinsics must be finite, got {self}")
+        if min(self.fx, self.fy, self.width, self.height) <= 0:
+            raise ValueError(f"focal lengths and image sides must be positive, got {self}")
+        if self.width != int(self.width) or self.height != int(self.height):
+            raise ValueError(f"image sides must be whole numbers of pixels, got {self}")
+
+    def intrinsics(self, device: torch.device | str | None = None) -> Tensor:
+        """Return fx, fy, u0, v0 as a float32 tensor of shape (4,)."""
+        return torch.tensor([self.fx, self.fy, self.u0, self.v0], dtype=torch.float32, device=device)
+
+    def to_dict(self) -> dict[str, float | int]:
+        """Return the six numbers by name, as `from_dict` and JSON files have them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], where: str = "camera") -> "Camera":
+        """Build a camera from its six named numbers.
+
+        Args:
+            values: fx, fy, u0, v0, width, height.
+            where: What the values come from, for the error message.
+
+        Raises:
+            UserError: If a number is missing, unknown, no number, or out of range.
+        """
+        if not isinstance(values, dict):
+            raise UserError(f"{where} must be an object with fx, fy, u0, v0, width and height")
+        names = [field.name for field in fields(cls)]
+        missing = [name for name in names if name not in values]
+        unknown = [name for name in values if name not in names]
+        if missing or unknown:
+            problem = f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
+            raise UserError(f"{where} {problem}; a camera needs exactly {', '.join(names)}")
+        for name in names:
+            if isinstance(values[name], bool) or not isinstance(values[name], int | float):
+                raise UserError(f"{where}: {name} must be a number, got {values[name]!r}")
+        try:
+            return cls(**{**values, "width": _whole(values["width"]), "height": _whole(values["height"])})
+        except ValueError as error:
+            raise UserError(f"{where}: {error}") from error
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> "Camera":
+        """Read a camera from a JSON file such as `{"fx": 475, "fy": 475, "u0": 315, ...}`.
+
+        Raises:
+            UserError: If the file cannot be read or does not describe a camera.
+        """
+        try:
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"cannot read camera file {path}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise UserError(f"camera file {path} is not valid JSON: {error}") from error
+        return cls.from_dict(values, where=f"camera file {path}")
+
+
+def _whole(value: float) -> float | int:
+    """Turn 640.0 into 640 and leave 640.5 for the constructor to refuse."""
+    return int(value) if math.isfinite(value) and value == int(value) else value
+
+
+CAMERAS: dict[str, Camera] = {
+    # The calibration that the NYU Hand Pose Dataset prescribes for its first-generation Kinects.
+    "nyu": Camera(fx=588.03, fy=587.07, u0=320.0, v0=240.0, width=640, height=480),
+    # Intel RealSense SR305 at 640 x 480.
+    "sr305": Camera(fx=476.007, fy=476.007, u0=313.683, v0=242.755, width=640, height=480),
+}
+
+
+def find_camera(name_or_path: str) -> Camera:
+    """Return the preset of that name, or the camera in the JSON file of that path.
+
+    Raises:
+        UserError: If it is neither.
+    """
+    if name_or_path in CAMERAS:
+        return CAMERAS[name_or_path]
+    if not name_or_path.endswith(".json"):
+        known = ", ".join(CAMERAS)
+        raise UserError(f"unknown camera {name_or_path!r}; use {known} or the path of a camera .json file")
+    return Camera.from_json(name_or_path)
+
+
+def align_intrinsics(intrinsics: Tensor, dimensions: int) -> Tensor:
+    """Insert axes before the last one, so that per-sample (B, 4) meets joints (B, J, 3).
+
+    Args:
+        intrinsics: Shape (4,) or (..., 4), whose leading axes are those of the points.
+        dimensions: Number of axes of the points.
+
+    Returns:
+        The same values with shape (4,) or (..., 1, 4).
+    """
+    while 1 < intrinsics.ndim < dimensions:
+        intrinsics = intrinsics.unsqueeze(-2)
+    return intrinsics
+
+
+def uvd_to_xyz(uvd: Tensor, intrinsics: Tensor) -> Tensor:
+    """Back-project image points: x = (u - u0) d / fx, y = (v - v0) d / fy, z = d.
+
+    Args:
+        uvd: Pixel, pixel, mm; shape (..., 3).
+        intrinsics: fx, fy, u0, v0 in pixels; shape (4,), or (..., 4) sharing the leading axes of `uvd`.
+
+    Returns:
+        Camera coordinates in mm, y down; shape (..., 3).
+    """
+    fx, fy, u0, v0 = align_intrinsics(intrinsics, uvd.ndim).unbind(-1)
+    u, v, d = uvd.unbind(-1)
+    return torch.stack(((u - u0) * d / fx, (v - v0) * d / fy, d), dim=-1)
+
+
+def xyz_to_uvd(xyz: Tensor, intrinsics: Tensor) -> Tensor:
+    """Project points of the camera: u = fx x / z + u0, v = fy y / z + v0, d = z.
+
+    Args:
+        xyz: Camera coordinates in mm, y down; shape (..., 3). Points with z = 0 have no image (inf or NaN).
+        intrinsics: fx, fy, u0, v0 in pixels; shape (4,), or (..., 4) sharing the leading axes of `xyz`.
+
+    Returns:
+        Pixel, pixel, mm; shape (..., 3).
+    """
+    fx, fy, u0, v0 = align_intrinsics(intrinsics, xyz.ndim).unbind(-1)
+    x, y, z = xyz.unbind(-1)
+    return torch.stack((fx * x / z + u0, fy * y / z + v0, z), dim=-1)
