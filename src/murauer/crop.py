@@ -141,7 +141,7 @@ def crop_hand(
         to take joints there and back.
 
     Raises:
-        ValueError: If shapes disagree, a value is not finite, or a centre does not lie in front of the camera.
+        ValueError: If shapes disagree, a value is not finite, or a centre is not in front of the camera.
     """
     if depth.ndim != 3 or centre.ndim != 2 or depth.shape[0] != centre.shape[0]:
         raise ValueError(
@@ -151,14 +151,15 @@ def crop_hand(
     geometry = _geometry(outline, intrinsics, centre, cube_mm, rotation, pivot)
     columns, rows = _source_pixels(outline, geometry)
     height, width = depth.shape[1:]
-    visible = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
-    index = torch.where(visible, rows * width + columns, 0)
+    visible = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height) & outline.filled
+    index = rows.mul_(width).add_(columns).masked_fill_(~visible, 0).long()
     measured = depth.flatten(1).gather(1, index.flatten(1)).view_as(index)
-    if not bool(torch.isfinite(measured).all()):
+    if not bool(torch.isfinite(measured.sum())):
         raise ValueError("depth holds NaN or infinite values; write missing measurements as 0")
-    offset = (measured - geometry.centre[:, 2, None, None]) / (cube_mm / 2)
-    visible &= (measured > 0) & (offset.abs() <= 1) & outline.filled
-    return torch.where(visible, offset, BACKGROUND), geometry
+    visible &= measured > 0
+    patch = measured.sub_(geometry.centre[:, 2, None, None]).div_(cube_mm / 2)  # a copy since the gather
+    visible &= patch.abs() <= 1
+    return patch.masked_fill_(~visible, BACKGROUND), geometry
 
 
 def normalise_centre(centre: Tensor) -> Tensor:
@@ -250,17 +251,23 @@ def _geometry(
 
 
 def _source_pixels(outline: _Outline, geometry: CropGeometry) -> tuple[Tensor, Tensor]:
-    """Return the column and row, each (B, P, P) int64, of the image pixel that every patch pixel shows."""
-    matrix = _rotation_matrix(-geometry.rotation.double())
-    pivot = geometry.pivot.double()
-    column, row = outline.columns - pivot[:, :1], outline.rows - pivot[:, 1:]
-    # Half a pixel is added so that truncation of the (shifted) sum rounds to the nearest pixel centre.
-    source = []
-    for axis in range(2):
-        along_columns = matrix[:, axis, :1] * column + pivot[:, axis : axis + 1] + 0.5
-        along_rows = matrix[:, axis, 1:] * row
-        source.append((along_columns[:, None, :] + along_rows[:, :, None]).floor().long())
-    return source[0], source[1]
+    """Return the column and row, each (B, P, P) int32, of the image pixel that every patch pixel shows."""
+    cosine, sine = geometry.rotation.double().cos()[:, None], geometry.rotation.double().sin()[:, None]
+    u0, v0 = geometry.pivot.double().split(1, dim=1)
+    column, row = outline.columns - u0, outline.rows - v0
+    u = _rounded_sums(cosine * column + u0, -sine * row)
+    v = _rounded_sums(sine * column + v0, cosine * row)
+    return u, v
+
+
+def _rounded_sums(along_columns: Tensor, along_rows: Tensor) -> Tensor:
+    """Add (B, P) along columns and (B, P) along rows to (B, P, P), rounded to int32.
+
+    An affine map of the pixel grid is such a sum; float32 and in-place operations keep the largest tensors
+    of a training step's loading small.
+    """
+    sums = along_columns.float()[:, None, :] + (along_rows + 0.5).float()[:, :, None]
+    return sums.floor_().int()
 
 
 def _rotation_matrix(angle: Tensor) -> Tensor:

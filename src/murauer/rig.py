@@ -45,9 +45,7 @@ class CameraRig:
             and bool((self.camera_from_world[:, 3] == last_row).all())
         )
         if not rigid:
-            raise ValueError(
-                "camera_from_world must hold rigid transforms: a rotation and a translation each"
-            )
+            raise ValueError("camera_from_world must hold rigid transforms (rotation and translation)")
 
     def transform(self, xyz: Tensor, source: int, target: int) -> Tensor:
         """Take points from the coordinates of one camera to those of another.
