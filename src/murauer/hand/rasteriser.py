@@ -7,8 +7,10 @@ The nearest surface wins, front and back faces alike. A minimum does not depend 
 taken over, so results are reproducible on every device.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -27,6 +29,23 @@ def _quiet_warp() -> Iterator[None]:
         yield
     finally:
         wp.config.log_level = previous
+
+
+@cache
+def _start_warp() -> None:
+    """Initialise Warp once, without its complaint about a missing GPU."""
+    if torch.cuda.is_available():
+        wp.init()
+        return
+    # The complaint is printed by native code to file descriptor 2, past any Python setting.
+    terminal = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        wp.init()
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 def _check(
@@ -102,7 +121,7 @@ def rasterise_depth(
 def _launch(vertices: Tensor, faces: Tensor, intrinsics: Tensor, near_mm: float, depth: Tensor) -> None:
     """Run the kernel on the memory of the tensors, on torch's current stream."""
     with _quiet_warp():
-        wp.init()
+        _start_warp()
         stream: Any = None
         if depth.is_cuda:
             stream = wp.stream_from_torch(torch.cuda.current_stream(depth.device))
