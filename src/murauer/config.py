@@ -1,0 +1,76 @@
+"""The configuration of a training: one typed tree, the paper's values as defaults.
+
+A preset is a small JSON file in `murauer/presets` that says only what differs from the paper. The resolved
+configuration is saved beside every result.
+"""
+
+from importlib import resources
+from typing import Literal
+
+import msgspec
+
+from murauer.data.augmentation import AugmentationConfig
+from murauer.errors import UserError
+from murauer.nets.config import NetworkConfig
+from murauer.training.loss_weights import LossWeights
+
+
+class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long and how fast to train.
+
+    Attributes:
+        pretraining_iterations: steps of f and p on synthetic data (Sec. 4.1).
+        pretraining_batch: synthetic samples in each of those steps (Sec. 4.1).
+        joint_iterations: steps of the whole model (Sec. 4.1).
+        set_size: samples in each of the four sets of a mini-batch (supplement).
+        learning_rate: of Adam (Sec. 4.1).
+        weight_decay: plain L2 in Adam (published implementation).
+        ema_decay: decay of the moving average of the weights that is evaluated; 0 for none, as in the paper.
+        schedule: learning-rate multiplier; "supplement" warms up in two epochs and decays with exp(-0.04 e),
+            "cosine" warms up over the first twentieth of a short run and decays to zero at its end.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    pretraining_iterations: int = 170_000
+    pretraining_batch: int = 64
+    joint_iterations: int = 136_000
+    set_size: int = 16
+    learning_rate: float = 3.3e-4
+    weight_decay: float = 1e-3
+    ema_decay: float = 0.0
+    schedule: Literal["supplement", "cosine"] = "supplement"
+    checkpoint_every: int = 1_000
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that determines a training apart from data, variant, labels and seed.
+
+    Attributes:
+        network: size and shape of f, m, p, g and h.
+        loss_weights: lambda_c, lambda_g and lambda_m of eq. (1).
+        augmentation: variation of each sample.
+        training: iterations and optimiser.
+    """
+
+    network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)
+    loss_weights: LossWeights = msgspec.field(default_factory=LossWeights)
+    augmentation: AugmentationConfig = msgspec.field(default_factory=AugmentationConfig)
+    training: TrainingConfig = msgspec.field(default_factory=TrainingConfig)
+
+
+def preset_names() -> list[str]:
+    """Names of the packaged presets."""
+    files = resources.files("murauer").joinpath("presets").iterdir()
+    return sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json"))
+
+
+def load_preset(name: str) -> Config:
+    """Read a packaged preset.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name not in preset_names():
+        raise UserError(f"unknown preset '{name}'; choose one of {', '.join(preset_names())}")
+    text = resources.files("murauer").joinpath("presets", f"{name}.json").read_text()
+    return msgspec.json.decode(text, type=Config)

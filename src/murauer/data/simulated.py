@@ -1,0 +1,277 @@
+"""A simulated recording: stands in for a capture session, built like the NYU set.
+
+Three synchronised cameras look at one hand. The *synthetic* domain is clean renderings of one average hand;
+the *real* domain has other people's hands, the noise of a depth sensor, and things around the hand.
+The two share the distribution of poses and viewpoints (never the samples) and nothing else: no shape, sensor
+model or frame of the real domain reaches the synthetic side. The only exception is asked for by the method:
+each real frame has a synthetic twin of the same pose, of which training may read the n labelled ones.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from murauer.camera import Camera, xyz_to_uvd
+from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, create_frame_set, open_frame_set
+from murauer.data.recording import SPLITS, Recording, finish_folder, open_recording, prepare_folder, write_description
+from murauer.hand.clutter import merge_depth, sample_clutter
+from murauer.hand.model import HandModel
+from murauer.hand.placement import place
+from murauer.hand.pose_prior import PosePrior
+from murauer.hand.rasteriser import rasterise_depth
+from murauer.hand.sensors import SENSORS, Sensor
+from murauer.hand.shape import ShapePrior
+from murauer.hand.viewpoint import sample_viewpoints
+from murauer.progress import track
+from murauer.rig import CameraRig
+from murauer.skeletons import SKELETONS
+
+CHUNK = 250
+"""Frames simulated at a time: the unit of work, of randomness and of progress."""
+
+
+class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is recorded.
+
+    Attributes:
+        seed: of everything random.
+        synthetic_frames: labelled renderings.
+        real_frames: frames of the sensor for training, nearly all unlabelled.
+        validation_frames: for tuning; half of a seen person, half of a person seen nowhere else.
+        test_frames: for the result; likewise, with another unseen person.
+        training_persons: people among the real training frames.
+        sensor: sensor model of the real domain.
+        clutter: whether things besides the hand and its forearm are in the real scene.
+        person_spread: variety of the real hands, 1 = the whole range of adults.
+        synthetic_spread: variety of the synthetic hands; 0 = one average hand, as in NYU's renderings.
+        region_size: side of the stored windows in pixels.
+        region_mm: side of the stored windows at the hand's depth in mm: the 300 mm cube in any rotation.
+        cube_mm: side of the hand cube in mm.
+        distance_mm: nearest and farthest hand.
+        skeleton: joints that are recorded.
+    """
+
+    seed: int = 0
+    synthetic_frames: int = 30_000
+    real_frames: int = 20_000
+    validation_frames: int = 1_000
+    test_frames: int = 2_000
+    training_persons: int = 5
+    sensor: str = "structured_light"
+    clutter: bool = True
+    person_spread: float = 1.0
+    synthetic_spread: float = 0.0
+    region_size: int = 96
+    region_mm: float = 450.0
+    cube_mm: float = 300.0
+    distance_mm: tuple[float, float] = (500.0, 900.0)
+    skeleton: str = "nyu14"
+
+
+@dataclass(frozen=True)
+class Split:
+    """One frame set of the recording: how much of whom, seen how."""
+
+    name: str
+    frames: int
+    views: int
+    real: bool
+    persons: tuple[int, ...]
+    poses: str
+    """Splits with the same `poses` show the same poses: a set of real frames and its twins."""
+
+
+def splits(config: SimulationConfig) -> tuple[Split, ...]:
+    """The frame sets of a recording, in the order of `SPLITS`."""
+    seen = tuple(range(config.training_persons))
+    validation_persons = (seen[-1], config.training_persons)
+    test_persons = (seen[0], config.training_persons + 1)
+    return (
+        Split("synthetic", config.synthetic_frames, 3, False, (-1,), "synthetic"),
+        Split("real", config.real_frames, 3, True, seen, "real"),
+        Split("twin", config.real_frames, 1, False, (-1,), "real"),
+        Split("validation", config.validation_frames, 1, True, validation_persons, "validation"),
+        Split("validation_twin", config.validation_frames, 1, False, (-1,), "validation"),
+        Split("test", config.test_frames, 1, True, test_persons, "test"),
+    )
+
+
+def nyu_like_rig(camera: Camera) -> CameraRig:
+    """Three equal cameras on an arc around the place of the hand: in front, and 35 degrees to either side."""
+    pivot = torch.tensor([0.0, 0.0, 700.0])
+    transforms = []
+    for azimuth in (0.0, 35.0, -35.0):
+        angle = torch.deg2rad(torch.tensor(azimuth))
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        rotation = torch.tensor([[cos, 0.0, sin], [0.0, 1.0, 0.0], [-sin, 0.0, cos]])
+        transform = torch.eye(4)
+        transform[:3, :3] = rotation
+        transform[:3, 3] = pivot - rotation @ pivot
+        transforms.append(transform)
+    return CameraRig((camera, camera, camera), torch.stack(transforms))
+
+
+KINECT = Camera(fx=588.03, fy=587.07, u0=320.0, v0=240.0, width=640, height=480)
+"""The camera of the simulated recording: NYU's."""
+
+
+def _generator(config: SimulationConfig, *keys: int | str) -> Generator:
+    """A random stream of its own for each purpose, the same on every machine and for any number of workers."""
+    words = [config.seed, *(int.from_bytes(str(key).encode(), "little") % (1 << 32) for key in keys)]
+    seed = int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
+    return Generator().manual_seed(seed)
+
+
+class Simulator:
+    """Renders chunks of a recording; one per worker process."""
+
+    def __init__(self, config: SimulationConfig):
+        self.config = config
+        self.rig = nyu_like_rig(KINECT)
+        self.hand = HandModel()
+        self.poses = PosePrior()
+        self.sensor: Sensor = SENSORS[config.sensor]()
+        persons = config.training_persons + 2
+        shapes = ShapePrior()
+        self.persons = shapes.sample(persons, _generator(config, "persons"), spread=config.person_spread)
+        self.shapes = shapes
+
+    def chunk(self, split: Split, start: int, stop: int) -> dict[str, Tensor]:
+        """Simulate the frames `start` to `stop` of a split; returns the arrays of a frame set."""
+        config, size = self.config, stop - start
+        scene = _generator(config, split.poses, "poses", start)
+        angles = self.poses.sample(size, scene)
+        rotation = sample_viewpoints(size, scene)
+        position = self._positions(size, scene)
+
+        looks = _generator(config, split.name, "looks", start)
+        if split.real:
+            block = torch.arange(start, stop) * len(split.persons) // split.frames
+            person = torch.tensor(split.persons)[block]
+            shape = self.persons[person]
+        else:
+            person = torch.full((size,), -1)
+            shape = self.shapes.sample(size, looks, spread=config.synthetic_spread)
+
+        geometry = self.hand(angles, shape)
+        vertices = place(geometry.vertices, rotation, position)
+        joints = place(geometry.joints(config.skeleton), rotation, position)
+        centre = joints[:, SKELETONS[config.skeleton].centre]
+        clutter = sample_clutter(centre, looks) if split.real and config.clutter else None
+
+        views = []
+        for view in range(split.views):
+            seen_centre = self.rig.transform(centre, source=0, target=view)
+            intrinsics = self._region_intrinsics(seen_centre, self.rig.cameras[view])
+            depth = self._render(self.rig.transform(vertices, 0, view), self.hand.faces, intrinsics)
+            if clutter is not None:
+                for piece in clutter:
+                    piece_depth = self._render(self.rig.transform(piece.vertices, 0, view), piece.faces, intrinsics)
+                    depth = merge_depth(depth, piece_depth)
+            if split.real:
+                depth = self.sensor(depth, intrinsics, looks)
+            views.append((depth, intrinsics, seen_centre, self.rig.transform(joints, 0, view)))
+        depth, intrinsics, seen_centre, seen_joints = (torch.stack(parts, 1) for parts in zip(*views, strict=True))
+        return {
+            "depth": (depth / DEPTH_UNIT_MM).round().clamp(0, 65535),
+            "intrinsics": intrinsics,
+            "centre": seen_centre,
+            "joints": seen_joints,
+            "person": person,
+        }
+
+    def _positions(self, size: int, generator: Generator) -> Tensor:
+        """Where the hands are, in mm: anywhere the first camera sees well, shape (size, 3)."""
+        near, far = self.config.distance_mm
+        z = near + (far - near) * torch.rand(size, generator=generator)
+        x, y = (torch.rand(2, size, generator=generator) * 2 - 1) * 0.2 * z
+        return torch.stack((x, y, z), -1)
+
+    def _region_intrinsics(self, centre: Tensor, camera: Camera) -> Tensor:
+        """Intrinsics of the window of `region_mm` around each centre, shape (B, 4)."""
+        size = self.config.region_size
+        uvd = xyz_to_uvd(centre, camera.intrinsics())
+        scale = size * uvd[:, 2] / (self.config.region_mm * camera.fx)
+        middle = (size - 1) / 2
+        u0 = (camera.u0 - uvd[:, 0]) * scale + middle
+        v0 = (camera.v0 - uvd[:, 1]) * scale + middle
+        return torch.stack((camera.fx * scale, camera.fy * scale, u0, v0), -1)
+
+    def _render(self, vertices: Tensor, faces: Tensor, intrinsics: Tensor) -> Tensor:
+        size = self.config.region_size
+        return rasterise_depth(vertices, faces, intrinsics, size, size)
+
+
+_simulator: Simulator | None = None
+
+
+def _start_worker(config: SimulationConfig) -> None:
+    global _simulator
+    torch.set_num_threads(1)
+    _simulator = Simulator(config)
+
+
+def _simulate_chunk(folder: Path, split: Split, start: int, stop: int) -> int:
+    assert _simulator is not None
+    frames = open_frame_set(folder / split.name, writable=True)
+    _store(frames, start, stop, _simulator.chunk(split, start, stop))
+    return stop - start
+
+
+def _store(frames: FrameSet, start: int, stop: int, arrays: dict[str, Tensor]) -> None:
+    for name, values in arrays.items():
+        target = getattr(frames, name)
+        target[start:stop] = values.numpy().astype(target.dtype)
+        target.flush()
+
+
+def _chunks(config: SimulationConfig) -> Iterator[tuple[Split, int, int]]:
+    for split in splits(config):
+        for start in range(0, split.frames, CHUNK):
+            yield split, start, min(start + CHUNK, split.frames)
+
+
+def simulate_recording(config: SimulationConfig, folder: Path, workers: int | None = None) -> Recording:
+    """Simulate a recording and put it on disk.
+
+    Args:
+        config: what is recorded.
+        folder: where to; an older recording there is replaced once the new one is complete.
+        workers: processes that render; all cores by default. The result does not depend on it.
+
+    Raises:
+        UserError: the folder cannot be used.
+    """
+    assert tuple(split.name for split in splits(config)) == SPLITS
+    joints = len(SKELETONS[config.skeleton].joints)
+    partial = prepare_folder(folder)
+    for split in splits(config):
+        create_frame_set(partial / split.name, split.frames, split.views, config.region_size, joints)
+    chunks = list(_chunks(config))
+    workers = workers or os.cpu_count() or 1
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (config,)) as pool:
+        done = pool.map(_simulate_chunk, [partial] * len(chunks), *zip(*chunks, strict=True))
+        total = sum(split.frames for split in splits(config))
+        for count in track(done, "simulating", total=total, unit="frame"):
+            del count
+    write_description(
+        partial,
+        {
+            "skeleton": config.skeleton,
+            "rig": nyu_like_rig(KINECT).to_dict(),
+            "cube_mm": config.cube_mm,
+            "view_pair": [0, 2],
+            "unseen_persons": [config.training_persons, config.training_persons + 1],
+            "simulation": msgspec.to_builtins(config),
+        },
+    )
+    finish_folder(partial, folder)
+    return open_recording(folder)

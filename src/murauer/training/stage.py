@@ -1,0 +1,123 @@
+"""One stage of training as a resumable loop: step, log, checkpoint."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.utils.tensorboard import SummaryWriter
+
+from murauer.errors import UserError
+from murauer.progress import Progress
+from murauer.training.checkpoint import (
+    pack_module,
+    pack_optimiser,
+    read_tensors,
+    unpack_module,
+    unpack_optimiser,
+    write_tensors,
+)
+
+LOG_EVERY = 50
+"""Steps between points in the log."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage trains, and where its state lies.
+
+    Attributes:
+        name: shown with the progress.
+        modules: networks and their moving average, by name.
+        optimisers: by name.
+        base_rate: learning rate that the schedule multiplies.
+        schedule: multiplier of the learning rate at each step.
+        iterations: number of steps.
+        checkpoint: file of the resumable state.
+        checkpoint_every: steps between checkpoints.
+        identity: text that says what is trained; a checkpoint of another identity is refused.
+    """
+
+    name: str
+    modules: dict[str, nn.Module]
+    optimisers: dict[str, Optimizer]
+    base_rate: float
+    schedule: Callable[[int], float]
+    iterations: int
+    checkpoint: Path
+    checkpoint_every: int
+    identity: str
+
+    def save(self, step: int) -> None:
+        """Write the state before step `step`."""
+        tensors = {}
+        for name, module in self.modules.items():
+            tensors |= pack_module(name, module)
+        for name, optimiser in self.optimisers.items():
+            tensors |= pack_optimiser(f"optimiser_{name}", optimiser)
+        write_tensors(self.checkpoint, tensors, {"step": str(step), "identity": self.identity})
+
+    def load(self) -> int:
+        """Restore the state from the checkpoint, if there is one; returns the step to go on with.
+
+        Raises:
+            UserError: the checkpoint is damaged or belongs to another training.
+        """
+        if not self.checkpoint.exists():
+            return 0
+        tensors, metadata = read_tensors(self.checkpoint)
+        if metadata.get("identity") != self.identity:
+            raise UserError(
+                f"{self.checkpoint} belongs to another training (other configuration, data, variant, labels "
+                "or seed); choose another --out folder or the same settings"
+            )
+        for name, module in self.modules.items():
+            unpack_module(name, module, tensors, self.checkpoint)
+        for name, optimiser in self.optimisers.items():
+            unpack_optimiser(f"optimiser_{name}", optimiser, tensors)
+        return int(metadata["step"])
+
+    def run(self, update: Callable[[int], dict[str, torch.Tensor]], log: Path) -> None:
+        """Run what is left of the stage.
+
+        Args:
+            update: makes one step and returns its losses, by name.
+            log: folder for TensorBoard.
+
+        Raises:
+            UserError: a loss is not finite; the last checkpoint stays as it was.
+        """
+        start = self.load()
+        with _writer(log, start) as writer, Progress(self.name, self.iterations, start, unit="step") as progress:
+            for step in range(start, self.iterations):
+                rate = self.base_rate * self.schedule(step)
+                for optimiser in self.optimisers.values():
+                    for group in optimiser.param_groups:
+                        group["lr"] = rate
+                losses = {name: float(loss) for name, loss in update(step).items()}
+                for name, loss in losses.items():
+                    if not math.isfinite(loss):
+                        raise UserError(
+                            f"{self.name} stopped at step {step}: the loss '{name}' is {loss}; "
+                            "lower the learning rate or that loss's weight and resume"
+                        )
+                if step % LOG_EVERY == 0:
+                    for name, loss in losses.items():
+                        writer.add_scalar(f"{self.name}/{name}", loss, step)
+                    writer.add_scalar(f"{self.name}/learning_rate", rate, step)
+                if (step + 1) % self.checkpoint_every == 0 or step + 1 == self.iterations:
+                    self.save(step + 1)
+                progress.advance(1, loss=losses["total"])
+
+
+@contextmanager
+def _writer(log: Path, start: int) -> Iterator[SummaryWriter]:
+    writer = SummaryWriter(str(log), purge_step=start)
+    try:
+        yield writer
+    finally:
+        writer.close()

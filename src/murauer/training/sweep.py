@@ -1,0 +1,103 @@
+"""Several trainings side by side, each in a process of its own with one thread.
+
+A network as small as the demo's gains little from a second core, so two trainings side by side finish in
+nearly the time of one. Finished ones are never repeated.
+"""
+
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from murauer.config import Config
+from murauer.data.recording import Recording, open_recording
+from murauer.evaluation.frames import predict_frames
+from murauer.evaluation.metrics import evaluate_joints
+from murauer.progress import Progress
+from murauer.training.checkpoint import load_model
+from murauer.training.trainer import pretrain, train
+
+METRICS_FILE = "metrics.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: variant, number of labels n, seed, its run folder and where f and p come from."""
+
+    variant: str
+    labels: int
+    seed: int
+    out: Path
+    pretrained: Path | None
+
+
+def evaluate_split(model: Path, recording: Recording, split: str) -> dict[str, Any]:
+    """Errors of a model on `validation` or `test`, with those of each person."""
+    network, _ = load_model(model)
+    frames = getattr(recording, split)
+    predictions = predict_frames(network, frames, recording.cube_mm)
+    persons = {}
+    for person in sorted(set(frames.person.tolist())):
+        kind = "unseen" if person in recording.unseen_persons else "seen"
+        persons[kind] = frames.person == person
+    return evaluate_joints(predictions, frames.joints[:, 0], persons)
+
+
+def run_job(recording_folder: Path, config: Config, job: Job, splits: tuple[str, ...]) -> dict[str, Any]:
+    """Train and evaluate one model, or read the result of an earlier run."""
+    result = job.out / METRICS_FILE
+    if result.exists():
+        return dict(json.loads(result.read_text()))
+    torch.set_num_threads(1)
+    recording = open_recording(recording_folder)
+    model = train(
+        recording,
+        config,
+        variant=job.variant,
+        labels=job.labels,
+        seed=job.seed,
+        out=job.out,
+        pretrained=job.pretrained,
+    )
+    metrics: dict[str, Any] = {"variant": job.variant, "n_labelled": job.labels, "seed": job.seed}
+    for split in splits:
+        metrics[split] = evaluate_split(model, recording, split)
+    partial = result.with_suffix(".partial")
+    partial.write_text(json.dumps(metrics, indent=1))
+    os.replace(partial, result)
+    return metrics
+
+
+def run_pretraining(recording_folder: Path, config: Config, seed: int, out: Path) -> Path:
+    """Pre-train in this process with one thread."""
+    torch.set_num_threads(1)
+    return pretrain(open_recording(recording_folder), config, seed, out)
+
+
+def run_sweep(
+    recording: Recording, config: Config, jobs: list[Job], *, splits: tuple[str, ...], workers: int | None = None
+) -> list[dict[str, Any]]:
+    """Run trainings side by side; returns their metrics in the order of the jobs.
+
+    Args:
+        recording: the data.
+        config: of all trainings.
+        jobs: what to train.
+        splits: sets to evaluate on.
+        workers: trainings at a time; all cores by default.
+    """
+    workers = workers or os.cpu_count() or 1
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool, Progress("trainings", len(jobs)) as progress:
+        futures = {
+            pool.submit(run_job, recording.folder, config, job, splits): index for index, job in enumerate(jobs)
+        }
+        results: dict[int, dict[str, Any]] = {}
+        for future in as_completed(futures):
+            results[futures[future]] = future.result()
+            progress.advance(1)
+    return [results[index] for index in range(len(jobs))]

@@ -1,0 +1,196 @@
+"""The whole training of one model: pre-training of f and p on synthetic data, then joint training."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import nn
+
+from murauer.config import Config
+from murauer.data.recording import Recording
+from murauer.errors import UserError
+from murauer.nets.discriminator import Discriminator
+from murauer.nets.network import HandPoseNetwork, make_discriminator
+from murauer.training.batches import BatchSource
+from murauer.training.checkpoint import (
+    CHECKPOINT_FILE,
+    MODEL_FILE,
+    encode_config,
+    read_tensors,
+    save_model,
+    unpack_module,
+)
+from murauer.training.ema import average_of
+from murauer.training.joint import joint_losses
+from murauer.training.losses import pose_loss
+from murauer.training.schedule import make_schedule
+from murauer.training.stage import Stage
+from murauer.training.variants import Variant, find_variant
+
+PRETRAINED_FILE = "pretrained.safetensors"
+
+
+def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path:
+    """Train f and p on synthetic data (Sec. 3.1, 4.1), resuming where a former run stopped.
+
+    Args:
+        recording: where the synthetic frames are.
+        config: sizes, augmentation, iterations.
+        seed: of the initial weights and the batches.
+        out: folder for the result, the checkpoint and the log.
+
+    Returns:
+        File of the trained network.
+
+    Raises:
+        UserError: the data or the folder cannot be used, or the training diverged.
+    """
+    result = out / PRETRAINED_FILE
+    identity = _identity(recording, config, seed, "pretraining")
+    if result.exists() and read_tensors(result)[1].get("identity") == identity:
+        return result
+    torch.manual_seed(seed)
+    network = HandPoseNetwork(_without_mapping(config).network)
+    trained = [*network.extractor.parameters(), *network.pose_head.parameters()]
+    optimiser = _adam(trained, config)
+    average = average_of(network, config.training.ema_decay)
+    source = BatchSource(recording, config, Variant("pre-training", real=False), labels=0, seed=seed)
+    network.train()
+
+    def update(step: int) -> dict[str, torch.Tensor]:
+        batch = source.pretraining(step)
+        loss = pose_loss(network.pose(network.latent(batch.patch, real=False)).joints, batch.joints)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        average.update(network)
+        return {"total": loss.detach()}
+
+    iterations = config.training.pretraining_iterations
+    stage = Stage(
+        name="pre-training",
+        modules={"network": network, "average": average},
+        optimisers={"network": optimiser},
+        base_rate=config.training.learning_rate,
+        schedule=make_schedule(config.training.schedule, iterations),
+        iterations=iterations,
+        checkpoint=out / f"pretraining_{CHECKPOINT_FILE}",
+        checkpoint_every=config.training.checkpoint_every,
+        identity=identity,
+    )
+    stage.run(update, out / "log")
+    save_model(result, average.module, _without_mapping(config), identity=identity)
+    return result
+
+
+def train(
+    recording: Recording,
+    config: Config,
+    *,
+    variant: str,
+    labels: int,
+    seed: int,
+    out: Path,
+    pretrained: Path | None = None,
+) -> Path:
+    """Train a model: pre-training, unless given, and joint training (eq. 1), resuming where a run stopped.
+
+    Args:
+        recording: synthetic, real and twin frames.
+        config: sizes, loss weights, augmentation, iterations.
+        variant: name of a variant of the paper.
+        labels: number n of real frames whose labels are used.
+        seed: of weights, batches and the choice of the labelled frames.
+        out: run folder for model, configuration, checkpoint and log.
+        pretrained: result of `pretrain` to start from.
+
+    Returns:
+        File of the trained model.
+
+    Raises:
+        UserError: the data or the folder cannot be used, or the training diverged.
+    """
+    chosen = find_variant(variant)
+    if chosen.real and labels < 1:
+        raise UserError(f"variant '{variant}' needs labelled real frames; give --labels 1 or more")
+    if not chosen.mapping:
+        config = _without_mapping(config)
+    _start_run(out, config, recording, variant, labels, seed)
+    torch.manual_seed(seed)
+    network = HandPoseNetwork(config.network)
+    discriminator = make_discriminator(config.network) if chosen.matching else None
+    if chosen.synthetic:
+        _load_pretrained(network, pretrained or pretrain(recording, config, seed, out))
+    average = average_of(network, config.training.ema_decay)
+    optimisers = {"network": _adam(network.parameters(), config)}
+    modules: dict[str, nn.Module] = {"network": network, "average": average}
+    if discriminator is not None:
+        optimisers["discriminator"] = _adam(discriminator.parameters(), config)
+        modules["discriminator"] = discriminator
+    source = BatchSource(recording, config, chosen, labels, seed)
+    weights = config.loss_weights.scaled(config.network)
+    network.train()
+
+    def update(step: int) -> dict[str, torch.Tensor]:
+        losses = joint_losses(network, discriminator, source.joint(step), weights)
+        optimisers["network"].zero_grad()
+        losses.total.backward()
+        optimisers["network"].step()
+        average.update(network)
+        terms = {name: getattr(losses, name) for name in ("total", "pose", "correspondence", "view", "mapping")}
+        if discriminator is not None:
+            terms["discriminator"] = losses.discriminator(discriminator)
+            optimisers["discriminator"].zero_grad()  # drops what the mapping's loss left there
+            terms["discriminator"].backward()
+            optimisers["discriminator"].step()
+        return {name: value.detach() for name, value in terms.items()}
+
+    iterations = config.training.joint_iterations
+    stage = Stage(
+        name=variant,
+        modules=modules,
+        optimisers=optimisers,
+        base_rate=config.training.learning_rate,
+        schedule=make_schedule(config.training.schedule, iterations),
+        iterations=iterations,
+        checkpoint=out / CHECKPOINT_FILE,
+        checkpoint_every=config.training.checkpoint_every,
+        identity=_identity(recording, config, seed, variant, labels),
+    )
+    stage.run(update, out / "log")
+    model = out / MODEL_FILE
+    save_model(model, average.module, config, variant=variant, labels=labels, seed=seed)
+    return model
+
+
+def _adam(parameters: object, config: Config) -> torch.optim.Adam:
+    settings = config.training
+    return torch.optim.Adam(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)  # type: ignore[arg-type]
+
+
+def _without_mapping(config: Config) -> Config:
+    return msgspec.structs.replace(config, network=msgspec.structs.replace(config.network, mapping_blocks=0))
+
+
+def _load_pretrained(network: HandPoseNetwork, path: Path) -> None:
+    """Take f and p from a pre-trained network; m starts as the identity and g untrained."""
+    tensors, _ = read_tensors(path)
+    unpack_module("network.extractor", network.extractor, tensors, path)
+    unpack_module("network.pose_head", network.pose_head, tensors, path)
+
+
+def _identity(recording: Recording, config: Config, seed: int, *rest: object) -> str:
+    """What makes two trainings the same; iterations count too, because the schedule depends on them."""
+    return json.dumps([encode_config(config), recording.description, seed, *rest], sort_keys=True)
+
+
+def _start_run(out: Path, config: Config, recording: Recording, variant: str, labels: int, seed: int) -> None:
+    facts = {"variant": variant, "labels": labels, "seed": seed, "recording": str(recording.folder)}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "config.json").write_text(
+            json.dumps({**facts, "config": msgspec.to_builtins(config)}, indent=1) + "\n"
+        )
+    except OSError as error:
+        raise UserError(f"cannot write to {out}: {error.strerror}; choose another --out folder") from error

@@ -1,0 +1,48 @@
+"""The variants of the paper (table 1, figure 4): which data and which losses a training uses."""
+
+import msgspec
+
+from murauer.errors import UserError
+
+
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a training uses; nothing else distinguishes the variants.
+
+    Attributes:
+        title: name in tables and figures, as in the paper.
+        synthetic: labelled synthetic frames, eq. (5), and pre-training on them.
+        real: the n labelled real frames, eq. (5).
+        mapping: the mapping m with the correspondence loss, eq. (8), on the n labelled frames and their twins.
+        view_prediction: eq. (10) on unlabelled pairs of views.
+        matching: eqs. (12) and (13) on unlabelled frames.
+    """
+
+    title: str
+    synthetic: bool = True
+    real: bool = True
+    mapping: bool = False
+    view_prediction: bool = False
+    matching: bool = False
+
+
+VARIANTS: dict[str, Variant] = {
+    "synth_only": Variant("Synth only", real=False),
+    "real_only": Variant("Real only", synthetic=False),
+    "real_and_synth": Variant("Real&Synth"),
+    "feature_mapping": Variant("Real&Synth | Feature Mapping", mapping=True),
+    "distr_match": Variant("Real&Synth | Distr. Match", mapping=True, matching=True),
+    "view_pred": Variant("Real&Synth | View Pred.", mapping=True, view_prediction=True),
+    "full": Variant("Real&Synth | Full", mapping=True, view_prediction=True, matching=True),
+}
+
+
+def find_variant(name: str) -> Variant:
+    """Look a variant up by its name.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    try:
+        return VARIANTS[name]
+    except KeyError:
+        raise UserError(f"unknown variant '{name}'; choose one of {', '.join(VARIANTS)}") from None
