@@ -1,0 +1,86 @@
+"""Size and shape of the networks; the defaults are those of the paper's supplement."""
+
+from typing import Literal
+
+import msgspec
+
+from murauer.errors import UserError
+
+
+class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that is needed to build f, m, p, g and h.
+
+    Raises:
+        UserError: A size is not positive, or the patch does not fit the strides of f or the stages of g.
+    """
+
+    joints: int = 14
+    """J, joints that p predicts; 14 for NYU's evaluation set."""
+
+    patch_size: int = 128
+    """P, side of the square input patch and of the predicted view in pixels; a multiple of 32."""
+
+    stem_channels: int = 32
+    """Channels of the first convolution (5x5) of f."""
+
+    stem_stride: int = 1
+    """Stride of the first convolution of f; 2 quarters the cost of everything up to the first pooling."""
+
+    block: Literal["bottleneck", "basic"] = "bottleneck"
+    """Residual block of f: 1x1, 3x3 and 1x1 convolutions, or two 3x3 ones (He et al. 2016)."""
+
+    stage_widths: tuple[int, ...] = (64, 128, 256, 256)
+    """Output channels of the residual stages of f; each stage halves the resolution."""
+
+    blocks_per_stage: int = 5
+    """Residual blocks in each stage of f."""
+
+    features: int = 1024
+    """F, width of the latent space and of all fully connected layers of m, p and h."""
+
+    mapping_blocks: int = 2
+    """Residual blocks of the mapping m and of the discriminator h; 0 for a network without mapping."""
+
+    generator_channels: tuple[int, ...] = (512, 256, 128, 64)
+    """Channels of g at 4x4, 8x8, ... pixels; a last layer doubles the resolution once more."""
+
+    latent_normalisation: Literal["none", "layer"] = "none"
+    """With "layer", LayerNorm without parameters fixes the scale of z (not in the paper, see network.py)."""
+
+    published_quirks: bool = False
+    """Build the affine blocks of the published code instead of the paper's, see compatibility.py."""
+
+    def __post_init__(self) -> None:
+        sizes = (
+            self.joints, self.patch_size, self.stem_channels, self.stem_stride, self.blocks_per_stage,
+            self.features, *self.stage_widths, *self.generator_channels,
+        )  # fmt: skip
+        if min(sizes) < 1 or self.mapping_blocks < 0 or not self.stage_widths or not self.generator_channels:
+            raise UserError(f"every size of the network must be at least 1, which is not so in {self}")
+        if self.patch_size % 32:
+            raise UserError(f"patch_size is {self.patch_size}; choose a multiple of 32, such as 64 or 128")
+        if self.patch_size % self.extractor_stride:
+            raise UserError(
+                f"patch_size {self.patch_size} is not divisible by {self.extractor_stride}, the stride of "
+                f"the feature extractor; use a larger patch, stem_stride 1 or fewer stage_widths"
+            )
+        if self.generator_size > self.patch_size:
+            raise UserError(
+                f"{len(self.generator_channels)} generator_channels give a view of {self.generator_size} "
+                f"pixels, more than patch_size {self.patch_size}; use fewer"
+            )
+        if self.block == "bottleneck" and any(width % 4 for width in self.stage_widths):
+            raise UserError(f"stage_widths {self.stage_widths} must be multiples of 4 with bottleneck blocks")
+
+    @property
+    def extractor_stride(self) -> int:
+        """Input pixels per pixel of the last feature map of f: stem, 2x2 pooling, then 2 for each stage."""
+        return self.stem_stride * 2 * 2 ** len(self.stage_widths)
+
+    @property
+    def generator_size(self) -> int:
+        """Side of the last map of g in pixels, before it is resized to the patch."""
+        return 4 * 2 ** len(self.generator_channels)
+
+
+PAPER = NetworkConfig()

@@ -1,0 +1,107 @@
+"""The assembled model: f, m, p and g (Fig. 2)."""
+
+from typing import cast
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from murauer.nets.compatibility import PublishedBlock
+from murauer.nets.config import NetworkConfig
+from murauer.nets.discriminator import Discriminator
+from murauer.nets.feature_extractor import FeatureExtractor
+from murauer.nets.feature_mapping import FeatureMapping, FullyConnectedBlock
+from murauer.nets.pose_head import PoseHead, PoseOutput
+from murauer.nets.view_generator import ViewGenerator
+
+
+class HandPoseNetwork(nn.Module):
+    """Pose and view prediction from real or synthetic depth patches.
+
+    z, the joint latent space, is rectified: relu(f(x)) of a synthetic image and relu(m(f(x))) of a real one.
+    With `latent_normalisation` "layer" a LayerNorm without parameters follows, which fixes the norm of z at
+    sqrt(F). Nothing in the losses does: without labels for most real images, lambda_c and h pull on z as a
+    whole, and its scale can run away from the one that the loss weights were set for.
+
+    Args:
+        config: Sizes of all parts.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.extractor = FeatureExtractor(config)
+        self.mapping = FeatureMapping(config.features, config.mapping_blocks, _block(config))
+        self.pose_head = PoseHead(config.features, config.joints)
+        self.view_generator = ViewGenerator(config.features, config.generator_channels, config.patch_size)
+
+    def features(self, patch: Tensor) -> Tensor:
+        """Features z' = f(x), not rectified: (B, 1, P, P) -> (B, F)."""
+        return cast(Tensor, self.extractor(patch))
+
+    def align(self, features: Tensor, real: Tensor | bool) -> Tensor:
+        """Features of both domains to the joint latent space.
+
+        Apart from `latent`, because the adversarial loss of Eq. (13) is meant for m alone and needs
+        `align(features.detach(), True)`.
+
+        Args:
+            features: z', (B, F).
+            real: (B,) bool, which samples are real and thus mapped by m; or one bool for all of them.
+
+        Returns:
+            z, (B, F).
+        """
+        if isinstance(real, Tensor):
+            features = torch.where(real[:, None], self.mapping(features), features)
+        elif real:
+            features = self.mapping(features)
+        latent = functional.relu(features)
+        if self.config.latent_normalisation == "layer":
+            latent = functional.layer_norm(latent, latent.shape[-1:])
+        return latent
+
+    def latent(self, patch: Tensor, real: Tensor | bool) -> Tensor:
+        """Latent z of a batch that may mix domains; f runs once, m counts for the real samples only.
+
+        Args:
+            patch: (B, 1, P, P), depth in [-1, 1], background +1.
+            real: (B,) bool, which samples are real; or one bool for all of them.
+
+        Returns:
+            z, (B, F).
+        """
+        return self.align(self.features(patch), real)
+
+    def pose(self, latent: Tensor) -> PoseOutput:
+        """Joints (B, J, 3), and hidden activations (B, F) for `view`, of z (B, F); Eq. (3)."""
+        return cast(PoseOutput, self.pose_head(latent))
+
+    def view(self, hidden: Tensor, centre_mm: Tensor) -> Tensor:
+        """Patch of the other camera (B, 1, P, P) from `PoseOutput.hidden` and the crop centre; Eq. (9)."""
+        return cast(Tensor, self.view_generator(hidden, centre_mm))
+
+    def forward(self, patch: Tensor, real: Tensor | bool = True) -> Tensor:
+        """Joints (B, J, 3) in units of half the cube: p(m(f(x))), Eq. (7), or p(f(x)) where not real."""
+        return self.pose(self.latent(patch, real)).joints
+
+
+def make_discriminator(config: NetworkConfig) -> Discriminator:
+    """The discriminator h that fits a network of this configuration."""
+    return Discriminator(config.features, config.mapping_blocks, _block(config))
+
+
+def parameter_counts(network: HandPoseNetwork, discriminator: Discriminator) -> dict[str, int]:
+    """Number of parameters of each part, by the paper's letters f, m, p, g and h."""
+    parts: dict[str, nn.Module] = {
+        "f": network.extractor,
+        "m": network.mapping,
+        "p": network.pose_head,
+        "g": network.view_generator,
+        "h": discriminator,
+    }
+    return {letter: sum(p.numel() for p in part.parameters()) for letter, part in parts.items()}
+
+
+def _block(config: NetworkConfig) -> type[FullyConnectedBlock]:
+    return PublishedBlock if config.published_quirks else FullyConnectedBlock
