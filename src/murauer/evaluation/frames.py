@@ -11,7 +11,9 @@ BATCH = 256
 
 
 @torch.no_grad()
-def predict_frames(network: HandPoseNetwork, frames: FrameSet, cube_mm: float, real: bool = True) -> np.ndarray:
+def predict_frames(
+    network: HandPoseNetwork, frames: FrameSet, cube_mm: float, real: bool = True
+) -> np.ndarray:
     """Predict the joints that the first camera sees, with the recorded centre as centre of the crop.
 
     Args:
