@@ -1,0 +1,99 @@
+"""The losses, one function per equation of the paper.
+
+All of them are sums over the samples of a batch, as in the paper. How large they are depends on the number of
+joints, features and pixels; `LossWeights` says for which numbers the factors in Eq. (1) hold.
+"""
+
+from torch import Tensor
+
+from murauer.training.loss_weights import LossWeights
+
+REAL_LABEL = 1.0
+"""l_r, what the discriminator should say of real samples."""
+
+SYNTHETIC_LABEL = 0.0
+"""l_s, what the discriminator should say of synthetic samples."""
+
+
+def pose_loss(predicted: Tensor, joints: Tensor) -> Tensor:
+    """Pose loss l_p, Eq. (5).
+
+    Args:
+        predicted: p(z), (B, J, 3), in units of half the cube.
+        joints: Ground truth, (B, J, 3), in the same units.
+
+    Returns:
+        Scalar, the sum of the squared errors of all coordinates; 0 for an empty batch.
+    """
+    return (joints - predicted).square().sum()
+
+
+def correspondence_loss(synthetic: Tensor, mapped: Tensor) -> Tensor:
+    """Correspondence loss l_c, Eq. (8).
+
+    Args:
+        synthetic: z of synthetic images, (B, F); detached where it is to be a fixed target for m.
+        mapped: z of the real images of the same poses, mapped by m, (B, F).
+
+    Returns:
+        Scalar, the sum of the squared differences.
+    """
+    return (synthetic - mapped).square().sum()
+
+
+def view_loss(predicted: Tensor, view: Tensor) -> Tensor:
+    """View prediction loss l_g, Eq. (10).
+
+    Args:
+        predicted: g(z), (B, 1, P, P), depth in [-1, 1].
+        view: Patch of the other camera, of the input's own domain, (B, 1, P, P).
+
+    Returns:
+        Scalar, the sum of the absolute differences of all pixels.
+    """
+    return (view - predicted).abs().sum()
+
+
+def discriminator_loss(real_scores: Tensor, synthetic_scores: Tensor) -> Tensor:
+    """Least-squares loss l_h of the discriminator h, Eq. (12).
+
+    Args:
+        real_scores: h(z) of real samples, (R,).
+        synthetic_scores: h(z) of synthetic samples, (S,).
+
+    Returns:
+        Scalar, half of the summed squared distances to the labels, 1 for real and 0 for synthetic.
+    """
+    real = (real_scores - REAL_LABEL).square().sum()
+    synthetic = (synthetic_scores - SYNTHETIC_LABEL).square().sum()
+    return 0.5 * real + 0.5 * synthetic
+
+
+def mapping_adversarial_loss(real_scores: Tensor) -> Tensor:
+    """Loss l_m of the mapping m for fooling the discriminator h, Eq. (13).
+
+    Args:
+        real_scores: h(m(f(x))) of real samples, (R,).
+
+    Returns:
+        Scalar, half of the summed squared distance to the label "synthetic".
+    """
+    return 0.5 * (real_scores - SYNTHETIC_LABEL).square().sum()
+
+
+def total_loss(
+    pose: Tensor, correspondence: Tensor, view: Tensor, mapping: Tensor, weights: LossWeights
+) -> Tensor:
+    """Training loss l of f, m, p and g, Eq. (1).
+
+    Args:
+        pose: l_p, scalar.
+        correspondence: l_c, scalar.
+        view: l_g, scalar.
+        mapping: l_m, scalar.
+        weights: lambda_c, lambda_g and lambda_m for the network at hand, see `LossWeights.scaled`.
+
+    Returns:
+        Scalar.
+    """
+    return pose + weights.correspondence * correspondence + weights.view * view + weights.mapping * mapping
