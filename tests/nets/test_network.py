@@ -97,6 +97,13 @@ def test_freshly_made_mapping_is_the_identity():
     assert torch.equal(network.latent(patches(), True), network.latent(patches(), False))
 
 
+def test_no_mapping_blocks_make_the_mapping_the_identity():
+    network = HandPoseNetwork(NetworkConfig(mapping_blocks=0, features=12, blocks_per_stage=1))
+    assert list(network.mapping.parameters()) == []
+    features = torch.randn(2, 12)
+    assert torch.equal(network.align(features, True), network.align(features, False))
+
+
 def test_both_layers_of_every_block_learn():
     network = HandPoseNetwork(TINY)
     discriminator = make_discriminator(TINY)

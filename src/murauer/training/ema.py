@@ -1,13 +1,16 @@
 """Exponential moving average of the weights, which takes the noise of the last steps out of the result."""
 
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+Model = TypeVar("Model", bound=nn.Module)
 
-class WeightAverage(AveragedModel):
+
+class WeightAverage(AveragedModel, Generic[Model]):
     """A copy of a model, `module`, that follows it with a moving average of parameters and buffers.
 
     The buffers are the running statistics of BatchNorm, which fit the averaged weights only when they are
@@ -19,7 +22,9 @@ class WeightAverage(AveragedModel):
         decay: Share of the old average that an update keeps, in [0, 1); with 0 the copy equals the model.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    module: Model
+
+    def __init__(self, model: Model, decay: float) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay {decay} is not in [0, 1)")
 
@@ -34,11 +39,11 @@ class WeightAverage(AveragedModel):
 
         super().__init__(model, multi_avg_fn=average, use_buffers=True)
 
-    def update(self, model: nn.Module) -> None:
+    def update(self, model: Model) -> None:
         """Move the average towards the model's current weights; the first time, to them."""
         self.update_parameters(model)
 
 
-def average_of(model: nn.Module, decay: float) -> WeightAverage:
+def average_of(model: Model, decay: float) -> WeightAverage[Model]:
     """A moving average that starts at the model's weights."""
     return WeightAverage(model, decay)
