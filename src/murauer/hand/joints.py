@@ -1,0 +1,102 @@
+"""Joints of the hand model, as fixed combinations of bone heads and a few surface points at rest.
+
+Every joint is rigidly attached to one bone. A joint is written as weights on named points, so it follows the shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from murauer.hand.articulation import BONE_NAMES, FINGERS
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A point rigidly attached to ``bone``: a weighted sum of named points (weights add up to 1)."""
+
+    bone: str
+    weights: Mapping[str, float]
+
+
+def _between(bone: str, a: str, b: str, share: float) -> Joint:
+    """The point that lies ``share`` of the way from a to b."""
+    return Joint(bone, {a: 1.0 - share, b: share})
+
+
+# How deep the tip joint lies below the very end of the finger, as a share of the last segment: half a fingertip's
+# thickness.
+_TIP_DEPTH = 0.22
+
+
+def _tip(finger: int) -> Joint:
+    return _between(f"finger{finger}-3", f"tip{finger}", f"finger{finger}-3", _TIP_DEPTH)
+
+
+#: The wrist, then thumb to pinky with four joints each from the palm to the tip.
+ANNY21 = (
+    Joint("wrist", {"wrist": 1.0}),
+    *(
+        joint
+        for finger in range(1, 6)
+        for joint in (*(Joint(f"finger{finger}-{k}", {f"finger{finger}-{k}": 1.0}) for k in (1, 2, 3)), _tip(finger))
+    ),
+)
+
+
+def _nyu14() -> tuple[Joint, ...]:
+    """The 14 evaluation joints of the NYU set, located by their distances in its test labels.
+
+    Of the 36 labels, those of a finger come in pairs that keep their distance: one pair per phalanx. The evaluation
+    uses the outer end of the last phalanx (the fingertip) and the inner end of the middle one (just beyond the PIP
+    joint); of the thumb both ends of the last phalanx and the inner end of the one before; two points at the sides
+    of the wrist, rigid with the palm; the palm's centre.
+    """
+    fingers = [
+        joint
+        for finger in (5, 4, 3, 2)
+        for joint in (_tip(finger), _between(f"finger{finger}-2", f"finger{finger}-2", f"finger{finger}-3", 0.15))
+    ]
+    thumb = [
+        _tip(1),
+        _between("finger1-3", "finger1-3", "tip1", 0.2),
+        _between("finger1-2", "finger1-2", "finger1-3", 0.2),
+    ]
+    wrist = [
+        Joint("wrist", {side: 0.7, other: 0.3})
+        for side, other in (("pinky_side", "thumb_side"), ("thumb_side", "pinky_side"))
+    ]
+    palm = Joint("wrist", {"wrist": 0.25, **{f"finger{f}-1": 0.75 / 4 for f in range(2, 6)}})
+    return (*fingers, *thumb, *wrist, palm)
+
+
+JOINT_SETS: dict[str, tuple[Joint, ...]] = {"anny21": ANNY21, "nyu14": _nyu14()}
+
+
+def regressor(asset: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, slice]]:
+    """Matrix that gives all joints at rest from vertices and bone heads.
+
+    Args:
+        asset: the hand asset (``vertices``, ``fingertips``, ``wrist_sides``).
+
+    Returns:
+        Weights (P, V + bones) on the concatenation of vertices and heads, the bone of each joint (P,), and the rows
+        of each skeleton.
+    """
+    n_vertices = len(asset["vertices"])
+    columns = {name: n_vertices + i for i, name in enumerate(BONE_NAMES)}
+    columns |= {f"tip{i + 1}": int(asset["fingertips"][i]) for i in range(len(FINGERS))}
+    columns |= {"thumb_side": int(asset["wrist_sides"][0]), "pinky_side": int(asset["wrist_sides"][1])}
+    joints = [joint for joint_set in JOINT_SETS.values() for joint in joint_set]
+    weights = torch.zeros(len(joints), n_vertices + len(BONE_NAMES))
+    for row, joint in enumerate(joints):
+        for point, weight in joint.weights.items():
+            weights[row, columns[point]] = weight
+    slices, start = {}, 0
+    for name, joint_set in JOINT_SETS.items():
+        slices[name] = slice(start, start + len(joint_set))
+        start += len(joint_set)
+    return weights, torch.tensor([BONE_NAMES.index(joint.bone) for joint in joints]), slices

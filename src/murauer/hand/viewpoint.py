@@ -1,0 +1,69 @@
+"""From where the camera sees the hand."""
+
+from __future__ import annotations
+
+from math import pi, radians
+
+import torch
+from torch import Tensor
+
+from murauer.hand.articulation import rotation_about
+
+
+def sample_viewpoints(
+    n: int,
+    generator: torch.Generator,
+    *,
+    palm_share: float = 0.75,
+    tilt_deg: float = 38.0,
+    roll_deg: float = 45.0,
+    any_share: float = 0.2,
+) -> Tensor:
+    """Draws orientations of the hand in front of the camera.
+
+    Most hands face the camera with the palm or the back, fingers roughly up in the image, tilted to all sides and
+    rolled in the image plane; ``any_share`` of them are uniform over all rotations.
+
+    The defaults cover the NYU test set, wider: there four fifths of the hands show the palm, the palm normal is
+    between 20 and 155 degrees (5th and 95th percentile) and typically 35 degrees off the viewing direction.
+
+    Args:
+        n: how many.
+        generator: source of randomness.
+        palm_share: share of hands with the palm towards the camera; the others show the back.
+        tilt_deg: standard deviation of the tilt about both image axes.
+        roll_deg: standard deviation of the rotation in the image plane.
+        any_share: share of uniformly random rotations; 1 gives the full range alone.
+
+    Returns:
+        Rotations (n, 3, 3), camera from hand.
+    """
+    tilt = radians(tilt_deg) * torch.randn(n, 2, generator=generator)
+    roll = radians(roll_deg) * torch.randn(n, generator=generator)
+    back = pi * (torch.rand(n, generator=generator) >= palm_share)
+    x, y, z = torch.eye(3)
+    # Fingers up, palm to the camera: x stays, y (up) and z (towards the camera) turn over.
+    upright = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
+    # Turn about the fingers' direction, lean towards or away from the camera, roll in the image.
+    facing = (
+        rotation_about(z.expand(n, 3), roll)
+        @ rotation_about(x.expand(n, 3), tilt[:, 0])
+        @ rotation_about(y.expand(n, 3), tilt[:, 1] + back)
+        @ upright
+    )
+    anywhere = _uniform_rotations(n, generator)
+    chosen = torch.rand(n, generator=generator) < any_share
+    return torch.where(chosen[:, None, None], anywhere, facing)
+
+
+def _uniform_rotations(n: int, generator: torch.Generator) -> Tensor:
+    """Uniform over all rotations, from uniform unit quaternions."""
+    w, x, y, z = torch.nn.functional.normalize(torch.randn(n, 4, generator=generator), dim=1).T
+    return torch.stack(
+        [
+            1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+            2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+            2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+        ],
+        -1,
+    ).unflatten(-1, (3, 3))  # fmt: skip
