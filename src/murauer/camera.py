@@ -43,8 +43,8 @@ class Camera:
     height: int
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(value) for value in (self.fx, self.fy, self.u0, self.v0)):
-            raise ValueError(f"camera intrinsics must be finite, got {self}")
+        if not all(math.isfinite(value) for value in asdict(self).values()):
+            raise ValueError(f"camera intrinsics and image sides must be finite, got {self}")
         if min(self.fx, self.fy, self.width, self.height) <= 0:
             raise ValueError(f"focal lengths and image sides must be positive, got {self}")
         if self.width != int(self.width) or self.height != int(self.height):

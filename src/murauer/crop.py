@@ -278,7 +278,7 @@ def _rotation_matrix(angle: Tensor) -> Tensor:
 
 def _check_placement(intrinsics: Tensor, centre: Tensor, cube_mm: float, patch_size: int) -> None:
     """Refuse what would otherwise become a silent all-background patch."""
-    if centre.ndim != 2 or centre.shape[1] != 3 or intrinsics.shape not in ((4,), (len(centre), 4)):
+    if centre.ndim != 2 or centre.shape[1] != 3 or intrinsics.shape not in ((4,), (1, 4), (len(centre), 4)):
         raise ValueError(
             f"expected centre (B, 3) and intrinsics (B, 4) or (4,), got {tuple(centre.shape)} and "
             f"{tuple(intrinsics.shape)}"

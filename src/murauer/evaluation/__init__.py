@@ -1,0 +1,1 @@
+"""Error statistics, published prediction files and figures."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -45,10 +46,10 @@ def plot_success_curves(
     suffix = Path(path).suffix.lstrip(".").lower()
     if suffix not in formats:
         raise UserError(f"cannot write a figure to {path}: use a name that ends in .svg, .png or .pdf")
-    # Without a date the same curves give the same file.
-    metadata = {"Date": None} if suffix == "svg" else None
     try:
-        figure.savefig(path, dpi=200, metadata=metadata)
+        # Without a date and with fixed element names the same curves give the same SVG.
+        with matplotlib.rc_context({"svg.hashsalt": "murauer"}):
+            figure.savefig(path, dpi=200, metadata={"Date": None} if suffix == "svg" else None)
     except OSError as error:
         raise UserError(f"cannot write figure {path}: {error.strerror or error}") from error
 
