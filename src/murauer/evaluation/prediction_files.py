@@ -99,7 +99,7 @@ def read_joints(path: str | Path, format: JointFormat, camera: Camera | None = N
 def _parse_table(path: str | Path) -> Tensor:
     """Read lines of equally many finite numbers, a multiple of three, as (N, 3 J) float64."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
