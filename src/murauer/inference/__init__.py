@@ -1,0 +1,1 @@
+"""From depth frames to joints: hand localisation, prediction, files and pictures."""

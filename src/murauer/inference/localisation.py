@@ -192,5 +192,6 @@ def _ring_arcs(surface: _Surface, row: int, column: int, radius_mm: float) -> li
 def _middle_of_hand(surface: _Surface, palm: _Palm) -> Array:
     return surface.xyz[palm.row, palm.column]
 
+
 def _why_no_hand(surface: _Surface) -> str:
     return "no hand"

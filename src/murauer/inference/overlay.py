@@ -55,7 +55,9 @@ def shade_depth(depth: Tensor, near_mm: float, far_mm: float) -> Image.Image:
     return Image.fromarray(picture.astype(np.uint8))
 
 
-def draw_skeleton(picture: Image.Image, joints: Tensor, skeleton: Skeleton, width: float = 3.0) -> Image.Image:
+def draw_skeleton(
+    picture: Image.Image, joints: Tensor, skeleton: Skeleton, width: float = 3.0
+) -> Image.Image:
     """Draw bones and joints over a picture, far ones first.
 
     Args:

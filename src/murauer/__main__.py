@@ -1,0 +1,7 @@
+"""`python -m murauer`, where the command itself is not on the path."""
+
+import sys
+
+from murauer.cli import main
+
+sys.exit(main())

@@ -1,0 +1,82 @@
+"""The command line: `murauer COMMAND ...`; each command is a module of `murauer.commands`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from murauer import __version__
+from murauer.commands import demo, evaluate, info, predict, simulate, train
+from murauer.errors import UserError
+
+COMMANDS = {
+    "demo": demo,
+    "simulate": simulate,
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
+    "info": info,
+}
+"""Modules with `add_arguments(parser)` and `run(args)`; the first line of their docstring is the help."""
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130  # what shells report for SIGINT
+EXIT_BROKEN_PIPE = 141  # likewise for SIGPIPE
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence like all others, without the usage in front."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands."""
+    parser = _Parser(prog="murauer", description="3D hand poses from a depth camera, with almost no labels.")
+    parser.add_argument("--version", action="version", version=f"murauer {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        summary, _, details = (module.__doc__ or "").partition("\n")
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=summary + "\n" + details,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; problems that a user can mend end in one sentence on stderr.
+
+    Args:
+        arguments: Words after `murauer`; those of the process by default.
+
+    Returns:
+        The exit code: 0, 2 after an error of the input, 130 after Ctrl-C.
+    """
+    try:
+        options = make_parser().parse_args(arguments)
+        options.run(options)
+        sys.stdout.flush()  # a full disk behind a redirection shows only here
+    except UserError as error:
+        return _fail(str(error))
+    except BrokenPipeError:  # `murauer info | head`: the reader has all it wants
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}")
+    except KeyboardInterrupt:
+        print("murauer: stopped", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _fail(message: str) -> int:
+    print(f"murauer: {' '.join(message.split())}", file=sys.stderr)
+    return EXIT_USER_ERROR

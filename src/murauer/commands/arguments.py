@@ -1,0 +1,63 @@
+"""Types of command-line arguments; their errors name the argument and the value."""
+
+import argparse
+import math
+from pathlib import Path
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number of at least 1."""
+    return _whole_number(text, least=1)
+
+
+def count(text: str) -> int:
+    """Read a whole number of at least 0."""
+    return _whole_number(text, least=0)
+
+
+def positive_float(text: str) -> float:
+    """Read a positive, finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"expected a positive number, got {text!r}")
+    return value
+
+
+def centre(text: str) -> tuple[float, float, float]:
+    """Read U,V,D: pixel, pixel, mm."""
+    try:
+        u, v, d = (float(word) for word in text.split(","))
+    except ValueError:
+        u = v = d = math.nan
+    if not all(math.isfinite(value) for value in (u, v, d)):
+        raise argparse.ArgumentTypeError(
+            f"expected U,V,D in pixel, pixel, mm, such as 320,240,700; got {text!r}"
+        )
+    return u, v, d
+
+
+def add_run_folder(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Declare --out, the folder that a command writes to."""
+    about = "folder to write to" + (f" (default: {default})" if default else "")
+    folder = None if default is None else Path(default)
+    parser.add_argument(
+        "--out", type=Path, default=folder, required=not default, metavar="FOLDER", help=about
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Declare --json."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def _whole_number(text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
+    return value

@@ -1,0 +1,82 @@
+"""Show what is installed: versions, device, presets, variants, skeletons, cameras, sensors.
+
+With --preset also the configuration and the number of parameters of f, m, p, g and h.
+"""
+
+import argparse
+from typing import Any
+
+from murauer.commands.arguments import add_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--preset", metavar="NAME", help="show this preset and the size of its networks")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry the command out."""
+    import json
+
+    facts = _installation() | (_preset(args.preset) if args.preset else {})
+    if args.json:
+        print(json.dumps(facts, indent=1))
+        return
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(value)
+        print(f"{name.replace('_', ' ') + ':':14} {value}")
+
+
+def _installation() -> dict[str, Any]:
+    """Collect what does not depend on a preset."""
+    import platform
+    from importlib.metadata import version
+
+    import torch
+
+    from murauer import __version__
+    from murauer.camera import CAMERAS
+    from murauer.config import preset_names
+    from murauer.hand.sensors import SENSORS
+    from murauer.skeletons import SKELETONS
+    from murauer.training.checkpoint import model_path
+    from murauer.training.variants import VARIANTS
+
+    cuda = torch.cuda.is_available()
+    default_model = model_path("default")
+    return {
+        "murauer": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "warp": version("warp-lang"),
+        "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
+        "default_model": str(default_model) if default_model.exists() else "not installed",
+        "presets": preset_names(),
+        "variants": list(VARIANTS),
+        "skeletons": {name: len(skeleton) for name, skeleton in SKELETONS.items()},
+        "cameras": {name: camera.to_dict() for name, camera in CAMERAS.items()},
+        "sensors": list(SENSORS),
+    }
+
+
+def _preset(name: str) -> dict[str, Any]:
+    """Build the networks of a preset and count their parameters."""
+    import msgspec
+
+    from murauer.config import load_preset
+    from murauer.nets.network import HandPoseNetwork, make_discriminator, parameter_counts
+
+    config = load_preset(name)
+    counts = parameter_counts(HandPoseNetwork(config.network), make_discriminator(config.network))
+    return {"preset": name, "parameters": counts, "config": msgspec.to_builtins(config)}
+
+
+def _text(value: object) -> str:
+    """Format a number with separators, and a group of settings in brackets."""
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {_text(item)}" for key, item in value.items()) + ")"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,111 @@
+"""Predict the joints of a hand in depth images.
+
+murauer predict frame.png --camera nyu --out joints.json --overlay picture.png
+murauer predict *.png --camera sr305 --depth-scale 0.125 --out joints.json --out joints.csv
+
+FRAME is a 16-bit PNG in mm (or with --depth-scale), an RGB PNG as in the NYU dataset, or a .npy array.
+Without --centre the hand nearest to the camera is located; --centre holds for all frames given.
+Without --out the joints are printed as JSON. --overlay shows one frame and its hand side by side; of several
+frames it shows the hands on one contact sheet.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from murauer.commands.arguments import centre, positive_float
+from murauer.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from murauer.camera import Camera
+    from murauer.inference.predict import HandPosePredictor, HandPoses
+    from murauer.skeletons import Skeleton
+
+PICTURE_SUFFIXES = (".png", ".jpg")
+
+SHEET_LIMIT = 400
+"""Hands on a contact sheet: 20 x 20 pictures of 256 pixels."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("frames", nargs="+", type=Path, metavar="FRAME", help="depth image")
+    parser.add_argument("--camera", required=True, metavar="nyu|sr305|FILE.json", help="intrinsics")
+    parser.add_argument("--depth-scale", type=positive_float, metavar="S", help="mm per unit of the images")
+    parser.add_argument("--centre", type=centre, metavar="U,V,D", help="middle of the hand: pixel, pixel, mm")
+    parser.add_argument("--model", default="default", metavar="PATH", help="run folder or model file")
+    parser.add_argument("--out", type=Path, action="append", default=[], metavar="FILE", help=".json, .csv")
+    parser.add_argument("--overlay", type=Path, metavar="FILE", help="picture of the result, .png or .jpg")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry the command out."""
+    from murauer.camera import find_camera
+    from murauer.inference.pose_files import check_pose_path
+    from murauer.inference.predict import HandPosePredictor
+    from murauer.training.checkpoint import load_model
+
+    for path in args.out:
+        check_pose_path(path)
+    if args.overlay is not None and args.overlay.suffix not in PICTURE_SUFFIXES:
+        raise UserError(f"cannot draw {args.overlay}; let its name end in {' or '.join(PICTURE_SUFFIXES)}")
+    if args.overlay is not None and len(args.frames) > SHEET_LIMIT:
+        raise UserError(f"{len(args.frames)} frames are too many for one overlay; give up to {SHEET_LIMIT}")
+    camera = find_camera(args.camera)
+    network, config = load_model(args.model)
+    predictor = HandPosePredictor(network, _skeleton(config.network.joints))
+    predict_frames(args, camera, predictor)
+
+
+def _skeleton(joints: int) -> "Skeleton":
+    """Return the skeleton of which a network predicts the joints."""
+    from murauer.skeletons import SKELETONS
+
+    return next(skeleton for skeleton in SKELETONS.values() if len(skeleton) == joints)
+
+
+def predict_frames(args: argparse.Namespace, camera: "Camera", predictor: "HandPosePredictor") -> None:
+    """Predict all frames, then write everything, so that a bad frame leaves older results as they were."""
+    from murauer.data.images import read_depth
+    from murauer.files import written_whole
+    from murauer.inference.overlay import contact_sheet
+    from murauer.inference.pose_files import PoseRecord, to_document, to_json, write_poses
+    from murauer.inference.predict import centre_from_uvd
+    from murauer.progress import Progress
+
+    given = None if args.centre is None else centre_from_uvd(args.centre, camera)[None]
+    records, pictures = [], []
+    with Progress("predicting", len(args.frames), unit="frame") as progress:
+        for path in args.frames:
+            depth = read_depth(path, camera, args.depth_scale)
+            try:
+                poses = predictor(depth[None], camera, given)
+            except UserError as error:
+                raise UserError(f"{path}: {error}") from error
+            records.append(PoseRecord((str(path),), poses))
+            if args.overlay is not None:
+                pictures.append(_draw(depth, camera, poses, predictor.cube_mm, whole=len(args.frames) == 1))
+            progress.advance()
+
+    document = to_document(records, camera, args.model)
+    for path in args.out:
+        write_poses(path, document)
+    if args.overlay is not None:
+        names = [path.name for path in args.frames]
+        with written_whole(args.overlay) as partial:
+            (pictures[0] if len(pictures) == 1 else contact_sheet(pictures, names)).save(partial)
+    if not args.out:
+        print(to_json(document), end="")
+
+
+def _draw(depth: "Tensor", camera: "Camera", poses: "HandPoses", cube_mm: float, whole: bool) -> "Image":
+    """Draw the hand, beside the whole frame if wanted."""
+    from murauer.inference.overlay import draw_frame, draw_hand, side_by_side
+
+    shown = (depth, camera, poses.joints_xyz[0], poses.centre[0], poses.skeleton)
+    if not whole:
+        return draw_hand(*shown, cube_mm=cube_mm, size=256)
+    return side_by_side([draw_frame(*shown, cube_mm=cube_mm), draw_hand(*shown, cube_mm=cube_mm, size=480)])

@@ -1,0 +1,36 @@
+"""Simulate a recording of a hand by three depth cameras, with a synthetic and a "real" domain.
+
+The recording is what `murauer train` reads. Its "real" frames have other hands, sensor noise, forearms and
+clutter that the synthetic frames never show.
+"""
+
+import argparse
+
+from murauer.commands.arguments import add_run_folder, count, positive_int
+
+FRAMES = ("synthetic", "real", "validation", "test")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_run_folder(parser)
+    parser.add_argument("--seed", type=count, help="seed of everything random (default: 0)")
+    for split in FRAMES:
+        about = f"number of {split} frames"
+        parser.add_argument(f"--{split}-frames", type=positive_int, metavar="N", help=about)
+    parser.add_argument("--sensor", metavar="NAME", help="sensor model of the real domain; see murauer info")
+    parser.add_argument("--workers", type=positive_int, metavar="N", help="processes (default: all cores)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry the command out."""
+    from murauer.data.simulated import SimulationConfig, simulate_recording
+    from murauer.errors import UserError
+    from murauer.hand.sensors import SENSORS
+
+    if args.sensor is not None and args.sensor not in SENSORS:
+        raise UserError(f"unknown sensor {args.sensor!r}; choose one of {', '.join(SENSORS)}")
+    names = ("seed", "sensor", *(f"{split}_frames" for split in FRAMES))
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    recording = simulate_recording(SimulationConfig(**given), args.out, args.workers)
+    print(f"{recording.folder}: {len(recording.synthetic)} synthetic, {len(recording.real)} real frames")
