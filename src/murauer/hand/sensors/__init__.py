@@ -1,0 +1,21 @@
+"""Sensor models: what a depth camera makes of an exact depth image.
+
+A new sensor is one file with a frozen dataclass that is called like :class:`Sensor`, and one line in
+:data:`SENSORS`. The effects to compose it from are functions in `edges`, `disparity`, `shadow` and `holes`.
+"""
+
+from collections.abc import Callable
+
+from murauer.hand.sensors.clean import CleanSensor
+from murauer.hand.sensors.sensor import Sensor
+from murauer.hand.sensors.structured_light import StructuredLightSensor
+from murauer.hand.sensors.time_of_flight import TimeOfFlightSensor
+
+SENSORS: dict[str, Callable[..., Sensor]] = {
+    "clean": CleanSensor,
+    "structured_light": StructuredLightSensor,
+    "time_of_flight": TimeOfFlightSensor,
+}
+"""Sensor models by name."""
+
+__all__ = ["SENSORS", "CleanSensor", "Sensor", "StructuredLightSensor", "TimeOfFlightSensor"]
