@@ -7,6 +7,7 @@ import torch
 from murauer.camera import CAMERAS
 from murauer.evaluation.metrics import (
     THRESHOLDS_MM,
+    PoseMetrics,
     SuccessCurve,
     joint_errors,
     metrics_table,
@@ -98,6 +99,15 @@ def test_dictionary_is_plain_json(published_errors):
     assert values["frames_worst_under"][30] == metrics.frames_worst.at(30)
     assert values["frames_mean_area_80mm"] == metrics.frames_mean.area
     assert values["by_person"]["a"]["joints_under"] == metrics.joints.shares.tolist()
+
+
+def test_dictionary_is_read_back_whole():
+    errors = torch.rand(6, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 90
+    values = pose_metrics(errors, ["tip", "palm"], persons=["anna"] * 2 + ["ben"] * 4).to_dict()
+    assert PoseMetrics.from_dict(json.loads(json.dumps(values))).to_dict() == values
+    del values["by_person"]["ben"]["joints_under"]
+    with pytest.raises(KeyError):
+        PoseMetrics.from_dict(values)
 
 
 def test_table_shows_persons_side_by_side():

@@ -1,13 +1,33 @@
-"""Predictions of a network for a frame set, in mm."""
+"""Frame sets through a network, without augmentation."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 
-from murauer.data.augmentation import still, to_samples
+from murauer.data.augmentation import Samples, still, to_samples
 from murauer.data.frame_set import FrameSet
 from murauer.nets.network import HandPoseNetwork
 
 BATCH = 256
+
+
+def batches(
+    frames: FrameSet, patch_size: int, cube_mm: float, rows: np.ndarray | None = None, view: int = 0
+) -> Iterator[Samples]:
+    """Cut frames into patches around the recorded centre, a batch at a time.
+
+    Args:
+        frames: N frames.
+        patch_size: side of the patches in pixels.
+        cube_mm: side of the hand cube in mm.
+        rows: which frames, in this order; all by default.
+        view: the camera.
+    """
+    rows = np.arange(len(frames)) if rows is None else rows
+    for start in range(0, len(rows), BATCH):
+        region = frames.regions(rows[start : start + BATCH], view)
+        yield to_samples(region, still(len(region.depth)), patch_size=patch_size, cube_mm=cube_mm)
 
 
 @torch.no_grad()
@@ -25,11 +45,8 @@ def predict_frames(
     Returns:
         Joints in mm, camera coordinates, shape (N, J, 3).
     """
-    predictions = []
-    for start in range(0, len(frames), BATCH):
-        region = frames.regions(np.arange(start, min(start + BATCH, len(frames))))
-        samples = to_samples(
-            region, still(len(region.depth)), patch_size=network.config.patch_size, cube_mm=cube_mm
-        )
-        predictions.append(samples.crop.denormalise_joints(network(samples.patch, real=real)).numpy())
+    predictions = [
+        samples.crop.denormalise_joints(network(samples.patch, real=real)).numpy()
+        for samples in batches(frames, network.config.patch_size, cube_mm)
+    ]
     return np.concatenate(predictions)

@@ -84,6 +84,31 @@ class PoseMetrics:
             result["by_person"] = {name: metrics.to_dict() for name, metrics in self.by_person.items()}
         return result
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "PoseMetrics":
+        """Read back what `to_dict` returned.
+
+        Raises:
+            KeyError: If a number is missing.
+        """
+
+        def curve(name: str) -> SuccessCurve:
+            return SuccessCurve(
+                torch.tensor(values[f"{name}_under"], dtype=torch.float64), values[f"{name}_area_80mm"]
+            )
+
+        return cls(
+            frames=values["frames"],
+            mean_error_mm=values["mean_error_mm"],
+            median_error_mm=values["median_error_mm"],
+            max_error_mm=values["max_error_mm"],
+            per_joint_mm=values["per_joint_mm"],
+            frames_worst=curve("frames_worst"),
+            frames_mean=curve("frames_mean"),
+            joints=curve("joints"),
+            by_person={name: cls.from_dict(own) for name, own in values.get("by_person", {}).items()},
+        )
+
 
 def joint_errors(predicted: Tensor, truth: Tensor) -> Tensor:
     """Return the Euclidean distances in mm, (N, J) float64, between joints (N, J, 3) in mm.
