@@ -136,6 +136,27 @@ def test_positive_rotation_turns_the_patch_counter_clockwise(frame):
     assert (turned == torch.rot90(upright, -1, (1, 2))).float().mean() < 0.9
 
 
+@pytest.mark.parametrize(("box", "angle"), [("exact", 0.7), ("published", 0.0)])
+def test_the_affine_map_says_which_pixels_the_patch_shows(box, angle):
+    """Images whose depth tells the column or the row; both maps are unbiased and at most half a pixel off."""
+    columns = (700 + 0.1 * torch.arange(640.0)).expand(480, 640)
+    rows = (700 + 0.1 * torch.arange(480.0))[:, None].expand(480, 640)
+    centre = torch.tensor([[-20.0, 15.0, 740.0]]).expand(2, 3)
+    patch, geometry = crop_hand(
+        torch.stack((columns, rows)), NYU, centre, rotation=torch.full((2,), angle), patch_size=96, box=box
+    )
+    shown = (geometry.depth_mm(patch) - 700) / 0.1
+    grid = torch.stack(
+        (*torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="xy"), torch.ones(96, 96))
+    )
+    mapped = torch.einsum("ij,jrc->irc", geometry.image_from_patch[0], grid)[:2]
+    inside = (patch < 1).all(dim=0)
+    assert inside.float().mean() > 0.98
+    error = (shown - mapped)[:, inside]
+    assert error.abs().max() < 0.51  # half a pixel, and float32 depths
+    assert error.mean(dim=1).abs().max() < 0.03
+
+
 def test_a_window_with_its_own_intrinsics_gives_the_same_patch(frame, joints):
     centre, rotation = joints[:, 13], torch.tensor([0.4])
     whole, whole_geometry = crop_hand(frame, NYU, centre, rotation=rotation)
@@ -212,6 +233,11 @@ def test_depth_is_normalised_inside_the_cube_and_background_elsewhere(box, value
     depth = torch.full((1, 480, 640), value)
     patch, _ = crop_hand(depth, NYU, torch.tensor([[0.0, 0.0, 750.0]]), box=box, patch_size=32)
     torch.testing.assert_close(patch, torch.full((1, 32, 32), expected))
+
+
+def test_missing_depth_is_background_even_where_the_cube_reaches_the_camera():
+    patch, _ = crop_hand(torch.zeros(1, 480, 640), NYU, torch.tensor([[0.0, 0.0, 120.0]]))
+    assert torch.equal(patch, torch.ones(1, 128, 128))
 
 
 @pytest.mark.parametrize("box", ["exact", "published"])
