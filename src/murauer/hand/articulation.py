@@ -1,18 +1,21 @@
 """How the hand moves: bones, named joint angles with anatomical limits, and the axes they turn about.
 
-Angles are anatomical: 0 is the flat hand with straight, parallel fingers, whatever the mesh's own rest pose is.
-Signs: flexion towards the palm is positive; finger abduction is positive away from the middle finger (for the middle
-finger: towards the thumb); the thumb's abduction lifts it out of the palm plane and its pronation turns its pad
-towards the fingers; wrist deviation is positive towards the thumb; forearm twist is positive when the elbow end
-turns, seen from the hand, from the thumb side to the palm side.
+Angles are anatomical: 0 is the flat hand with straight, parallel fingers, whatever the mesh's own rest pose
+is.
+Signs: flexion towards the palm is positive; finger abduction is positive away from the middle finger (for
+the middle
+finger: towards the thumb); the thumb's abduction lifts it out of the palm plane and its pronation turns its
+pad towards the fingers; wrist deviation is positive towards the thumb; forearm twist is positive when the
+elbow end turns, seen from the hand, from the thumb side to the palm side.
 
-Ranges are ordinary active ranges of motion of adults, slightly rounded: fingers and thumb after Norkin and White,
-"Measurement of Joint Motion"; a little hyperextension is allowed at the finger joints.
+Ranges are ordinary active ranges of motion of adults, slightly rounded: fingers and thumb after Norkin and
+White, "Measurement of Joint Motion"; a little hyperextension is allowed at the finger joints.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import radians
 
 import torch
@@ -21,8 +24,9 @@ from torch import Tensor
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 LONG_FINGERS = FINGERS[1:]
 
-#: Bones with their parents, parents first. Names are the body model's: fingers are numbered from the thumb, and
-#: ``metacarpal1`` is the index finger's. The tree is rooted at the palm, so the forearm is a child of the wrist.
+#: Bones with their parents, parents first. Names are the body model's: fingers are numbered from the thumb,
+#: and ``metacarpal1`` is the index finger's. The tree is rooted at the palm, so the forearm is a child of
+#: the wrist.
 BONES: tuple[tuple[str, str | None], ...] = (
     ("wrist", None),
     *((f"metacarpal{f}", "wrist") for f in range(1, 5)),
@@ -35,7 +39,8 @@ BONE_NAMES = tuple(name for name, _ in BONES)
 PARENTS = tuple(-1 if parent is None else BONE_NAMES.index(parent) for _, parent in BONES)
 #: The bone at whose head each bone turns: its own, but for the forearm, which hangs the other way round.
 PIVOTS = tuple(
-    BONE_NAMES.index({"lowerarm02": "wrist", "lowerarm01": "lowerarm02"}.get(name, name)) for name in BONE_NAMES
+    BONE_NAMES.index({"lowerarm02": "wrist", "lowerarm01": "lowerarm02"}.get(name, name))
+    for name in BONE_NAMES
 )
 
 
@@ -68,8 +73,8 @@ ANGLES: tuple[Angle, ...] = (
             _degrees(f"{finger}_dip_flexion", -10, 85),
         )
     ),
-    _degrees("thumb_cmc_flexion", -15, 65),
-    _degrees("thumb_cmc_abduction", -10, 60),
+    _degrees("thumb_cmc_flexion", -20, 70),
+    _degrees("thumb_cmc_abduction", -10, 65),
     _degrees("thumb_cmc_pronation", -15, 60),
     _degrees("thumb_mcp_flexion", -10, 60),
     _degrees("thumb_ip_flexion", -20, 85),
@@ -81,8 +86,8 @@ ANGLES: tuple[Angle, ...] = (
 ANGLE_NAMES = tuple(angle.name for angle in ANGLES)
 ANGLE_LIMITS = torch.tensor([[angle.low, angle.high] for angle in ANGLES])
 
-# Turn of each finger's hinge out of the palm's lateral axis, about the finger's own direction (degrees): flexed
-# fingers converge towards the base of the thumb instead of staying side by side.
+# Turn of each finger's hinge out of the palm's lateral axis, about the finger's own direction (degrees):
+# flexed fingers converge towards the base of the thumb instead of staying side by side.
 _HINGE_TILT = {"index": 8.0, "middle": 3.0, "ring": -4.0, "pinky": -12.0}
 # Where 0 abduction points, away from the middle finger (degrees): adducted fingers touch but do not overlap.
 _NEUTRAL_SPREAD = {"index": 1.0, "middle": 0.0, "ring": 1.0, "pinky": 3.0}
@@ -113,9 +118,9 @@ def rotation_about(axes: Tensor, angles: Tensor) -> Tensor:
 class Articulation:
     """Elementary rotations in the rest frame of a particular hand.
 
-    The rotation of bone b relative to its parent is the product, over its up to three slots, of rotations about
-    ``axes[slots[b]]`` by ``angles @ gains``, times the constant ``offset[b]`` that takes the mesh's rest pose to the
-    zero of the angles.
+    The rotation of bone b relative to its parent is the product, over its up to three slots, of rotations
+    about ``axes[slots[b]]`` by ``angles @ gains``, times the constant ``offset[b]`` that takes the mesh's
+    rest pose to the zero of the angles.
 
     Attributes:
         axes: (E, 3) unit axes; the last one belongs to unused slots (its gain is 0).
@@ -162,14 +167,18 @@ def articulate(heads: Tensor, fingertips: Tensor) -> Articulation:
         gains.append((ANGLE_NAMES.index(angle), gain))
 
     def directions(finger: int) -> list[Tensor]:
-        points = [heads[BONE_NAMES.index(f"finger{finger}-{k}")] for k in (1, 2, 3)] + [fingertips[finger - 1]]
-        return [_unit(b - a) for a, b in zip(points, points[1:], strict=False)]
+        points = [heads[BONE_NAMES.index(f"finger{finger}-{k}")] for k in (1, 2, 3)] + [
+            fingertips[finger - 1]
+        ]
+        return [_unit(b - a) for a, b in pairwise(points)]
 
     for finger, name in enumerate(FINGERS[1:], start=2):
         first, second, third = directions(finger)
         away = 1.0 if name in ("ring", "pinky") else -1.0  # sense of rotation about z that abducts
         neutral = rotation_about(_Z, torch.tensor(away * _NEUTRAL_SPREAD[name] * degree)) @ _Y
-        hinge = rotation_about(neutral, torch.tensor(-_HINGE_TILT[name] * degree)) @ torch.linalg.cross(neutral, _Z)
+        hinge = rotation_about(neutral, torch.tensor(-_HINGE_TILT[name] * degree)) @ torch.linalg.cross(
+            neutral, _Z
+        )
         swing = torch.linalg.cross(hinge, neutral)
         # The rest pose's own angles: first = flex(rest_flexion) swing(rest_abduction) neutral.
         rest_abduction = -torch.asin(first @ hinge)
@@ -188,12 +197,12 @@ def articulate(heads: Tensor, fingertips: Tensor) -> Articulation:
     first, second, third = directions(1)
     # The thumb's hinge: its bones bend in one plane, across the palm.
     hinge = _unit(torch.linalg.cross(first, third))
-    for bone, joint in (("finger1-2", "mcp"), ("finger1-3", "ip")):
-        before, after = (first, second) if joint == "mcp" else (second, third)
-        add(bone, f"thumb_{joint}_flexion", hinge)
-        offset[BONE_NAMES.index(bone)] = rotation_about(hinge, -_signed_angle(before, after, hinge))
-    # Zero of the thumb's base: the rest direction turned back into the palm plane, pointing sideways. Flexion sweeps
-    # it around the cone that abduction opens.
+    for k, joint, before, after in ((2, "mcp", first, second), (3, "ip", second, third)):
+        bone = BONE_NAMES.index(f"finger1-{k}")
+        add(f"finger1-{k}", f"thumb_{joint}_flexion", hinge)
+        offset[bone] = rotation_about(hinge, -_signed_angle(before, after, hinge))
+    # Zero of the thumb's base: the rest direction turned back into the palm plane, pointing sideways.
+    # Flexion sweeps it around the cone that abduction opens.
     swing = _unit(torch.linalg.cross(first, hinge))
     rest = rotation_about(swing, torch.tensor(_THUMB_REST_ABDUCTION * degree))
     add("finger1-1", "thumb_cmc_flexion", rest.T @ hinge)

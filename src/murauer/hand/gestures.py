@@ -1,8 +1,9 @@
 """Common hand shapes as joint angles: the corner stones of the pose prior.
 
 Angles are degrees, written per finger as (MCP flexion, MCP abduction, PIP flexion) and for the thumb as
-(CMC flexion, CMC abduction, CMC pronation, MCP flexion, IP flexion). DIP flexion follows the PIP joint unless a
-gesture presses a fingertip against something and says so.
+(CMC flexion, CMC abduction, CMC pronation, MCP flexion, IP flexion). DIP flexion follows the PIP joint
+unless a gesture presses a fingertip against something and says so. Where the thumb touches (pinches,
+fists), its angles bring the model's surfaces together without penetrating.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ THUMB_OUT: Thumb = (0, 5, 0, 0, 0)
 THUMB_UP: Thumb = (12, 12, 0, -5, -12)
 THUMB_BESIDE: Thumb = (45, 12, 10, 10, 5)
 THUMB_RELAXED: Thumb = (25, 32, 15, 15, 15)
-THUMB_ACROSS: Thumb = (42, 38, 40, 40, 45)
-THUMB_IN_PALM: Thumb = (55, 35, 40, 45, 40)
-THUMB_OPPOSED: Thumb = (28, 48, 40, 15, 15)
+THUMB_ACROSS: Thumb = (25, 61, 5, 28, 50)
+THUMB_IN_PALM: Thumb = (64, 62, 15, 33, 35)
+THUMB_OPPOSED: Thumb = (46, 58, 33, 13, 11)
 
 _Hand = tuple[Thumb, Finger, Finger, Finger, Finger]
 
@@ -45,38 +46,38 @@ _GESTURES: dict[str, _Hand] = {
     "relaxed": (THUMB_RELAXED, (15, 4, 25), RELAXED, (26, 4, 34), (28, 6, 36)),
     "fist": (THUMB_ACROSS, CURLED, CURLED, CURLED, CURLED),
     "thumb_up": (THUMB_UP, CURLED, CURLED, CURLED, CURLED),
-    "pointing": (THUMB_ACROSS, STRAIGHT, CURLED, CURLED, CURLED),
+    "pointing": ((49, 62, 11, 24, 39), STRAIGHT, CURLED, CURLED, CURLED),
     "gun": (THUMB_OUT, STRAIGHT, CURLED, CURLED, CURLED),
     "victory": (THUMB_IN_PALM, (0, 14, 3), (0, -10, 3), CURLED, CURLED),
     "two_together": (THUMB_IN_PALM, STRAIGHT, STRAIGHT, CURLED, CURLED),
     "two_from_thumb": (THUMB_OUT, STRAIGHT, CURLED, CURLED, CURLED),
-    "three": (THUMB_IN_PALM, (0, 12, 3), (0, 0, 3), (0, 12, 3), (75, 0, 95)),
+    "three": ((63, 59, 12, 40, 34), (0, 12, 3), (0, 0, 3), (0, 12, 3), (75, 0, 95)),
     "three_from_thumb": (THUMB_OUT, (0, 10, 3), (0, -4, 3), CURLED, CURLED),
-    "four": (THUMB_IN_PALM, (0, 8, 3), (0, 0, 3), (0, 8, 3), (0, 16, 3)),
+    "four": ((62, 46, 28, 51, 38), (0, 8, 3), (0, 0, 3), (0, 8, 3), (0, 16, 3)),
     "middle_finger": (THUMB_ACROSS, CURLED, (0, 0, 5), (80, 0, 95), CURLED),
     "ring_finger": (THUMB_ACROSS, CURLED, (65, 0, 80), (10, 0, 10), (65, 0, 80)),
     "pinky_finger": (THUMB_ACROSS, CURLED, CURLED, (75, 0, 92), (0, 8, 3)),
-    "horns": (THUMB_IN_PALM, (0, 6, 3), CURLED, CURLED, (0, 12, 3)),
+    "horns": ((55, 62, 15, 21, 44), (0, 6, 3), CURLED, CURLED, (0, 12, 3)),
     "love": (THUMB_OUT, (0, 6, 3), CURLED, CURLED, (0, 12, 3)),
     "call": (THUMB_OUT, CURLED, CURLED, CURLED, (0, 15, 3)),
-    "ok": (THUMB_OPPOSED, (48, 4, 48, 25), (20, 0, 20), (8, 6, 12), (0, 14, 6)),
-    "pinch": (THUMB_OPPOSED, (48, 4, 48, 25), (62, 0, 70), (66, 0, 78), (66, 0, 78)),
-    "pinch_middle": ((34, 50, 45, 18, 15), (10, 8, 12), (55, 0, 48, 25), (15, 4, 15), (8, 12, 8)),
-    "pinch_ring": ((44, 50, 52, 22, 18), (5, 8, 8), (12, 0, 12), (58, 0, 52, 25), (15, 10, 15)),
-    "pinch_pinky": ((54, 50, 58, 25, 22), (4, 8, 6), (6, 0, 8), (18, 0, 18), (62, 5, 50, 25)),
-    "tripod": ((32, 48, 42, 16, 18), (52, 2, 45, 20), (54, 0, 45, 22), (70, 0, 80), (72, 0, 80)),
-    "all_tips": ((38, 50, 45, 12, 12), (58, 2, 40, 18), (56, 0, 44, 22), (58, 2, 40, 20), (62, 6, 30, 15)),
+    "ok": (THUMB_OPPOSED, (40, 4, 53, 31), (20, 0, 20), (8, 6, 12), (0, 14, 6)),
+    "pinch": (THUMB_OPPOSED, (40, 4, 53, 31), (62, 0, 70), (66, 0, 78), (66, 0, 78)),
+    "pinch_middle": ((62, 59, 33, 14, 11), (10, 8, 12), (42, 0, 58, 37), (15, 4, 15), (8, 12, 8)),
+    "pinch_ring": ((64, 60, 25, 25, 17), (5, 8, 8), (12, 0, 12), (36, 0, 62, 37), (15, 10, 15)),
+    "pinch_pinky": ((65, 59, 18, 37, 24), (4, 8, 6), (6, 0, 8), (18, 0, 18), (41, 5, 54, 30)),
+    "tripod": ((58, 59, 32, 14, 12), (42, 2, 45, 22), (57, 0, 55, 28), (70, 0, 80), (72, 0, 80)),
+    "all_tips": ((64, 60, 24, 19, 13), (52, 2, 42, 20), (51, 0, 48, 25), (55, 2, 44, 23), (60, 6, 32, 17)),
     "claw": (THUMB_RELAXED, (-5, 10, 70), (-5, 0, 70), (-5, 10, 70), (-5, 18, 70)),
     "hook": (THUMB_BESIDE, HOOKED, HOOKED, HOOKED, HOOKED),
     "table_top": (THUMB_BESIDE, FLAT_BENT, FLAT_BENT, FLAT_BENT, FLAT_BENT),
-    "duck_bill": ((25, 52, 35, 5, 5), (50, 1, 5), (52, 0, 5), (54, 1, 5), (56, 3, 5)),
+    "duck_bill": ((50, 58, 20, 5, 0), (50, 1, 5), (52, 0, 5), (54, 1, 5), (56, 3, 5)),
     "grasp_cylinder": ((20, 48, 30, 12, 15), (38, 4, 48), (40, 0, 50), (42, 3, 50), (44, 6, 48)),
     "grasp_thick": ((8, 42, 20, 5, 8), (20, 8, 35), (20, 0, 36), (20, 8, 36), (22, 16, 34)),
     "grasp_ball": ((12, 48, 28, 10, 15), (28, 12, 32), (28, 0, 34), (28, 12, 34), (30, 22, 34)),
-    "grasp_key": ((46, 20, 15, 20, 25), (40, 0, 65), (58, 0, 80), (66, 0, 84), (68, 0, 84)),
-    "scissors_closed": (THUMB_ACROSS, (5, -6, 5), (5, -4, 5), CURLED, CURLED),
+    "grasp_key": ((44, 37, 17, 16, 15), (40, 0, 65), (58, 0, 80), (66, 0, 84), (68, 0, 84)),
+    "scissors_closed": ((49, 51, 0, 55, 65), (5, -6, 5), (5, -4, 5), CURLED, CURLED),
     "splay_pairs": (THUMB_OUT, (0, 8, 3), (0, 8, 3), (0, 8, 3), (0, 5, 3)),
-    "loose_fist": ((35, 42, 30, 25, 25), (58, 2, 72), (62, 0, 78), (64, 0, 78), (66, 2, 76)),
+    "loose_fist": ((35, 57, 29, 23, 20), (58, 2, 72), (62, 0, 78), (64, 0, 78), (66, 2, 76)),
     "half_open": (THUMB_RELAXED, (30, 4, 55), (32, 0, 58), (34, 4, 58), (36, 8, 55)),
     "backward": (THUMB_OUT, (-18, 6, -3), (-18, 0, -3), (-18, 6, -3), (-20, 14, -3)),
     "fan": (THUMB_RELAXED, (5, 4, 8), (22, 0, 25), (42, 2, 45), (62, 4, 65)),

@@ -1,6 +1,7 @@
 """Joints of the hand model, as fixed combinations of bone heads and a few surface points at rest.
 
-Every joint is rigidly attached to one bone. A joint is written as weights on named points, so it follows the shape.
+Every joint is rigidly attached to one bone. A joint is written as weights on named points, so it follows
+the shape.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def _between(bone: str, a: str, b: str, share: float) -> Joint:
     return Joint(bone, {a: 1.0 - share, b: share})
 
 
-# How deep the tip joint lies below the very end of the finger, as a share of the last segment: half a fingertip's
-# thickness.
+# How deep the tip joint lies below the very end of the finger, as a share of the last segment: half a
+# fingertip's thickness.
 _TIP_DEPTH = 0.22
 
 
@@ -42,7 +43,10 @@ ANNY21 = (
     *(
         joint
         for finger in range(1, 6)
-        for joint in (*(Joint(f"finger{finger}-{k}", {f"finger{finger}-{k}": 1.0}) for k in (1, 2, 3)), _tip(finger))
+        for joint in (
+            *(Joint(f"finger{finger}-{k}", {f"finger{finger}-{k}": 1.0}) for k in (1, 2, 3)),
+            _tip(finger),
+        )
     ),
 )
 
@@ -50,15 +54,18 @@ ANNY21 = (
 def _nyu14() -> tuple[Joint, ...]:
     """The 14 evaluation joints of the NYU set, located by their distances in its test labels.
 
-    Of the 36 labels, those of a finger come in pairs that keep their distance: one pair per phalanx. The evaluation
-    uses the outer end of the last phalanx (the fingertip) and the inner end of the middle one (just beyond the PIP
-    joint); of the thumb both ends of the last phalanx and the inner end of the one before; two points at the sides
-    of the wrist, rigid with the palm; the palm's centre.
+    Of the 36 labels, those of a finger come in pairs that keep their distance: one pair per phalanx. The
+    evaluation uses the outer end of the last phalanx (the fingertip) and the inner end of the middle one
+    (just beyond the PIP joint); of the thumb both ends of the last phalanx and the inner end of the one
+    before; two points at the sides of the wrist, rigid with the palm; the palm's centre.
     """
     fingers = [
         joint
         for finger in (5, 4, 3, 2)
-        for joint in (_tip(finger), _between(f"finger{finger}-2", f"finger{finger}-2", f"finger{finger}-3", 0.15))
+        for joint in (
+            _tip(finger),
+            _between(f"finger{finger}-2", f"finger{finger}-2", f"finger{finger}-3", 0.15),
+        )
     ]
     thumb = [
         _tip(1),
@@ -66,10 +73,11 @@ def _nyu14() -> tuple[Joint, ...]:
         _between("finger1-2", "finger1-2", "finger1-3", 0.2),
     ]
     wrist = [
-        Joint("wrist", {side: 0.7, other: 0.3})
+        Joint("wrist", {side: 0.76, other: 0.24})
         for side, other in (("pinky_side", "thumb_side"), ("thumb_side", "pinky_side"))
     ]
-    palm = Joint("wrist", {"wrist": 0.25, **{f"finger{f}-1": 0.75 / 4 for f in range(2, 6)}})
+    knuckles = {"finger2-1": 0.25, "finger3-1": 0.25, "finger4-1": 0.15, "finger5-1": 0.15}
+    palm = Joint("wrist", {"wrist": 0.2, **knuckles})
     return (*fingers, *thumb, *wrist, palm)
 
 
@@ -83,8 +91,8 @@ def regressor(asset: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, sl
         asset: the hand asset (``vertices``, ``fingertips``, ``wrist_sides``).
 
     Returns:
-        Weights (P, V + bones) on the concatenation of vertices and heads, the bone of each joint (P,), and the rows
-        of each skeleton.
+        Weights (P, V + bones) on the concatenation of vertices and heads, the bone of each joint (P,), and
+        the rows of each skeleton.
     """
     n_vertices = len(asset["vertices"])
     columns = {name: n_vertices + i for i, name in enumerate(BONE_NAMES)}

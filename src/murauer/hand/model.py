@@ -11,7 +11,15 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from murauer.errors import UserError
-from murauer.hand.articulation import ANGLE_LIMITS, ANGLE_NAMES, BONE_NAMES, PARENTS, PIVOTS, articulate, rotation_about
+from murauer.hand.articulation import (
+    ANGLE_LIMITS,
+    ANGLE_NAMES,
+    BONE_NAMES,
+    PARENTS,
+    PIVOTS,
+    articulate,
+    rotation_about,
+)
 from murauer.hand.joints import JOINT_SETS, regressor
 from murauer.hand.shape import SHAPE_NAMES
 
@@ -40,17 +48,19 @@ class HandGeometry:
         """
         if skeleton not in self.joint_sets:
             known = ", ".join(self.joint_sets)
-            raise UserError(f"the hand model has no joints for the skeleton '{skeleton}'; use one of: {known}")
+            raise UserError(
+                f"the hand model has no joints for the skeleton '{skeleton}'; use one of: {known}"
+            )
         return self.joint_sets[skeleton]
 
 
 class HandModel(nn.Module):
     """A right hand with forearm: a closed triangle mesh, linear shape space and linear blend skinning.
 
-    Canonical hand frame, in millimetres: origin at the palm centre (inside the palm, about two thirds of the way
-    from the wrist to the finger bases); x towards the thumb, y towards the fingers, z out of the palm (right-handed).
-    The palm never moves in it: the wrist angles move the forearm. A left hand is the mirror image in x
-    (see :func:`mirror`).
+    Canonical hand frame, in millimetres: origin at the palm centre (inside the palm, about two thirds of
+    the way from the wrist to the finger bases); x towards the thumb, y towards the fingers, z out of the
+    palm (right-handed). The palm never moves in it: the wrist angles move the forearm. A left hand is the
+    mirror image in x (see :func:`mirror`).
 
     Differentiable in angles and shape.
 
@@ -65,6 +75,14 @@ class HandModel(nn.Module):
     shape_names = SHAPE_NAMES
     faces: Tensor
     angle_limits: Tensor
+    _rest: Tensor
+    _basis: Tensor
+    _weights: Tensor
+    _joint_bones: Tensor
+    _axes: Tensor
+    _gains: Tensor
+    _slots: Tensor
+    _offset: Tensor
 
     def __init__(self, asset: Mapping[str, Tensor] | None = None) -> None:
         super().__init__()
@@ -117,7 +135,7 @@ class HandModel(nn.Module):
         return HandGeometry(posed, rotation, self._posed_joints(points, rotation, translation))
 
     def pose_joints(self, angles: Tensor, shape: Tensor, skeleton: str) -> Tensor:
-        """Joints (B, J, 3) of one skeleton in mm, as :meth:`forward` gives them but without posing the mesh."""
+        """Joints (B, J, 3) of one skeleton in mm, as :meth:`forward` gives them, without the mesh."""
         self._check(angles, shape)
         _, heads, points = self.rest_state(shape)
         rotation, translation = self._bone_transforms(angles, heads)
@@ -149,7 +167,8 @@ class HandModel(nn.Module):
         outer, middle, inner = (turns[:, self._slots[:, k]] for k in range(3))
         local = outer @ middle @ inner @ self._offset
         pivots = heads[:, PIVOTS].expand(len(angles), -1, -1)
-        # Bone b maps rest points p to R_b p + t_b with t_b = (image of its pivot under its parent) - R_b pivot_b.
+        # Bone b maps rest points p to R_b p + t_b with t_b = (image of its pivot under its parent) - R_b
+        # pivot_b.
         rotation: list[Tensor] = [local[:, 0]] + [local[:, 0]] * (len(BONE_NAMES) - 1)
         translation: list[Tensor] = [torch.zeros_like(pivots[:, 0])] * len(BONE_NAMES)
         for bones, parents in self._levels:

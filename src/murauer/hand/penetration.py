@@ -1,7 +1,7 @@
 """A cheap test for fingers that pass through each other or through the palm.
 
-Every finger segment and every metacarpal is a capsule (a thick line between two joints). Two capsules that come
-closer than their radii allow penetrate; skin is soft, so a few millimetres are forgiven.
+Every finger segment and every metacarpal is a capsule (a thick line between two joints). Two capsules that
+come closer than their radii allow penetrate; skin is soft, so a few millimetres are forgiven.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from torch import Tensor
 
 from murauer.hand.articulation import FINGERS
 
-# Radii in mm at the default hand size, from the girth of the model's fingers: per finger (thumb to pinky), the
-# segments from the palm to the tip. The thumb's first segment is its metacarpal, inside the ball of the thumb.
+# Radii in mm at the default hand size, from the girth of the model's fingers: per finger (thumb to pinky),
+# the segments from the palm to the tip. The thumb's first segment is its metacarpal, inside the ball of the
+# thumb.
 _RADII = ((12.0, 9.0, 8.0), (8.5, 7.5, 6.5), (8.5, 7.5, 6.5), (8.0, 7.0, 6.0), (7.0, 6.0, 5.5))
 _PALM_RADIUS = 9.0
 #: Depth of contact that soft skin forgives, mm.
-TOLERANCE_MM = 3.0
+TOLERANCE_MM = 4.0
 
 
 def _capsules() -> tuple[Tensor, Tensor, Tensor, list[tuple[int, int]]]:
-    """Start joints, end joints and radii of the capsules, and the pairs that must not meet (anny21 joints)."""
+    """Start joints, end joints and radii of the capsules, and the pairs that must not meet."""
     start, end, radius, label = [], [], [], []
     for finger in range(len(FINGERS)):
         for segment in range(3):

@@ -2,10 +2,12 @@
 
 A pose is drawn in three steps.
 
-1. Either a mixture of two gestures, whose share varies from finger to finger (neighbours alike), or free curls:
-   one flexion synergy per finger, correlated between neighbours, split differently between knuckle and finger.
-2. Variation: smooth over neighbouring fingers, tendon coupling of the last joint, less abduction in flexed fingers,
-   a bent palm where ring and little finger bend, and a wrist that moves on its own. Cut at the joint limits.
+1. Either a mixture of two gestures, whose share varies from finger to finger (neighbours alike), or free
+   curls: one flexion synergy per finger, correlated between neighbours, split differently between knuckle
+   and finger.
+2. Variation: smooth over neighbouring fingers, tendon coupling of the last joint, less abduction in flexed
+   fingers, a bent palm where ring and little finger bend, and a wrist that moves on its own. Cut at the
+   joint limits.
 3. Where fingers penetrate each other or the palm, the hand opens step by step until they do not.
 
 Nothing here is fitted to recorded poses.
@@ -14,6 +16,7 @@ Nothing here is fitted to recorded poses.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import radians
 
 import torch
@@ -67,7 +70,9 @@ class PosePrior:
         """
         return self._opened(self._draw(n, generator))
 
-    def sample_sequence(self, n_frames: int, generator: torch.Generator, frames_per_pose: float = 15.0) -> Tensor:
+    def sample_sequence(
+        self, n_frames: int, generator: torch.Generator, frames_per_pose: float = 15.0
+    ) -> Tensor:
         """Draws one smooth motion through random poses.
 
         Args:
@@ -106,7 +111,9 @@ class PosePrior:
 
     def _free_curls(self, n: int, generator: torch.Generator) -> Tensor:
         low, high = ANGLE_LIMITS.T
-        curl = torch.sigmoid(1.5 * self._finger_noise(n, 5, generator) + 0.8 * torch.randn(n, 1, generator=generator))
+        curl = torch.sigmoid(
+            1.5 * self._finger_noise(n, 5, generator) + 0.8 * torch.randn(n, 1, generator=generator)
+        )
         # How the curl is split between the knuckle and the joints of the finger itself.
         split = 0.5 * self._finger_noise(n, 4, generator)
         angles = torch.zeros(n, len(ANGLE_NAMES))
@@ -149,8 +156,10 @@ class PosePrior:
     @staticmethod
     def _spread_to_angles(per_finger: Tensor) -> Tensor:
         """Values per finger (n, 5), thumb first, as values per angle (n, D)."""
-        owner = [next((k for k, f in enumerate(("thumb", *LONG_FINGERS)) if name.startswith(f)), 2)
-                 for name in ANGLE_NAMES]
+        owner = [
+            next((k for k, f in enumerate(("thumb", *LONG_FINGERS)) if name.startswith(f)), 2)
+            for name in ANGLE_NAMES
+        ]
         return per_finger[:, owner]
 
     def _opened(self, angles: Tensor) -> Tensor:
@@ -177,17 +186,15 @@ class PosePrior:
 
 
 #: Largest number of opening steps.
-_STEPS = 10
+_STEPS = 16
 
 # Where opening leads: the fingers as they are but straighter, the thumb out of the palm.
 _OPEN = gesture("relaxed")
-_MODEL: list[HandModel] = []
 
 
+@cache
 def _model() -> HandModel:
-    if not _MODEL:
-        _MODEL.append(HandModel())
-    return _MODEL[0]
+    return HandModel()
 
 
 @torch.no_grad()

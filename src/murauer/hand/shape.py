@@ -1,9 +1,9 @@
 """Who the hand belongs to: named shape parameters of the hand model and a prior over them.
 
 Every parameter is 0 for the mean adult hand (187 mm from the wrist to the middle fingertip). ``size`` is the
-logarithm of a factor on everything; the others are in units where 1 is the far end of what the body model offers
-in one direction. Phenotype parameters (masculinity, age, muscle, weight, proportions) keep the hand's length:
-that is what ``size`` is for.
+logarithm of a factor on everything; the others are in units where 1 is the far end of what the body model
+offers in one direction. Phenotype parameters (masculinity, age, muscle, weight, proportions) keep the
+hand's length: that is what ``size`` is for.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ class ShapePrior:
         Returns:
             Shape parameters (n, S), in the order of :data:`SHAPE_NAMES`.
         """
-        columns = torch.tensor([[r.mean, r.deviation, r.low, r.high] for r in
-                                (self.ranges[name] for name in SHAPE_NAMES)])
+        columns = torch.tensor(
+            [[r.mean, r.deviation, r.low, r.high] for r in (self.ranges[name] for name in SHAPE_NAMES)]
+        )
         mean, deviation, low, high = columns.T
         noise = torch.randn(n, len(SHAPE_NAMES), generator=generator)
         return (mean + spread * deviation * noise).clamp(low, high)

@@ -21,11 +21,12 @@ def sample_viewpoints(
 ) -> Tensor:
     """Draws orientations of the hand in front of the camera.
 
-    Most hands face the camera with the palm or the back, fingers roughly up in the image, tilted to all sides and
-    rolled in the image plane; ``any_share`` of them are uniform over all rotations.
+    Most hands face the camera with the palm or the back, fingers roughly up in the image, tilted to all
+    sides and rolled in the image plane; ``any_share`` of them are uniform over all rotations.
 
-    The defaults cover the NYU test set, wider: there four fifths of the hands show the palm, the palm normal is
-    between 20 and 155 degrees (5th and 95th percentile) and typically 35 degrees off the viewing direction.
+    The defaults cover the NYU test set, wider: there four fifths of the hands show the palm, the palm
+    normal is between 20 and 155 degrees (5th and 95th percentile) and typically 35 degrees off the viewing
+    direction.
 
     Args:
         n: how many.
