@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from murauer.camera import CAMERAS, uvd_to_xyz, xyz_to_uvd
-from murauer.crop import crop_geometry, crop_hand, normalise_centre
+from murauer.crop import crop_geometry, crop_hand
 
 NYU = CAMERAS["nyu"].intrinsics()[None]
 Y_UP = torch.tensor([1.0, -1.0, 1.0])
@@ -299,13 +299,3 @@ def test_impossible_input_is_refused(changes, message):
     }
     with pytest.raises(ValueError, match=message):
         crop_hand(**(arguments | changes))
-
-
-def test_centres_are_scaled_for_the_view_generator_as_published(shared_dir):
-    golden = np.load(shared_dir / "data/golden/c_uvd_xyz.npz")
-    expected = torch.from_numpy(golden["com_norm"]) * Y_UP
-    torch.testing.assert_close(
-        normalise_centre(torch.from_numpy(golden["xyz"]) * Y_UP), expected, rtol=0, atol=1e-6
-    )
-    ends = normalise_centre(torch.tensor([[0.0, 725.0, 50.0], [0.0, -2000.0, 1500.0]]))
-    torch.testing.assert_close(ends, torch.tensor([[0.0, 1.0, -1.0], [0.0, -1.0, 1.0]]))

@@ -33,9 +33,6 @@ BoxRule = Literal["exact", "published"]
 BACKGROUND = 1.0
 """Value of patch pixels where nothing was measured inside the cube."""
 
-DEPTH_RANGE_MM = (50.0, 1500.0)
-"""Depths that `normalise_centre` maps to -1 and +1."""
-
 
 @dataclass(frozen=True, eq=False)
 class CropGeometry:
@@ -160,22 +157,6 @@ def crop_hand(
     patch = measured.sub_(geometry.centre[:, 2, None, None]).div_(cube_mm / 2)  # a copy since the gather
     visible &= patch.abs() <= 1
     return patch.masked_fill_(~visible, BACKGROUND), geometry
-
-
-def normalise_centre(centre: Tensor) -> Tensor:
-    """Scale crop centres to the three numbers that condition the view generator g.
-
-    Depths of 50 to 1500 mm become -1 to 1; x and y are scaled by the same factor without offset.
-
-    Args:
-        centre: Camera coordinates in mm; shape (..., 3).
-
-    Returns:
-        Shape (..., 3), clipped to [-1, 1].
-    """
-    near, far = DEPTH_RANGE_MM
-    middle = centre.new_tensor([0.0, 0.0, (near + far) / 2])
-    return ((centre - middle) / ((far - near) / 2)).clamp(-1, 1)
 
 
 @dataclass(frozen=True, eq=False)
