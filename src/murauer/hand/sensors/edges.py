@@ -33,17 +33,25 @@ def jitter_lookup(depth: Tensor, sigma_px: Tensor, patch_px: Tensor, generator: 
 
 
 def drop_edges(
-    depth: Tensor, radius_px: Tensor, patch_px: Tensor, probability: float, generator: Generator
+    depth: Tensor,
+    *,
+    radius_px: Tensor,
+    patch_px: Tensor,
+    step_mm: float,
+    probability: float,
+    generator: Generator,
 ) -> Tensor:
     """Missing edges: a pixel gets lost if a random place in its correlation window is on another surface.
 
-    Where a window sees two surfaces the pattern matches neither well, and the sensor reports nothing. Parts
-    thinner than the window suffer from both sides, as fingers seen from the side do.
+    Where a window sees two surfaces the pattern matches neither well, and the sensor may report nothing.
+    Parts thinner than the window suffer from both sides, as fingers seen from the side do. Between surfaces
+    that are close to each other, fingers before the palm for instance, one of them is matched all the same.
 
     Args:
         depth: mm, (B, H, W).
         radius_px: Radius of the window in image pixels, (B,).
         patch_px: Side of the patches that share one random place, in image pixels, (B,).
+        step_mm: Smallest distance between the two surfaces.
         probability: That a mixed window fails.
         generator: Source of randomness.
 
@@ -57,7 +65,7 @@ def drop_edges(
     place = look_up(
         depth, round_randomly(radius * angle.sin(), down), round_randomly(radius * angle.cos(), right)
     )
-    return torch.where(on_other_surface(depth, place) & (fails < probability), 0.0, depth)
+    return torch.where(on_other_surface(depth, place, step_mm) & (fails < probability), 0.0, depth)
 
 
 def mix_edges(depth: Tensor, radius_px: Tensor, min_share: float, generator: Generator) -> Tensor:

@@ -3,10 +3,8 @@
 import torch
 from torch import Tensor
 
-from murauer.hand.sensors.pixels import SURFACE_STEP_MM
 
-
-def drop_shadow(depth: Tensor, intrinsics: Tensor, baseline_mm: float) -> Tensor:
+def drop_shadow(depth: Tensor, intrinsics: Tensor, baseline_mm: float, bridged_px: Tensor) -> Tensor:
     """Remove what lies in the shadow of the projector: without pattern there is no depth.
 
     The projector stands beside the camera on its x axis. A camera pixel (u, z) is in projector column
@@ -19,6 +17,9 @@ def drop_shadow(depth: Tensor, intrinsics: Tensor, baseline_mm: float) -> Tensor
         intrinsics: fx, fy, u0, v0, (B, 4).
         baseline_mm: x of the projector in the camera's frame; positive = to the right, shadows fall to the
             left.
+        bridged_px: Difference of disparities in image pixels, (B,), up to which a shadow is not noticed. It
+            is also the width of the shadow beside a straight edge, and a correlation window bridges narrow
+            ones.
 
     Returns:
         mm, 0 in the shadow, (B, H, W).
@@ -28,20 +29,18 @@ def drop_shadow(depth: Tensor, intrinsics: Tensor, baseline_mm: float) -> Tensor
         return depth
     seen = depth > 0
     disparity = intrinsics[:, 0, None, None] * baseline_mm / depth.clamp(min=1.0)
-    column = torch.arange(width, device=depth.device) - disparity
-    column = torch.where(seen, column, torch.inf)
+    column = torch.where(seen, torch.arange(width, device=depth.device) - disparity, torch.inf)
     # Columns relative to the leftmost one of each row; what does not fit into two image widths cannot share a
     # column with anything that matters.
     left = column.amin(2, keepdim=True)
     left = torch.where(left.isinf(), 0.0, left)
     column = (column - left).clamp_(0, 2 * width - 2)
     whole = column.long()
-    nearest = depth.new_full((batch, height, 2 * width), torch.inf)
-    distance = torch.where(seen, depth, torch.inf)
+    # Negative disparities: the sign only serves the baseline on the other side.
+    closeness = torch.where(seen, disparity.abs(), 0.0)
+    nearest = depth.new_zeros((batch, height, 2 * width))
     # A surface between two columns blocks both: neighbouring pixels may be almost two columns apart.
-    nearest.scatter_reduce_(2, whole, distance, "amin")
-    nearest.scatter_reduce_(2, whole + 1, distance, "amin")
-    shadow = (depth - nearest.gather(2, whole) > SURFACE_STEP_MM) & (
-        depth - nearest.gather(2, whole + 1) > SURFACE_STEP_MM
-    )
-    return torch.where(shadow & seen, 0.0, depth)
+    nearest.scatter_reduce_(2, whole, closeness, "amax")
+    nearest.scatter_reduce_(2, whole + 1, closeness, "amax")
+    blocker = torch.minimum(nearest.gather(2, whole), nearest.gather(2, whole + 1))
+    return torch.where(blocker - closeness > bridged_px[:, None, None], 0.0, depth)

@@ -25,11 +25,13 @@ class StructuredLightSensor:
         baseline_mm: Projector to the right of the camera, as it looks at the scene [K].
         disparity_step_px: Quantisation of the disparity, 1/8 pixel [K].
         disparity_sigma_px: Noise of the disparity, half a quantisation step [K]; at 0.75 m 0.8 mm.
-        lookup_sigma_px: Lateral displacement: [B, H] 0.5 for a pixel, [N] about 0.8 at edges; the windows
-            that move together here need more [E].
-        window_px: Side of the patches that share one error, about half a correlation window of 9 x 9 [E].
+        lookup_sigma_px: Lateral displacement; 0.5 for a pixel in [B, H], about 0.8 at edges in [N]. Here
+            whole patches move.
+        window_px: Side of the patches that share one error, part of a correlation window of 9 x 9 [E].
+        bridged_px: Width of shadows that go unnoticed, half a correlation window [E].
         edge_radius_px: Distance from an edge within which pixels get lost [E].
-        edge_loss: Probability that a window with two surfaces in it fails [E].
+        edge_step_mm: Distance between two surfaces from which a window that sees both may fail [E].
+        edge_loss: Probability that it does [E].
         grazing_degrees: Incidence angles between which the probability of a hole rises from 0 to 1; [N] could
             measure up to 70 degrees.
     """
@@ -38,18 +40,20 @@ class StructuredLightSensor:
     baseline_mm: float = 75.0
     disparity_step_px: float = 0.125
     disparity_sigma_px: float = 0.0625
-    lookup_sigma_px: float = 1.5
-    window_px: float = 4.0
+    lookup_sigma_px: float = 0.6
+    window_px: float = 6.0
+    bridged_px: float = 4.5
     edge_radius_px: float = 3.0
-    edge_loss: float = 0.5
-    grazing_degrees: tuple[float, float] = (70.0, 88.0)
+    edge_step_mm: float = 60.0
+    edge_loss: float = 0.4
+    grazing_degrees: tuple[float, float] = (75.0, 90.0)
 
     def __call__(self, depth: Tensor, intrinsics: Tensor, generator: Generator) -> Tensor:
         """Measure; see :class:`murauer.hand.sensors.Sensor`."""
         check_images(depth, intrinsics)
         scale = intrinsics[:, 0] / self.focal_px  # image pixels per device pixel
         patch_px = self.window_px * scale
-        lit = drop_shadow(depth, intrinsics, self.baseline_mm)
+        lit = drop_shadow(depth, intrinsics, self.baseline_mm, self.bridged_px * scale)
         lit = drop_grazing(
             lit,
             intrinsics,
@@ -58,7 +62,14 @@ class StructuredLightSensor:
             patch_px=patch_px,
             generator=generator,
         )
-        matched = drop_edges(lit, self.edge_radius_px * scale, patch_px, self.edge_loss, generator)
+        matched = drop_edges(
+            lit,
+            radius_px=self.edge_radius_px * scale,
+            patch_px=patch_px,
+            step_mm=self.edge_step_mm,
+            probability=self.edge_loss,
+            generator=generator,
+        )
         ragged = jitter_lookup(matched, self.lookup_sigma_px * scale, patch_px, generator)
         return measure_disparity(
             ragged,
