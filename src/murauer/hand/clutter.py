@@ -43,9 +43,9 @@ class ClutterPrior:
     """
 
     body: float = 0.6
-    table: float = 0.25
-    object: float = 0.3
-    arm: float = 0.25
+    table: float = 0.2
+    object: float = 0.25
+    arm: float = 0.2
 
 
 def sample_clutter(
@@ -123,11 +123,11 @@ def _body(cube: Tensor, batch: int, generator: Generator) -> Tensor:
 
 
 def _table(cube: Tensor, batch: int, generator: Generator) -> Tensor:
-    """A slab 80 to 250 mm below the hand, tilted by a few degrees as cameras are; (B, V, 3)."""
+    """A slab 120 to 320 mm below the hand, tilted by a few degrees as cameras are; (B, V, 3)."""
     slab = cube * cube.new_tensor([450.0, 15.0, 350.0])
     slope = _uniform(cube, (batch, 2, 1), -0.15, 0.15, generator)
     height = slab[:, 1] + slope[:, 0] * slab[:, 0] + slope[:, 1] * slab[:, 2]
-    lift = _uniform(cube, (batch, 1), 80, 250, generator) + 15 - _lowest_under_hand(slope)
+    lift = _uniform(cube, (batch, 1), 120, 320, generator) + 15 - _lowest_under_hand(slope)
     return torch.stack([slab[:, 0].expand(batch, -1), height + lift, (slab[:, 2] + 150).expand(batch, -1)], 2)
 
 
