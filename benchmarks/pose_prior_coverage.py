@@ -18,11 +18,14 @@ import torch
 from torch import Tensor
 
 from murauer.camera import CAMERAS, uvd_to_xyz
+from murauer.hand.gestures import gesture
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
-from murauer.skeletons import NYU_EVALUATION_JOINTS
+from murauer.skeletons import NYU_EVALUATION_JOINTS, SKELETONS
 
 FIRST_PERSON_FRAMES = 2440
+# Pairs of evaluation joints that are rigid in the labels or depend little on the pose.
+SEGMENTS = ((8, 9), (9, 10), (10, 11), (11, 12), (11, 13), (12, 13), (1, 13), (3, 13), (5, 13), (7, 13))
 DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "nyu"
 
 
@@ -36,16 +39,14 @@ def load_poses(directory: Path) -> Tensor | None:
 
 
 def aligned_rms(real: Tensor, samples: Tensor) -> Tensor:
-    """Residual (R, N) of the best similarity of each sample to each real pose: root mean square over
-    joints, mm.
+    """Residual (R, N) in mm, root mean square over joints, of the best similarity of samples to real poses.
 
     From the singular values s of the 3 x 3 covariance alone: the squared residual is |a|^2 - (sum s)^2 /
     |b|^2, with the smallest s negated where the best map would mirror.
     """
     real, samples = (pose - pose.mean(-2, keepdim=True) for pose in (real, samples))
     covariance = torch.einsum("rji,njk->rnik", real, samples)
-    # Singular values from the eigenvalues of C^T C in closed form would lose digits; the sum with the sign
-    # of the determinant is the largest eigenvalue of Horn's 4 x 4 quaternion matrix.
+    # That signed sum is the largest eigenvalue of Horn's quaternion matrix: no decomposition needed.
     xx, xy, xz, yx, yy, yz, zx, zy, zz = covariance.flatten(-2).unbind(-1)
     horn = torch.stack(
         [
@@ -85,8 +86,37 @@ def nearest(real: Tensor, samples: Tensor, chunk: int = 2000) -> Tensor:
     return best
 
 
+def yardsticks(poses: Tensor, real: Tensor, first: Tensor, model: HandModel) -> None:
+    """Prints what the other person's real poses, and one pose that never moves, would give."""
+    rest = model.pose_joints(gesture("relaxed")[None], torch.zeros(1, len(model.shape_names)), "nyu14")
+    print(f"one relaxed hand: {float(nearest(real, rest).mean()):.2f} mm")
+    for name, own, others in (
+        ("first", first, poses[FIRST_PERSON_FRAMES:]),
+        ("second", ~first, poses[:FIRST_PERSON_FRAMES]),
+    ):
+        print(
+            f"{name} person's poses, nearest of the other person's {len(others):,} frames: "
+            f"{float(nearest(real[own], others).mean()):.2f} mm"
+        )
+
+
+def compare_segments(poses: Tensor, samples: Tensor) -> None:
+    """Prints median distances between joints as shares of the palm's length, real and of the model."""
+    names = SKELETONS["nyu14"].joints
+
+    def shares(joints: Tensor, a: int, b: int) -> float:
+        palm = (joints[:, 13] - joints[:, 11:13].mean(1)).norm(dim=-1)
+        return float(((joints[:, a] - joints[:, b]).norm(dim=-1) / palm).median())
+
+    print("| distance / palm length | first person | second person | model |")
+    print("|---|---|---|---|")
+    for a, b in SEGMENTS:
+        parts = (poses[:FIRST_PERSON_FRAMES], poses[FIRST_PERSON_FRAMES:], samples)
+        print(f"| {names[a]} to {names[b]} | " + " | ".join(f"{shares(p, a, b):.2f}" for p in parts) + " |")
+
+
 def main() -> None:
-    """Prints one line per number of samples."""
+    """Prints the coverage, one line per number of samples, the yardsticks and the segments."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA)
     parser.add_argument("--frames", type=int, default=500, help="real poses, evenly spaced over the test set")
@@ -113,6 +143,8 @@ def main() -> None:
         best, done = torch.minimum(best, nearest(real, samples[done:n])), n
         values = (best.mean(), best.median(), best.quantile(0.95), best[first].mean(), best[~first].mean())
         print(f"| {n:,} | " + " | ".join(f"{float(v):.2f}" for v in values) + " |", flush=True)
+    yardsticks(poses, real, first, model)
+    compare_segments(poses, samples[:10_000])
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ Run ``python -m murauer.hand.extraction`` to regenerate the asset; only this nee
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from safetensors.torch import save_file
@@ -64,8 +66,7 @@ _Posed = tuple[np.ndarray, dict[str, np.ndarray]]  # vertices (V, 3) and bone he
 
 
 class Body:
-    """Anny at its reference pose, in millimetres: called with shape parameters, gives vertices and bone
-    heads."""
+    """Anny at its reference pose, in millimetres."""
 
     def __init__(self) -> None:
         import anny
@@ -73,7 +74,10 @@ class Body:
         self.model = anny.Anny(rig="anny", topology="anny", local_changes="default")
         self.labels: list[str] = self.model.bone_labels
 
-    def __call__(self, **parameters: float) -> _Posed:
+    def inputs(
+        self, parameters: Mapping[str, float]
+    ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        """Anny's phenotype values and local changes for shape parameters by our names."""
         phenotypes: dict[str, float] = {"age": _ADULT_AGE}
         changes: dict[str, float] = {}
         for name, value in parameters.items():
@@ -82,9 +86,14 @@ class Body:
                 phenotypes[label] = middle + value * (high - middle if value > 0 else middle - low)
             else:
                 changes.update(dict.fromkeys(_LOCAL_CHANGES[name], value))
-        as_tensors = [{k: torch.tensor([v]) for k, v in d.items()} for d in (phenotypes, changes)]
+        as_tensors = [{k: torch.tensor([v]) for k, v in values.items()} for values in (phenotypes, changes)]
+        return as_tensors[0], as_tensors[1]
+
+    def __call__(self, **parameters: float) -> _Posed:
+        """Vertices and bone heads of the whole body for shape parameters by our names."""
+        phenotypes, changes = self.inputs(parameters)
         with torch.no_grad():
-            out = self.model(phenotype_kwargs=as_tensors[0], local_changes_kwargs=as_tensors[1])
+            out = self.model(phenotype_kwargs=phenotypes, local_changes_kwargs=changes)
         heads = 1000.0 * out["bone_poses"][0, :, :3, 3].numpy()
         return 1000.0 * out["vertices"][0].numpy(), {
             label.removesuffix(".R"): heads[i] for i, label in enumerate(self.labels) if label.endswith(".R")

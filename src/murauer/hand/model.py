@@ -20,7 +20,7 @@ from murauer.hand.articulation import (
     articulate,
     rotation_about,
 )
-from murauer.hand.joints import JOINT_SETS, regressor
+from murauer.hand.joints import regressor
 from murauer.hand.shape import SHAPE_NAMES
 
 ASSET_PATH = Path(__file__).parent / "assets" / "right_arm.safetensors"
