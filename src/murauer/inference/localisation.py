@@ -1,16 +1,15 @@
 """Finding the hand in a depth frame when no centre is given.
 
-A palm is the largest disc that fits into a hand, whatever the fingers do, and it has a size in millimetres
-that little else near a camera has: fingers and cables are too thin, heads, chests and walls too wide. So:
+A palm is about the largest disc that fits into a hand, whatever the fingers do, and it has a size in
+millimetres that little else near a camera has: fingers and cables are too thin, chests and walls too wide.
 
 1. reduce the frame to cells of a few millimetres and cut the surface where its depth jumps;
-2. take the locally largest discs that fit into the pieces and are as large as a palm: the candidates;
-3. prefer the nearest candidate, count fingers around it in its favour, and an arm that goes on to both sides
-   against it (then it is an elbow or the middle of a forearm);
-4. move the centre to the middle of the hand, leaving out what lies beyond the wrist.
+2. take the locally largest discs that fit into it and are as large as a palm: the candidates;
+3. prefer the nearest; a wide disc and a long outline for its area, as fingers make it, count as nearness;
+4. move the centre to the middle of the hand.
 
-The hand must stand clear of what is behind it by a few centimetres. Hands that hold a large object or lie on
-a table need a centre given by the user.
+The hand must stand clear of what is behind it by some centimetres. Hands that hold a large object or lie on a
+table need a centre given by the user.
 """
 
 from dataclasses import dataclass
@@ -32,25 +31,31 @@ Mask = NDArray[np.bool_]
 REACH_MM = (100.0, 1500.0)
 """Distances from the camera at which hands are looked for."""
 
-PALM_RADIUS_MM = (20.0, 62.0)
-"""Radius of the largest disc in a hand, from a narrow one seen at an angle to a wide one."""
+PALM_RADIUS_MM = (14.0, 62.0)
+"""Radius of the largest disc in a hand, from a narrow one seen from the side to a wide open one."""
 
-DEPTH_JUMP_MM = 30.0
-"""Between neighbouring cells; more than this is another surface."""
+DEPTH_JUMP_MM = 50.0
+"""Between neighbouring cells; more than this is another surface. Fingers over a palm jump by less."""
 
 CELLS_PER_RADIAN = 160.0
 """Resolution of the search: 4 mm cells at 640 mm, a fifth of a finger."""
 
-FINGER_WIDTH_MM = 30.0
-FINGER_RING_MM = 35.0
-"""A ring this far outside the palm crosses the fingers, as arcs no wider than FINGER_WIDTH_MM."""
+HAND_RADIUS_MM = 100.0
+"""Of the ball around a candidate in which outline and area are measured."""
 
-ARM_RING_MM = 135.0
-"""A ring of this radius around a palm is beyond the fingers: only the arm crosses it."""
+# How much nearer a candidate counts for its shape: from a conditional logit model of which candidate is the
+# hand, fitted to 200 rendered people with a raised hand. Caps, because more is not more of a hand: wider
+# discs are heads, longer outlines are noise.
+MM_PER_RADIUS, WIDEST_MM = 3.7, 40.0
+MM_PER_OUTLINE, LONGEST_MM = 0.52, 650.0
+MM_PER_AREA = -0.013
 
-FINGER_BONUS_MM = 30.0
-ARM_PENALTY_MM = 200.0
-"""How much nearer a finger makes a candidate count, and how much farther an arm to both sides."""
+PALM_BALL_MM, ARM_BALL_MM = 75.0, 130.0
+"""Radii of a ball that holds palm and knuckles, and of one that reaches well into the arm."""
+
+AWAY_FROM_ARM = 0.75
+SURFACE_TO_JOINT_MM = 17.0
+"""How far the palm's centre joint lies behind the surface; the mean over the same rendered hands."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +74,22 @@ class _Surface:
 
 @dataclass(frozen=True)
 class _Palm:
-    """A candidate: the cell in the middle of a palm-sized disc, and what is around it."""
+    """A candidate: the middle (3,) of a palm-sized disc in mm, and what is within HAND_RADIUS_MM of it."""
 
-    row: int
-    column: int
-    depth_mm: float
+    middle: Array
     radius_mm: float
-    fingers: int
-    arms: int
+    outline_mm: float
+    area_mm2: float
 
     @property
     def cost_mm(self) -> float:
-        """Distance from the camera, made less by fingers and more by an arm to both sides."""
-        through = ARM_PENALTY_MM if self.arms > 1 else 0.0
-        return self.depth_mm + through - FINGER_BONUS_MM * min(self.fingers, 3)
+        """Distance from the camera, less what speaks for a hand."""
+        return float(
+            self.middle[2]
+            - MM_PER_RADIUS * min(self.radius_mm, WIDEST_MM)
+            - MM_PER_OUTLINE * min(self.outline_mm, LONGEST_MM)
+            - MM_PER_AREA * self.area_mm2
+        )
 
 
 def locate_hand(depth: Tensor, camera: Camera) -> Tensor:
@@ -151,47 +158,49 @@ def _find_palms(surface: _Surface) -> list[_Palm]:
     peaks = (radius == ndimage.maximum_filter(radius, size=neighbours)) & inside
     peaks &= (radius >= PALM_RADIUS_MM[0]) & (radius <= PALM_RADIUS_MM[1])
     peaks &= (z >= REACH_MM[0]) & (z <= REACH_MM[1])
-    palms = []
-    for row, column in np.argwhere(peaks):
-        finger_arcs = _ring_arcs(surface, row, column, radius[row, column] + FINGER_RING_MM)
-        arm_arcs = _ring_arcs(surface, row, column, ARM_RING_MM)
-        palms.append(
-            _Palm(
-                row=int(row),
-                column=int(column),
-                depth_mm=float(z[row, column]),
-                radius_mm=float(radius[row, column]),
-                fingers=sum(width < FINGER_WIDTH_MM for width in finger_arcs),
-                arms=sum(width >= FINGER_WIDTH_MM for width in arm_arcs),
-            )
-        )
-    return palms
+    return [_describe(surface, row, column, radius[row, column]) for row, column in np.argwhere(peaks)]
 
 
-def _ring_arcs(surface: _Surface, row: int, column: int, radius_mm: float) -> list[float]:
-    """Return the widths in mm of the arcs in which the hand's surface crosses a ring around a cell."""
-    steps = 96
-    angle = 2 * np.pi * np.arange(steps) / steps
-    depth = surface.depth[row, column]
-    cells = radius_mm / (depth * surface.cell_radian)
-    rows = np.rint(row + cells * np.sin(angle)).astype(int)
-    columns = np.rint(column + cells * np.cos(angle)).astype(int)
-    height, width = surface.measured.shape
-    crossed = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    rows, columns = rows.clip(0, height - 1), columns.clip(0, width - 1)
-    crossed &= surface.measured[rows, columns] & (surface.piece[rows, columns] == surface.piece[row, column])
-    crossed &= np.abs(surface.depth[rows, columns] - depth) < radius_mm
-    starts = np.flatnonzero(crossed & ~np.roll(crossed, 1))
-    if not starts.size:
-        return [2 * np.pi * radius_mm] if crossed.all() else []
-    turned = np.roll(crossed, -starts[0])
-    lengths = np.diff(np.append(np.flatnonzero(np.diff(turned.astype(int), prepend=0)), steps))[::2]
-    return [float(length * 2 * np.pi * radius_mm / steps) for length in lengths]
+def _describe(surface: _Surface, row: int, column: int, radius_mm: float) -> _Palm:
+    """Measure the surface around a candidate."""
+    middle = surface.xyz[row, column]
+    hand = (surface.piece == surface.piece[row, column]) & _within(surface, middle, HAND_RADIUS_MM)
+    side = surface.depth * surface.cell_radian
+    outline = hand & ~ndimage.binary_erosion(hand)
+    return _Palm(middle, float(radius_mm), float(side[outline].sum()), float((side[hand] ** 2).sum()))
+
+
+def _within(surface: _Surface, middle: Array, radius_mm: float) -> Mask:
+    """Mark the cells within a ball."""
+    return surface.measured & (np.linalg.norm(surface.xyz - middle, axis=-1) < radius_mm)
 
 
 def _middle_of_hand(surface: _Surface, palm: _Palm) -> Array:
-    return surface.xyz[palm.row, palm.column]
+    """Estimate the palm's centre joint, (3,) in mm, from a disc somewhere in the hand."""
+    middle = palm.middle
+    for _ in range(3):
+        middle = _mean_within(surface, middle, PALM_BALL_MM)
+    # The larger ball holds more of the arm, so its mean shows where the arm is: the hand is opposite.
+    towards_arm = _mean_within(surface, middle, ARM_BALL_MM) - middle
+    towards_arm[2] = 0
+    joint = middle - AWAY_FROM_ARM * towards_arm
+    return joint * (1 + SURFACE_TO_JOINT_MM / joint[2])
+
+
+def _mean_within(surface: _Surface, middle: Array, radius_mm: float) -> Array:
+    """Average the surface within a ball, each cell counting by its area."""
+    near = _within(surface, middle, radius_mm)
+    if not near.any():
+        return middle.copy()
+    return np.average(surface.xyz[near], axis=0, weights=surface.depth[near] ** 2)
 
 
 def _why_no_hand(surface: _Surface) -> str:
-    return "no hand"
+    """Say what is wrong with a frame without candidates."""
+    near, far = REACH_MM
+    reached = surface.measured & (surface.depth >= near) & (surface.depth <= far)
+    if reached.any():
+        return "found no hand; it must stand clear of what is behind it, or give its centre"
+    nearest = surface.depth[surface.measured].min(initial=np.inf)
+    seen = f"the nearest thing is {nearest:.0f} mm away" if np.isfinite(nearest) else "nothing was measured"
+    return f"found no hand within {near:.0f} to {far:.0f} mm, {seen}; check the depth scale"
