@@ -27,7 +27,7 @@ def patch_noise(
     """
     batch, height, width = depth.shape
     side = patch_px.clamp(min=1.0)
-    smallest = float(side.min())
+    smallest = float(side.min()) if batch else 1.0
     rows, columns = int(height / smallest) + 2, int(width / smallest) + 2
     draw = torch.randn if normal else torch.rand
     noise = draw(channels, batch, rows, columns, generator=generator, device=depth.device)

@@ -1,0 +1,142 @@
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Generator, Tensor
+
+from murauer.hand.sensors import SENSORS, CleanSensor, StructuredLightSensor, TimeOfFlightSensor
+from murauer.hand.sensors.time_of_flight import axial_sigma_mm
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+def scene(scale: float, images: int = 4) -> tuple[Tensor, Tensor]:
+    """Four fingers at 600 mm before a wall at 750 mm and emptiness, at a share of a Kinect's resolution."""
+    size = int(320 * scale)
+    focal = 586.0 * scale
+    depth = torch.zeros(images, size, size)
+    depth[:, :, size // 2 :] = 750.0
+    for finger in range(4):
+        left = int((60 + 50 * finger) * scale)
+        depth[:, size // 4 : 3 * size // 4, left : left + int(16 * scale)] = 600.0
+    centre = (size - 1) / 2
+    return depth, torch.tensor([[focal, focal, centre, centre]]).repeat(images, 1)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", SENSORS)
+def test_measurements_follow_the_generator(name: str, device: str) -> None:
+    depth, camera = (x.to(device) for x in scene(0.25))
+    first, again, other = (
+        SENSORS[name]()(depth, camera, Generator(device).manual_seed(seed)) for seed in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert torch.equal(first, other) == (name == "clean")
+    assert first.shape == depth.shape and first.dtype == torch.float32 and first.device == depth.device
+    assert first.isfinite().all() and (first >= 0).all()
+    assert not torch.equal(first[0], first[1]) or name == "clean"
+
+
+@pytest.mark.parametrize("name", SENSORS)
+def test_the_input_is_left_as_it_was(name: str) -> None:
+    depth, camera = scene(0.25)
+    before = depth.clone()
+    measured = SENSORS[name]()(depth, camera, Generator().manual_seed(0))
+    measured.zero_()
+    assert torch.equal(depth, before)
+
+
+@pytest.mark.parametrize("name", SENSORS)
+def test_where_there_is_nothing_nothing_is_measured(name: str) -> None:
+    empty = torch.zeros(2, 12, 16)
+    camera = torch.tensor([[100.0, 100.0, 8.0, 6.0]]).repeat(2, 1)
+    assert torch.equal(SENSORS[name]()(empty, camera, Generator().manual_seed(0)), empty)
+    assert SENSORS[name]()(empty[:0], camera[:0], Generator()).shape == (0, 12, 16)
+
+
+@pytest.mark.parametrize("name", SENSORS)
+def test_parameters_cannot_change_unnoticed(name: str) -> None:
+    sensor = SENSORS[name]()
+    assert sensor == SENSORS[name]() and hash(sensor) == hash(SENSORS[name]())
+    for field in dataclasses.fields(sensor):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(sensor, field.name, 1)
+
+
+@pytest.mark.parametrize("name", SENSORS)
+def test_bad_input_is_refused(name: str) -> None:
+    depth, camera = scene(0.25)
+    with pytest.raises(ValueError, match=r"\(B, H, W\)"):
+        SENSORS[name]()(depth[0], camera, Generator())
+    with pytest.raises(ValueError, match="float64"):
+        SENSORS[name]()(depth.double(), camera, Generator())
+    with pytest.raises(ValueError, match=r"shape \(4, 4\)"):
+        SENSORS[name]()(depth, camera[0], Generator())
+
+
+def test_clean_is_exact() -> None:
+    depth, camera = scene(0.25)
+    assert torch.equal(CleanSensor()(depth, camera, Generator()), depth)
+
+
+def damage(sensor: object, scale: float) -> tuple[float, float]:
+    """Share of the fingers' area that is lost, and standard deviation of the depth that is left."""
+    depth, camera = scene(scale, images=int(4 / scale))
+    measured = sensor(depth, camera, Generator().manual_seed(0))  # type: ignore[operator]
+    finger = depth == 600
+    kept = finger & ((measured - depth).abs() < 15)
+    return 1 - (kept.sum() / finger.sum()).item(), (measured - depth)[kept].std().item()
+
+
+@pytest.mark.parametrize("sensor", [StructuredLightSensor(), TimeOfFlightSensor(focal_px=586.0)])
+def test_a_low_resolution_window_is_damaged_like_the_whole_image(sensor: object) -> None:
+    lost, deviation = damage(sensor, 1.0)
+    lost_small, deviation_small = damage(sensor, 0.25)
+    assert 0.01 < lost < 0.3
+    assert lost_small == pytest.approx(lost, rel=0.2)
+    assert deviation_small == pytest.approx(deviation, rel=0.15)
+
+
+def test_structured_light_shadows_fall_to_the_left() -> None:
+    depth, camera = scene(1.0)
+    depth[:, :, :] = 1200.0
+    depth[:, 100:200, 150:200] = 600.0
+    measured = StructuredLightSensor(edge_loss=0, lookup_sigma_px=0)(
+        depth, camera, Generator().manual_seed(0)
+    )
+    shift = 586 * 75 * (1 / 600 - 1 / 1200)  # 36.6 pixels
+    lost = (measured[0, 110:190] == 0).float().mean(0)
+    assert lost[150 - int(shift) + 2 : 148].min() == 1
+    assert lost[: 150 - int(shift) - 2].max() == 0 and lost[151:].max() == 0
+
+
+def test_structured_light_steps_are_those_of_a_genuine_first_kinect(shared_dir: Path) -> None:
+    packed = np.asarray(Image.open(shared_dir / "data/real/nyu_test_depth_1_0000001.png")).astype(int)
+    genuine = np.unique(packed[..., 1] * 256 + packed[..., 2])
+    genuine = genuine[(genuine >= 740) & (genuine <= 860)]
+    ramp = torch.linspace(740, 860, 200_000).reshape(1, 400, 500)
+    sensor = StructuredLightSensor(disparity_sigma_px=0)
+    steps = sensor(ramp, torch.tensor([[586.0, 586.0, 249.5, 199.5]]), Generator().manual_seed(0)).unique()
+    steps = steps[steps > 0]
+    assert len(steps) == pytest.approx(len(genuine), abs=3)
+
+
+def test_time_of_flight_noise_grows_with_distance_and_incidence() -> None:
+    camera = torch.tensor([[365.0, 365.0, 31.5, 31.5]])
+
+    def deviation(z: float) -> float:
+        depth = torch.full((1, 64, 64), float(z))
+        sensor = TimeOfFlightSensor(reflectivity_spread=0.0)
+        return (sensor(depth, camera, Generator().manual_seed(0)) - depth).std().item()
+
+    # Fankhauser et al. 2015 at 1 m and 3 m, frontal: 1.3 mm and 2.7 mm.
+    assert deviation(1000) == pytest.approx(1.3, rel=0.05)
+    assert deviation(3000) == pytest.approx(2.7, rel=0.05)
+    cosine = torch.tensor([1.0, math.cos(1.0), math.cos(1.3)])
+    sigma = axial_sigma_mm(torch.full((3,), 1000.0), cosine)
+    expected = [1.3, 1.3 + 0.1 * (1 / (math.pi / 2 - 1)) ** 2, 1.3 + 0.1 * (1.3 / (math.pi / 2 - 1.3)) ** 2]
+    assert sigma.tolist() == pytest.approx(expected, rel=1e-4)
