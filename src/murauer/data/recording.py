@@ -11,6 +11,7 @@ import numpy as np
 
 from murauer.data.frame_set import FrameSet, open_frame_set
 from murauer.errors import UserError
+from murauer.files import written_whole
 from murauer.rig import CameraRig
 from murauer.skeletons import SKELETONS, Skeleton
 
@@ -70,9 +71,8 @@ SPLITS = ("synthetic", "real", "twin", "validation", "validation_twin", "test")
 
 def write_description(folder: Path, description: dict[str, Any]) -> None:
     """Write the file that describes a recording, at once or not at all."""
-    temporary = folder / (DESCRIPTION_FILE + ".partial")
-    temporary.write_text(json.dumps({"format_version": FORMAT_VERSION, **description}, indent=1))
-    os.replace(temporary, folder / DESCRIPTION_FILE)
+    with written_whole(folder / DESCRIPTION_FILE) as partial:
+        partial.write_text(json.dumps({"format_version": FORMAT_VERSION, **description}, indent=1))
 
 
 def open_recording(folder: Path) -> Recording:

@@ -1,6 +1,6 @@
 """A simulated recording: stands in for a capture session, built like the NYU set.
 
-Three synchronised cameras look at one hand. The *synthetic* domain is clean renderings of one average hand;
+Three synchronised cameras look at one hand; of the real domain, two are kept, as in the paper. The *synthetic* domain is clean renderings of one average hand;
 the *real* domain has other people's hands, the noise of a depth sensor, and things around the hand.
 The two share the distribution of poses and viewpoints (never the samples) and nothing else: no shape, sensor
 model or frame of the real domain reaches the synthetic side. The only exception is asked for by the method:
@@ -19,12 +19,11 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from murauer.camera import Camera, xyz_to_uvd
+from murauer.camera import Camera, find_camera, xyz_to_uvd
 from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, create_frame_set, open_frame_set
 from murauer.data.recording import SPLITS, Recording, finish_folder, open_recording, prepare_folder, write_description
 from murauer.hand.clutter import merge_depth, sample_clutter
-from murauer.hand.model import HandModel
-from murauer.hand.placement import place
+from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.sensors import SENSORS, Sensor
@@ -56,6 +55,9 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         region_mm: side of the stored windows at the hand's depth in mm: the 300 mm cube in any rotation.
         cube_mm: side of the hand cube in mm.
         distance_mm: nearest and farthest hand.
+        tilt_deg: standard deviation of the hand's tilt against the first camera, see `sample_viewpoints`.
+        roll_deg: standard deviation of its rotation in the image.
+        any_share: share of hands in a uniformly random orientation.
         skeleton: joints that are recorded.
     """
 
@@ -73,6 +75,9 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     region_mm: float = 450.0
     cube_mm: float = 300.0
     distance_mm: tuple[float, float] = (500.0, 900.0)
+    tilt_deg: float = 30.0
+    roll_deg: float = 30.0
+    any_share: float = 0.05
     skeleton: str = "nyu14"
 
 
@@ -96,7 +101,7 @@ def splits(config: SimulationConfig) -> tuple[Split, ...]:
     test_persons = (seen[0], config.training_persons + 1)
     return (
         Split("synthetic", config.synthetic_frames, 3, False, (-1,), "synthetic"),
-        Split("real", config.real_frames, 3, True, seen, "real"),
+        Split("real", config.real_frames, 2, True, seen, "real"),
         Split("twin", config.real_frames, 1, False, (-1,), "real"),
         Split("validation", config.validation_frames, 1, True, validation_persons, "validation"),
         Split("validation_twin", config.validation_frames, 1, False, (-1,), "validation"),
@@ -119,8 +124,8 @@ def nyu_like_rig(camera: Camera) -> CameraRig:
     return CameraRig((camera, camera, camera), torch.stack(transforms))
 
 
-KINECT = Camera(fx=588.03, fy=587.07, u0=320.0, v0=240.0, width=640, height=480)
-"""The camera of the simulated recording: NYU's."""
+KINECT = find_camera("nyu")
+"""Each camera of the simulated recording."""
 
 
 def _generator(config: SimulationConfig, *keys: int | str) -> Generator:
@@ -149,7 +154,13 @@ class Simulator:
         config, size = self.config, stop - start
         scene = _generator(config, split.poses, "poses", start)
         angles = self.poses.sample(size, scene)
-        rotation = sample_viewpoints(size, scene)
+        rotation = sample_viewpoints(
+            size,
+            scene,
+            tilt_deg=config.tilt_deg,
+            roll_deg=config.roll_deg,
+            any_share=config.any_share,
+        )
         position = self._positions(size, scene)
 
         looks = _generator(config, split.name, "looks", start)
@@ -268,7 +279,7 @@ def simulate_recording(config: SimulationConfig, folder: Path, workers: int | No
             "skeleton": config.skeleton,
             "rig": nyu_like_rig(KINECT).to_dict(),
             "cube_mm": config.cube_mm,
-            "view_pair": [0, 2],
+            "view_pair": [0, 1],
             "unseen_persons": [config.training_persons, config.training_persons + 1],
             "simulation": msgspec.to_builtins(config),
         },

@@ -1,7 +1,6 @@
 """Weights on disk: safe tensors plus configuration, never pickled code, written at once or not at all."""
 
 import json
-import os
 from importlib import resources
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from murauer.config import Config
 from murauer.errors import UserError
+from murauer.files import written_whole
 from murauer.nets.network import HandPoseNetwork
 
 MODEL_FILE = "model.safetensors"
@@ -25,17 +25,12 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     Raises:
         UserError: the file cannot be written.
     """
-    temporary = path.with_name(path.name + ".partial")
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(contiguous, temporary, metadata)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path} ({error}); free some space or choose another folder") from error
+    with written_whole(path) as partial:
+        try:
+            save_file(contiguous, partial, metadata)
+        except SafetensorError as error:  # its way to say that the disk is full
+            raise OSError(str(error)) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

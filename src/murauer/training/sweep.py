@@ -15,9 +15,11 @@ from typing import Any
 import torch
 
 from murauer.config import Config
+from murauer.data.frame_set import FrameSet
 from murauer.data.recording import Recording, open_recording
 from murauer.evaluation.frames import predict_frames
-from murauer.evaluation.metrics import evaluate_joints
+from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
+from murauer.files import written_whole
 from murauer.progress import Progress
 from murauer.training.checkpoint import load_model
 from murauer.training.trainer import pretrain, train
@@ -36,16 +38,14 @@ class Job:
     pretrained: Path | None
 
 
-def evaluate_split(model: Path, recording: Recording, split: str) -> dict[str, Any]:
-    """Errors of a model on `validation` or `test`, with those of each person."""
+def evaluate_split(model: Path, recording: Recording, split: str) -> PoseMetrics:
+    """Errors of a model on `validation` or `test`, also by whether training has seen the person."""
     network, _ = load_model(model)
-    frames = getattr(recording, split)
-    predictions = predict_frames(network, frames, recording.cube_mm)
-    persons = {}
-    for person in sorted(set(frames.person.tolist())):
-        kind = "unseen" if person in recording.unseen_persons else "seen"
-        persons[kind] = frames.person == person
-    return evaluate_joints(predictions, frames.joints[:, 0], persons)
+    frames: FrameSet = getattr(recording, split)
+    predicted = predict_frames(network, frames, recording.cube_mm)
+    persons = ["unseen" if person in recording.unseen_persons else "seen" for person in frames.person.tolist()]
+    errors = joint_errors(torch.from_numpy(predicted), torch.from_numpy(frames.joints[:, 0]))
+    return pose_metrics(errors, recording.skeleton.joints, persons)
 
 
 def run_job(recording_folder: Path, config: Config, job: Job, splits: tuple[str, ...]) -> dict[str, Any]:
@@ -66,10 +66,9 @@ def run_job(recording_folder: Path, config: Config, job: Job, splits: tuple[str,
     )
     metrics: dict[str, Any] = {"variant": job.variant, "n_labelled": job.labels, "seed": job.seed}
     for split in splits:
-        metrics[split] = evaluate_split(model, recording, split)
-    partial = result.with_suffix(".partial")
-    partial.write_text(json.dumps(metrics, indent=1))
-    os.replace(partial, result)
+        metrics[split] = evaluate_split(model, recording, split).to_dict()
+    with written_whole(result) as partial:
+        partial.write_text(json.dumps(metrics, indent=1))
     return metrics
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from murauer.config import Config
 from murauer.data.recording import Recording
 from murauer.errors import UserError
+from murauer.files import written_whole
 from murauer.nets.discriminator import Discriminator
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.training.batches import BatchSource
@@ -187,10 +188,5 @@ def _identity(recording: Recording, config: Config, seed: int, *rest: object) ->
 
 def _start_run(out: Path, config: Config, recording: Recording, variant: str, labels: int, seed: int) -> None:
     facts = {"variant": variant, "labels": labels, "seed": seed, "recording": str(recording.folder)}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "config.json").write_text(
-            json.dumps({**facts, "config": msgspec.to_builtins(config)}, indent=1) + "\n"
-        )
-    except OSError as error:
-        raise UserError(f"cannot write to {out}: {error.strerror}; choose another --out folder") from error
+    with written_whole(out / "config.json") as partial:
+        partial.write_text(json.dumps({**facts, "config": msgspec.to_builtins(config)}, indent=1) + "\n")

@@ -1,0 +1,130 @@
+"""Trainings resume exactly, are deterministic, differ by variant, and stop on non-finite losses."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from murauer.config import Config, load_preset
+from murauer.data.recording import Recording
+from murauer.errors import UserError
+from murauer.training import stage
+from murauer.training.checkpoint import CHECKPOINT_FILE, load_model, read_tensors
+from murauer.training.trainer import pretrain, train
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    smoke = load_preset("smoke")
+    return msgspec.structs.replace(
+        smoke,
+        training=msgspec.structs.replace(
+            smoke.training, pretraining_iterations=6, joint_iterations=9, checkpoint_every=4
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def pretrained(tiny_recording: Recording, config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pretrain(tiny_recording, config, 0, tmp_path_factory.mktemp("pretraining"))
+
+
+def full(recording: Recording, config: Config, out: Path, pretrained: Path, **changes: object) -> Path:
+    arguments = {"variant": "full", "labels": 10, "seed": 0, **changes}
+    return train(recording, config, out=out, pretrained=pretrained, **arguments)  # type: ignore[arg-type]
+
+
+def assert_same_tensors(first: Path, second: Path) -> None:
+    tensors, others = read_tensors(first)[0], read_tensors(second)[0]
+    assert tensors.keys() == others.keys()
+    for name, tensor in tensors.items():
+        assert torch.equal(tensor, others[name]), name
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stop_at", [2, 4, 7])
+def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(
+    tiny_recording: Recording,
+    config: Config,
+    pretrained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop_at: int,
+) -> None:
+    reference = full(tiny_recording, config, tmp_path / "reference", pretrained)
+
+    class Stops(stage.Progress):
+        steps = 0
+
+        def advance(self, units: int = 1, **values: object) -> None:
+            Stops.steps += 1
+            if Stops.steps == stop_at:
+                raise Interrupted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "Progress", Stops)
+        with pytest.raises(Interrupted):
+            full(tiny_recording, config, tmp_path / "resumed", pretrained)
+    resumed = full(tiny_recording, config, tmp_path / "resumed", pretrained)
+    assert_same_tensors(reference, resumed)
+    # Optimiser, discriminator and live weights too, not just the moving average.
+    assert_same_tensors(reference.parent / CHECKPOINT_FILE, resumed.parent / CHECKPOINT_FILE)
+
+
+def test_seed_and_variant_change_the_result(
+    tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path
+) -> None:
+    reference = read_tensors(full(tiny_recording, config, tmp_path / "a", pretrained))[0]
+    for changes in ({"seed": 1}, {"variant": "view_pred"}, {"labels": 11}):
+        other = read_tensors(full(tiny_recording, config, tmp_path / str(changes), pretrained, **changes))[0]
+        key = "network.pose_head.joints.weight"
+        assert not torch.equal(reference[key], other[key]), changes
+
+
+@pytest.mark.parametrize("variant", ["synth_only", "real_only", "real_and_synth", "distr_match", "view_pred"])
+def test_every_variant_trains_and_loads(
+    tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path, variant: str
+) -> None:
+    model = full(tiny_recording, config, tmp_path, pretrained, variant=variant)
+    network, loaded = load_model(model)
+    assert (loaded.network.mapping_blocks > 0) == (variant in ("distr_match", "view_pred"))
+    joints = network(torch.ones(2, 1, 32, 32))
+    assert joints.shape == (2, 14, 3) and torch.isfinite(joints).all()
+
+
+def test_unlabelled_joints_are_never_read(
+    tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path
+) -> None:
+    """Destroying the labels that were not paid for changes nothing."""
+    import dataclasses
+
+    reference = full(tiny_recording, config, tmp_path / "a", pretrained)
+    joints = tiny_recording.real.joints.copy()
+    unlabelled = set(range(len(joints))) - set(tiny_recording.labelled_rows(10, 0).tolist())
+    joints[sorted(unlabelled)] = 1e6
+    real = dataclasses.replace(tiny_recording.real, joints=joints)
+    blind = full(dataclasses.replace(tiny_recording, real=real), config, tmp_path / "b", pretrained)
+    assert_same_tensors(reference, blind)
+
+
+def test_checkpoint_of_another_training_is_refused(
+    tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path
+) -> None:
+    full(tiny_recording, config, tmp_path, pretrained)
+    with pytest.raises(UserError, match="belongs to another training"):
+        full(tiny_recording, config, tmp_path, pretrained, seed=5)
+
+
+def test_non_finite_loss_stops_and_keeps_the_checkpoint(
+    tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from murauer.training import joint
+
+    monkeypatch.setattr(joint, "view_loss", lambda predicted, view: predicted.sum() * float("nan"))
+    with pytest.raises(UserError, match="step 0: the loss '.*' is nan"):
+        full(tiny_recording, config, tmp_path, pretrained)
+    assert not (tmp_path / CHECKPOINT_FILE).exists()
