@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -218,3 +219,19 @@ assert warp.config.log_level == before
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_a_cache_folder_that_cannot_be_written_is_named() -> None:
+    program = """
+import torch
+from murauer.errors import UserError
+from murauer.hand.rasteriser import rasterise_depth
+try:
+    rasterise_depth(torch.rand(1, 3, 3) + 100, torch.tensor([[0, 1, 2]]), torch.ones(1, 4), 4, 4)
+except UserError as error:
+    print(error)
+"""
+    # A file is in the way of the folder: that stops the superuser too.
+    environment = os.environ | {"WARP_CACHE_PATH": f"{__file__}/cache"}
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert "WARP_CACHE_PATH" in run.stdout and __file__ in run.stdout, run

@@ -17,6 +17,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
+from murauer.errors import UserError
 from murauer.hand.rasteriser_kernel import rasterise_triangles
 
 
@@ -104,6 +105,7 @@ def rasterise_depth(
 
     Raises:
         ValueError: Wrong shapes or types, indices out of range, non-finite coordinates, impossible camera.
+        UserError: The compiled kernel cannot be stored in Warp's cache folder.
     """
     _check(vertices, faces, intrinsics, height, width, near_mm)
     depth = vertices.new_full((vertices.shape[0], height, width), torch.inf)
@@ -120,22 +122,27 @@ def rasterise_depth(
 
 def _launch(vertices: Tensor, faces: Tensor, intrinsics: Tensor, near_mm: float, depth: Tensor) -> None:
     """Run the kernel on the memory of the tensors, on torch's current stream."""
-    with _quiet_warp():
-        _start_warp()
-        stream: Any = None
-        if depth.is_cuda:
-            stream = wp.stream_from_torch(torch.cuda.current_stream(depth.device))
-        wp.launch(
-            rasterise_triangles,
-            dim=(vertices.shape[0], faces.shape[0]),
-            inputs=[
-                wp.from_torch(vertices.detach(), dtype=wp.vec3),
-                wp.from_torch(faces, dtype=wp.vec3i),
-                wp.from_torch(intrinsics.detach(), dtype=wp.vec4),
-                near_mm,
-                wp.from_torch(depth),
-            ],
-            device=wp.device_from_torch(depth.device),
-            stream=stream,
-            record_tape=False,
-        )
+    try:
+        with _quiet_warp():
+            _start_warp()
+            stream: Any = None
+            if depth.is_cuda:
+                stream = wp.stream_from_torch(torch.cuda.current_stream(depth.device))
+            wp.launch(
+                rasterise_triangles,
+                dim=(vertices.shape[0], faces.shape[0]),
+                inputs=[
+                    wp.from_torch(vertices.detach(), dtype=wp.vec3),
+                    wp.from_torch(faces, dtype=wp.vec3i),
+                    wp.from_torch(intrinsics.detach(), dtype=wp.vec4),
+                    near_mm,
+                    wp.from_torch(depth),
+                ],
+                device=wp.device_from_torch(depth.device),
+                stream=stream,
+                record_tape=False,
+            )
+    except OSError as error:  # the first launch compiles the kernel into a cache on disk
+        raise UserError(
+            f"cannot store the compiled rasteriser ({error}): set WARP_CACHE_PATH to a folder that can be written"
+        ) from error
