@@ -2,8 +2,11 @@
 
 For every real pose of the NYU test labels (14 evaluation joints), the nearest among N poses sampled from
 the prior (mean hand shape), after a similarity alignment of the 14 joints (rotation, translation, scale; no
-mirroring), as the mean distance over the joints in mm at the size of the real hand. The labels only judge
-the prior; nothing in it is fitted to them.
+mirroring), as the root mean square distance over the joints in mm at the size of the real hand. The labels
+only judge the prior; nothing in it is fitted to them.
+
+Two yardsticks: the nearest pose of the other person in the labels, and one relaxed hand that never moves.
+Also compares distances between the model's NYU joints with those in the labels.
 
     python benchmarks/pose_prior_coverage.py [--data DIRECTORY] [--frames 500] [--samples 1000 10000 100000]
 """
@@ -79,7 +82,7 @@ def _largest_eigenvalue(symmetric: Tensor) -> Tensor:
 
 
 def nearest(real: Tensor, samples: Tensor, chunk: int = 2000) -> Tensor:
-    """Smallest residual (R,) and the index of its sample, searched in chunks."""
+    """Smallest residual (R,) of any sample to each real pose, searched in chunks."""
     best = torch.full((len(real),), torch.inf, dtype=torch.float64)
     for part in samples.split(chunk):
         best = torch.minimum(best, aligned_rms(real.double(), part.double()).amin(1))
