@@ -85,7 +85,7 @@ def draw_skeleton(
     for joint in torch.argsort(order, descending=True, stable=True).tolist():
         _dot(draw, points[joint], 1.25 * bone, OUTLINE_COLOUR)
         _dot(draw, points[joint], 0.9 * bone, FINGER_COLOURS[skeleton.groups[joint]])
-    lines = lines.resize(picture.size, Image.Resampling.LANCZOS)
+    lines = lines.resize(picture.size, Image.Resampling.BOX)
     return Image.alpha_composite(picture.convert("RGBA"), lines).convert("RGB")
 
 
