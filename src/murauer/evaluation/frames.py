@@ -12,6 +12,11 @@ from murauer.nets.network import HandPoseNetwork
 BATCH = 256
 
 
+def spread_rows(count: int, limit: int) -> np.ndarray:
+    """Choose at most `limit` of `count` frames, spread evenly."""
+    return np.arange(limit) * count // limit if limit < count else np.arange(count)
+
+
 def batches(
     frames: FrameSet, patch_size: int, cube_mm: float, rows: np.ndarray | None = None, view: int = 0
 ) -> Iterator[Samples]:

@@ -1,0 +1,132 @@
+import csv
+import json
+import statistics
+
+import pytest
+import torch
+
+from murauer.errors import UserError
+from murauer.evaluation.ablation_figure import ablation_figure
+from murauer.evaluation.ablation_table import (
+    comparison_table,
+    main,
+    markdown_table,
+    read_results,
+    summarise,
+    write_ablation,
+)
+from murauer.evaluation.metrics import pose_metrics
+
+ERRORS = {
+    ("synth_only", 0): (20.0, 22.0, 21.0),
+    ("real_and_synth", 100): (16.0, 17.0, 15.0),
+    ("real_and_synth", 5000): (10.0,),
+    ("full", 100): (12.0, 13.0, 14.0),
+    ("full", 10): (18.0,),
+}
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Run folders as a sweep leaves them, in no order; every frame of the unseen person is 2 mm worse."""
+    for (variant, n), means in reversed(ERRORS.items()):
+        for seed, mean in enumerate(means):
+            errors = torch.tensor([[mean - 1.0]] * 3 + [[mean + 1.0]] * 3, dtype=torch.float64)
+            metrics = pose_metrics(errors, ["palm"], ["seen"] * 3 + ["unseen"] * 3)
+            folder = tmp_path / "runs" / f"{variant}-{n}" / str(seed)
+            folder.mkdir(parents=True)
+            values = {"variant": variant, "n_labelled": n, "seed": seed, "test": metrics.to_dict()}
+            (folder / "metrics.json").write_text(json.dumps(values))
+    (tmp_path / "runs" / "metrics.json").write_text(json.dumps({"variants": {}}))  # a demo's summary
+    return tmp_path / "runs"
+
+
+def test_results_come_in_the_order_of_the_paper(sweep):
+    results = read_results(sweep)
+    assert [(r.variant, r.n_labelled, r.seed) for r in results] == [
+        *(("synth_only", 0, seed) for seed in range(3)),
+        *(("real_and_synth", 100, seed) for seed in range(3)),
+        ("real_and_synth", 5000, 0),
+        ("full", 10, 0),
+        *(("full", 100, seed) for seed in range(3)),
+    ]
+    first = results[0]
+    assert (first.mean_error_mm, first.seen_mm, first.unseen_mm) == (20.0, 19.0, 21.0)
+    assert (first.frames_under_20mm, first.frames_under_40mm) == (0.5, 1.0)
+
+
+def test_means_and_deviations_over_seeds(sweep):
+    by_key = {(s.variant, s.n_labelled): s for s in summarise(read_results(sweep))}
+    for key, means in ERRORS.items():
+        assert by_key[key].seeds == tuple(range(len(means)))
+        assert by_key[key].mean["mean_error_mm"] == pytest.approx(statistics.mean(means))
+        deviation = statistics.stdev(means) if len(means) > 1 else None
+        assert by_key[key].std["mean_error_mm"] == pytest.approx(deviation)
+        assert by_key[key].mean["unseen_mm"] == pytest.approx(statistics.mean(means) + 1)
+
+
+def test_markdown_has_a_row_a_variant_and_a_column_an_n(sweep):
+    assert markdown_table(summarise(read_results(sweep))).splitlines() == [
+        "| Variant | n = 0 | n = 10 | n = 100 | n = 5,000 |",
+        "|---|---:|---:|---:|---:|",
+        "| Synth only | 21.00 ± 1.00 | – | – | – |",
+        "| Real&Synth | – | – | 16.00 ± 1.00 | 10.00 |",
+        "| Real&Synth \\| Full | – | 18.00 | 13.00 ± 1.00 | – |",
+    ]
+
+
+def test_comparison_gives_ratio_and_way_to_the_floor(sweep):
+    # 13 / 16, and (16 - 13) / (16 - 10) of the way; the floor is 10 / 16.
+    assert comparison_table(summarise(read_results(sweep))).splitlines()[2:] == [
+        "| Real&Synth \\| Full | 0.812 (50 %) | – |",
+        "| Real&Synth, most labels | 0.625 | 1.000 |",
+    ]
+
+
+def test_files_agree_with_each_other(sweep, tmp_path):
+    out = tmp_path / "results"
+    summaries = write_ablation(sweep, out)
+    assert {path.name for path in out.iterdir()} == {
+        f"ablation.{s}" for s in ("csv", "json", "md", "svg", "png")
+    }
+    with (out / "ablation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    stored = json.loads((out / "ablation.json").read_text())
+    assert len(rows) == len(stored["results"]) == sum(map(len, ERRORS.values()))
+    assert [float(row["mean_error_mm"]) for row in rows] == [r["mean_error_mm"] for r in stored["results"]]
+    assert stored["split"] == "test"
+    assert [s["mean"] for s in stored["summaries"]] == [s.mean for s in summaries]
+    text = (out / "ablation.md").read_text()
+    assert markdown_table(summaries) in text and comparison_table(summaries) in text
+    assert "over 1–3 seeds" in text
+
+
+def test_figure_has_a_point_a_mean_and_a_level_without_labels():
+    figure = ablation_figure({"synth_only": {0: (21.0, 1.0)}, "full": {100: (13.0, 1.0), 10: (18.0, 0.0)}})
+    (axes,) = figure.axes
+    (level,) = [line for line in axes.lines if line.get_label() == "Synth only"]
+    assert list(level.get_ydata()) == [21.0, 21.0]
+    (container,) = axes.containers
+    line, _, (bars,) = container
+    assert line.get_xydata().tolist() == [[10.0, 18.0], [100.0, 13.0]]
+    assert [segment[:, 1].tolist() for segment in bars.get_segments()] == [[18.0, 18.0], [12.0, 14.0]]
+    assert axes.get_xscale() == "log"
+
+
+def test_split_can_be_chosen_but_must_be_there(sweep):
+    with pytest.raises(UserError, match="no evaluation of the validation split"):
+        read_results(sweep, "validation")
+
+
+def test_bad_folders_are_one_clear_sentence(sweep, tmp_path, capsys):
+    with pytest.raises(UserError, match=r"holds no metrics\.json"):
+        read_results(tmp_path / "nowhere")
+    copy = sweep / "copy"
+    copy.mkdir()
+    (copy / "metrics.json").write_text((sweep / "full-100" / "1" / "metrics.json").read_text())
+    with pytest.raises(UserError, match="both of full with n = 100 and seed 1"):
+        read_results(sweep)
+    (copy / "metrics.json").write_text("{")
+    assert main([str(sweep), "--out", str(tmp_path / "out")]) == 2
+    assert "is damaged" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
