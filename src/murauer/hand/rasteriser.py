@@ -144,5 +144,6 @@ def _launch(vertices: Tensor, faces: Tensor, intrinsics: Tensor, near_mm: float,
             )
     except OSError as error:  # the first launch compiles the kernel into a cache on disk
         raise UserError(
-            f"cannot store the compiled rasteriser ({error}): set WARP_CACHE_PATH to a folder that can be written"
+            f"cannot store the compiled rasteriser ({error}): "
+            "set WARP_CACHE_PATH to a folder that can be written"
         ) from error

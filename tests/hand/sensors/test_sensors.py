@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import math
 from pathlib import Path
 
@@ -101,17 +102,47 @@ def test_a_low_resolution_window_is_damaged_like_the_whole_image(sensor: object)
     assert deviation_small == pytest.approx(deviation, rel=0.15)
 
 
-def test_structured_light_shadows_fall_to_the_left() -> None:
+@pytest.mark.parametrize("projector_mm", [-75.0, 75.0])
+def test_structured_light_shadows_lie_beyond_near_surfaces(projector_mm: float) -> None:
     depth, camera = scene(1.0)
     depth[:, :, :] = 1200.0
     depth[:, 100:200, 150:200] = 600.0
-    measured = StructuredLightSensor(edge_loss=0, lookup_sigma_px=0)(
-        depth, camera, Generator().manual_seed(0)
-    )
-    shift = 586 * 75 * (1 / 600 - 1 / 1200)  # 36.6 pixels
-    lost = (measured[0, 110:190] == 0).float().mean(0)
-    assert lost[150 - int(shift) + 2 : 148].min() == 1
-    assert lost[: 150 - int(shift) - 2].max() == 0 and lost[151:].max() == 0
+    sensor = StructuredLightSensor(projector_mm=projector_mm, edge_loss=0, lookup_sigma_px=0)
+    lost = (sensor(depth, camera, Generator().manual_seed(0))[0, 110:190] == 0).float().mean(0)
+    if projector_mm > 0:
+        lost, start = lost.flip(0), len(lost) - 150
+    else:
+        start = 200
+    shift = int(586 * 75 * (1 / 600 - 1 / 1200))  # 36 pixels
+    assert lost[start + 2 : start + shift - 2].min() == 1
+    assert lost[: start - 2].max() == 0 and lost[start + shift + 3 :].max() == 0
+
+
+def gaps(depth: np.ndarray, parallax_px: tuple[float, float]) -> tuple[list[int], list[int]]:
+    """Missing pixels at steps of the depth along rows: where the far surface is on the left, on the right."""
+    left, right = [], []
+    for row in depth:
+        (columns,) = row.nonzero()
+        for a, b in itertools.pairwise(columns):
+            parallax = 586 * 75 * (1 / row[b] - 1 / row[a])
+            if parallax_px[0] < abs(parallax) < parallax_px[1] and b - a < 60:
+                (left if parallax > 0 else right).append(int(b - a - 1))
+    return left, right
+
+
+def test_shadows_fall_on_the_same_side_as_in_a_genuine_frame(shared_dir: Path) -> None:
+    packed = np.asarray(Image.open(shared_dir / "data/real/nyu_test_depth_1_0000001.png")).astype(float)
+    genuine = packed[..., 1] * 256 + packed[..., 2]
+    genuine[genuine == 2001] = 0
+    _, right = gaps(genuine, (12, 20))
+    assert len(right) > 200 and 8 < np.median(right) < 20
+
+    depth, camera = scene(1.0, images=1)
+    depth[:] = 850.0
+    depth[:, 50:270, 100:200] = 650.0  # parallax 15.9 pixels
+    measured = StructuredLightSensor()(depth, camera, Generator().manual_seed(0))[0].numpy()
+    left, right = gaps(measured[60:260], (12, 20))
+    assert np.median(left) <= 2 and 12 <= np.median(right) <= 20
 
 
 def test_structured_light_steps_are_those_of_a_genuine_first_kinect(shared_dir: Path) -> None:

@@ -22,7 +22,8 @@ class StructuredLightSensor:
 
     Attributes:
         focal_px: Focal length of the infrared camera, 5.453 mm at 9.3 um a pixel [K].
-        baseline_mm: Projector to the right of the camera, as it looks at the scene [K].
+        projector_mm: x of the projector in the image's frame: 75 mm from the camera [K]. Negative: in
+            the frames of the NYU data set shadows fall to the right of things.
         disparity_step_px: Quantisation of the disparity, 1/8 pixel [K].
         disparity_sigma_px: Noise of the disparity, half a quantisation step [K]; at 0.75 m 0.8 mm.
         lookup_sigma_px: Lateral displacement; 0.5 for a pixel in [B, H], about 0.8 at edges in [N]. Here
@@ -37,7 +38,7 @@ class StructuredLightSensor:
     """
 
     focal_px: float = 586.0
-    baseline_mm: float = 75.0
+    projector_mm: float = -75.0
     disparity_step_px: float = 0.125
     disparity_sigma_px: float = 0.0625
     lookup_sigma_px: float = 0.6
@@ -53,7 +54,7 @@ class StructuredLightSensor:
         check_images(depth, intrinsics)
         scale = intrinsics[:, 0] / self.focal_px  # image pixels per device pixel
         patch_px = self.window_px * scale
-        lit = drop_shadow(depth, intrinsics, self.baseline_mm, self.bridged_px * scale)
+        lit = drop_shadow(depth, intrinsics, self.projector_mm, self.bridged_px * scale)
         lit = drop_grazing(
             lit,
             intrinsics,
@@ -74,7 +75,7 @@ class StructuredLightSensor:
         return measure_disparity(
             ragged,
             focal_px=self.focal_px,
-            baseline_mm=self.baseline_mm,
+            baseline_mm=abs(self.projector_mm),
             step_px=self.disparity_step_px,
             sigma_px=self.disparity_sigma_px,
             patch_px=patch_px,
