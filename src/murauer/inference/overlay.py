@@ -48,8 +48,7 @@ def shade_depth(depth: Tensor, near_mm: float, far_mm: float) -> Image.Image:
     measured = z > 0
     share = np.clip((z - near_mm) / (far_mm - near_mm), 0, 1)[..., None]
     colour = NEAR_COLOUR + (FAR_COLOUR - NEAR_COLOUR) * share
-    filled = np.where(measured, z, far_mm)
-    slope = sum(np.gradient(filled)) / max(0.01 * (far_mm - near_mm), 1e-6)
+    slope = sum(_slope(z, measured, axis) for axis in (0, 1)) / max(0.01 * (far_mm - near_mm), 1e-6)
     light = 1 + 0.28 * np.tanh(slope)[..., None]
     picture = np.where(measured[..., None], np.clip(colour * light, 0, 255), BACKGROUND_COLOUR)
     return Image.fromarray(picture.astype(np.uint8))
@@ -166,6 +165,14 @@ def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str]) -> I
             caption = "…" + caption[2:]
         draw.text((left + 6, top + height + 3), caption, font=font, fill=(220, 220, 220))
     return sheet
+
+
+def _slope(z: np.ndarray, measured: np.ndarray, axis: int) -> np.ndarray:
+    """Change of depth from pixel to pixel in mm, none across the outline, which would shine."""
+    z, measured = np.moveaxis(z, axis, 0), np.moveaxis(measured, axis, 0)
+    step = np.where(measured[1:] & measured[:-1], np.diff(z, axis=0), 0.0)
+    border = np.zeros_like(z[:1])
+    return np.moveaxis((np.concatenate((border, step)) + np.concatenate((step, border))) / 2, 0, axis)
 
 
 def _dot(draw: ImageDraw.ImageDraw, middle: list[float], radius: float, colour: Colour) -> None:
