@@ -5,6 +5,8 @@ rasteriser is compared in the same run with an independent ray caster (Embree th
 same pixels.
 
     python benchmarks/render_speed.py
+
+Times are CPU times of one thread, so that other processes on the machine disturb them little.
 """
 
 import argparse
@@ -41,9 +43,9 @@ def measure(size: int, hands: int, repeats: int, rays: int) -> dict[str, float]:
         value = function()  # compiles, allocates
         best = float("inf")
         for _ in range(repeats):
-            start = time.perf_counter()
+            start = time.process_time()
             value = function()
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         result[f"{stage}_ms"] = best / hands * 1000
         return value
 
@@ -86,12 +88,12 @@ def ray_cast_ms(vertices: np.ndarray, faces: np.ndarray, focal: float, centre: f
     v, u = np.mgrid[:size, :size].reshape(2, -1)
     directions = np.stack([(u - centre) / focal, (v - centre) / focal, np.ones(u.size)], axis=1)
     origins = np.zeros_like(directions)
-    start = time.perf_counter()
+    start = time.process_time()
     for hand in vertices:
         trimesh.Trimesh(hand, faces, process=False).ray.intersects_location(
             origins, directions, multiple_hits=False
         )
-    return (time.perf_counter() - start) / len(vertices) * 1000
+    return (time.process_time() - start) / len(vertices) * 1000
 
 
 def main() -> None:
