@@ -21,14 +21,14 @@ clean:
 	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 .venv/python:
-	$(PYTHON) -c 'import sys; sys.exit("murauer needs Python 3.11 or newer: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("murauer needs Python 3.11 or newer: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	touch $@
+	@touch $@
 
 .venv/installed: .venv/python pyproject.toml constraints.txt
 	$(INSTALL) -e .
-	touch $@
+	@touch $@
 
 .venv/installed-dev: .venv/installed
 	$(INSTALL) -e '.[dev]'
-	touch $@
+	@touch $@
