@@ -90,3 +90,9 @@ def test_malformed_camera_file_is_named(tmp_path, content, expected):
 def test_unknown_camera_is_named(name):
     with pytest.raises(UserError, match=name):
         find_camera(name)
+
+
+def test_principal_point_under_its_other_name() -> None:
+    values = CAMERAS["nyu"].to_dict()
+    values["cx"], values["cy"] = values.pop("u0"), values.pop("v0")
+    assert Camera.from_dict(values) == CAMERAS["nyu"]

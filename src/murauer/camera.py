@@ -19,6 +19,10 @@ from torch import Tensor
 from murauer.errors import UserError
 
 
+_OTHER_NAMES = {"cx": "u0", "cy": "v0"}
+"""What OpenCV and the camera files of the BOP benchmark call the principal point."""
+
+
 @dataclass(frozen=True)
 class Camera:
     """An undistorted pinhole camera.
@@ -63,7 +67,7 @@ class Camera:
         """Build a camera from its six named numbers.
 
         Args:
-            values: fx, fy, u0, v0, width, height.
+            values: fx, fy, u0, v0 (or cx, cy), width, height.
             where: What the values come from, for the error message.
 
         Raises:
@@ -71,6 +75,7 @@ class Camera:
         """
         if not isinstance(values, dict):
             raise UserError(f"{where} must be an object with fx, fy, u0, v0, width and height")
+        values = {_OTHER_NAMES.get(name, name): value for name, value in values.items()}
         names = [field.name for field in fields(cls)]
         missing = [name for name in names if name not in values]
         unknown = [name for name in values if name not in names]
