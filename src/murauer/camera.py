@@ -18,7 +18,6 @@ from torch import Tensor
 
 from murauer.errors import UserError
 
-
 _OTHER_NAMES = {"cx": "u0", "cy": "v0"}
 """What OpenCV and the camera files of the BOP benchmark call the principal point."""
 
