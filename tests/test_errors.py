@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from murauer.cli import main
 from murauer.config import load_preset
 from murauer.nets.network import HandPoseNetwork
+from murauer.training.checkpoint import save_model
 
 HEIGHT, WIDTH = 480, 640
 
@@ -31,6 +32,15 @@ def small_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated") / "recording"
     sizes = "--synthetic-frames 8 --real-frames 8 --validation-frames 4 --test-frames 4 --workers 1"
     assert main(["simulate", "--out", str(folder), *sizes.split()]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_run(small_recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    assert (
+        main(["train", str(small_recording), "--out", str(folder), "--preset", "smoke", "--labels", "4"]) == 0
+    )
     return folder
 
 
@@ -86,6 +96,12 @@ class World:
         preset = [] if "--preset" in words else ["--preset", "smoke"]
         return ["train", self.path(recording), "--out", self.path(out), *preset, *words]
 
+    def resume(self, spoilt: str) -> list[str]:
+        """Give the command of the finished training again, after a file of it was truncated."""
+        self.truncate(f"finished/{spoilt}")
+        recording = json.loads((self.folder / "finished" / "config.json").read_text())["recording"]
+        return ["train", recording, "--out", self.path("finished"), "--preset", "smoke", "--labels", "4"]
+
     def evaluate(self, predictions: str, more: str = "--format xyz") -> list[str]:
         return ["evaluate", predictions, "--ground-truth", self.path("truth.txt"), *more.split()]
 
@@ -107,8 +123,9 @@ def world(tmp_path: Path, small_model: Path) -> World:
 
 
 @pytest.fixture
-def recorded_world(world: World, small_recording: Path) -> World:
+def recorded_world(world: World, small_recording: Path, finished_run: Path) -> World:
     shutil.copytree(small_recording, world.folder / "recording")
+    shutil.copytree(finished_run, world.folder / "finished")
     return world
 
 
@@ -139,6 +156,13 @@ def other_configuration(world: World) -> str:
 def bare_tensors(world: World) -> str:
     save_file({"weight": torch.zeros(3)}, world.folder / "bare.safetensors")
     return world.path("bare.safetensors")
+
+
+def other_shapes(world: World) -> str:
+    """A network as its own configuration says, which is not the one that is trained."""
+    config = load_preset("small")
+    save_model(world.folder / "small.safetensors", HandPoseNetwork(config.network), config)
+    return world.path("small.safetensors")
 
 
 def packed_nyu() -> np.ndarray:
@@ -274,6 +298,26 @@ RECORDED_CASES: dict[str, Case] = {
         "does not exist",
     ),
     "run folder in a file": (lambda w: w.train("--labels 4", out="file/run"), "cannot write"),
+    "pre-trained with another configuration": (
+        lambda w: w.train(f"--labels 4 --pretrained {other_shapes(w)}"),
+        "another network configuration",
+    ),
+    "checkpoint truncated": (
+        lambda w: (
+            w.train("--labels 4", out="finished") if w.truncate("finished/checkpoint.safetensors") else []
+        ),
+        "checkpoint.safetensors is no complete safetensors",
+    ),
+    "pre-trained network truncated": (
+        lambda w: (
+            w.train("--labels 4", out="finished") if w.truncate("finished/pretrained.safetensors") else []
+        ),
+        "pretrained.safetensors is no complete safetensors",
+    ),
+    "evaluation of a checkpoint": (
+        lambda w: ["evaluate", w.path("finished/checkpoint.safetensors"), "--recording", w.path("recording")],
+        "not a murauer model",
+    ),
     "recording damaged": (
         lambda w: w.train() if w.write("recording/recording.json", '{"format_version": 1}') else [],
         "is damaged",
