@@ -27,7 +27,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         weight_decay: plain L2 in Adam (published implementation).
         ema_decay: decay of the moving average of the weights that is evaluated; 0 for none, as in the paper.
         schedule: learning-rate multiplier; "supplement" warms up in two epochs and decays with exp(-0.04 e),
-            "cosine" warms up over the first twentieth of a short run and decays to zero at its end.
+            "published" is that of the published code, "cosine" warms up over the first twentieth of a short
+            run and decays to zero at its end.
         checkpoint_every: steps between checkpoints.
     """
 
@@ -38,7 +39,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learning_rate: float = 3.3e-4
     weight_decay: float = 1e-3
     ema_decay: float = 0.0
-    schedule: Literal["supplement", "cosine"] = "supplement"
+    schedule: Literal["supplement", "published", "cosine"] = "supplement"
     checkpoint_every: int = 1_000
 
 

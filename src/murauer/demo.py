@@ -49,7 +49,9 @@ def run_demo(out: Path, preset: str = "small", simulation: SimulationConfig | No
     started = time.monotonic()
     # In a process of its own, so that the number of threads is set before torch starts any.
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        pretrained = pool.submit(run_pretraining, recording.folder, config, SEED, out / "pretraining").result()
+        pretrained = pool.submit(
+            run_pretraining, recording.folder, config, SEED, out / "pretraining"
+        ).result()
     seconds["pre-training"] = time.monotonic() - started
 
     started = time.monotonic()

@@ -8,7 +8,12 @@ from murauer.data.recording import Recording
 from murauer.data.simulated import SimulationConfig, simulate_recording
 
 TINY = SimulationConfig(
-    synthetic_frames=48, real_frames=40, validation_frames=16, test_frames=16, training_persons=2, region_size=48
+    synthetic_frames=48,
+    real_frames=40,
+    validation_frames=16,
+    test_frames=16,
+    training_persons=2,
+    region_size=48,
 )
 
 

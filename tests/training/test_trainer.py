@@ -120,11 +120,15 @@ def test_checkpoint_of_another_training_is_refused(
 
 
 def test_non_finite_loss_stops_and_keeps_the_checkpoint(
-    tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_recording: Recording,
+    config: Config,
+    pretrained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from murauer.training import joint
 
     monkeypatch.setattr(joint, "view_loss", lambda predicted, view: predicted.sum() * float("nan"))
-    with pytest.raises(UserError, match="step 0: the loss '.*' is nan"):
+    with pytest.raises(UserError, match=r"step 0: the loss '.*' is nan"):
         full(tiny_recording, config, tmp_path, pretrained)
     assert not (tmp_path / CHECKPOINT_FILE).exists()

@@ -1,4 +1,4 @@
-"""Regions become patches: the one place where training data is cropped and varied (supplement, "augmentation").
+"""Regions become patches: the one place where training data is cropped and varied (supplement).
 
 Everything happens on whole batches of tensors, with a draw of its own for each sample.
 """
@@ -67,7 +67,9 @@ class Samples:
         return self.crop.centre
 
 
-def draw_placement(size: int, config: AugmentationConfig, generator: Generator, rotate: bool = True) -> Placement:
+def draw_placement(
+    size: int, config: AugmentationConfig, generator: Generator, rotate: bool = True
+) -> Placement:
     """Draw offset and rotation for `size` samples; `rotate=False` as for the view-prediction set."""
     offset = torch.randn(size, 3, generator=generator) * config.offset_mm
     limit = math.radians(config.rotation_deg) if rotate else 0.0

@@ -7,6 +7,7 @@ offset, rotation and perspective can still be applied exactly later (`murauer.cr
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -35,7 +36,9 @@ class Region:
     joints: Tensor
 
 
-def array_specs(frames: int, views: int, region_size: int, joints: int) -> dict[str, tuple[tuple[int, ...], str]]:
+def array_specs(
+    frames: int, views: int, region_size: int, joints: int
+) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and dtype of every array of a frame set, by name."""
     return {
         "depth": ((frames, views, region_size, region_size), "uint16"),
@@ -114,12 +117,12 @@ def open_frame_set(folder: Path, writable: bool = False) -> FrameSet:
         UserError: an array is missing or unreadable.
     """
     # "c" (copy on write) gives torch a writable buffer while the file stays as it is.
-    mode = "r+" if writable else "c"
+    mode: Literal["r+", "c"] = "r+" if writable else "c"
     arrays = {}
     for name in array_specs(0, 0, 0, 0):
         path = folder / f"{name}.npy"
         try:
-            arrays[name] = np.load(path, mmap_mode=mode)  # type: ignore[call-overload]
+            arrays[name] = np.load(path, mmap_mode=mode)
         except (OSError, ValueError, EOFError) as error:
             raise UserError(f"cannot read {path} ({error}); make the recording again") from error
     return FrameSet(**arrays)

@@ -34,7 +34,7 @@ class Recording:
             `labelled_rows` names; nothing else of them may be read in training.
         twin: rendered frames that correspond one to one to `real`, first camera.
         validation, test: frames of the sensor, first camera; `test` touches no training or tuning decision.
-        validation_twin: rendered frames that correspond to `validation`, for the analysis of the latent space.
+        validation_twin: rendered frames that correspond to `validation`, to analyse the latent space.
         unseen_persons: persons of validation and test who do not appear in `real`.
         description: the file that describes the recording, as read.
     """
@@ -62,7 +62,9 @@ class Recording:
             UserError: n is not between 0 and the number of real frames.
         """
         if not 0 <= n <= len(self.real):
-            raise UserError(f"{n} labelled frames asked for, but {self.folder} has {len(self.real)} real frames")
+            raise UserError(
+                f"{n} labelled frames asked for, but {self.folder} has {len(self.real)} real frames"
+            )
         return np.sort(np.random.default_rng((seed, 0x1ABE1)).permutation(len(self.real))[:n])
 
 
@@ -83,13 +85,16 @@ def open_recording(folder: Path) -> Recording:
     """
     path = folder / DESCRIPTION_FILE
     if not path.is_file():
-        raise UserError(f"{folder} is not a recording: it has no {DESCRIPTION_FILE}; make one with 'murauer simulate'")
+        raise UserError(
+            f"{folder} is not a recording: it has no {DESCRIPTION_FILE}; make one with 'murauer simulate'"
+        )
     try:
         description = json.loads(path.read_text())
         version = description["format_version"]
         if version != FORMAT_VERSION:
             raise UserError(
-                f"{path} has format version {version}, this program reads {FORMAT_VERSION}; make the recording again"
+                f"{path} has format version {version}, this program reads "
+                f"{FORMAT_VERSION}; make the recording again"
             )
         return Recording(
             folder=folder,
@@ -111,7 +116,9 @@ def prepare_folder(folder: Path) -> Path:
     Raises:
         UserError: `folder` holds something that is not a recording, or the place cannot be written.
     """
-    if folder.exists() and not (folder.is_dir() and ((folder / DESCRIPTION_FILE).exists() or not any(folder.iterdir()))):
+    if folder.exists() and not (
+        folder.is_dir() and ((folder / DESCRIPTION_FILE).exists() or not any(folder.iterdir()))
+    ):
         raise UserError(f"{folder} exists and is not a recording; choose another --out folder")
     partial = folder.with_name(folder.name + ".partial")
     try:
@@ -119,7 +126,9 @@ def prepare_folder(folder: Path) -> Path:
             shutil.rmtree(partial)
         partial.mkdir(parents=True)
     except OSError as error:
-        raise UserError(f"cannot write to {partial}: {error.strerror}; choose another --out folder") from error
+        raise UserError(
+            f"cannot write to {partial}: {error.strerror}; choose another --out folder"
+        ) from error
     return partial
 
 

@@ -1,6 +1,7 @@
 """A simulated recording: stands in for a capture session, built like the NYU set.
 
-Three synchronised cameras look at one hand; of the real domain, two are kept, as in the paper. The *synthetic* domain is clean renderings of one average hand;
+Three synchronised cameras look at one hand; of the real domain two are kept, as the paper uses them. The
+*synthetic* domain is clean renderings of one average hand;
 the *real* domain has other people's hands, the noise of a depth sensor, and things around the hand.
 The two share the distribution of poses and viewpoints (never the samples) and nothing else: no shape, sensor
 model or frame of the real domain reaches the synthetic side. The only exception is asked for by the method:
@@ -21,7 +22,14 @@ from torch import Generator, Tensor
 
 from murauer.camera import Camera, find_camera, xyz_to_uvd
 from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, create_frame_set, open_frame_set
-from murauer.data.recording import SPLITS, Recording, finish_folder, open_recording, prepare_folder, write_description
+from murauer.data.recording import (
+    SPLITS,
+    Recording,
+    finish_folder,
+    open_recording,
+    prepare_folder,
+    write_description,
+)
 from murauer.hand.clutter import merge_depth, sample_clutter
 from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
@@ -57,6 +65,7 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         distance_mm: nearest and farthest hand.
         tilt_deg: standard deviation of the hand's tilt against the first camera, see `sample_viewpoints`.
         roll_deg: standard deviation of its rotation in the image.
+        palm_share: share of hands that show the palm; the others show the back.
         any_share: share of hands in a uniformly random orientation.
         skeleton: joints that are recorded.
     """
@@ -75,9 +84,10 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     region_mm: float = 450.0
     cube_mm: float = 300.0
     distance_mm: tuple[float, float] = (500.0, 900.0)
-    tilt_deg: float = 30.0
-    roll_deg: float = 30.0
-    any_share: float = 0.05
+    tilt_deg: float = 25.0
+    roll_deg: float = 20.0
+    palm_share: float = 0.9
+    any_share: float = 0.02
     skeleton: str = "nyu14"
 
 
@@ -129,7 +139,7 @@ KINECT = find_camera("nyu")
 
 
 def _generator(config: SimulationConfig, *keys: int | str) -> Generator:
-    """A random stream of its own for each purpose, the same on every machine and for any number of workers."""
+    """A random stream of its own for each purpose, the same for any number of workers."""
     words = [config.seed, *(int.from_bytes(str(key).encode(), "little") % (1 << 32) for key in keys)]
     seed = int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
     return Generator().manual_seed(seed)
@@ -159,6 +169,7 @@ class Simulator:
             scene,
             tilt_deg=config.tilt_deg,
             roll_deg=config.roll_deg,
+            palm_share=config.palm_share,
             any_share=config.any_share,
         )
         position = self._positions(size, scene)
@@ -185,12 +196,16 @@ class Simulator:
             depth = self._render(self.rig.transform(vertices, 0, view), self.hand.faces, intrinsics)
             if clutter is not None:
                 for piece in clutter:
-                    piece_depth = self._render(self.rig.transform(piece.vertices, 0, view), piece.faces, intrinsics)
+                    piece_depth = self._render(
+                        self.rig.transform(piece.vertices, 0, view), piece.faces, intrinsics
+                    )
                     depth = merge_depth(depth, piece_depth)
             if split.real:
                 depth = self.sensor(depth, intrinsics, looks)
             views.append((depth, intrinsics, seen_centre, self.rig.transform(joints, 0, view)))
-        depth, intrinsics, seen_centre, seen_joints = (torch.stack(parts, 1) for parts in zip(*views, strict=True))
+        depth, intrinsics, seen_centre, seen_joints = (
+            torch.stack(parts, 1) for parts in zip(*views, strict=True)
+        )
         return {
             "depth": (depth / DEPTH_UNIT_MM).round().clamp(0, 65535),
             "intrinsics": intrinsics,

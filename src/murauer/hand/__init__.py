@@ -1,0 +1,1 @@
+"""Labelled depth from nothing: hand model, pose prior, rasteriser, sensor models."""

@@ -1,0 +1,1 @@
+"""Losses, schedules and the loops of pre-training and joint training."""

@@ -117,7 +117,9 @@ class BatchSource:
             generator=generator,
         )
 
-    def _frames(self, frames: FrameSet, size: int, generator: Generator, all_cameras: bool = False) -> Samples:
+    def _frames(
+        self, frames: FrameSet, size: int, generator: Generator, all_cameras: bool = False
+    ) -> Samples:
         rows = _draw(len(frames), size, generator)
         cameras = _draw(frames.views if all_cameras else 1, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator)
@@ -129,7 +131,9 @@ class BatchSource:
         real = self._samples(self.recording.real.regions(rows), placement, generator)
         if not self.variant.mapping:
             return CorrespondingPairs(real, None)
-        return CorrespondingPairs(real, self._samples(self.recording.twin.regions(rows), placement, generator))
+        return CorrespondingPairs(
+            real, self._samples(self.recording.twin.regions(rows), placement, generator)
+        )
 
     def _unlabelled(self, size: int, generator: Generator) -> DomainSamples:
         return DomainSamples(

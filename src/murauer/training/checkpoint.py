@@ -45,7 +45,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; give a run folder or a .safetensors file") from error
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} is no complete safetensors file ({error}); copy or train it again") from error
+        raise UserError(
+            f"{path} is no complete safetensors file ({error}); copy or train it again"
+        ) from error
 
 
 def pack_optimiser(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -99,7 +99,8 @@ def joint_losses(
         labelled["real_views"] = batch.real_views.labelled
     labelled.pop("unlabelled_real", None)
     pose = sum(
-        (pose_loss(poses[name].joints[rows], sets[name][0].joints[rows]) for name, rows in labelled.items()), zero
+        (pose_loss(poses[name].joints[rows], sets[name][0].joints[rows]) for name, rows in labelled.items()),
+        zero,
     )
 
     correspondence = zero

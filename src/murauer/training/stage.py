@@ -54,7 +54,7 @@ class Stage:
 
     def save(self, step: int) -> None:
         """Write the state before step `step`."""
-        tensors = {}
+        tensors: dict[str, torch.Tensor] = {}
         for name, module in self.modules.items():
             tensors |= pack_module(name, module)
         for name, optimiser in self.optimisers.items():
@@ -92,7 +92,10 @@ class Stage:
             UserError: a loss is not finite; the last checkpoint stays as it was.
         """
         start = self.load()
-        with _writer(log, start) as writer, Progress(self.name, self.iterations, start, unit="step") as progress:
+        with (
+            _writer(log, start) as writer,
+            Progress(self.name, self.iterations, start, unit="step") as progress,
+        ):
             for step in range(start, self.iterations):
                 rate = self.base_rate * self.schedule(step)
                 for optimiser in self.optimisers.values():

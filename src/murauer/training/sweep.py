@@ -22,7 +22,7 @@ from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
 from murauer.files import written_whole
 from murauer.progress import Progress
 from murauer.training.checkpoint import load_model
-from murauer.training.trainer import pretrain, train
+from murauer.training.trainer import pretrain, train, training_identity
 
 METRICS_FILE = "metrics.json"
 
@@ -43,7 +43,9 @@ def evaluate_split(model: Path, recording: Recording, split: str) -> PoseMetrics
     network, _ = load_model(model)
     frames: FrameSet = getattr(recording, split)
     predicted = predict_frames(network, frames, recording.cube_mm)
-    persons = ["unseen" if person in recording.unseen_persons else "seen" for person in frames.person.tolist()]
+    persons = [
+        "unseen" if person in recording.unseen_persons else "seen" for person in frames.person.tolist()
+    ]
     errors = joint_errors(torch.from_numpy(predicted), torch.from_numpy(frames.joints[:, 0]))
     return pose_metrics(errors, recording.skeleton.joints, persons)
 
@@ -51,10 +53,13 @@ def evaluate_split(model: Path, recording: Recording, split: str) -> PoseMetrics
 def run_job(recording_folder: Path, config: Config, job: Job, splits: tuple[str, ...]) -> dict[str, Any]:
     """Train and evaluate one model, or read the result of an earlier run."""
     result = job.out / METRICS_FILE
-    if result.exists():
-        return dict(json.loads(result.read_text()))
-    torch.set_num_threads(1)
     recording = open_recording(recording_folder)
+    identity = training_identity(recording, config, job.seed, job.variant, job.labels)
+    if result.exists():
+        metrics = dict(json.loads(result.read_text()))
+        if metrics["identity"] == identity and metrics.keys() >= set(splits):
+            return metrics
+    torch.set_num_threads(1)
     model = train(
         recording,
         config,
@@ -64,7 +69,7 @@ def run_job(recording_folder: Path, config: Config, job: Job, splits: tuple[str,
         out=job.out,
         pretrained=job.pretrained,
     )
-    metrics: dict[str, Any] = {"variant": job.variant, "n_labelled": job.labels, "seed": job.seed}
+    metrics = {"variant": job.variant, "n_labelled": job.labels, "seed": job.seed, "identity": identity}
     for split in splits:
         metrics[split] = evaluate_split(model, recording, split).to_dict()
     with written_whole(result) as partial:
@@ -79,7 +84,12 @@ def run_pretraining(recording_folder: Path, config: Config, seed: int, out: Path
 
 
 def run_sweep(
-    recording: Recording, config: Config, jobs: list[Job], *, splits: tuple[str, ...], workers: int | None = None
+    recording: Recording,
+    config: Config,
+    jobs: list[Job],
+    *,
+    splits: tuple[str, ...],
+    workers: int | None = None,
 ) -> list[dict[str, Any]]:
     """Run trainings side by side; returns their metrics in the order of the jobs.
 
@@ -91,9 +101,13 @@ def run_sweep(
         workers: trainings at a time; all cores by default.
     """
     workers = workers or os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool, Progress("trainings", len(jobs)) as progress:
+    with (
+        ProcessPoolExecutor(workers, get_context("spawn")) as pool,
+        Progress("trainings", len(jobs)) as progress,
+    ):
         futures = {
-            pool.submit(run_job, recording.folder, config, job, splits): index for index, job in enumerate(jobs)
+            pool.submit(run_job, recording.folder, config, job, splits): index
+            for index, job in enumerate(jobs)
         }
         results: dict[int, dict[str, Any]] = {}
         for future in as_completed(futures):

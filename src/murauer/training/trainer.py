@@ -11,7 +11,6 @@ from murauer.config import Config
 from murauer.data.recording import Recording
 from murauer.errors import UserError
 from murauer.files import written_whole
-from murauer.nets.discriminator import Discriminator
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.training.batches import BatchSource
 from murauer.training.checkpoint import (
@@ -48,7 +47,7 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         UserError: the data or the folder cannot be used, or the training diverged.
     """
     result = out / PRETRAINED_FILE
-    identity = _identity(recording, config, seed, "pretraining")
+    identity = training_identity(recording, config, seed, "pretraining")
     if result.exists() and read_tensors(result)[1].get("identity") == identity:
         return result
     torch.manual_seed(seed)
@@ -124,7 +123,7 @@ def train(
     if chosen.synthetic:
         _load_pretrained(network, pretrained or pretrain(recording, config, seed, out))
     average = average_of(network, config.training.ema_decay)
-    optimisers = {"network": _adam(network.parameters(), config)}
+    optimisers: dict[str, torch.optim.Optimizer] = {"network": _adam(network.parameters(), config)}
     modules: dict[str, nn.Module] = {"network": network, "average": average}
     if discriminator is not None:
         optimisers["discriminator"] = _adam(discriminator.parameters(), config)
@@ -139,7 +138,9 @@ def train(
         losses.total.backward()
         optimisers["network"].step()
         average.update(network)
-        terms = {name: getattr(losses, name) for name in ("total", "pose", "correspondence", "view", "mapping")}
+        terms = {
+            name: getattr(losses, name) for name in ("total", "pose", "correspondence", "view", "mapping")
+        }
         if discriminator is not None:
             terms["discriminator"] = losses.discriminator(discriminator)
             optimisers["discriminator"].zero_grad()  # drops what the mapping's loss left there
@@ -157,7 +158,7 @@ def train(
         iterations=iterations,
         checkpoint=out / CHECKPOINT_FILE,
         checkpoint_every=config.training.checkpoint_every,
-        identity=_identity(recording, config, seed, variant, labels),
+        identity=training_identity(recording, config, seed, variant, labels),
     )
     stage.run(update, out / "log")
     model = out / MODEL_FILE
@@ -181,7 +182,7 @@ def _load_pretrained(network: HandPoseNetwork, path: Path) -> None:
     unpack_module("network.pose_head", network.pose_head, tensors, path)
 
 
-def _identity(recording: Recording, config: Config, seed: int, *rest: object) -> str:
+def training_identity(recording: Recording, config: Config, seed: int, *rest: object) -> str:
     """What makes two trainings the same; iterations count too, because the schedule depends on them."""
     return json.dumps([encode_config(config), recording.description, seed, *rest], sort_keys=True)
 
