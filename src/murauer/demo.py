@@ -2,8 +2,6 @@
 
 import json
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from murauer.data.simulated import SimulationConfig, simulate_recording
 from murauer.errors import UserError
 from murauer.evaluation.report import write_report
 from murauer.files import written_whole
-from murauer.training.sweep import Job, run_pretraining, run_sweep
+from murauer.training.sweep import Job, run_pretrainings, run_sweep
 
 N_LABELLED = 100
 SEED = 0
@@ -47,11 +45,7 @@ def run_demo(out: Path, preset: str = "small", simulation: SimulationConfig | No
     seconds["simulation"] = time.monotonic() - started
 
     started = time.monotonic()
-    # In a process of its own, so that the number of threads is set before torch starts any.
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        pretrained = pool.submit(
-            run_pretraining, recording.folder, config, SEED, out / "pretraining"
-        ).result()
+    (pretrained,) = run_pretrainings(recording, config, [SEED], out)
     seconds["pre-training"] = time.monotonic() - started
 
     started = time.monotonic()

@@ -26,6 +26,9 @@ from murauer.training.trainer import pretrain, train, training_identity
 
 METRICS_FILE = "metrics.json"
 
+MAX_THREADS = 4
+"""More threads only get in each other's way with a network of the demo's size."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -77,10 +80,31 @@ def run_job(recording_folder: Path, config: Config, job: Job, splits: tuple[str,
     return metrics
 
 
-def run_pretraining(recording_folder: Path, config: Config, seed: int, out: Path) -> Path:
-    """Pre-train in this process with one thread."""
-    torch.set_num_threads(1)
+def _pretrain(recording_folder: Path, config: Config, seed: int, out: Path, threads: int) -> Path:
+    torch.set_num_threads(threads)
     return pretrain(open_recording(recording_folder), config, seed, out)
+
+
+def run_pretrainings(
+    recording: Recording, config: Config, seeds: list[int], out: Path, workers: int | None = None
+) -> list[Path]:
+    """Pre-train f and p once for each seed, side by side, in `out/pretraining_seedS`.
+
+    The cores are shared out evenly. As the number of threads changes the order of sums, the weights differ
+    in their last digits between machines with different numbers of cores.
+
+    Returns:
+        Files of the pre-trained networks, in the order of the seeds.
+    """
+    cores = os.cpu_count() or 1
+    workers = min(workers or cores, len(seeds))
+    threads = max(1, min(cores // workers, MAX_THREADS))
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        futures = [
+            pool.submit(_pretrain, recording.folder, config, seed, out / f"pretraining_seed{seed}", threads)
+            for seed in seeds
+        ]
+        return [future.result() for future in futures]
 
 
 def run_sweep(

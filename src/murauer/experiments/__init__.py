@@ -1,0 +1,1 @@
+"""Experiments over many trainings, each one command."""
