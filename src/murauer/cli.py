@@ -66,15 +66,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _fail(str(error))
     except BrokenPipeError:  # `murauer info | head`: the reader has all it wants
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return EXIT_BROKEN_PIPE
     except OSError as error:
+        _give_up_stdout()
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}")
     except KeyboardInterrupt:
         print("murauer: stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
+
+
+def _give_up_stdout() -> None:
+    """Drop what stdout could not take, which Python would try to write, and fail with, again at its exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str) -> int:
