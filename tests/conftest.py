@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from murauer.config import load_preset
+from murauer.data.recording import Recording
+from murauer.data.simulated import SimulationConfig, simulate_recording
 from murauer.nets.network import HandPoseNetwork
 from murauer.training.checkpoint import save_model
 
@@ -30,3 +32,20 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     save_model(path, HandPoseNetwork(config.network), config)
     return path
+
+
+TINY = SimulationConfig(
+    synthetic_frames=48,
+    real_frames=40,
+    validation_frames=16,
+    test_frames=16,
+    training_persons=2,
+    region_size=48,
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """A few dozen simulated frames of each split."""
+    folder: Path = tmp_path_factory.mktemp("simulated") / "recording"
+    return simulate_recording(TINY, folder, workers=1)

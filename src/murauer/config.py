@@ -51,12 +51,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         loss_weights: lambda_c, lambda_g and lambda_m of eq. (1).
         augmentation: variation of each sample.
         training: iterations and optimiser.
+        skeleton: names of the joints; a training takes it, and their number, from its recording.
+        cube_mm: side of the hand cube; likewise.
     """
 
     network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)
     loss_weights: LossWeights = msgspec.field(default_factory=LossWeights)
     augmentation: AugmentationConfig = msgspec.field(default_factory=AugmentationConfig)
     training: TrainingConfig = msgspec.field(default_factory=TrainingConfig)
+    skeleton: str = "nyu14"
+    cube_mm: float = 300.0
 
 
 def preset_names() -> list[str]:

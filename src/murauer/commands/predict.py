@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from murauer.camera import Camera
     from murauer.inference.predict import HandPosePredictor, HandPoses
-    from murauer.skeletons import Skeleton
 
 PICTURE_SUFFIXES = (".png", ".jpg")
 
@@ -46,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
     from murauer.camera import find_camera
     from murauer.inference.pose_files import check_pose_path
     from murauer.inference.predict import HandPosePredictor
+    from murauer.skeletons import find_skeleton
     from murauer.training.checkpoint import load_model
 
     for path in args.out:
@@ -56,15 +56,8 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{len(args.frames)} frames are too many for one overlay; give up to {SHEET_LIMIT}")
     camera = find_camera(args.camera)
     network, config = load_model(args.model)
-    predictor = HandPosePredictor(network, _skeleton(config.network.joints))
+    predictor = HandPosePredictor(network, find_skeleton(config.skeleton), cube_mm=config.cube_mm)
     predict_frames(args, camera, predictor)
-
-
-def _skeleton(joints: int) -> "Skeleton":
-    """Return the skeleton of which a network predicts the joints."""
-    from murauer.skeletons import SKELETONS
-
-    return next(skeleton for skeleton in SKELETONS.values() if len(skeleton) == joints)
 
 
 def predict_frames(args: argparse.Namespace, camera: "Camera", predictor: "HandPosePredictor") -> None:

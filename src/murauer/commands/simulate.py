@@ -5,8 +5,13 @@ clutter that the synthetic frames never show.
 """
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from murauer.commands.arguments import add_run_folder, count, positive_int
+
+if TYPE_CHECKING:
+    from murauer.data.simulated import SimulationConfig
 
 FRAMES = ("synthetic", "real", "validation", "test")
 
@@ -14,6 +19,7 @@ FRAMES = ("synthetic", "real", "validation", "test")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_run_folder(parser)
+    parser.add_argument("--config", type=Path, metavar="FILE.json", help="any field of SimulationConfig")
     parser.add_argument("--seed", type=count, help="seed of everything random (default: 0)")
     for split in FRAMES:
         about = f"number of {split} frames"
@@ -24,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
+    import msgspec
+
     from murauer.data.simulated import SimulationConfig, simulate_recording
     from murauer.errors import UserError
     from murauer.hand.sensors import SENSORS
@@ -32,5 +40,19 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"unknown sensor {args.sensor!r}; choose one of {', '.join(SENSORS)}")
     names = ("seed", "sensor", *(f"{split}_frames" for split in FRAMES))
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    recording = simulate_recording(SimulationConfig(**given), args.out, args.workers)
+    config = SimulationConfig() if args.config is None else _read_config(args.config)
+    recording = simulate_recording(msgspec.structs.replace(config, **given), args.out, args.workers)
     print(f"{recording.folder}: {len(recording.synthetic)} synthetic, {len(recording.real)} real frames")
+
+
+def _read_config(path: Path) -> "SimulationConfig":
+    """Read the fields that differ from the defaults."""
+    import msgspec
+
+    from murauer.data.simulated import SimulationConfig
+    from murauer.errors import UserError
+
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=SimulationConfig)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UserError(f"cannot read the simulation settings {path}: {error}") from error

@@ -93,7 +93,7 @@ def open_recording(folder: Path) -> Recording:
         version = description["format_version"]
         if version != FORMAT_VERSION:
             raise UserError(
-                f"{path} has format version {version}, this program reads "
+                f"it has format version {version}, this program reads "
                 f"{FORMAT_VERSION}; make the recording again"
             )
         return Recording(
@@ -106,6 +106,8 @@ def open_recording(folder: Path) -> Recording:
             description=description,
             **{split: open_frame_set(folder / split) for split in SPLITS},
         )
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error!r}); make the recording again") from error
 

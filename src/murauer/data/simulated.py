@@ -30,7 +30,7 @@ from murauer.data.recording import (
     prepare_folder,
     write_description,
 )
-from murauer.hand.clutter import merge_depth, sample_clutter
+from murauer.hand.clutter import ClutterPiece, ClutterPrior, merge_depth, sample_clutter
 from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
@@ -56,7 +56,8 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         test_frames: for the result; likewise, with another unseen person.
         training_persons: people among the real training frames.
         sensor: sensor model of the real domain.
-        clutter: whether things besides the hand and its forearm are in the real scene.
+        clutter: how often things besides the hand and its forearm are in the real scene: a factor on the
+            shares of `ClutterPrior`, 0 for never.
         person_spread: variety of the real hands, 1 = the whole range of adults.
         synthetic_spread: variety of the synthetic hands; 0 = one average hand, as in NYU's renderings.
         region_size: side of the stored windows in pixels.
@@ -77,13 +78,13 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     test_frames: int = 2_000
     training_persons: int = 5
     sensor: str = "structured_light"
-    clutter: bool = True
-    person_spread: float = 1.0
+    clutter: float = 0.4
+    person_spread: float = 1.5
     synthetic_spread: float = 0.0
     region_size: int = 96
     region_mm: float = 450.0
     cube_mm: float = 300.0
-    distance_mm: tuple[float, float] = (500.0, 900.0)
+    distance_mm: tuple[float, float] = (700.0, 1200.0)
     tilt_deg: float = 25.0
     roll_deg: float = 20.0
     palm_share: float = 0.9
@@ -119,9 +120,14 @@ def splits(config: SimulationConfig) -> tuple[Split, ...]:
     )
 
 
-def nyu_like_rig(camera: Camera) -> CameraRig:
-    """Three equal cameras on an arc around the place of the hand: in front, and 35 degrees to either side."""
-    pivot = torch.tensor([0.0, 0.0, 700.0])
+def nyu_like_rig(camera: Camera, distance_mm: float) -> CameraRig:
+    """Three equal cameras on an arc around the place of the hand: in front, and 35 degrees to either side.
+
+    Args:
+        camera: each of them.
+        distance_mm: from the cameras to the middle of the arc.
+    """
+    pivot = torch.tensor([0.0, 0.0, distance_mm])
     transforms = []
     for azimuth in (0.0, 35.0, -35.0):
         angle = torch.deg2rad(torch.tensor(azimuth))
@@ -150,7 +156,7 @@ class Simulator:
 
     def __init__(self, config: SimulationConfig):
         self.config = config
-        self.rig = nyu_like_rig(KINECT)
+        self.rig = nyu_like_rig(KINECT, sum(config.distance_mm) / 2)
         self.hand = HandModel()
         self.poses = PosePrior()
         self.sensor: Sensor = SENSORS[config.sensor]()
@@ -187,19 +193,16 @@ class Simulator:
         vertices = place(geometry.vertices, rotation, position)
         joints = place(geometry.joints(config.skeleton), rotation, position)
         centre = joints[:, SKELETONS[config.skeleton].centre]
-        clutter = sample_clutter(centre, looks) if split.real and config.clutter else None
+        clutter = self._clutter(centre, looks) if split.real else ()
 
         views = []
         for view in range(split.views):
             seen_centre = self.rig.transform(centre, source=0, target=view)
             intrinsics = self._region_intrinsics(seen_centre, self.rig.cameras[view])
             depth = self._render(self.rig.transform(vertices, 0, view), self.hand.faces, intrinsics)
-            if clutter is not None:
-                for piece in clutter:
-                    piece_depth = self._render(
-                        self.rig.transform(piece.vertices, 0, view), piece.faces, intrinsics
-                    )
-                    depth = merge_depth(depth, piece_depth)
+            for piece in clutter:
+                vertices_seen = self.rig.transform(piece.vertices, 0, view)
+                depth = merge_depth(depth, self._render(vertices_seen, piece.faces, intrinsics))
             if split.real:
                 depth = self.sensor(depth, intrinsics, looks)
             views.append((depth, intrinsics, seen_centre, self.rig.transform(joints, 0, view)))
@@ -213,6 +216,19 @@ class Simulator:
             "joints": seen_joints,
             "person": person,
         }
+
+    def _clutter(self, centre: Tensor, generator: Generator) -> tuple[ClutterPiece, ...]:
+        share = self.config.clutter
+        if share == 0:
+            return ()
+        usual = ClutterPrior()
+        prior = ClutterPrior(
+            body=share * usual.body,
+            table=share * usual.table,
+            object=share * usual.object,
+            arm=share * usual.arm,
+        )
+        return sample_clutter(centre, generator, prior)
 
     def _positions(self, size: int, generator: Generator) -> Tensor:
         """Where the hands are, in mm: anywhere the first camera sees well, shape (size, 3)."""
@@ -292,7 +308,7 @@ def simulate_recording(config: SimulationConfig, folder: Path, workers: int | No
         partial,
         {
             "skeleton": config.skeleton,
-            "rig": nyu_like_rig(KINECT).to_dict(),
+            "rig": nyu_like_rig(KINECT, sum(config.distance_mm) / 2).to_dict(),
             "cube_mm": config.cube_mm,
             "view_pair": [0, 1],
             "unseen_persons": [config.training_persons, config.training_persons + 1],

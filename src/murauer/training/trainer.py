@@ -47,8 +47,9 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         UserError: the data or the folder cannot be used, or the training diverged.
     """
     result = out / PRETRAINED_FILE
+    config = _for_recording(config, recording)
     identity = training_identity(recording, config, seed, "pretraining")
-    if result.exists() and read_tensors(result)[1].get("identity") == identity:
+    if result.exists() and json.loads(read_tensors(result)[1].get("facts", "{}")).get("identity") == identity:
         return result
     torch.manual_seed(seed)
     network = HandPoseNetwork(_without_mapping(config).network)
@@ -114,8 +115,10 @@ def train(
     chosen = find_variant(variant)
     if chosen.real and labels < 1:
         raise UserError(f"variant '{variant}' needs labelled real frames; give --labels 1 or more")
+    config = _for_recording(config, recording)
     if not chosen.mapping:
         config = _without_mapping(config)
+    source = BatchSource(recording, config, chosen, labels, seed)
     _start_run(out, config, recording, variant, labels, seed)
     torch.manual_seed(seed)
     network = HandPoseNetwork(config.network)
@@ -128,7 +131,6 @@ def train(
     if discriminator is not None:
         optimisers["discriminator"] = _adam(discriminator.parameters(), config)
         modules["discriminator"] = discriminator
-    source = BatchSource(recording, config, chosen, labels, seed)
     weights = config.loss_weights.scaled(config.network)
     network.train()
 
@@ -175,6 +177,14 @@ def _without_mapping(config: Config) -> Config:
     return msgspec.structs.replace(config, network=msgspec.structs.replace(config.network, mapping_blocks=0))
 
 
+def _for_recording(config: Config, recording: Recording) -> Config:
+    """The configuration with the joints and the cube of the recording."""
+    network = msgspec.structs.replace(config.network, joints=len(recording.skeleton))
+    return msgspec.structs.replace(
+        config, network=network, skeleton=recording.skeleton.name, cube_mm=recording.cube_mm
+    )
+
+
 def _load_pretrained(network: HandPoseNetwork, path: Path) -> None:
     """Take f and p from a pre-trained network; m starts as the identity and g untrained."""
     tensors, _ = read_tensors(path)
@@ -189,5 +199,12 @@ def training_identity(recording: Recording, config: Config, seed: int, *rest: ob
 
 def _start_run(out: Path, config: Config, recording: Recording, variant: str, labels: int, seed: int) -> None:
     facts = {"variant": variant, "labels": labels, "seed": seed, "recording": str(recording.folder)}
-    with written_whole(out / "config.json") as partial:
-        partial.write_text(json.dumps({**facts, "config": msgspec.to_builtins(config)}, indent=1) + "\n")
+    path = out / "config.json"
+    text = json.dumps({**facts, "config": msgspec.to_builtins(config)}, indent=1) + "\n"
+    if path.exists() and path.read_text() != text:
+        raise UserError(
+            f"{out} belongs to another training, whose settings are in its {path.name}; choose another "
+            "--out folder or the same settings"
+        )
+    with written_whole(path) as partial:
+        partial.write_text(text)
