@@ -12,7 +12,7 @@ test: .venv/installed-dev  ## the whole test suite, on all cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 lint: .venv/installed-dev
-	$(BIN)/ruff check src tests $(wildcard benchmarks)
+	$(BIN)/ruff check src tests benchmarks docs
 
 types: .venv/installed-dev
 	$(BIN)/mypy
