@@ -1,6 +1,7 @@
 """Error over the number of labelled frames by variant (Fig. 4)."""
 
 from collections.abc import Mapping
+from itertools import cycle
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -8,9 +9,10 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from murauer.training.variants import VARIANTS
 
-# The colour-blind-safe palette of Okabe and Ito (2008); markers tell the variants apart in print.
+# The colour-blind-safe palette of Okabe and Ito (2008); markers tell the variants apart in print. They
+# repeat at another pace than the colours, so that further variants still look different.
 _COLOURS = ("#000000", "#999999", "#D55E00", "#CC79A7", "#E69F00", "#009E73", "#0072B2")
-_STYLES = dict(zip(VARIANTS, zip(_COLOURS, "xvsP^Do", strict=True), strict=True))
+_STYLES = dict(zip(VARIANTS, zip(cycle(_COLOURS), cycle("xvsP^Do*"), strict=False), strict=False))
 
 
 def ablation_figure(errors: Mapping[str, Mapping[int, tuple[float, float]]]) -> Figure:

@@ -1,0 +1,89 @@
+"""Uses the extensions of docs/extending.md end to end; see test_extending.py, which starts it.
+
+A program of its own: `murauer simulate` renders in processes that import the package anew, so the extended
+copy must come first on their path, as a changed installation would.
+"""
+
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+import murauer
+from murauer.camera import Camera, find_camera, uvd_to_xyz, xyz_to_uvd
+from murauer.cli import main
+from murauer.data.frame_set import DEPTH_UNIT_MM
+from murauer.data.png_folders import convert_png_folders
+from murauer.data.recording import Recording, open_recording
+from murauer.evaluation.ablation_figure import ablation_figure
+from murauer.hand.model import HandModel, place
+from murauer.hand.pose_prior import PosePrior
+from murauer.hand.rasteriser import rasterise_depth
+from murauer.hand.viewpoint import sample_viewpoints
+from murauer.skeletons import convert, find_skeleton
+
+
+def run(command: str) -> None:
+    program, *words = shlex.split(command)
+    assert program == "murauer" and main(words) == 0, command
+
+
+def write_png_folders(source: Path, camera: Camera) -> None:
+    model, generator = HandModel(), torch.Generator().manual_seed(0)
+    for split in ("real", "validation", "test"):
+        folder = source / split
+        folder.mkdir(parents=True)
+        hands = model(PosePrior().sample(8, generator), torch.zeros(1, len(model.shape_names)))
+        rotation = sample_viewpoints(8, generator, any_share=0.0)
+        middle = torch.tensor([40.0, -30.0, 800.0]) + 50 * torch.randn(8, 3, generator=generator)
+        depth = rasterise_depth(
+            place(hands.vertices, rotation, middle), model.faces, camera.intrinsics().expand(8, 4), 480, 640
+        )
+        for row, image in enumerate(depth.numpy().round().astype(np.uint16)):
+            Image.fromarray(image).save(folder / f"{row:04d}.png")
+        joints = place(hands.joints("tips6"), rotation, middle)
+        np.savetxt(folder / "joints.txt", xyz_to_uvd(joints, camera.intrinsics()).flatten(1).numpy())
+
+
+def check_windows_show_the_frames(recording: Recording, source: Path, camera: Camera) -> None:
+    """Each measured pixel of a window, taken to 3D and into the frame, falls on the same depth there."""
+    frames = recording.test
+    region = frames.regions(np.arange(len(frames)))
+    for row, file in enumerate(sorted((source / "test").glob("*.png"))):
+        full = np.array(Image.open(file)).astype(np.float32)
+        v, u = torch.nonzero(region.depth[row], as_tuple=True)
+        z = region.depth[row, v, u]
+        xyz = uvd_to_xyz(torch.stack((u, v, z), -1), region.intrinsics[row])
+        column, line, _ = xyz_to_uvd(xyz, camera.intrinsics()).round().int().numpy().T
+        assert len(z) > 200 and ((column >= 0) & (column < 640)).all()
+        assert (np.abs(full[line, column] - z.numpy()) < DEPTH_UNIT_MM).mean() > 0.98
+        assert torch.equal(region.centre[row], region.joints[row, 0])
+
+
+if __name__ == "__main__":
+    work = Path(sys.argv[1])
+    assert Path(murauer.__file__).is_relative_to(work.parent), murauer.__file__
+
+    run(f"murauer simulate --out {work}/simulated --config settings.json --sensor active_stereo --workers 1")
+    recording = open_recording(work / "simulated")
+    assert recording.skeleton is find_skeleton("tips6") and len(recording.skeleton) == 6
+    assert recording.description["simulation"]["sensor"] == "active_stereo"
+    synthetic, real = recording.twin.depth[:, 0] > 0, recording.real.depth[:, 0] > 0
+    assert 0.3 * synthetic.sum() < real.sum()
+    hand = torch.arange(21 * 3.0).reshape(21, 3)
+    assert convert(hand, "anny21", "tips6")[:, 0].tolist() == [27, 12, 24, 36, 48, 60]
+
+    run(f"murauer train {work}/simulated --out {work}/run --preset narrow --variant view_unmapped --labels 4")
+    run(f"murauer evaluate {work}/run --recording {work}/simulated --json")
+
+    camera = find_camera("nyu")
+    write_png_folders(work / "png", camera)
+    own = convert_png_folders(work / "png", camera, recording, work / "own")
+    check_windows_show_the_frames(own, work / "png", camera)
+    run(f"murauer train {work}/own --out {work}/own_run --preset narrow --variant real_and_synth --labels 4")
+    run(f"murauer evaluate {work}/own_run --recording {work}/own --json")
+
+    ablation_figure({"view_unmapped": {4: (20.0, 1.0)}})
