@@ -271,6 +271,14 @@ CASES: dict[str, Case] = {
     # simulate
     "simulated frames 0": (lambda w: ["simulate", "--out", w.path("r"), "--real-frames", "0"], "at least 1"),
     "unknown sensor": (lambda w: ["simulate", "--out", w.path("r"), "--sensor", "lidar"], "unknown sensor"),
+    "simulation of an unknown sensor": (
+        lambda w: ["simulate", "--out", w.path("r"), "--config", w.write("s.json", '{"sensor": "lidar"}')],
+        "unknown sensor 'lidar'",
+    ),
+    "simulation of an unknown skeleton": (
+        lambda w: ["simulate", "--out", w.path("r"), "--config", w.write("s.json", '{"skeleton": "claw"}')],
+        "unknown skeleton 'claw'",
+    ),
     "recording over other files": (lambda w: ["simulate", "--out", str(w.folder)], "is not a recording"),
     "recording into a file": (lambda w: ["simulate", "--out", w.path("file/r")], "cannot write"),
     "demo into a file": (lambda w: ["demo", "--out", w.path("file")], "file"),

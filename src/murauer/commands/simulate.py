@@ -1,7 +1,7 @@
 """Simulate a recording of a hand by three depth cameras, with a synthetic and a "real" domain.
 
-The recording is what `murauer train` reads. Its "real" frames have other hands, sensor noise, forearms and
-clutter that the synthetic frames never show.
+The recording is what `murauer train` reads. Its "real" frames have other hands, sensor noise and clutter that
+the synthetic frames never show.
 """
 
 import argparse
@@ -35,13 +35,16 @@ def run(args: argparse.Namespace) -> None:
     from murauer.data.simulated import SimulationConfig, simulate_recording
     from murauer.errors import UserError
     from murauer.hand.sensors import SENSORS
+    from murauer.skeletons import find_skeleton
 
-    if args.sensor is not None and args.sensor not in SENSORS:
-        raise UserError(f"unknown sensor {args.sensor!r}; choose one of {', '.join(SENSORS)}")
     names = ("seed", "sensor", *(f"{split}_frames" for split in FRAMES))
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     config = SimulationConfig() if args.config is None else _read_config(args.config)
-    recording = simulate_recording(msgspec.structs.replace(config, **given), args.out, args.workers)
+    config = msgspec.structs.replace(config, **given)
+    if config.sensor not in SENSORS:
+        raise UserError(f"unknown sensor {config.sensor!r}; choose one of {', '.join(SENSORS)}")
+    find_skeleton(config.skeleton)
+    recording = simulate_recording(config, args.out, args.workers)
     print(f"{recording.folder}: {len(recording.synthetic)} synthetic, {len(recording.real)} real frames")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("recording", type=Path, help="folder that murauer simulate made")
+    parser.add_argument("recording", type=Path, help="folder of a recording")
     add_run_folder(parser)
     parser.add_argument("--preset", default="small", metavar="NAME|FILE.json", help="default: small")
     parser.add_argument("--variant", default="full", metavar="NAME", help="which losses (default: full)")
@@ -53,7 +53,9 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _configuration(name: str) -> "Config":
-    """Load a packaged preset, or a configuration that was saved beside a model."""
+    """Load a packaged preset, or a file: a preset of one's own or the `config.json` of a run."""
+    import json
+
     from murauer.config import load_preset
     from murauer.errors import UserError
     from murauer.training.checkpoint import decode_config
@@ -61,6 +63,10 @@ def _configuration(name: str) -> "Config":
     if not name.endswith(".json"):
         return load_preset(name)
     try:
-        return decode_config(Path(name).read_text(encoding="utf-8"), Path(name))
-    except (OSError, UnicodeDecodeError) as error:
+        text = Path(name).read_text(encoding="utf-8")
+        document = json.loads(text)
+    except (OSError, ValueError) as error:
         raise UserError(f"cannot read the configuration {name}: {error}") from error
+    if isinstance(document, dict) and "config" in document:  # beside variant, labels, seed and recording
+        text = json.dumps(document["config"])
+    return decode_config(text, Path(name))
