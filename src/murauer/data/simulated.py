@@ -72,11 +72,11 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     seed: int = 0
-    synthetic_frames: int = 30_000
-    real_frames: int = 20_000
+    synthetic_frames: int = 20_000
+    real_frames: int = 16_000
     validation_frames: int = 1_000
-    test_frames: int = 2_000
-    training_persons: int = 5
+    test_frames: int = 1_000
+    training_persons: int = 20
     sensor: str = "structured_light"
     clutter: float = 0.4
     person_spread: float = 1.5

@@ -71,6 +71,14 @@ class MiniBatch:
     unlabelled: DomainSamples | None
 
 
+@dataclass(frozen=True)
+class PretrainingBatch:
+    """Synthetic samples, all labelled; of `views`, g learns as well."""
+
+    samples: Samples
+    views: ViewPairs
+
+
 class BatchSource:
     """Draws mini-batches from a recording."""
 
@@ -81,11 +89,15 @@ class BatchSource:
         self.seed = seed
         self.labelled_rows = recording.labelled_rows(labels if variant.real else 0, seed)
 
-    def pretraining(self, step: int) -> Samples:
-        """Synthetic batch number `step` of the pre-training of f and p."""
+    def pretraining(self, step: int) -> PretrainingBatch:
+        """Batch number `step` of the pre-training: a quarter of the samples also show another view."""
         generator = self._generator(0, step)
         size = self.config.training.pretraining_batch
-        return self._frames(self.recording.synthetic, size, generator, all_cameras=True)
+        frames = self.recording.synthetic
+        return PretrainingBatch(
+            samples=self._frames(frames, size - size // 4, generator, all_cameras=True),
+            views=self._views(frames, size // 4, generator, None),
+        )
 
     def joint(self, step: int) -> MiniBatch:
         """Mini-batch number `step` of joint training."""

@@ -21,6 +21,7 @@ from murauer.training.checkpoint import (
     unpack_optimiser,
     write_tensors,
 )
+from murauer.training.memory import keep_freed_memory
 
 LOG_EVERY = 50
 """Steps between points in the log."""
@@ -91,6 +92,7 @@ class Stage:
         Raises:
             UserError: a loss is not finite; the last checkpoint stays as it was.
         """
+        keep_freed_memory()
         start = self.load()
         with (
             _writer(log, start) as writer,

@@ -23,7 +23,7 @@ from murauer.training.checkpoint import (
 )
 from murauer.training.ema import average_of
 from murauer.training.joint import joint_losses
-from murauer.training.losses import pose_loss
+from murauer.training.losses import pose_loss, view_loss
 from murauer.training.schedule import make_schedule
 from murauer.training.stage import Stage
 from murauer.training.variants import Variant, find_variant
@@ -33,6 +33,10 @@ PRETRAINED_FILE = "pretrained.safetensors"
 
 def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path:
     """Train f and p on synthetic data (Sec. 3.1, 4.1), resuming where a former run stopped.
+
+    g learns on the side to predict views of synthetic hands from what p has, without an effect on f and p.
+    The paper starts joint training with an untrained g; in a run of a few thousand steps, that g would have
+    nothing to teach about real frames for most of the time.
 
     Args:
         recording: where the synthetic frames are.
@@ -53,20 +57,26 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         return result
     torch.manual_seed(seed)
     network = HandPoseNetwork(_without_mapping(config).network)
-    trained = [*network.extractor.parameters(), *network.pose_head.parameters()]
-    optimiser = _adam(trained, config)
+    optimiser = _adam(network.parameters(), config)
+    weights = config.loss_weights.scaled(config.network)
     average = average_of(network, config.training.ema_decay)
     source = BatchSource(recording, config, Variant("pre-training", real=False), labels=0, seed=seed)
     network.train()
 
     def update(step: int) -> dict[str, torch.Tensor]:
         batch = source.pretraining(step)
-        loss = pose_loss(network.pose(network.latent(batch.patch, real=False)).joints, batch.joints)
+        patches = torch.cat([batch.samples.patch, batch.views.input.patch])
+        output = network.pose(network.latent(patches, real=False))
+        pose = pose_loss(output.joints, torch.cat([batch.samples.joints, batch.views.input.joints]))
+        # g only watches: its gradient stops before p, so that f and p are what they would be without it.
+        hidden = output.hidden[-len(batch.views.target) :].detach()
+        view = view_loss(network.view(hidden, batch.views.condition), batch.views.target)
+        total = pose + weights.view * view
         optimiser.zero_grad()
-        loss.backward()
+        total.backward()
         optimiser.step()
         average.update(network)
-        return {"total": loss.detach()}
+        return {"total": total.detach(), "pose": pose.detach(), "view": view.detach()}
 
     iterations = config.training.pretraining_iterations
     stage = Stage(
@@ -186,10 +196,11 @@ def _for_recording(config: Config, recording: Recording) -> Config:
 
 
 def _load_pretrained(network: HandPoseNetwork, path: Path) -> None:
-    """Take f and p from a pre-trained network; m starts as the identity and g untrained."""
+    """Take f, p and g from a pre-trained network; m starts as the identity."""
     tensors, _ = read_tensors(path)
     unpack_module("network.extractor", network.extractor, tensors, path)
     unpack_module("network.pose_head", network.pose_head, tensors, path)
+    unpack_module("network.view_generator", network.view_generator, tensors, path)
 
 
 def training_identity(recording: Recording, config: Config, seed: int, *rest: object) -> str:
