@@ -113,7 +113,7 @@ def _whole(value: float) -> float | int:
 CAMERAS: dict[str, Camera] = {
     # The calibration that the NYU Hand Pose Dataset prescribes for its first-generation Kinects.
     "nyu": Camera(fx=588.03, fy=587.07, u0=320.0, v0=240.0, width=640, height=480),
-    # Intel RealSense SR305 at 640 x 480.
+    # One Intel RealSense SR305 at 640 x 480; other devices have calibrations of their own.
     "sr305": Camera(fx=476.007, fy=476.007, u0=313.683, v0=242.755, width=640, height=480),
 }
 

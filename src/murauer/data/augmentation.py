@@ -70,7 +70,14 @@ class Samples:
 def draw_placement(
     size: int, config: AugmentationConfig, generator: Generator, rotate: bool = True
 ) -> Placement:
-    """Draw offset and rotation for `size` samples; `rotate=False` as for the view-prediction set."""
+    """Draw where the cubes of a batch are put.
+
+    Args:
+        size: number of samples B.
+        config: amounts of offset and rotation.
+        generator: source of randomness.
+        rotate: False for the view-prediction set, whose other view cannot rotate along.
+    """
     offset = torch.randn(size, 3, generator=generator) * config.offset_mm
     limit = math.radians(config.rotation_deg) if rotate else 0.0
     rotation = (torch.rand(size, generator=generator) * 2 - 1) * limit
@@ -89,6 +96,9 @@ def add_white_noise(patch: Tensor, noise: float, generator: Generator) -> Tensor
         patch: depth in [-1, 1], shape (B, P, P).
         noise: standard deviation in units of the patch.
         generator: source of randomness.
+
+    Returns:
+        Depth in [-1, 1], shape (B, P, P).
     """
     noisy = (patch + noise * torch.randn(patch.shape, generator=generator)).clamp(-1.0, 1.0)
     return torch.where(patch < 1.0, noisy, patch)
@@ -112,6 +122,9 @@ def to_samples(
         cube_mm: side of the hand cube in mm.
         noise_mm: standard deviation of the white noise.
         generator: source of the white noise; needed only if there is any.
+
+    Raises:
+        ValueError: there is white noise and no generator, or a centre is not in front of the camera.
     """
     patch, crop = crop_hand(
         region.depth,

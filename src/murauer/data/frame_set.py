@@ -94,6 +94,13 @@ class FrameSet:
 def create_frame_set(folder: Path, frames: int, views: int, region_size: int, joints: int) -> FrameSet:
     """Make an empty frame set on disk, to be filled in place.
 
+    Args:
+        folder: where the arrays go.
+        frames: number of moments N.
+        views: number of cameras V.
+        region_size: side R of the windows in pixels.
+        joints: number of joints J.
+
     Raises:
         UserError: the folder cannot be written or the disk is full.
     """

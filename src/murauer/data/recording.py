@@ -27,11 +27,12 @@ class Recording:
         folder: where it lies.
         skeleton: the joints.
         rig: the synchronised cameras.
-        cube_mm: side of the hand cube.
+        cube_mm: side of the hand cube in mm.
         view_pair: index of the input camera and of the camera that g must predict.
         synthetic: labelled rendered frames, all cameras.
-        real: frames of the sensor, all cameras. Their joints are labels only for the frames that
-            `labelled_rows` names; nothing else of them may be read in training.
+        real: frames of the sensor, the cameras of `view_pair` (or the first alone, for variants without view
+            prediction). Their joints are labels only for the frames that `labelled_rows` names; nothing else
+            of them may be read in training.
         twin: rendered frames that correspond one to one to `real`, first camera.
         validation, test: frames of the sensor, first camera; `test` touches no training or tuning decision.
         validation_twin: rendered frames that correspond to `validation`, to analyse the latent space.
@@ -57,6 +58,13 @@ class Recording:
         """Choose the n real frames whose labels training may use: the first n of a seeded permutation.
 
         Choices are nested: a larger n contains every smaller one of the same seed.
+
+        Args:
+            n: number of labelled frames.
+            seed: of the training.
+
+        Returns:
+            Their indices in `real`, ascending, shape (n,).
 
         Raises:
             UserError: n is not between 0 and the number of real frames.

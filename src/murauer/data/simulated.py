@@ -1,11 +1,11 @@
 """A simulated recording: stands in for a capture session, built like the NYU set.
 
 Three synchronised cameras look at one hand; of the real domain two are kept, as the paper uses them. The
-*synthetic* domain is clean renderings of one average hand;
-the *real* domain has other people's hands, the noise of a depth sensor, and things around the hand.
-The two share the distribution of poses and viewpoints (never the samples) and nothing else: no shape, sensor
-model or frame of the real domain reaches the synthetic side. The only exception is asked for by the method:
-each real frame has a synthetic twin of the same pose, of which training may read the n labelled ones.
+*synthetic* domain is clean renderings of one average hand; the *real* domain has other people's hands, the
+noise of a depth sensor, and things around the hand. The two share the distribution of poses and viewpoints
+(never the samples) and nothing else: no shape, sensor model or frame of the real domain reaches the synthetic
+side. The only exception is asked for by the method: each real frame has a synthetic twin of the same pose, of
+which training may read the n labelled ones.
 """
 
 import os
@@ -166,7 +166,16 @@ class Simulator:
         self.shapes = shapes
 
     def chunk(self, split: Split, start: int, stop: int) -> dict[str, Tensor]:
-        """Simulate the frames `start` to `stop` of a split; returns the arrays of a frame set."""
+        """Simulate some frames of a split.
+
+        Args:
+            split: which frame set.
+            start: first frame, a multiple of `CHUNK`, as each chunk has random streams of its own.
+            stop: the frame after the last.
+
+        Returns:
+            The arrays of a frame set by name, see `FrameSet`; depth in its units.
+        """
         config, size = self.config, stop - start
         scene = _generator(config, split.poses, "poses", start)
         angles = self.poses.sample(size, scene)

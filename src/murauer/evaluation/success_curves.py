@@ -63,7 +63,16 @@ def success_curve_figure(results: Mapping[str, PoseMetrics], kind: CurveKind = "
 
 
 def draw_success_curves(axes: Axes, results: Mapping[str, PoseMetrics], kind: CurveKind) -> None:
-    """Draw the curves into existing axes, for figures of several panels."""
+    """Draw the curves into existing axes, for figures of several panels.
+
+    Args:
+        axes: Where to draw.
+        results: Metrics by the name to show in the legend.
+        kind: Which share of what to show.
+
+    Raises:
+        ValueError: If there is no result.
+    """
     if not results:
         raise ValueError("there is no result to draw")
     ranked = sorted(results.items(), key=lambda item: item[1].mean_error_mm)

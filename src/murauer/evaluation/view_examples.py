@@ -37,7 +37,11 @@ class ViewPredictions:
         return (self.predicted - self.truth).abs().mean(dim=(1, 2))
 
     def constant_error(self) -> float:
-        """Mean absolute error of the best picture that is the same for all frames: the pixelwise median."""
+        """Mean absolute error of the best picture that is the same for all frames: the pixelwise median.
+
+        Raises:
+            ValueError: the other camera's view is not known.
+        """
         if self.truth is None:
             raise ValueError("there is no other camera to compare with")
         return float((self.truth - self.truth.median(dim=0).values).abs().mean())

@@ -1,4 +1,4 @@
-"""All variants on a simulated recording, several labels and seeds (the paper's Fig. 4).
+"""The paper's variants on a simulated recording, several labels and seeds (the paper's Fig. 4).
 
     python -m murauer.experiments.ablation --out runs/ablation --results docs/results
 
@@ -22,7 +22,13 @@ OTHER_LABELS_VARIANTS = ("real_and_synth", "full")
 
 
 def ablation_jobs(recording: Recording, seeds: list[int], out: Path) -> list[Job]:
-    """The trainings of the ablation, seed by seed, so that an unfinished sweep has whole seeds."""
+    """The trainings of the ablation, seed by seed, so that an unfinished sweep has whole seeds.
+
+    Args:
+        recording: says how many frames can be labelled.
+        seeds: of the trainings.
+        out: folder of pre-trained networks and runs.
+    """
     jobs = []
     for seed in seeds:
         cells = [("synth_only", 0), *((variant, LABELS) for variant in VARIANTS)]

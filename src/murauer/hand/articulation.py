@@ -1,12 +1,10 @@
 """How the hand moves: bones, named joint angles with anatomical limits, and the axes they turn about.
 
 Angles are anatomical: 0 is the flat hand with straight, parallel fingers, whatever the mesh's own rest pose
-is.
-Signs: flexion towards the palm is positive; finger abduction is positive away from the middle finger (for
-the middle
-finger: towards the thumb); the thumb's abduction lifts it out of the palm plane and its pronation turns its
-pad towards the fingers; wrist deviation is positive towards the thumb; forearm twist is positive when the
-elbow end turns, seen from the hand, from the thumb side to the palm side.
+is. Signs: flexion towards the palm is positive; finger abduction is positive away from the middle finger (for
+the middle finger: towards the thumb); the thumb's abduction lifts it out of the palm plane and its pronation
+turns its pad towards the fingers; wrist deviation is positive towards the thumb; forearm twist is positive
+when the elbow end turns, seen from the hand, from the thumb side to the palm side.
 
 Ranges are ordinary active ranges of motion of adults, slightly rounded: fingers and thumb after Norkin and
 White, "Measurement of Joint Motion"; a little hyperextension is allowed at the finger joints.

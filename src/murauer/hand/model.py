@@ -135,7 +135,19 @@ class HandModel(nn.Module):
         return HandGeometry(posed, rotation, self._posed_joints(points, rotation, translation))
 
     def pose_joints(self, angles: Tensor, shape: Tensor, skeleton: str) -> Tensor:
-        """Joints (B, J, 3) of one skeleton in mm, as :meth:`forward` gives them, without the mesh."""
+        """Joints of one skeleton as :meth:`forward` gives them, without the mesh.
+
+        Args:
+            angles: (B, D) radians.
+            shape: (B, S) or (1, S).
+            skeleton: one that the model knows, see :meth:`HandGeometry.joints`.
+
+        Returns:
+            (B, J, 3) in mm, canonical hand frame.
+
+        Raises:
+            ValueError: the widths of the arguments are not D and S.
+        """
         self._check(angles, shape)
         _, heads, points = self.rest_state(shape)
         rotation, translation = self._bone_transforms(angles, heads)

@@ -9,7 +9,7 @@ class PoseOutput(NamedTuple):
     """What the pose head gives for a batch."""
 
     joints: Tensor
-    """(B, J, 3), units of half the cube's side around the crop centre."""
+    """(B, J, 3), in units of half the cube around the crop centre, rotated with the patch."""
 
     hidden: Tensor
     """(B, F), rectified activations of the first layer, from which g predicts the other view."""

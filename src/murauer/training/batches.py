@@ -73,14 +73,30 @@ class MiniBatch:
 
 @dataclass(frozen=True)
 class PretrainingBatch:
-    """Synthetic samples, all labelled; of `views`, g learns as well."""
+    """What one step of pre-training sees, all of it synthetic and labelled.
+
+    Attributes:
+        samples: from any camera.
+        views: two-view moments, whose input f and p learn from like any other and g learns to turn.
+    """
 
     samples: Samples
     views: ViewPairs
 
 
 class BatchSource:
-    """Draws mini-batches from a recording."""
+    """Draws mini-batches from a recording.
+
+    Args:
+        recording: the data.
+        config: sizes of the sets and of the patches, augmentation.
+        variant: which sets are drawn.
+        labels: number n of labelled real frames.
+        seed: of the choice of these frames and of all batches.
+
+    Raises:
+        UserError: the recording has fewer than n real frames.
+    """
 
     def __init__(self, recording: Recording, config: Config, variant: Variant, labels: int, seed: int):
         self.recording = recording

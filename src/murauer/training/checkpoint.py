@@ -109,7 +109,11 @@ def decode_config(text: str, source: Path) -> Config:
 
 
 def save_model(path: Path, network: HandPoseNetwork, config: Config, **facts: object) -> None:
-    """Write a network for inference, with its configuration and facts about its making."""
+    """Write a network for inference, with its configuration and facts about its making.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     metadata = {"config": encode_config(config), "facts": json.dumps(facts)}
     write_tensors(path, pack_module("network", network), metadata)
 

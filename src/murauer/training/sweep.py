@@ -42,7 +42,16 @@ class Job:
 
 
 def evaluate_split(model: Path, recording: Recording, split: str) -> PoseMetrics:
-    """Errors of a model on `validation` or `test`, also by whether training has seen the person."""
+    """Errors of a model on a split, also by whether training has seen the person.
+
+    Args:
+        model: file or run folder.
+        recording: the data.
+        split: "validation" or "test".
+
+    Raises:
+        UserError: the model cannot be loaded.
+    """
     network, _ = load_model(model)
     frames: FrameSet = getattr(recording, split)
     predicted = predict_frames(network, frames, recording.cube_mm)
@@ -54,7 +63,20 @@ def evaluate_split(model: Path, recording: Recording, split: str) -> PoseMetrics
 
 
 def run_job(recording_folder: Path, config: Config, job: Job, splits: tuple[str, ...]) -> dict[str, Any]:
-    """Train and evaluate one model, or read the result of an earlier run."""
+    """Train and evaluate one model, or read the result of an earlier run.
+
+    Args:
+        recording_folder: the data.
+        config: of the training.
+        job: what to train.
+        splits: sets to evaluate on.
+
+    Returns:
+        What `METRICS_FILE` in the run folder holds: variant, number of labels, seed, metrics by split.
+
+    Raises:
+        UserError: the data or the folder cannot be used, or the training diverged.
+    """
     result = job.out / METRICS_FILE
     recording = open_recording(recording_folder)
     identity = training_identity(recording, config, job.seed, job.variant, job.labels)
