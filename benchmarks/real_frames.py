@@ -1,0 +1,89 @@
+"""The error of a model on the genuine NYU frames of the reference data, with located and with given centres.
+
+    python benchmarks/real_frames.py [--model default] [--overlay picture.png]
+
+One full frame and three crops have joints. The SR305 frames have none: look at them with `murauer predict`.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from murauer.camera import Camera, find_camera, uvd_to_xyz
+from murauer.data.images import read_depth
+from murauer.inference.overlay import contact_sheet, draw_hand
+from murauer.inference.predict import HandPosePredictor
+from murauer.skeletons import NYU_EVALUATION_JOINTS, find_skeleton
+from murauer.training.checkpoint import load_model
+
+PALM = -1
+"""The crop centre is the last of the evaluation joints."""
+
+
+def crop_as_frame(path: Path, facts: dict, camera: Camera) -> tuple[torch.Tensor, Camera]:
+    """Undo a NYU crop: depth in mm with the intrinsics of a window of the full frame."""
+    u, v, depth = facts["com_uvd"]
+    half_width, half_height = 150 * camera.fx / depth, 150 * camera.fy / depth
+    left, top = np.floor(u - half_width), np.floor(v - half_height)
+    scale = 128 / (np.floor(u + half_width) - left)
+    grey = np.asarray(Image.open(path).convert("L")).astype(np.float32)
+    millimetres = np.where(grey < 255, depth + (grey / 255 * 2 - 1) * 150, 0).astype(np.float32)
+    window = Camera(
+        fx=camera.fx * scale,
+        fy=camera.fy * scale,
+        u0=(camera.u0 - left) * scale,
+        v0=(camera.v0 - top) * scale,
+        width=128,
+        height=128,
+    )
+    return torch.from_numpy(millimetres), window
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--overlay", type=Path)
+    options = parser.parse_args()
+    shared = Path(os.environ.get("MURAUER_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    real = shared / "data" / "real"
+    if not real.is_dir():
+        raise SystemExit(f"reference data not found at {shared}; set MURAUER_SHARED to its folder")
+    network, config = load_model(options.model)
+    predictor = HandPosePredictor(network, find_skeleton(config.skeleton), cube_mm=config.cube_mm)
+    nyu = find_camera("nyu")
+
+    frames = {}
+    truth = (shared / "data" / "nyu" / "nyu_test_groundtruth_label.txt").read_text().splitlines()[0].split()
+    path = real / "nyu_test_depth_1_0000001.png"
+    frames[path.name] = (read_depth(path, nyu), nyu, np.array(truth, float).reshape(14, 3))
+    for name, facts in json.loads((real / "nyu_test_crops.json").read_text()).items():
+        depth, window = crop_as_frame(real / name, facts, nyu)
+        frames[name] = (depth, window, np.array(facts["joints36_uvd"])[list(NYU_EVALUATION_JOINTS)])
+
+    pictures = []
+    print(f"{'mean error, mm':32} {'given centre':>14} {'located':>9}")
+    for name, (depth, camera, uvd) in frames.items():
+        joints = uvd_to_xyz(torch.tensor(uvd, dtype=torch.float32), nyu.intrinsics())
+        errors = []
+        for centre in (joints[PALM][None], None):
+            poses = predictor(torch.as_tensor(depth)[None], camera, centre)
+            errors.append(float((poses.joints_xyz[0] - joints).norm(dim=-1).mean()))
+        print(f"{name:32} {errors[0]:14.1f} {errors[1]:9.1f}")
+        pictures.append(
+            draw_hand(
+                torch.as_tensor(depth), camera, poses.joints_xyz[0], poses.centre[0], predictor.skeleton
+            )
+        )
+    if options.overlay:
+        contact_sheet(pictures, list(frames)).save(options.overlay)
+
+
+if __name__ == "__main__":
+    main()
