@@ -26,9 +26,6 @@ from murauer.training.trainer import pretrain, train, training_identity
 
 METRICS_FILE = "metrics.json"
 
-MAX_THREADS = 4
-"""More threads only get in each other's way with a network of the demo's size."""
-
 
 @dataclass(frozen=True)
 class Job:
@@ -102,8 +99,8 @@ def run_job(recording_folder: Path, config: Config, job: Job, splits: tuple[str,
     return metrics
 
 
-def _pretrain(recording_folder: Path, config: Config, seed: int, out: Path, threads: int) -> Path:
-    torch.set_num_threads(threads)
+def _pretrain(recording_folder: Path, config: Config, seed: int, out: Path) -> Path:
+    torch.set_num_threads(1)
     return pretrain(open_recording(recording_folder), config, seed, out)
 
 
@@ -112,18 +109,15 @@ def run_pretrainings(
 ) -> list[Path]:
     """Pre-train f and p once for each seed, side by side, in `out/pretraining_seedS`.
 
-    The cores are shared out evenly. As the number of threads changes the order of sums, the weights differ
-    in their last digits between machines with different numbers of cores.
+    Each has one thread: a second one gains little on an idle machine, and on a busy one the two wait for each
+    other at every step.
 
     Returns:
         Files of the pre-trained networks, in the order of the seeds.
     """
-    cores = os.cpu_count() or 1
-    workers = min(workers or cores, len(seeds))
-    threads = max(1, min(cores // workers, MAX_THREADS))
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers or os.cpu_count(), get_context("spawn")) as pool:
         futures = [
-            pool.submit(_pretrain, recording.folder, config, seed, out / f"pretraining_seed{seed}", threads)
+            pool.submit(_pretrain, recording.folder, config, seed, out / f"pretraining_seed{seed}")
             for seed in seeds
         ]
         return [future.result() for future in futures]
