@@ -23,7 +23,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pretraining_batch: synthetic samples in each of those steps (Sec. 4.1).
         joint_iterations: steps of the whole model (Sec. 4.1).
         set_size: samples in each of the four sets of a mini-batch (supplement).
-        learning_rate: of Adam (Sec. 4.1).
+        pretraining_learning_rate: of Adam in pre-training (Sec. 4.1).
+        learning_rate: of Adam in joint training (Sec. 4.1).
         weight_decay: plain L2 in Adam (published implementation).
         ema_decay: decay of the moving average of the weights that is evaluated; 0 for none, as in the paper.
         schedule: learning-rate multiplier; "supplement" warms up in two epochs and decays with exp(-0.04 e),
@@ -36,6 +37,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pretraining_batch: int = 64
     joint_iterations: int = 136_000
     set_size: int = 16
+    pretraining_learning_rate: float = 3.3e-4
     learning_rate: float = 3.3e-4
     weight_decay: float = 1e-3
     ema_decay: float = 0.0

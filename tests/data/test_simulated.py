@@ -11,7 +11,7 @@ import torch
 from murauer.camera import xyz_to_uvd
 from murauer.data.frame_set import DEPTH_UNIT_MM
 from murauer.data.recording import Recording
-from murauer.data.simulated import SimulationConfig, Simulator, simulate_recording, splits
+from murauer.data.simulated import SimulationConfig, Simulator, _generator, simulate_recording, splits
 
 SMALL = SimulationConfig(
     synthetic_frames=20,
@@ -108,3 +108,10 @@ def test_test_split_has_one_seen_and_one_unseen_person(tiny_recording: Recording
 def test_persons_have_hands_of_their_own() -> None:
     shapes = Simulator(SMALL).persons
     assert torch.cdist(shapes, shapes).add(torch.eye(len(shapes)) * 9).min() > 0.1
+
+
+def test_every_chunk_and_purpose_has_randomness_of_its_own() -> None:
+    """Also where the keys differ late: 1000 and 10000, validation and validation_twin."""
+    keys = [(split.name, purpose, start) for split in splits(SMALL) for purpose in ("poses", "looks")
+            for start in range(0, 30_000, 250)]  # fmt: skip
+    assert len({_generator(SMALL, *key).initial_seed() for key in keys}) == len(keys)

@@ -8,6 +8,7 @@ side. The only exception is asked for by the method: each real frame has a synth
 which training may read the n labelled ones.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +17,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -78,8 +78,8 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     test_frames: int = 1_000
     training_persons: int = 20
     sensor: str = "structured_light"
-    clutter: float = 0.4
-    person_spread: float = 1.5
+    clutter: float = 1.0
+    person_spread: float = 0.7
     synthetic_spread: float = 0.0
     region_size: int = 96
     region_mm: float = 450.0
@@ -146,9 +146,8 @@ KINECT = find_camera("nyu")
 
 def _generator(config: SimulationConfig, *keys: int | str) -> Generator:
     """A random stream of its own for each purpose, the same for any number of workers."""
-    words = [config.seed, *(int.from_bytes(str(key).encode(), "little") % (1 << 32) for key in keys)]
-    seed = int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> 1)
-    return Generator().manual_seed(seed)
+    digest = hashlib.sha256("/".join(map(str, (config.seed, *keys))).encode()).digest()
+    return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 
 class Simulator:

@@ -111,28 +111,31 @@ class BatchSource:
         size = self.config.training.pretraining_batch
         frames = self.recording.synthetic
         return PretrainingBatch(
-            samples=self._frames(frames, size - size // 4, generator, all_cameras=True),
-            views=self._views(frames, size // 4, generator, None),
+            samples=self._frames(frames, size - max(size // 4, 1), generator, all_cameras=True),
+            views=self._views(frames, max(size // 4, 1), generator, None),
         )
 
     def joint(self, step: int) -> MiniBatch:
         """Mini-batch number `step` of joint training."""
-        generator = self._generator(1, step)
         size = self.config.training.set_size
         variant, recording = self.variant, self.recording
+        # Each set has a stream of its own, so that variants see the same samples in the sets they share.
+        labelled, synthetic, real_views, synthetic_views, unlabelled = (
+            self._generator(1, step, index) for index in range(5)
+        )
         views = variant.view_prediction
         return MiniBatch(
-            corresponding=self._corresponding(size, generator) if len(self.labelled_rows) else None,
-            synthetic=self._frames(recording.synthetic, size, generator, all_cameras=True)
+            corresponding=self._corresponding(size, labelled) if len(self.labelled_rows) else None,
+            synthetic=self._frames(recording.synthetic, size, synthetic, all_cameras=True)
             if variant.synthetic
             else None,
-            real_views=self._views(recording.real, size, generator, self.labelled_rows) if views else None,
-            synthetic_views=self._views(recording.synthetic, size, generator, None) if views else None,
-            unlabelled=self._unlabelled(size, generator) if variant.matching else None,
+            real_views=self._views(recording.real, size, real_views, self.labelled_rows) if views else None,
+            synthetic_views=self._views(recording.synthetic, size, synthetic_views, None) if views else None,
+            unlabelled=self._unlabelled(size, unlabelled) if variant.matching else None,
         )
 
-    def _generator(self, phase: int, step: int) -> Generator:
-        state = np.random.SeedSequence((self.seed, phase, step)).generate_state(1, np.uint64)[0]
+    def _generator(self, *key: int) -> Generator:
+        state = np.random.SeedSequence((self.seed, *key)).generate_state(1, np.uint64)[0]
         return Generator().manual_seed(int(state >> 1))
 
     def _samples(self, region: Region, placement: Placement, generator: Generator) -> Samples:

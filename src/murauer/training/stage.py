@@ -108,7 +108,7 @@ class Stage:
                     if not math.isfinite(loss):
                         raise UserError(
                             f"{self.name} stopped at step {step}: the loss '{name}' is {loss}; "
-                            "lower the learning rate or that loss's weight and resume"
+                            "lower the learning rate or that loss's weight and start again in another folder"
                         )
                 if step % LOG_EVERY == 0:
                     for name, loss in losses.items():

@@ -22,7 +22,7 @@ from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
 from murauer.files import written_whole
 from murauer.progress import Progress
 from murauer.training.checkpoint import load_model
-from murauer.training.trainer import pretrain, train, training_identity
+from murauer.training.trainer import file_digest, pretrain, train, training_identity
 
 METRICS_FILE = "metrics.json"
 
@@ -76,10 +76,11 @@ def run_job(recording_folder: Path, config: Config, job: Job, splits: tuple[str,
     """
     result = job.out / METRICS_FILE
     recording = open_recording(recording_folder)
-    identity = training_identity(recording, config, job.seed, job.variant, job.labels)
+    origin = file_digest(job.pretrained) if job.pretrained else ""
+    identity = training_identity(recording, config, job.seed, job.variant, job.labels, origin)
     if result.exists():
         metrics = dict(json.loads(result.read_text()))
-        if metrics["identity"] == identity and metrics.keys() >= set(splits):
+        if metrics.get("identity") == identity and metrics.keys() >= set(splits):
             return metrics
     torch.set_num_threads(1)
     model = train(

@@ -1,6 +1,8 @@
 """The whole training of one model: pre-training of f and p on synthetic data, then joint training."""
 
+import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -57,7 +59,8 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         return result
     torch.manual_seed(seed)
     network = HandPoseNetwork(_without_mapping(config).network)
-    optimiser = _adam(network.parameters(), config)
+    rate = config.training.pretraining_learning_rate
+    optimiser = _adam(network.parameters(), rate, config)
     weights = config.loss_weights.scaled(config.network)
     average = average_of(network, config.training.ema_decay)
     source = BatchSource(recording, config, Variant("pre-training", real=False), labels=0, seed=seed)
@@ -83,7 +86,7 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         name="pre-training",
         modules={"network": network, "average": average},
         optimisers={"network": optimiser},
-        base_rate=config.training.learning_rate,
+        base_rate=rate,
         schedule=make_schedule(config.training.schedule, iterations),
         iterations=iterations,
         checkpoint=out / f"pretraining_{CHECKPOINT_FILE}",
@@ -133,13 +136,17 @@ def train(
     torch.manual_seed(seed)
     network = HandPoseNetwork(config.network)
     discriminator = make_discriminator(config.network) if chosen.matching else None
+    origin = ""
     if chosen.synthetic:
-        _load_pretrained(network, pretrained or pretrain(recording, config, seed, out))
+        pretrained = pretrained or pretrain(recording, config, seed, out)
+        _load_pretrained(network, pretrained)
+        origin = file_digest(pretrained)
+    rate = config.training.learning_rate
     average = average_of(network, config.training.ema_decay)
-    optimisers: dict[str, torch.optim.Optimizer] = {"network": _adam(network.parameters(), config)}
+    optimisers: dict[str, torch.optim.Optimizer] = {"network": _adam(network.parameters(), rate, config)}
     modules: dict[str, nn.Module] = {"network": network, "average": average}
     if discriminator is not None:
-        optimisers["discriminator"] = _adam(discriminator.parameters(), config)
+        optimisers["discriminator"] = _adam(discriminator.parameters(), rate, config)
         modules["discriminator"] = discriminator
     weights = config.loss_weights.scaled(config.network)
     network.train()
@@ -165,12 +172,12 @@ def train(
         name=variant,
         modules=modules,
         optimisers=optimisers,
-        base_rate=config.training.learning_rate,
+        base_rate=rate,
         schedule=make_schedule(config.training.schedule, iterations),
         iterations=iterations,
         checkpoint=out / CHECKPOINT_FILE,
         checkpoint_every=config.training.checkpoint_every,
-        identity=training_identity(recording, config, seed, variant, labels),
+        identity=training_identity(recording, config, seed, variant, labels, origin),
     )
     stage.run(update, out / "log")
     model = out / MODEL_FILE
@@ -178,9 +185,8 @@ def train(
     return model
 
 
-def _adam(parameters: object, config: Config) -> torch.optim.Adam:
-    settings = config.training
-    return torch.optim.Adam(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)  # type: ignore[arg-type]
+def _adam(parameters: Iterable[nn.Parameter], rate: float, config: Config) -> torch.optim.Adam:
+    return torch.optim.Adam(parameters, lr=rate, weight_decay=config.training.weight_decay)
 
 
 def _without_mapping(config: Config) -> Config:
@@ -208,14 +214,22 @@ def training_identity(recording: Recording, config: Config, seed: int, *rest: ob
     return json.dumps([encode_config(config), recording.description, seed, *rest], sort_keys=True)
 
 
+def file_digest(path: Path) -> str:
+    """A short text that says what is in a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
 def _start_run(out: Path, config: Config, recording: Recording, variant: str, labels: int, seed: int) -> None:
-    facts = {"variant": variant, "labels": labels, "seed": seed, "recording": str(recording.folder)}
+    """Write what the run is, unless the folder holds another one; where the recording lies may change."""
     path = out / "config.json"
-    text = json.dumps({**facts, "config": msgspec.to_builtins(config)}, indent=1) + "\n"
-    if path.exists() and path.read_text() != text:
+    settings = {"variant": variant, "labels": labels, "seed": seed, "config": msgspec.to_builtins(config)}
+    text = json.dumps(settings | {"recording": str(recording.folder)}, indent=1)
+    if path.exists() and json.loads(path.read_text()) | {"recording": ""} != json.loads(text) | {
+        "recording": ""
+    }:
         raise UserError(
             f"{out} belongs to another training, whose settings are in its {path.name}; choose another "
             "--out folder or the same settings"
         )
     with written_whole(path) as partial:
-        partial.write_text(text)
+        partial.write_text(text + "\n")
