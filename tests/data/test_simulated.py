@@ -12,6 +12,7 @@ from murauer.camera import xyz_to_uvd
 from murauer.data.frame_set import DEPTH_UNIT_MM
 from murauer.data.recording import Recording
 from murauer.data.simulated import SimulationConfig, Simulator, _generator, simulate_recording, splits
+from murauer.errors import UserError
 
 SMALL = SimulationConfig(
     synthetic_frames=20,
@@ -115,3 +116,11 @@ def test_every_chunk_and_purpose_has_randomness_of_its_own() -> None:
     keys = [(split.name, purpose, start) for split in splits(SMALL) for purpose in ("poses", "looks")
             for start in range(0, 30_000, 250)]  # fmt: skip
     assert len({_generator(SMALL, *key).initial_seed() for key in keys}) == len(keys)
+
+
+@pytest.mark.parametrize(
+    "change", [{"real_frames": 0}, {"training_persons": 0}, {"distance_mm": (900.0, 500.0)}]
+)
+def test_impossible_settings_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=next(iter(change))):
+        msgspec.convert(msgspec.to_builtins(SMALL) | change, SimulationConfig)

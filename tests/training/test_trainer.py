@@ -1,5 +1,6 @@
 """Trainings resume exactly, are deterministic, differ by variant, and stop on non-finite losses."""
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -100,8 +101,6 @@ def test_unlabelled_joints_are_never_read(
     tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path
 ) -> None:
     """Destroying the labels that were not paid for changes nothing."""
-    import dataclasses
-
     reference = full(tiny_recording, config, tmp_path / "a", pretrained)
     joints = tiny_recording.real.joints.copy()
     unlabelled = set(range(len(joints))) - set(tiny_recording.labelled_rows(10, 0).tolist())
@@ -132,3 +131,12 @@ def test_non_finite_loss_stops_and_keeps_the_checkpoint(
     with pytest.raises(UserError, match=r"step 0: the loss '.*' is nan"):
         full(tiny_recording, config, tmp_path, pretrained)
     assert not (tmp_path / CHECKPOINT_FILE).exists()
+
+
+def test_view_prediction_needs_a_second_camera(
+    tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path
+) -> None:
+    alone = dataclasses.replace(tiny_recording, real=tiny_recording.twin)
+    with pytest.raises(UserError, match="view of a second camera"):
+        full(alone, config, tmp_path / "run", pretrained)
+    assert not (tmp_path / "run").exists()

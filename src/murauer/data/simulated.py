@@ -30,6 +30,7 @@ from murauer.data.recording import (
     prepare_folder,
     write_description,
 )
+from murauer.errors import UserError
 from murauer.hand.clutter import ClutterPiece, ClutterPrior, merge_depth, sample_clutter
 from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
@@ -69,6 +70,9 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         palm_share: share of hands that show the palm; the others show the back.
         any_share: share of hands in a uniformly random orientation.
         skeleton: joints that are recorded.
+
+    Raises:
+        UserError: a number of frames, people or pixels is not positive, or the distances are not in order.
     """
 
     seed: int = 0
@@ -90,6 +94,15 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     palm_share: float = 0.9
     any_share: float = 0.02
     skeleton: str = "nyu14"
+
+    def __post_init__(self) -> None:
+        counts = ("synthetic_frames", "real_frames", "validation_frames", "test_frames")
+        for name in (*counts, "training_persons", "region_size"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} of the simulation is {getattr(self, name)}; it must be at least 1")
+        near, far = self.distance_mm
+        if not 0 < near <= far:
+            raise UserError(f"distance_mm of the simulation is {near} to {far}; give 0 < nearest <= farthest")
 
 
 @dataclass(frozen=True)
