@@ -31,9 +31,6 @@ class AugmentationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     condition_jitter_mm: float = 15.0
 
 
-NO_AUGMENTATION = AugmentationConfig(rotation_deg=0.0, offset_mm=0.0, noise_mm=0.0, condition_jitter_mm=0.0)
-
-
 @dataclass(frozen=True)
 class Placement:
     """Where the cube of each sample is put: drawn once, used for all images that must agree.

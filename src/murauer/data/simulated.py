@@ -153,8 +153,9 @@ def nyu_like_rig(camera: Camera, distance_mm: float) -> CameraRig:
     return CameraRig((camera, camera, camera), torch.stack(transforms))
 
 
-KINECT = find_camera("nyu")
-"""Each camera of the simulated recording."""
+def recording_rig(config: SimulationConfig) -> CameraRig:
+    """The cameras of a simulated recording: three first Kinects around the mean place of the hand."""
+    return nyu_like_rig(find_camera("nyu"), sum(config.distance_mm) / 2)
 
 
 def _generator(config: SimulationConfig, *keys: int | str) -> Generator:
@@ -168,7 +169,7 @@ class Simulator:
 
     def __init__(self, config: SimulationConfig):
         self.config = config
-        self.rig = nyu_like_rig(KINECT, sum(config.distance_mm) / 2)
+        self.rig = recording_rig(config)
         self.hand = HandModel()
         self.poses = PosePrior()
         self.sensor: Sensor = SENSORS[config.sensor]()
@@ -329,7 +330,7 @@ def simulate_recording(config: SimulationConfig, folder: Path, workers: int | No
         partial,
         {
             "skeleton": config.skeleton,
-            "rig": nyu_like_rig(KINECT, sum(config.distance_mm) / 2).to_dict(),
+            "rig": recording_rig(config).to_dict(),
             "cube_mm": config.cube_mm,
             "view_pair": [0, 1],
             "unseen_persons": [config.training_persons, config.training_persons + 1],

@@ -36,7 +36,8 @@ PRETRAINED_FILE = "pretrained.safetensors"
 def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path:
     """Train f and p on synthetic data (Sec. 3.1, 4.1), resuming where a former run stopped.
 
-    g learns on the side to predict views of synthetic hands from what p has, without an effect on f and p.
+    g learns on the side to predict views of synthetic hands from what p has. Its gradient does not reach
+    f and p; they notice it only in that the quarter of each batch that g learns from is not rotated.
     The paper starts joint training with an untrained g; in a run of a few thousand steps, that g would have
     nothing to teach about real frames for most of the time.
 
@@ -71,7 +72,7 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         patches = torch.cat([batch.samples.patch, batch.views.input.patch])
         output = network.pose(network.latent(patches, real=False))
         pose = pose_loss(output.joints, torch.cat([batch.samples.joints, batch.views.input.joints]))
-        # g only watches: its gradient stops before p, so that f and p are what they would be without it.
+        # g only watches: its gradient stops before p.
         hidden = output.hidden[-len(batch.views.target) :].detach()
         view = view_loss(network.view(hidden, batch.views.condition), batch.views.target)
         total = pose + weights.view * view
