@@ -1,7 +1,8 @@
 """What a reader of a dataset gives: the same `Frame`s, whoever recorded them.
 
-A reader is one file beside this one. It knows the folder layout, the labels' order and the axes of one dataset,
-and nothing behind it does. Opening it reads labels and file names; images are read one by one, when asked for.
+A reader is one file beside this one. It knows the folder layout, the labels' order and the axes of one
+dataset, and nothing behind it does. Opening it reads labels and file names; images are read one by one, when
+asked for.
 """
 
 from collections.abc import Mapping
@@ -24,8 +25,8 @@ class Frame:
         name: where it comes from, relative to the dataset's folder, for messages.
         depth: mm, 0 = no measurement, float32, shape (H, W).
         camera: its camera; of this image, which may be a window of the camera's.
-        joints: xyz in mm in the coordinates of this camera (y down), shape (J, 3); None without label. A joint
-            without label is NaN.
+        joints: xyz in mm in the coordinates of this camera (y down), shape (J, 3); None without label. A
+            joint without label is NaN.
         person: number of the person seen; -1 if unknown.
     """
 
