@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from murauer.hand.articulation import BONE_NAMES, FINGERS
+from murauer.skeletons import SKELETONS
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,34 @@ def _nyu14() -> tuple[Joint, ...]:
     return (*fingers, *thumb, *wrist, palm)
 
 
-JOINT_SETS: dict[str, tuple[Joint, ...]] = {"anny21": ANNY21, "nyu14": _nyu14()}
+def _anatomical(skeleton: str) -> tuple[Joint, ...]:
+    """Joints of a skeleton whose joints are anatomical: those of anny21, by their names, in its order."""
+    own = SKELETONS["anny21"].joints
+    return tuple(ANNY21[own.index(joint)] for joint in SKELETONS[skeleton].joints)
+
+
+def _icvl16() -> tuple[Joint, ...]:
+    """ICVL's joints: the palm's centre and the middle of the three segments of every finger.
+
+    A finger's segments are its phalanges; the thumb's first is its metacarpal. The palm's centre lies in the
+    middle between the wrist and the knuckles.
+    """
+    knuckles = {f"finger{finger}-1": 0.125 for finger in range(2, 6)}
+    segments = [
+        _between(f"finger{finger}-{k}", f"finger{finger}-{k}", end, 0.5)
+        for finger in range(1, 6)
+        for k, end in ((1, f"finger{finger}-2"), (2, f"finger{finger}-3"), (3, f"tip{finger}"))
+    ]
+    return (Joint("wrist", {"wrist": 0.5, **knuckles}), *segments)
+
+
+JOINT_SETS: dict[str, tuple[Joint, ...]] = {
+    "anny21": ANNY21,
+    "nyu14": _nyu14(),
+    "icvl16": _icvl16(),
+    "msra21": _anatomical("msra21"),
+    "hands21": _anatomical("hands21"),
+}
 
 
 def regressor(asset: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, slice]]:
