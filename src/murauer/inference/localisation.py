@@ -106,12 +106,32 @@ def locate_hand(depth: Tensor, camera: Camera) -> Tensor:
     Raises:
         UserError: If nothing in reach of the camera looks like a hand.
     """
+    return localise_with_confidence(depth, camera)[0]
+
+
+def localise_with_confidence(depth: Tensor, camera: Camera) -> tuple[Tensor, float]:
+    """Find the hand nearest to the camera, and say how sure that is.
+
+    Args:
+        depth: (H, W) in mm, 0 = no measurement.
+        camera: The camera that took it.
+
+    Returns:
+        Centre as `locate_hand` gives it, shape (3,), and a confidence in [0, 1].
+
+    Raises:
+        UserError: If nothing in reach of the camera looks like a hand.
+    """
     surface = _to_surface(depth.detach().cpu().numpy().astype(np.float64), camera)
     palms = _find_palms(surface)
     if not palms:
         raise UserError(_why_no_hand(surface))
     best = min(palms, key=lambda palm: palm.cost_mm)
-    return torch.from_numpy(_middle_of_hand(surface, best)).to(depth.device, torch.float32)
+    centre = _middle_of_hand(surface, best)
+    rivals = [palm for palm in palms if np.linalg.norm(palm.middle - best.middle) > ARM_BALL_MM]
+    margin = min((palm.cost_mm - best.cost_mm for palm in rivals), default=np.inf)
+    confidence = float(1 / (1 + np.exp(-(margin - 40.0) / 40.0)))
+    return torch.from_numpy(centre).to(depth.device, torch.float32), confidence
 
 
 def _to_surface(depth: Array, camera: Camera) -> _Surface:
