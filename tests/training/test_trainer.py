@@ -86,7 +86,9 @@ def test_seed_and_variant_change_the_result(
         assert not torch.equal(reference[key], other[key]), changes
 
 
-@pytest.mark.parametrize("variant", ["synth_only", "real_only", "real_and_synth", "distr_match", "view_pred"])
+@pytest.mark.parametrize(
+    "variant", ["synth_only", "real_only", "real_and_synth", "distr_match", "view_pred", "preview"]
+)
 def test_every_variant_trains_and_loads(
     tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path, variant: str
 ) -> None:
@@ -108,6 +110,30 @@ def test_unlabelled_joints_are_never_read(
     real = dataclasses.replace(tiny_recording.real, joints=joints)
     blind = full(dataclasses.replace(tiny_recording, real=real), config, tmp_path / "b", pretrained)
     assert_same_tensors(reference, blind)
+
+
+def test_preview_learns_from_unlabelled_views_of_real_frames_alone(
+    tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path
+) -> None:
+    reference = full(tiny_recording, config, tmp_path / "a", pretrained, variant="preview")
+    empty = dataclasses.replace(tiny_recording.synthetic, depth=tiny_recording.synthetic.depth[:0])
+    alone = full(
+        dataclasses.replace(tiny_recording, synthetic=empty),
+        config,
+        tmp_path / "b",
+        pretrained,
+        variant="preview",
+    )
+    assert_same_tensors(reference, alone)
+    depth = tiny_recording.real.depth.copy()
+    depth[:, tiny_recording.view_pair[1]] = 0  # the second view of every frame, labelled or not
+    blind = full(
+        dataclasses.replace(tiny_recording, real=dataclasses.replace(tiny_recording.real, depth=depth)),
+        config, tmp_path / "c", pretrained, variant="preview",
+    )  # fmt: skip
+    first, other = read_tensors(reference)[0], read_tensors(blind)[0]
+    weights = [name for name in first if name.startswith("network.extractor") and name.endswith("weight")]
+    assert not any(torch.equal(first[name], other[name]) for name in weights)
 
 
 def test_checkpoint_of_another_training_is_refused(

@@ -130,7 +130,9 @@ class BatchSource:
             if variant.synthetic
             else None,
             real_views=self._views(recording.real, size, real_views, self.labelled_rows) if views else None,
-            synthetic_views=self._views(recording.synthetic, size, synthetic_views, None) if views else None,
+            synthetic_views=self._views(recording.synthetic, size, synthetic_views, None)
+            if views and variant.synthetic
+            else None,
             unlabelled=self._unlabelled(size, unlabelled) if variant.matching else None,
         )
 

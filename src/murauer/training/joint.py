@@ -84,9 +84,9 @@ def joint_losses(
             sets["corresponding_synthetic"] = (batch.corresponding.synthetic, False)
     if batch.synthetic:
         sets["synthetic"] = (batch.synthetic, False)
-    if batch.real_views and batch.synthetic_views:
-        sets["real_views"] = (batch.real_views.input, True)
-        sets["synthetic_views"] = (batch.synthetic_views.input, False)
+    views = {"real_views": batch.real_views, "synthetic_views": batch.synthetic_views}
+    shown = {name: pairs for name, pairs in views.items() if pairs}
+    sets |= {name: (pairs.input, name == "real_views") for name, pairs in shown.items()}
     if batch.unlabelled:
         sets["unlabelled_real"] = (batch.unlabelled.real, True)
         sets["unlabelled_synthetic"] = (batch.unlabelled.synthetic, False)
@@ -110,10 +110,10 @@ def joint_losses(
         correspondence = correspondence_loss(target, latents["corresponding_real"].z)
 
     view = zero
-    if batch.real_views and batch.synthetic_views:
-        hidden = torch.cat([poses["real_views"].hidden, poses["synthetic_views"].hidden])
-        condition = torch.cat([batch.real_views.condition, batch.synthetic_views.condition])
-        target = torch.cat([batch.real_views.target, batch.synthetic_views.target])
+    if shown:
+        hidden = torch.cat([poses[name].hidden for name in shown])
+        condition = torch.cat([pairs.condition for pairs in shown.values()])
+        target = torch.cat([pairs.target for pairs in shown.values()])
         view = view_loss(network.view(hidden, condition), target)
 
     mapping = zero

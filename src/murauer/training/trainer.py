@@ -129,7 +129,8 @@ def train(
     chosen = find_variant(variant)
     if chosen.real and labels < 1:
         raise UserError(f"variant '{variant}' needs labelled real frames; give --labels 1 or more")
-    if chosen.view_prediction and min(recording.real.views, recording.synthetic.views) < 2:
+    seen = [recording.real, *([recording.synthetic] if chosen.synthetic else [])]
+    if chosen.view_prediction and min(frames.views for frames in seen) < 2:
         raise UserError(
             f"variant '{variant}' predicts the view of a second camera, but {recording.folder} has one; "
             "choose 'distr_match' or record with two"

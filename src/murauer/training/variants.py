@@ -1,4 +1,8 @@
-"""The variants of the paper (table 1, figure 4): which data and which losses a training uses."""
+"""The variants of the paper (table 1, figures 3 and 4): which data and which losses a training uses.
+
+Two are ideas that the paper builds on, with this paper's networks: "feature_mapping" (Rad et al. 2018) learns
+m from corresponding frames alone, "preview" (Poier et al. 2018) predicts views of real frames alone.
+"""
 
 import msgspec
 
@@ -13,7 +17,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         synthetic: labelled synthetic frames, eq. (5), and pre-training on them.
         real: the n labelled real frames, eq. (5).
         mapping: the mapping m with the correspondence loss, eq. (8), on labelled frames and twins.
-        view_prediction: eq. (10) on unlabelled pairs of views.
+        view_prediction: eq. (10) on unlabelled pairs of views, of each domain that is used.
         matching: eqs. (12) and (13) on unlabelled frames.
     """
 
@@ -33,6 +37,7 @@ VARIANTS: dict[str, Variant] = {
     "distr_match": Variant("Real&Synth | Distr. Match", mapping=True, matching=True),
     "view_pred": Variant("Real&Synth | View Pred.", mapping=True, view_prediction=True),
     "full": Variant("Real&Synth | Full", mapping=True, view_prediction=True, matching=True),
+    "preview": Variant("PreView", synthetic=False, view_prediction=True),
 }
 
 
