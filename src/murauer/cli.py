@@ -4,10 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 from murauer import __version__
-from murauer.commands import demo, evaluate, info, predict, simulate, train
+from murauer.commands import demo, evaluate, experiment, info, predict, simulate, train
+from murauer.commands.arguments import Parser
 from murauer.errors import UserError
 
 COMMANDS = {
@@ -15,6 +15,7 @@ COMMANDS = {
     "simulate": simulate,
     "train": train,
     "evaluate": evaluate,
+    "experiment": experiment,
     "predict": predict,
     "info": info,
 }
@@ -25,16 +26,9 @@ EXIT_INTERRUPTED = 130  # what shells report for SIGINT
 EXIT_BROKEN_PIPE = 141  # likewise for SIGPIPE
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence like all others, without the usage in front."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
-
-
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
-    parser = _Parser(prog="murauer", description="3D hand poses from a depth camera, with almost no labels.")
+    parser = Parser(prog="murauer", description="3D hand poses from a depth camera, with almost no labels.")
     parser.add_argument("--version", action="version", version=f"murauer {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():

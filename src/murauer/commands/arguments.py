@@ -1,8 +1,23 @@
-"""Types of command-line arguments; their errors name the argument and the value."""
+"""The parser, and types of command-line arguments; their errors name the argument and the value."""
 
 import argparse
 import math
 from pathlib import Path
+from typing import NoReturn
+
+from murauer.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence like all others, without the usage in front."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what the command line prints.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(f"{message}; see {self.prog} --help")
 
 
 def positive_int(text: str) -> int:

@@ -1,1 +1,15 @@
-"""Experiments over many trainings, each one command."""
+"""The paper's tables and figures, each one command: `murauer experiment NAME ...`.
+
+An experiment is a module here with `add_arguments(parser)` and `run(args)`, like a command, and a line below.
+It is imported only when it is chosen.
+"""
+
+EXPERIMENTS = {
+    "table1": "errors of published prediction files and of runs, with published figures beside them",
+    "figure3": "error over the number of labels, against semi-supervised methods",
+    "figure5": "t-SNE of corresponding real and synthetic latents, with depth images",
+    "figure6": "how far corresponding real and synthetic latents lie apart",
+    "figure7": "views predicted from real and from synthetic input",
+    "worst": "best and worst frames with the nearest training pose (Figures 1, S3, S4, S5)",
+}
+"""What each module of this package shows, by its name."""
