@@ -115,6 +115,10 @@ CAMERAS: dict[str, Camera] = {
     "nyu": Camera(fx=588.03, fy=587.07, u0=320.0, v0=240.0, width=640, height=480),
     # One Intel RealSense SR305 at 640 x 480; other devices have calibrations of their own.
     "sr305": Camera(fx=476.007, fy=476.007, u0=313.683, v0=242.755, width=640, height=480),
+    # What the descriptions of these datasets give for their Intel Creative and RealSense SR300 cameras.
+    "icvl": Camera(fx=241.42, fy=241.42, u0=160.0, v0=120.0, width=320, height=240),
+    "msra15": Camera(fx=241.42, fy=241.42, u0=160.0, v0=120.0, width=320, height=240),
+    "hands17": Camera(fx=475.065948, fy=475.065857, u0=315.944855, v0=245.287079, width=640, height=480),
 }
 
 
