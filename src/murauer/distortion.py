@@ -1,8 +1,8 @@
 """Lens distortion: from the image of a real lens to that of the pinhole camera that all other code assumes.
 
 The model is the polynomial one of Brown (1966) with the names and the order of OpenCV's calibration. A point
-with x, y on the plane z = 1, r² = x² + y², is shown by a lens of radial coefficients k1, k2, k3 and tangential
-coefficients p1, p2 at
+at x, y on the plane z = 1, with r² = x² + y², is shown by a lens of radial coefficients k1, k2, k3 and of
+tangential coefficients p1, p2 at
 
     x' = x (1 + k1 r² + k2 r⁴ + k3 r⁶) + 2 p1 x y + p2 (r² + 2 x²)
     y' = y (1 + k1 r² + k2 r⁴ + k3 r⁶) + p1 (r² + 2 y²) + 2 p2 x y
