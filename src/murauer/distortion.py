@@ -78,6 +78,8 @@ class Distortion:
         return math.sqrt(turns.min()) if turns.size else math.inf
 
 
+PINHOLE = Distortion()
+
 COEFFICIENTS = tuple(field.name for field in fields(Distortion))
 """In OpenCV's order: k1, k2, p1, p2, k3."""
 

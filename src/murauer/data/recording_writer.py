@@ -1,0 +1,137 @@
+"""Writer of own recordings, frame by frame, as a camera delivers them; see docs/recording_format.md."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from murauer.data.camera_file import CAMERA_FILE, RecordingCamera, write_camera_file
+from murauer.data.datasets.own import LABEL_FILE, PERSON_FILE, TWIN_FOLDER
+from murauer.data.keypoint_file import Keypoints, write_keypoint_file
+from murauer.distortion import project
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.skeletons import Skeleton
+
+
+class RecordingWriter:
+    """Writes an own recording; a context manager.
+
+    Frames are on disk as soon as they are written, so that a recording that breaks off keeps them. Labels,
+    persons and the lists of held-out frames are written when the recording is closed.
+
+    Args:
+        folder: Where to; it must not hold anything.
+        cameras: The synchronised cameras, input view first.
+        skeleton: Of the labels, if there will be any.
+
+    Raises:
+        UserError: The folder is not empty or cannot be written.
+    """
+
+    def __init__(
+        self, folder: Path, cameras: Sequence[RecordingCamera], skeleton: Skeleton | None = None
+    ) -> None:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder} exists and is not empty; choose another folder for the recording")
+        self.folder = folder
+        self.cameras = tuple(cameras)
+        self.skeleton = skeleton
+        self._frames = 0
+        self._labels: list[Keypoints] = []
+        self._persons: list[tuple[str, int]] = []
+        self._held_out: dict[str, list[str]] = {}
+        write_camera_file(folder / CAMERA_FILE, self.cameras)
+
+    def write(
+        self,
+        depths: Sequence[Tensor],
+        *,
+        joints: Mapping[int, Tensor] | None = None,
+        person: int | None = None,
+        held_out: Literal["validation", "test"] | None = None,
+        twins: Sequence[Tensor] = (),
+    ) -> str:
+        """Write one moment.
+
+        Args:
+            depths: What each camera saw, before any undistortion; mm, 0 = no measurement, (H, W).
+            joints: Labels by camera, in its coordinates in mm, NaN where not labelled; each (J, 3).
+            person: Number of the person seen, if known.
+            held_out: Set that this moment belongs to if it is not for training.
+            twins: Rendered images of the same pose from the first cameras, without distortion; mm, (H, W).
+
+        Returns:
+            The name of the frame.
+
+        Raises:
+            UserError: The frame cannot be written.
+            ValueError: The images are not those of the cameras, or labels come without a skeleton.
+        """
+        name = f"{self._frames:06d}"
+        if len(depths) != len(self.cameras):
+            raise ValueError(f"{len(depths)} images of {len(self.cameras)} cameras")
+        for camera, depth in zip(self.cameras, depths, strict=True):
+            _write_depth(self.folder / camera.name / f"{name}.png", depth, camera)
+        for camera, depth in zip(self.cameras, twins, strict=False):
+            _write_depth(self.folder / TWIN_FOLDER / camera.name / f"{name}.png", depth, camera)
+        for view, xyz in (joints or {}).items():
+            self._labels.append(self._label(name, self.cameras[view], xyz))
+        if person is not None:
+            self._persons.append((name, person))
+        if held_out is not None:
+            self._held_out.setdefault(held_out, []).append(name)
+        self._frames += 1
+        return name
+
+    def close(self) -> None:
+        """Write what is known of the frames.
+
+        Raises:
+            UserError: A file cannot be written.
+        """
+        if self.skeleton is not None:
+            write_keypoint_file(self.folder / LABEL_FILE, self.skeleton, self._labels)
+        if self._persons:
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows([("frame", "person"), *self._persons])
+            _write_text(self.folder / PERSON_FILE, text.getvalue())
+        for set_name, frames in self._held_out.items():
+            _write_text(self.folder / f"{set_name}.txt", "".join(f"{frame}\n" for frame in frames))
+
+    def __enter__(self) -> "RecordingWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _label(self, name: str, camera: RecordingCamera, xyz: Tensor) -> Keypoints:
+        if self.skeleton is None or xyz.shape != (len(self.skeleton), 3):
+            raise ValueError(f"labels of shape {tuple(xyz.shape)} do not fit the skeleton of the recording")
+        uv = project(xyz, camera.camera, camera.distortion)[:, :2]
+        size = (camera.camera.width, camera.camera.height)
+        return Keypoints(f"{camera.name}/{name}.png", uv, xyz, *size)
+
+
+def _write_depth(path: Path, depth: Tensor, camera: RecordingCamera) -> None:
+    """Write a 16-bit PNG in the camera's units; what is beyond their range counts as not measured."""
+    if depth.shape != (camera.camera.height, camera.camera.width):
+        raise ValueError(f"image of shape {tuple(depth.shape)} for camera {camera}")
+    units = np.rint(depth.cpu().numpy().astype(np.float64) / (camera.depth_scale or 1.0))
+    units[~(units <= np.iinfo(np.uint16).max)] = 0
+    with written_whole(path) as partial:
+        # Little compression: a camera does not wait, and noise does not shrink.
+        Image.fromarray(units.astype(np.uint16)).save(partial, compress_level=1)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
