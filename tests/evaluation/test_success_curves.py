@@ -43,9 +43,10 @@ def test_png_and_svg_files(tmp_path, results):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("curves", "ends in"), ("curves.docx", "ends in"), ("missing/c.png", "cannot write")],
+    [("curves", "ends in"), ("curves.docx", "ends in"), ("file/c.png", "cannot write")],
 )
 def test_what_cannot_be_written_is_told(tmp_path, results, name, expected):
+    (tmp_path / "file").touch()
     with pytest.raises(UserError, match=expected):
         plot_success_curves(results, tmp_path / name)
 

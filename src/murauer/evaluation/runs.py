@@ -1,0 +1,211 @@
+"""Finished trainings, and what they predict for a split of a recording."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from murauer.config import Config
+from murauer.data.recording import Recording, open_recording
+from murauer.errors import UserError
+from murauer.evaluation.frames import batches
+from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
+from murauer.nets.network import HandPoseNetwork
+from murauer.training.checkpoint import MODEL_FILE, load_model, model_path, read_tensors
+from murauer.training.variants import Variant, find_variant
+
+CONFIG_FILE = "config.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One finished training.
+
+    Attributes:
+        title: name in tables and figures.
+        folder: where it lies.
+        name: of the variant.
+        variant: what it was trained with.
+        labels: number n of labelled real frames.
+        seed: of the training.
+        network: in evaluation mode.
+        config: of the training.
+        recording: folder of the recording that it was trained on; None where the run does not tell.
+    """
+
+    title: str
+    folder: Path
+    name: str
+    variant: Variant
+    labels: int
+    seed: int
+    network: HandPoseNetwork
+    config: Config
+    recording: Path | None
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a run predicts for the frames of a split that are usable and have labels.
+
+    Attributes:
+        rows: indices of the M frames in the split, shape (M,).
+        joints: predicted, in mm, camera coordinates, shape (M, J, 3).
+        truth: likewise, as labelled.
+        errors: distances in mm, shape (M, J) float64.
+        metrics: their statistics, also by person.
+    """
+
+    rows: np.ndarray
+    joints: Tensor
+    truth: Tensor
+    errors: Tensor
+    metrics: PoseMetrics
+
+
+def parse_named(text: str) -> tuple[str | None, Path]:
+    """Read "NAME=PATH" or "PATH", as the command line takes runs and prediction files."""
+    name, separator, path = text.rpartition("=")
+    return (name, Path(path)) if separator and name else (None, Path(text))
+
+
+def load_run(folder: Path, title: str | None = None) -> Run:
+    """Load a model and what its training was.
+
+    Args:
+        folder: run folder, or model file of a training.
+        title: name in tables and figures; that of the variant by default.
+
+    Raises:
+        UserError: a file is missing or damaged, or the model tells nothing of its training.
+    """
+    path = model_path(folder)
+    if not path.exists():
+        raise UserError(f"{folder} is no finished run: it has no {MODEL_FILE}; train it to its end first")
+    network, config = load_model(path)
+    facts = json.loads(read_tensors(path)[1].get("facts", "{}"))
+    try:
+        name, labels, seed = str(facts["variant"]), int(facts["labels"]), int(facts["seed"])
+    except (KeyError, TypeError, ValueError):
+        raise UserError(
+            f"{path} does not tell variant, labels and seed of its training; give a run of 'murauer train'"
+        ) from None
+    variant = find_variant(name)
+    return Run(
+        title or variant.title, folder, name, variant, labels, seed, network, config, _recording_of(folder)
+    )
+
+
+def load_runs(sources: Sequence[str | Path]) -> list[Run]:
+    """Load runs and give those of one title titles that tell them apart: with n, seed, or their folder.
+
+    Args:
+        sources: run folders, or "NAME=FOLDER" with the title to give.
+
+    Raises:
+        UserError: there is none, or one cannot be loaded.
+    """
+    if not sources:
+        raise UserError("at least one finished training is needed; give a run folder")
+    named = [(None, source) if isinstance(source, Path) else parse_named(source) for source in sources]
+    runs = [load_run(folder, name) for name, folder in named]
+    for suffix in (
+        lambda run: f", n = {run.labels:,}" if run.variant.real else "",
+        lambda run: f", seed {run.seed}",
+        lambda run: f" ({run.folder})",
+    ):
+        counts = Counter(run.title for run in runs)
+        runs = [replace(run, title=run.title + suffix(run)) if counts[run.title] > 1 else run for run in runs]
+    return runs
+
+
+def find_runs(paths: Sequence[Path]) -> list[Path]:
+    """Find the finished runs in folders: each given one if it is a run, else all below it.
+
+    Raises:
+        UserError: one of them holds no finished run.
+    """
+    found: list[Path] = []
+    for path in paths:
+        runs = [path] if model_path(path).is_file() else sorted(m.parent for m in path.rglob(MODEL_FILE))
+        if not runs:
+            raise UserError(f"{path} holds no finished run ({MODEL_FILE}); give run folders or their parent")
+        found += runs
+    return found
+
+
+def recording_of(runs: Sequence[Run], folder: Path | None = None) -> Recording:
+    """Open the recording to evaluate runs on.
+
+    Args:
+        runs: at least one.
+        folder: the recording; by default the one that the runs were trained on.
+
+    Raises:
+        UserError: the runs do not tell, or differ, or their joints are not the recording's.
+    """
+    if folder is None:
+        told = {run.recording for run in runs}
+        if len(told) != 1 or None in told:
+            raise UserError(
+                f"{', '.join(str(run.folder) for run in runs)} were not trained on one known recording; "
+                "name the one to evaluate on with --data"
+            )
+        (folder,) = told
+    assert folder is not None
+    recording = open_recording(folder)
+    for run in runs:
+        if run.config.skeleton != recording.skeleton.name:
+            raise UserError(
+                f"{run.folder} predicts the joints '{run.config.skeleton}', but {folder} has "
+                f"'{recording.skeleton.name}'; evaluate on a recording of the same joints"
+            )
+    return recording
+
+
+@torch.no_grad()
+def predict_split(run: Run, recording: Recording, split: str = "test") -> Predictions:
+    """Predict the first camera's frames of a split around the recorded centres, and compare with the labels.
+
+    Raises:
+        UserError: the recording has no such split, or none of its frames has a label.
+    """
+    frames = recording.need(split)
+    rows = frames.usable_rows(0, labelled=True)
+    if not len(rows):
+        raise UserError(f"no usable frame of the {split} split of {recording.folder} has labels")
+    joints = torch.cat([
+        samples.crop.denormalise_joints(run.network(samples.patch, real=True))
+        for samples in batches(frames, run.config.network.patch_size, recording.cube_mm, rows)
+    ])  # fmt: skip
+    truth = torch.from_numpy(np.array(frames.joints[rows, 0]))
+    errors = joint_errors(joints, truth)
+    metrics = pose_metrics(errors, recording.skeleton.joints, person_names(recording, frames.person[rows]))
+    return Predictions(rows, joints, truth, errors, metrics)
+
+
+def person_names(recording: Recording, persons: np.ndarray) -> list[str] | None:
+    """Name the person in each frame: by whether training has seen them, or by number; None if unknown.
+
+    Args:
+        recording: tells which persons training has not seen.
+        persons: (N,), -1 where unknown.
+    """
+    if (persons < 0).any():
+        return None
+    if recording.unseen_persons:
+        return ["unseen" if person in recording.unseen_persons else "seen" for person in persons.tolist()]
+    return [f"person {person}" for person in persons.tolist()] if len(np.unique(persons)) > 1 else None
+
+
+def _recording_of(folder: Path) -> Path | None:
+    """Where the recording of a run lay; None if its folder does not tell."""
+    try:
+        return Path(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["recording"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
