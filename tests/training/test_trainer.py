@@ -162,7 +162,7 @@ def test_non_finite_loss_stops_and_keeps_the_checkpoint(
 def test_view_prediction_needs_a_second_camera(
     tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path
 ) -> None:
-    alone = dataclasses.replace(tiny_recording, real=tiny_recording.twin)
+    alone = dataclasses.replace(tiny_recording, real=tiny_recording.need("twin"))
     with pytest.raises(UserError, match="view of a second camera"):
         full(alone, config, tmp_path / "run", pretrained)
     assert not (tmp_path / "run").exists()

@@ -45,7 +45,8 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"unknown sensor {config.sensor!r}; choose one of {', '.join(SENSORS)}")
     find_skeleton(config.skeleton)
     recording = simulate_recording(config, args.out, args.workers)
-    print(f"{recording.folder}: {len(recording.synthetic)} synthetic, {len(recording.real)} real frames")
+    synthetic, real = (len(recording.need(name)) for name in ("synthetic", "real"))
+    print(f"{recording.folder}: {synthetic} synthetic, {real} real frames")
 
 
 def _read_config(path: Path) -> "SimulationConfig":

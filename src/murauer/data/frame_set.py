@@ -27,13 +27,17 @@ class Region:
         depth: depth in mm, 0 = no measurement, shape (B, R, R).
         intrinsics: fx, fy, u0, v0 of each window in its own pixels, shape (B, 4).
         centre: centre of the hand cube in mm, camera coordinates, shape (B, 3).
-        joints: joint positions in mm, camera coordinates, shape (B, J, 3).
+        joints: joint positions in mm, camera coordinates, shape (B, J, 3); NaN where not labelled.
     """
 
     depth: Tensor
     intrinsics: Tensor
     centre: Tensor
     joints: Tensor
+
+
+LATER_ARRAYS = ("valid", "labelled", "confidence")
+"""What format version 1 did not have."""
 
 
 def array_specs(
@@ -46,6 +50,9 @@ def array_specs(
         "centre": ((frames, views, 3), "float32"),
         "joints": ((frames, views, joints, 3), "float32"),
         "person": ((frames,), "int16"),
+        "valid": ((frames, views), "bool"),
+        "labelled": ((frames,), "bool"),
+        "confidence": ((frames, views), "float32"),
     }
 
 
@@ -57,8 +64,12 @@ class FrameSet:
         depth: uint16 in steps of `DEPTH_UNIT_MM`, 0 = no measurement, shape (N, V, R, R).
         intrinsics: fx, fy, u0, v0 of each window, shape (N, V, 4).
         centre: centre of the hand cube in mm in the coordinates of each camera, shape (N, V, 3).
-        joints: joints in mm in the coordinates of each camera, shape (N, V, J, 3).
-        person: who is seen, shape (N,).
+        joints: joints in mm in the coordinates of each camera, shape (N, V, J, 3); NaN where not labelled.
+        person: who is seen, -1 if unknown, shape (N,).
+        valid: whether the image can be used: neither corrupt nor without a hand, bool, shape (N, V). What
+            the other arrays hold of an unusable image has no meaning.
+        labelled: whether all joints are known in all usable images of the moment, bool, shape (N,).
+        confidence: how sure the centre is, in [0, 1], 1 where it was given, float32, shape (N, V).
     """
 
     depth: np.ndarray
@@ -66,6 +77,9 @@ class FrameSet:
     centre: np.ndarray
     joints: np.ndarray
     person: np.ndarray
+    valid: np.ndarray
+    labelled: np.ndarray
+    confidence: np.ndarray
 
     def __len__(self) -> int:
         return len(self.depth)
@@ -74,6 +88,24 @@ class FrameSet:
     def views(self) -> int:
         """Number of synchronised cameras V."""
         return self.depth.shape[1]
+
+    def flush(self) -> None:
+        """Write what was filled in to disk."""
+        for array in vars(self).values():
+            array.flush()
+
+    def usable_rows(self, *views: int, labelled: bool = False) -> np.ndarray:
+        """Find the moments that can be drawn for training or evaluated.
+
+        Args:
+            views: cameras whose image must be usable; with none, one image of any camera is enough.
+            labelled: whether the joints must be known as well.
+
+        Returns:
+            Their indices, ascending, shape (M,).
+        """
+        usable = self.valid[:, views].all(axis=1) if views else self.valid.any(axis=1)
+        return np.flatnonzero(usable & self.labelled if labelled else usable)
 
     def regions(self, rows: np.ndarray, view: int | np.ndarray = 0) -> Region:
         """Read the windows of some frames.
@@ -92,7 +124,7 @@ class FrameSet:
 
 
 def create_frame_set(folder: Path, frames: int, views: int, region_size: int, joints: int) -> FrameSet:
-    """Make an empty frame set on disk, to be filled in place.
+    """Make a frame set on disk, to be filled in place: all zeros, nothing valid or labelled.
 
     Args:
         folder: where the arrays go.
@@ -120,16 +152,44 @@ def create_frame_set(folder: Path, frames: int, views: int, region_size: int, jo
 def open_frame_set(folder: Path, writable: bool = False) -> FrameSet:
     """Open a frame set that `create_frame_set` made.
 
+    One of format version 1 tells nothing of what is usable and labelled: all of it is.
+
     Raises:
-        UserError: an array is missing or unreadable.
+        UserError: an array is missing, unreadable, or does not fit the others.
     """
     # "c" (copy on write) gives torch a writable buffer while the file stays as it is.
     mode: Literal["r+", "c"] = "r+" if writable else "c"
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name in array_specs(0, 0, 0, 0):
         path = folder / f"{name}.npy"
+        if name in LATER_ARRAYS and not any((folder / f"{later}.npy").exists() for later in LATER_ARRAYS):
+            frames, views = arrays["depth"].shape[:2]
+            shape, dtype = array_specs(frames, views, 0, 0)[name]
+            arrays[name] = np.ones(shape, dtype)
+            continue
         try:
             arrays[name] = np.load(path, mmap_mode=mode)
         except (OSError, ValueError, EOFError) as error:
             raise UserError(f"cannot read {path} ({error}); make the recording again") from error
+    _check_shapes(folder, arrays)
     return FrameSet(**arrays)
+
+
+def _check_shapes(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse arrays of different frame sets in one folder."""
+    depth, joints = arrays["depth"], arrays["joints"]
+    if depth.ndim == 4 and joints.ndim == 4:
+        specs = array_specs(len(depth), depth.shape[1], depth.shape[2], joints.shape[2])
+        wrong = [
+            name for name, (shape, dtype) in specs.items()
+            if (arrays[name].shape, arrays[name].dtype) != (shape, np.dtype(dtype))
+        ]  # fmt: skip
+        if not wrong:
+            return
+        name = wrong[0]
+    else:
+        name = "depth" if depth.ndim != 4 else "joints"
+    raise UserError(
+        f"{folder / name}.npy has shape {arrays[name].shape} of {arrays[name].dtype}, which does not fit the "
+        "arrays beside it; make the recording again"
+    )

@@ -15,25 +15,46 @@ from murauer.files import written_whole
 from murauer.rig import CameraRig
 from murauer.skeletons import SKELETONS, Skeleton
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DESCRIPTION_FILE = "recording.json"
+PROBLEMS_FILE = "problems.csv"
+
+SPLITS = ("synthetic", "real", "twin", "validation", "validation_twin", "test")
+"""The sets that a recording can have."""
+
+MAKERS = {
+    "synthetic": "render one with 'murauer synthesise {folder}'",
+    "twin": "fit them to the labelled frames with 'murauer twin {folder}'",
+}
+"""How to come by a set that a recording lacks; the others come with the dataset alone."""
+
+CENTRES = {
+    "joint": "annotated joint",
+    "mean": "mean of the true joints, which leaks part of the answer",
+    "file": "given by a file",
+    "localised": "found by the localiser",
+}
+"""Where the crop centres of a set come from, by the word in its description."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Everything that training and evaluation read.
+    """Everything that training and evaluation read: a store, imported from a dataset or simulated.
+
+    A set that the recording does not have is None; `need` raises a sentence instead.
 
     Attributes:
         folder: where it lies.
         skeleton: the joints.
-        rig: the synchronised cameras.
+        rig: the synchronised cameras; None where the dataset does not tell their poses.
         cube_mm: side of the hand cube in mm.
-        view_pair: index of the input camera and of the camera that g must predict.
+        view_pair: index of the input camera and of the camera that g must predict; None with one camera.
         synthetic: labelled rendered frames, all cameras.
         real: frames of the sensor, the cameras of `view_pair` (or the first alone, for variants without view
             prediction). Their joints are labels only for the frames that `labelled_rows` names; nothing else
             of them may be read in training.
-        twin: rendered frames that correspond one to one to `real`, first camera.
+        twin: rendered frames that correspond one to one to `real`, first camera. May be the same frames as
+            `synthetic`, as in the NYU dataset.
         validation, test: frames of the sensor, first camera; `test` touches no training or tuning decision.
         validation_twin: rendered frames that correspond to `validation`, to analyse the latent space.
         unseen_persons: persons of validation and test who do not appear in `real`.
@@ -42,17 +63,42 @@ class Recording:
 
     folder: Path
     skeleton: Skeleton
-    rig: CameraRig
+    rig: CameraRig | None
     cube_mm: float
-    view_pair: tuple[int, int]
-    synthetic: FrameSet
-    real: FrameSet
-    twin: FrameSet
-    validation: FrameSet
-    validation_twin: FrameSet
-    test: FrameSet
+    view_pair: tuple[int, int] | None
+    synthetic: FrameSet | None
+    real: FrameSet | None
+    twin: FrameSet | None
+    validation: FrameSet | None
+    validation_twin: FrameSet | None
+    test: FrameSet | None
     unseen_persons: frozenset[int]
     description: dict[str, Any]
+
+    @property
+    def sets(self) -> dict[str, FrameSet]:
+        """The sets that there are, in the order of `SPLITS`."""
+        found = {name: getattr(self, name) for name in SPLITS}
+        return {name: frames for name, frames in found.items() if frames is not None}
+
+    def need(self, name: str) -> FrameSet:
+        """Return a set that something cannot do without.
+
+        Raises:
+            UserError: the recording has none of that name; the sentence says how to make one.
+        """
+        if name not in SPLITS:
+            raise UserError(f"there is no set '{name}'; choose one of {', '.join(SPLITS)}")
+        frames: FrameSet | None = getattr(self, name)
+        if frames is None:
+            remedy = MAKERS.get(name, "import a dataset that has one").format(folder=self.folder)
+            raise UserError(f"{self.folder} has no {name.replace('_', ' ')} frames; {remedy}")
+        return frames
+
+    def centre_kind(self, name: str) -> str:
+        """Where the crop centres of a set come from: a key of `CENTRES`."""
+        kind: str = self.description.get("centres", {}).get(name, "joint")
+        return kind
 
     def labelled_rows(self, n: int, seed: int) -> np.ndarray:
         """Choose the n real frames whose labels training may use: the first n of a seeded permutation.
@@ -67,22 +113,85 @@ class Recording:
             Their indices in `real`, ascending, shape (n,).
 
         Raises:
-            UserError: n is not between 0 and the number of real frames.
+            UserError: n is not between 0 and the number of usable real frames with a label.
         """
-        if not 0 <= n <= len(self.real):
-            raise UserError(
-                f"{n} labelled frames asked for, but {self.folder} has {len(self.real)} real frames"
-            )
-        return np.sort(np.random.default_rng((seed, 0x1ABE1)).permutation(len(self.real))[:n])
+        if n == 0:
+            return np.zeros(0, int)
+        real = self.need("real")
+        candidates = real.usable_rows(0, labelled=True)
+        if not 0 <= n <= len(candidates):
+            held = f"{len(real)} real frames"
+            if len(candidates) < len(real):
+                held = f"{len(candidates)} usable labelled ones among its {held}"
+            raise UserError(f"{n} labelled frames asked for, but {self.folder} has {held}")
+        return np.sort(candidates[np.random.default_rng((seed, 0x1ABE1)).permutation(len(candidates))[:n]])
 
+    def check_labelled_rows(self, rows: np.ndarray, where: str) -> np.ndarray:
+        """Check a choice of labelled frames that somebody else made.
 
-SPLITS = ("synthetic", "real", "twin", "validation", "validation_twin", "test")
+        Args:
+            rows: indices in `real`, from 0.
+            where: what they come from, for the message.
+
+        Returns:
+            The indices, ascending, shape (n,).
+
+        Raises:
+            UserError: one is out of range, named twice, unlabelled or unusable.
+        """
+        real = self.need("real")
+        beyond = rows[(rows < 0) | (rows >= len(real))]
+        values, counts = np.unique(rows, return_counts=True)
+        bare = np.setdiff1d(rows, real.usable_rows(0, labelled=True))
+        for wrong, reason in (
+            (beyond, f"is not one of the {len(real)} real frames (0 to {len(real) - 1})"),
+            (values[counts > 1], "is named more than once"),
+            (bare, "has no label or is not usable"),
+        ):
+            if len(wrong):
+                raise UserError(f"{where}: frame {wrong[0]} {reason} of {self.folder}; correct the file")
+        if not len(rows):
+            raise UserError(f"{where} names no frame; write one index of a real frame (from 0) a line")
+        return values
 
 
 def write_description(folder: Path, description: dict[str, Any]) -> None:
-    """Write the file that describes a recording, at once or not at all."""
+    """Write the file that describes a recording, at once or not at all.
+
+    Args:
+        folder: of the recording.
+        description: `skeleton`, `cube_mm`, `unseen_persons`; `rig` and `view_pair` or null; `sets`, the names
+            of the frame sets (all of `SPLITS` by default); `aliases`, sets that are another set's frames, by
+            name; `centres`, a key of `CENTRES` for each set ("joint" by default); `checksums`, as
+            `murauer.data.integrity.checksums` gives them; and anything else worth knowing.
+    """
     with written_whole(folder / DESCRIPTION_FILE) as partial:
         partial.write_text(json.dumps({"format_version": FORMAT_VERSION, **description}, indent=1))
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Read the file that describes a recording.
+
+    Raises:
+        UserError: it is missing, damaged, or of another format version.
+    """
+    path = folder / DESCRIPTION_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{folder} is not a recording: it has no {DESCRIPTION_FILE}; make one with 'murauer import' or "
+            "'murauer simulate'"
+        )
+    try:
+        description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = description["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error!r}); make the recording again") from error
+    if version not in range(1, FORMAT_VERSION + 1):
+        raise UserError(
+            f"{path}: it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
+            "make the recording again"
+        )
+    return description
 
 
 def open_recording(folder: Path) -> Recording:
@@ -91,32 +200,33 @@ def open_recording(folder: Path) -> Recording:
     Raises:
         UserError: it is missing, incomplete, damaged, or of another format version.
     """
+    description = read_description(folder)
     path = folder / DESCRIPTION_FILE
-    if not path.is_file():
-        raise UserError(
-            f"{folder} is not a recording: it has no {DESCRIPTION_FILE}; make one with 'murauer simulate'"
-        )
     try:
-        description = json.loads(path.read_text())
-        version = description["format_version"]
-        if version != FORMAT_VERSION:
-            raise UserError(
-                f"it has format version {version}, this program reads "
-                f"{FORMAT_VERSION}; make the recording again"
-            )
+        aliases = dict(description.get("aliases", {}))
+        names = description.get("sets", SPLITS)
+        sets = {name: open_frame_set(folder / name) for name in names if name not in aliases}
+        sets |= {name: sets[target] for name, target in aliases.items()}
+        for name, twin in (("real", "twin"), ("validation", "validation_twin")):
+            if name in sets and twin in sets and len(sets[name]) != len(sets[twin]):
+                raise UserError(
+                    f"it has {len(sets[name])} {name} frames but {len(sets[twin])} twins of them; "
+                    "make the recording again"
+                )
+        rig, pair = description["rig"], description["view_pair"]
         return Recording(
             folder=folder,
             skeleton=SKELETONS[description["skeleton"]],
-            rig=CameraRig.from_dict(description["rig"]),
+            rig=None if rig is None else CameraRig.from_dict(rig),
             cube_mm=float(description["cube_mm"]),
-            view_pair=(int(description["view_pair"][0]), int(description["view_pair"][1])),
+            view_pair=None if pair is None else (int(pair[0]), int(pair[1])),
             unseen_persons=frozenset(description["unseen_persons"]),
             description=description,
-            **{split: open_frame_set(folder / split) for split in SPLITS},
+            **{name: sets.get(name) for name in SPLITS},
         )
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error!r}); make the recording again") from error
 
 

@@ -237,6 +237,9 @@ class Simulator:
             "centre": seen_centre,
             "joints": seen_joints,
             "person": person,
+            "valid": torch.ones(size, split.views, dtype=torch.bool),
+            "labelled": torch.ones(size, dtype=torch.bool),
+            "confidence": torch.ones(size, split.views),
         }
 
     def _clutter(self, centre: Tensor, generator: Generator) -> tuple[ClutterPiece, ...]:

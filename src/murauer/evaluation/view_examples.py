@@ -65,6 +65,7 @@ def predict_views(
         rows: which frames.
         real: whether m applies.
     """
+    assert recording.view_pair is not None, "trainings with view prediction have two cameras"
     first, second = recording.view_pair
     size = network.config.patch_size
     inputs, predicted = [], []
@@ -88,5 +89,5 @@ def unlabelled_rows(recording: Recording, labels: int, seed: int, limit: int) ->
         limit: how many at most.
     """
     labelled = recording.labelled_rows(labels, seed)
-    rows = np.setdiff1d(np.arange(len(recording.real)), labelled)
+    rows = np.setdiff1d(np.arange(len(recording.need("real"))), labelled)
     return rows[spread_rows(len(rows), limit)]

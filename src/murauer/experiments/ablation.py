@@ -33,7 +33,7 @@ def ablation_jobs(recording: Recording, seeds: list[int], out: Path) -> list[Job
     for seed in seeds:
         cells = [("synth_only", 0), *((variant, LABELS) for variant in VARIANTS)]
         cells += [(variant, n) for n in OTHER_LABELS for variant in OTHER_LABELS_VARIANTS]
-        cells.append(("real_and_synth", len(recording.real)))  # the floor: every frame labelled
+        cells.append(("real_and_synth", len(recording.need("real"))))  # the floor: every frame labelled
         pretrained = out / f"pretraining_seed{seed}" / PRETRAINED_FILE
         jobs += [
             Job(variant, n, seed, out / f"{variant}_n{n}_seed{seed}", pretrained) for variant, n in cells

@@ -12,8 +12,10 @@ from torch import Generator, Tensor
 
 from murauer.config import Config
 from murauer.data.augmentation import Placement, Samples, draw_placement, still, to_samples
-from murauer.data.frame_set import FrameSet, Region
+from murauer.data.frame_pool import FramePool, draw_rows
+from murauer.data.frame_set import Region
 from murauer.data.recording import Recording
+from murauer.errors import UserError
 from murauer.training.variants import Variant
 
 
@@ -21,11 +23,16 @@ from murauer.training.variants import Variant
 class CorrespondingPairs:
     """Labelled real frames and synthetic frames of the same pose, under the same offset and rotation.
 
-    The synthetic ones are left out where the variant has no mapping to learn from them.
+    Attributes:
+        real: B labelled real frames.
+        synthetic: the twins of those of them that have a usable one, in the same order; None where the
+            variant has no mapping to learn from them, or no frame of the batch has one.
+        paired: which of the real frames these are, shape (B,).
     """
 
     real: Samples
     synthetic: Samples | None
+    paired: Tensor
 
 
 @dataclass(frozen=True)
@@ -77,11 +84,12 @@ class PretrainingBatch:
 
     Attributes:
         samples: from any camera.
-        views: two-view moments, whose input f and p learn from like any other and g learns to turn.
+        views: two-view moments, whose input f and p learn from like any other and g learns to turn; None
+            where the synthetic frames are of one camera.
     """
 
     samples: Samples
-    views: ViewPairs
+    views: ViewPairs | None
 
 
 class BatchSource:
@@ -91,34 +99,48 @@ class BatchSource:
         recording: the data.
         config: sizes of the sets and of the patches, augmentation.
         variant: which sets are drawn.
-        labels: number n of labelled real frames.
-        seed: of the choice of these frames and of all batches.
+        labelled_rows: indices of the real frames whose labels may be used, shape (n,).
+        seed: of all batches.
 
     Raises:
-        UserError: the recording has fewer than n real frames.
+        UserError: the recording lacks a set, or usable frames in one, that the variant draws from.
     """
 
-    def __init__(self, recording: Recording, config: Config, variant: Variant, labels: int, seed: int):
+    def __init__(
+        self, recording: Recording, config: Config, variant: Variant, labelled_rows: np.ndarray, seed: int
+    ):
         self.recording = recording
         self.config = config
         self.variant = variant
         self.seed = seed
-        self.labelled_rows = recording.labelled_rows(labels if variant.real else 0, seed)
+        self.labelled_rows = labelled_rows
+        if variant.synthetic:
+            self.synthetic = FramePool.of(recording, "synthetic", labelled=True)
+        if variant.view_prediction or variant.matching:
+            self.real = FramePool.of(recording, "real")
+        if variant.view_prediction:
+            pools = [self.real, *([self.synthetic] if variant.synthetic else [])]
+            if not all(len(pool.pairs) for pool in pools):
+                raise UserError(
+                    f"variant '{variant.title}' predicts the view of a second camera, but {recording.folder} "
+                    "has no frames of two; choose 'distr_match' or record with two"
+                )
 
     def pretraining(self, step: int) -> PretrainingBatch:
         """Batch number `step` of the pre-training: a quarter of the samples also show another view."""
         generator = self._generator(0, step)
         size = self.config.training.pretraining_batch
-        frames = self.recording.synthetic
+        pool = self.synthetic
+        seen_twice = max(size // 4, 1) if len(pool.pairs) else 0
         return PretrainingBatch(
-            samples=self._frames(frames, size - max(size // 4, 1), generator, all_cameras=True),
-            views=self._views(frames, max(size // 4, 1), generator, None),
+            samples=self._frames(pool, size - seen_twice, generator, all_cameras=True),
+            views=self._views(pool, seen_twice, generator, None) if seen_twice else None,
         )
 
     def joint(self, step: int) -> MiniBatch:
         """Mini-batch number `step` of joint training."""
         size = self.config.training.set_size
-        variant, recording = self.variant, self.recording
+        variant = self.variant
         # Each set has a stream of its own, so that variants see the same samples in the sets they share.
         labelled, synthetic, real_views, synthetic_views, unlabelled = (
             self._generator(1, step, index) for index in range(5)
@@ -126,11 +148,11 @@ class BatchSource:
         views = variant.view_prediction
         return MiniBatch(
             corresponding=self._corresponding(size, labelled) if len(self.labelled_rows) else None,
-            synthetic=self._frames(recording.synthetic, size, synthetic, all_cameras=True)
+            synthetic=self._frames(self.synthetic, size, synthetic, all_cameras=True)
             if variant.synthetic
             else None,
-            real_views=self._views(recording.real, size, real_views, self.labelled_rows) if views else None,
-            synthetic_views=self._views(recording.synthetic, size, synthetic_views, None)
+            real_views=self._views(self.real, size, real_views, self.labelled_rows) if views else None,
+            synthetic_views=self._views(self.synthetic, size, synthetic_views, None)
             if views and variant.synthetic
             else None,
             unlabelled=self._unlabelled(size, unlabelled) if variant.matching else None,
@@ -151,35 +173,39 @@ class BatchSource:
         )
 
     def _frames(
-        self, frames: FrameSet, size: int, generator: Generator, all_cameras: bool = False
+        self, pool: FramePool, size: int, generator: Generator, all_cameras: bool = False
     ) -> Samples:
-        rows = _draw(len(frames), size, generator)
-        cameras = _draw(frames.views if all_cameras else 1, size, generator)
+        rows, cameras = pool.draw(size, generator, all_cameras)
         placement = draw_placement(size, self.config.augmentation, generator)
-        return self._samples(frames.regions(rows, cameras), placement, generator)
+        return self._samples(pool.frames.regions(rows, cameras), placement, generator)
 
     def _corresponding(self, size: int, generator: Generator) -> CorrespondingPairs:
-        rows = self.labelled_rows[_draw(len(self.labelled_rows), size, generator)]
+        rows = draw_rows(self.labelled_rows, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator)
-        real = self._samples(self.recording.real.regions(rows), placement, generator)
-        if not self.variant.mapping:
-            return CorrespondingPairs(real, None)
-        return CorrespondingPairs(
-            real, self._samples(self.recording.twin.regions(rows), placement, generator)
-        )
+        real = self._samples(self.recording.need("real").regions(rows), placement, generator)
+        twin = self.recording.twin
+        if twin is None or not self.variant.mapping:
+            return CorrespondingPairs(real, None, torch.zeros(size, dtype=torch.bool))
+        paired = torch.from_numpy(twin.valid[rows, 0] & twin.labelled[rows])
+        if not paired.any():
+            return CorrespondingPairs(real, None, paired)
+        same = Placement(placement.offset[paired], placement.rotation[paired])
+        regions = twin.regions(rows[paired.numpy()])
+        return CorrespondingPairs(real, self._samples(regions, same, generator), paired)
 
     def _unlabelled(self, size: int, generator: Generator) -> DomainSamples:
         return DomainSamples(
-            real=self._frames(self.recording.real, size, generator),
-            synthetic=self._frames(self.recording.synthetic, size, generator),
+            real=self._frames(self.real, size, generator),
+            synthetic=self._frames(self.synthetic, size, generator),
         )
 
     def _views(
-        self, frames: FrameSet, size: int, generator: Generator, labelled_rows: np.ndarray | None
+        self, pool: FramePool, size: int, generator: Generator, labelled_rows: np.ndarray | None
     ) -> ViewPairs:
         """View pairs; `labelled_rows` says which frames have labels, None that all have."""
-        rows = _draw(len(frames), size, generator)
+        assert self.recording.view_pair is not None
         first, second = self.recording.view_pair
+        frames, rows = pool.frames, draw_rows(pool.pairs, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator, rotate=False)
         inputs = self._samples(frames.regions(rows, first), placement, generator)
         target = to_samples(
@@ -191,7 +217,3 @@ class BatchSource:
         jitter = self.config.augmentation.condition_jitter_mm * torch.randn(size, 3, generator=generator)
         labelled = np.ones(size, bool) if labelled_rows is None else np.isin(rows, labelled_rows)
         return ViewPairs(inputs, target.patch, inputs.centre + jitter, torch.from_numpy(labelled))
-
-
-def _draw(count: int, size: int, generator: Generator) -> np.ndarray:
-    return torch.randint(count, (size,), generator=generator).numpy()

@@ -107,7 +107,9 @@ def joint_losses(
     if "corresponding_synthetic" in sets:
         # The synthetic side is the target and stays constant, as in the published implementation.
         target = latents["corresponding_synthetic"].z.detach()
-        correspondence = correspondence_loss(target, latents["corresponding_real"].z)
+        assert batch.corresponding is not None
+        mapped = latents["corresponding_real"].z[batch.corresponding.paired]
+        correspondence = correspondence_loss(target, mapped)
 
     view = zero
     if shown:
@@ -120,8 +122,8 @@ def joint_losses(
     real_latent = synthetic_latent = None
     if discriminator is not None:
         # Detached before m: the adversarial gradient trains m alone, never f (published implementation).
-        mapped = network.align(latents["unlabelled_real"].features.detach(), True)
-        mapping = mapping_adversarial_loss(discriminator(mapped))
+        aligned = network.align(latents["unlabelled_real"].features.detach(), True)
+        mapping = mapping_adversarial_loss(discriminator(aligned))
         real_latent = latents["unlabelled_real"].z.detach()
         synthetic_latent = latents["unlabelled_synthetic"].z.detach()
 

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from murauer.config import Config
-from murauer.data.frame_set import FrameSet
 from murauer.data.recording import Recording, open_recording
 from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
@@ -50,7 +49,7 @@ def evaluate_split(model: Path, recording: Recording, split: str) -> PoseMetrics
         UserError: the model cannot be loaded.
     """
     network, _ = load_model(model)
-    frames: FrameSet = getattr(recording, split)
+    frames = recording.need(split)
     predicted = predict_frames(network, frames, recording.cube_mm)
     persons = [
         "unseen" if person in recording.unseen_persons else "seen" for person in frames.person.tolist()

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
 from torch import nn
 
 from murauer.config import Config
-from murauer.data.recording import Recording
+from murauer.data.recording import MAKERS, Recording
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.nets.network import HandPoseNetwork, make_discriminator
@@ -64,17 +66,19 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
     optimiser = _adam(network.parameters(), rate, config)
     weights = config.loss_weights.scaled(config.network)
     average = average_of(network, config.training.ema_decay)
-    source = BatchSource(recording, config, Variant("pre-training", real=False), labels=0, seed=seed)
+    source = BatchSource(recording, config, Variant("pre-training", real=False), np.zeros(0, int), seed)
     network.train()
 
     def update(step: int) -> dict[str, torch.Tensor]:
         batch = source.pretraining(step)
-        patches = torch.cat([batch.samples.patch, batch.views.input.patch])
-        output = network.pose(network.latent(patches, real=False))
-        pose = pose_loss(output.joints, torch.cat([batch.samples.joints, batch.views.input.joints]))
-        # g only watches: its gradient stops before p.
-        hidden = output.hidden[-len(batch.views.target) :].detach()
-        view = view_loss(network.view(hidden, batch.views.condition), batch.views.target)
+        parts = [batch.samples, *([batch.views.input] if batch.views else [])]
+        output = network.pose(network.latent(torch.cat([part.patch for part in parts]), real=False))
+        pose = pose_loss(output.joints, torch.cat([part.joints for part in parts]))
+        view = torch.zeros(())
+        if batch.views:
+            # g only watches: its gradient stops before p.
+            hidden = output.hidden[-len(batch.views.target) :].detach()
+            view = view_loss(network.view(hidden, batch.views.condition), batch.views.target)
         total = pose + weights.view * view
         optimiser.zero_grad()
         total.backward()
@@ -108,6 +112,7 @@ def train(
     seed: int,
     out: Path,
     pretrained: Path | None = None,
+    label_rows: np.ndarray | None = None,
 ) -> Path:
     """Train a model: pre-training, unless given, and joint training (eq. 1), resuming where a run stopped.
 
@@ -115,10 +120,12 @@ def train(
         recording: synthetic, real and twin frames.
         config: sizes, loss weights, augmentation, iterations.
         variant: name of a variant of the paper.
-        labels: number n of real frames whose labels are used.
+        labels: number n of real frames whose labels are used, chosen by `Recording.labelled_rows`.
         seed: of weights, batches and the choice of the labelled frames.
         out: run folder for model, configuration, checkpoint and log.
         pretrained: result of `pretrain` to start from.
+        label_rows: the labelled frames themselves, indices in `real`, in place of a choice by the seed;
+            `labels` is then their number.
 
     Returns:
         File of the trained model.
@@ -129,17 +136,22 @@ def train(
     chosen = find_variant(variant)
     if chosen.real and labels < 1:
         raise UserError(f"variant '{variant}' needs labelled real frames; give --labels 1 or more")
-    seen = [recording.real, *([recording.synthetic] if chosen.synthetic else [])]
-    if chosen.view_prediction and min(frames.views for frames in seen) < 2:
-        raise UserError(
-            f"variant '{variant}' predicts the view of a second camera, but {recording.folder} has one; "
-            "choose 'distr_match' or record with two"
-        )
     config = _for_recording(config, recording)
     if not chosen.mapping:
         config = _without_mapping(config)
-    source = BatchSource(recording, config, chosen, labels, seed)
-    _start_run(out, config, recording, variant, labels, seed)
+    rows = recording.labelled_rows(labels if chosen.real else 0, seed) if label_rows is None else label_rows
+    source = BatchSource(recording, config, chosen, rows, seed)
+    settings: dict[str, object] = {"variant": variant, "labels": labels, "seed": seed}
+    chosen_rows = [] if label_rows is None else [rows.tolist()]
+    if chosen_rows:
+        settings["label_rows"] = chosen_rows[0]
+    _start_run(out, settings, config, recording)
+    if chosen.mapping and recording.twin is None:
+        print(
+            f"murauer: {recording.folder} has no twins, so the correspondence loss, eq. (8), is left out; "
+            f"{MAKERS['twin'].format(folder=recording.folder)} to have it",
+            file=sys.stderr,
+        )
     torch.manual_seed(seed)
     network = HandPoseNetwork(config.network)
     discriminator = make_discriminator(config.network) if chosen.matching else None
@@ -184,7 +196,7 @@ def train(
         iterations=iterations,
         checkpoint=out / CHECKPOINT_FILE,
         checkpoint_every=config.training.checkpoint_every,
-        identity=training_identity(recording, config, seed, variant, labels, origin),
+        identity=training_identity(recording, config, seed, variant, labels, origin, *chosen_rows),
     )
     stage.run(update, out / "log")
     model = out / MODEL_FILE
@@ -226,11 +238,11 @@ def file_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def _start_run(out: Path, config: Config, recording: Recording, variant: str, labels: int, seed: int) -> None:
+def _start_run(out: Path, settings: dict[str, object], config: Config, recording: Recording) -> None:
     """Write what the run is, unless the folder holds another one; where the recording lies may change."""
     path = out / "config.json"
-    settings = {"variant": variant, "labels": labels, "seed": seed, "config": msgspec.to_builtins(config)}
-    text = json.dumps(settings | {"recording": str(recording.folder)}, indent=1)
+    settings = settings | {"config": msgspec.to_builtins(config), "recording": str(recording.folder)}
+    text = json.dumps(settings, indent=1)
     if path.exists() and json.loads(path.read_text()) | {"recording": ""} != json.loads(text) | {
         "recording": ""
     }:

@@ -83,8 +83,8 @@ def predict_test(run: Run, recording: Recording) -> np.ndarray:
     Raises:
         UserError: the metrics are those of another model or recording.
     """
-    predicted = predict_frames(run.network, recording.test, recording.cube_mm)
-    truth = torch.from_numpy(np.array(recording.test.joints[:, 0]))
+    predicted = predict_frames(run.network, recording.need("test"), recording.cube_mm)
+    truth = torch.from_numpy(np.array(recording.need("test").joints[:, 0]))
     error = float(joint_errors(torch.from_numpy(predicted), truth).mean())
     if abs(error - run.metrics.mean_error_mm) > AGREEMENT_MM:
         raise UserError(

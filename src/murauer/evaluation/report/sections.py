@@ -69,13 +69,14 @@ def results(runs: Sequence[Run]) -> Section:
 
 def inputs(recording: Recording, run: Run) -> Section:
     """Show both domains, pose by pose."""
-    rows = spread_rows(len(recording.validation), SAMPLE_PAIRS)
+    validation, twin = recording.need("validation"), recording.need("validation_twin")
+    rows = spread_rows(len(validation), SAMPLE_PAIRS)
     synthetic, real = (
         [
             picture(image, f"{kind} depth patch", pixelated=True)
             for image in shaded_patches(_samples(recording, frames, rows, run))
         ]
-        for frames, kind in ((recording.validation_twin, "synthetic"), (recording.validation, "real"))
+        for frames, kind in ((twin, "synthetic"), (validation, "real"))
     )
     pairs = [picture_grid(["Synthetic", "Real"], [pair]) for pair in zip(synthetic, real, strict=True)]
     size = run.config.network.patch_size
@@ -91,12 +92,13 @@ def inputs(recording: Recording, run: Run) -> Section:
 
 def predictions(recording: Recording, compared: Sequence[Run]) -> Section:
     """Show test frames from easy to hard, as the last of the compared models finds them."""
-    truth = torch.from_numpy(np.array(recording.test.joints[:, 0]))
+    test = recording.need("test")
+    truth = torch.from_numpy(np.array(test.joints[:, 0]))
     predicted = [torch.from_numpy(predict_test(run, recording)) for run in compared]
     errors = [joint_errors(joints, truth).mean(dim=1) for joints in predicted]
     ranked = errors[-1].argsort(stable=True)
     rows = ranked[[percent * (len(ranked) - 1) // 100 for percent in DIFFICULTIES]].numpy()
-    samples = _samples(recording, recording.test, rows, compared[-1])
+    samples = _samples(recording, test, rows, compared[-1])
     heads = ["Ground truth", *(run.title for run in compared)]
     columns = [overlays(samples, joints[rows], recording.skeleton) for joints in (truth, *predicted)]
     figures = []
@@ -138,10 +140,11 @@ def curves(runs: Sequence[Run]) -> Section:
 def views(recording: Recording, run: Run) -> Section:
     """Show what the view generator predicts from real and synthetic input of one pose."""
     rows = unlabelled_rows(recording, run.labels, run.seed, VIEW_FRAMES)
-    synthetic_rows = spread_rows(len(recording.synthetic), VIEW_FRAMES)
-    real = predict_views(run.network, recording.real, recording, rows, real=True)
-    twin = predict_views(run.network, recording.twin, recording, rows, real=False)
-    synthetic = predict_views(run.network, recording.synthetic, recording, synthetic_rows, real=False)
+    rendered = recording.need("synthetic")
+    synthetic_rows = spread_rows(len(rendered), VIEW_FRAMES)
+    real = predict_views(run.network, recording.need("real"), recording, rows, real=True)
+    twin = predict_views(run.network, recording.need("twin"), recording, rows, real=False)
+    synthetic = predict_views(run.network, rendered, recording, synthetic_rows, real=False)
     columns = {
         "Real input": real.input,
         "Other camera’s view": real.truth,
@@ -178,12 +181,8 @@ def views(recording: Recording, run: Run) -> Section:
 
 def latent_space(recording: Recording, compared: Sequence[Run]) -> Section:
     """Show how near real and synthetic images of one pose are in the latent space."""
-    pairs = {
-        run.title: encode_pairs(
-            run.network, recording.validation, recording.validation_twin, recording.cube_mm
-        )
-        for run in compared
-    }
+    real, rendered = recording.need("validation"), recording.need("validation_twin")
+    pairs = {run.title: encode_pairs(run.network, real, rendered, recording.cube_mm) for run in compared}
     planes = [
         panel(
             inline_svg(latent_plane(own.principal_plane(), name), f"plane-{index}", f"Latent space of {name}")

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import torch
 
-from murauer.data.recording import SPLITS, Recording
+from murauer.data.recording import Recording
 from murauer.evaluation.report.page import data_table
 from murauer.evaluation.report.runs import BASELINE, Run
 
@@ -68,12 +68,11 @@ def all_facts(runs: Sequence[Run], recording: Recording, facts: Mapping[str, str
         "g": network.view_generator,
     }
     counts = {letter: sum(p.numel() for p in part.parameters()) for letter, part in parts.items()}
-    frames = {split: getattr(recording, split) for split in SPLITS}
     own = {
         "Seeds of the trainings": ", ".join(f"{run.title}: {run.seed}" for run in runs),
         "Recording (frames × cameras)": ", ".join(
             f"{split.replace('_', ' ')} {len(frame_set):,} × {frame_set.views}"
-            for split, frame_set in frames.items()
+            for split, frame_set in recording.sets.items()
         ),
         "Network input": f"{network.config.patch_size} × {network.config.patch_size} pixels of a "
         f"{recording.cube_mm:.0f} mm cube",
