@@ -148,10 +148,25 @@ class HandModel(nn.Module):
         Raises:
             ValueError: the widths of the arguments are not D and S.
         """
+        return self.joint_frames(angles, shape, skeleton)[0]
+
+    def joint_frames(self, angles: Tensor, shape: Tensor, skeleton: str) -> tuple[Tensor, Tensor]:
+        """Joints of one skeleton and the rotation of the bone that each is attached to; see `pose_joints`.
+
+        Returns:
+            Joints (B, J, 3) in mm, and rotations (B, J, 3, 3) from the rest pose to the posed one.
+
+        Raises:
+            ValueError: the widths of the arguments are not D and S.
+        """
         self._check(angles, shape)
-        _, heads, points = self.rest_state(shape)
-        rotation, translation = self._bone_transforms(angles, heads)
-        return self._posed_joints(points, rotation, translation)[skeleton]
+        vertices, n_heads, _ = self._sections
+        rest = self._rest_points(shape, slice(3 * vertices, None))  # the mesh is left out
+        rotation, translation = self._bone_transforms(angles, rest[:, :n_heads])
+        part = self._joint_slices[skeleton]
+        bones = self._joint_bones[part]
+        rotation = rotation[:, bones]
+        return _apply(rotation, rest[:, n_heads:][:, part]) + translation[:, bones], rotation
 
     def _posed_joints(self, points: Tensor, rotation: Tensor, translation: Tensor) -> dict[str, Tensor]:
         joints = _apply(rotation[:, self._joint_bones], points) + translation[:, self._joint_bones]
@@ -166,12 +181,16 @@ class HandModel(nn.Module):
 
     def rest_state(self, shape: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Rest vertices, bone heads and joint points, each (B, ., 3) in mm, for shape parameters (B, S)."""
+        vertices, heads, points = self._rest_points(shape, slice(None)).split(self._sections, 1)
+        return vertices, heads, points
+
+    def _rest_points(self, shape: Tensor, columns: slice) -> Tensor:
+        """Some of the points (B, ., 3) that depend on the shape."""
         size = shape[:, :1].exp()
         # Linear in each parameter with its own slope on either side of zero.
         signed = torch.cat([shape.clamp(min=0), shape.clamp(max=0)], 1)
-        flat = size * torch.addmm(self._rest, signed, self._basis)
-        vertices, heads, points = flat.unflatten(1, (-1, 3)).split(self._sections, 1)
-        return vertices, heads, points
+        flat = size * torch.addmm(self._rest[:, columns], signed, self._basis[:, columns])
+        return flat.unflatten(1, (-1, 3))
 
     def _bone_transforms(self, angles: Tensor, heads: Tensor) -> tuple[Tensor, Tensor]:
         """Rigid transforms (B, bones, 3, 3) and (B, bones, 3) from the rest pose, by forward kinematics."""
