@@ -11,7 +11,8 @@ import torch
 from murauer.camera import xyz_to_uvd
 from murauer.data.frame_set import DEPTH_UNIT_MM
 from murauer.data.recording import Recording
-from murauer.data.simulated import SimulationConfig, Simulator, _generator, simulate_recording, splits
+from murauer.data.rendered import random_stream
+from murauer.data.simulated import SimulationConfig, Simulator, simulate_recording, splits
 from murauer.errors import UserError
 
 SMALL = SimulationConfig(
@@ -115,7 +116,7 @@ def test_every_chunk_and_purpose_has_randomness_of_its_own() -> None:
     """Also where the keys differ late: 1000 and 10000, validation and validation_twin."""
     keys = [(split.name, purpose, start) for split in splits(SMALL) for purpose in ("poses", "looks")
             for start in range(0, 30_000, 250)]  # fmt: skip
-    assert len({_generator(SMALL, *key).initial_seed() for key in keys}) == len(keys)
+    assert len({random_stream(SMALL.seed, *key).initial_seed() for key in keys}) == len(keys)
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,16 @@ side. The only exception is asked for by the method: each real frame has a synth
 which training may read the n labelled ones.
 """
 
-import hashlib
-import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import torch
 from torch import Generator, Tensor
 
-from murauer.camera import Camera, find_camera, xyz_to_uvd
-from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, create_frame_set, open_frame_set
+from murauer.camera import Camera, find_camera
+from murauer.data.frame_set import create_frame_set
 from murauer.data.recording import (
     SPLITS,
     Recording,
@@ -30,20 +26,17 @@ from murauer.data.recording import (
     prepare_folder,
     write_description,
 )
+from murauer.data.rendered import random_stream, render_regions, render_sets
 from murauer.errors import UserError
-from murauer.hand.clutter import ClutterPiece, ClutterPrior, merge_depth, sample_clutter
-from murauer.hand.model import HandModel, place
+from murauer.hand.clutter import ClutterPiece, ClutterPrior, sample_clutter
+from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
-from murauer.hand.rasteriser import rasterise_depth
+from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.progress import track
 from murauer.rig import CameraRig
 from murauer.skeletons import SKELETONS
-
-CHUNK = 250
-"""Frames simulated at a time: the unit of work, of randomness and of progress."""
 
 
 class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -158,12 +151,6 @@ def recording_rig(config: SimulationConfig) -> CameraRig:
     return nyu_like_rig(find_camera("nyu"), sum(config.distance_mm) / 2)
 
 
-def _generator(config: SimulationConfig, *keys: int | str) -> Generator:
-    """A random stream of its own for each purpose, the same for any number of workers."""
-    digest = hashlib.sha256("/".join(map(str, (config.seed, *keys))).encode()).digest()
-    return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-
-
 class Simulator:
     """Renders chunks of a recording; one per worker process."""
 
@@ -175,22 +162,16 @@ class Simulator:
         self.sensor: Sensor = SENSORS[config.sensor]()
         persons = config.training_persons + 2
         shapes = ShapePrior()
-        self.persons = shapes.sample(persons, _generator(config, "persons"), spread=config.person_spread)
+        self.persons = shapes.sample(
+            persons, random_stream(config.seed, "persons"), spread=config.person_spread
+        )
         self.shapes = shapes
+        self.splits = {split.name: split for split in splits(config)}
 
-    def chunk(self, split: Split, start: int, stop: int) -> dict[str, Tensor]:
-        """Simulate some frames of a split.
-
-        Args:
-            split: which frame set.
-            start: first frame, a multiple of `CHUNK`, as each chunk has random streams of its own.
-            stop: the frame after the last.
-
-        Returns:
-            The arrays of a frame set by name, see `FrameSet`; depth in its units.
-        """
-        config, size = self.config, stop - start
-        scene = _generator(config, split.poses, "poses", start)
+    def chunk(self, set_name: str, start: int, stop: int) -> dict[str, Tensor]:
+        """Simulate some frames of a split, see `ChunkRenderer`."""
+        config, size, split = self.config, stop - start, self.splits[set_name]
+        scene = random_stream(config.seed, split.poses, "poses", start)
         angles = self.poses.sample(size, scene)
         rotation = sample_viewpoints(
             size,
@@ -202,7 +183,7 @@ class Simulator:
         )
         position = self._positions(size, scene)
 
-        looks = _generator(config, split.name, "looks", start)
+        looks = random_stream(config.seed, split.name, "looks", start)
         if split.real:
             block = torch.arange(start, stop) * len(split.persons) // split.frames
             person = torch.tensor(split.persons)[block]
@@ -211,36 +192,22 @@ class Simulator:
             person = torch.full((size,), -1)
             shape = self.shapes.sample(size, looks, spread=config.synthetic_spread)
 
-        geometry = self.hand(angles, shape)
-        vertices = place(geometry.vertices, rotation, position)
-        joints = place(geometry.joints(config.skeleton), rotation, position)
-        centre = joints[:, SKELETONS[config.skeleton].centre]
-        clutter = self._clutter(centre, looks) if split.real else ()
-
-        views = []
-        for view in range(split.views):
-            seen_centre = self.rig.transform(centre, source=0, target=view)
-            intrinsics = self._region_intrinsics(seen_centre, self.rig.cameras[view])
-            depth = self._render(self.rig.transform(vertices, 0, view), self.hand.faces, intrinsics)
-            for piece in clutter:
-                vertices_seen = self.rig.transform(piece.vertices, 0, view)
-                depth = merge_depth(depth, self._render(vertices_seen, piece.faces, intrinsics))
-            if split.real:
-                depth = self.sensor(depth, intrinsics, looks)
-            views.append((depth, intrinsics, seen_centre, self.rig.transform(joints, 0, view)))
-        depth, intrinsics, seen_centre, seen_joints = (
-            torch.stack(parts, 1) for parts in zip(*views, strict=True)
+        scenes = Scenes(self.hand(angles, shape), self.hand.faces, rotation, position)
+        centre = scenes.joints(config.skeleton)[:, SKELETONS[config.skeleton].centre]
+        if split.real:
+            scenes = replace(scenes, clutter=self._clutter(centre, looks))
+        arrays = render_regions(
+            scenes,
+            self.rig,
+            split.views,
+            centre=centre,
+            skeleton=config.skeleton,
+            region_size=config.region_size,
+            region_mm=config.region_mm,
+            sensor=self.sensor if split.real else None,
+            generator=looks,
         )
-        return {
-            "depth": (depth / DEPTH_UNIT_MM).round().clamp(0, 65535),
-            "intrinsics": intrinsics,
-            "centre": seen_centre,
-            "joints": seen_joints,
-            "person": person,
-            "valid": torch.ones(size, split.views, dtype=torch.bool),
-            "labelled": torch.ones(size, dtype=torch.bool),
-            "confidence": torch.ones(size, split.views),
-        }
+        return arrays | {"person": person}
 
     def _clutter(self, centre: Tensor, generator: Generator) -> tuple[ClutterPiece, ...]:
         share = self.config.clutter
@@ -262,49 +229,6 @@ class Simulator:
         x, y = (torch.rand(2, size, generator=generator) * 2 - 1) * 0.2 * z
         return torch.stack((x, y, z), -1)
 
-    def _region_intrinsics(self, centre: Tensor, camera: Camera) -> Tensor:
-        """Intrinsics of the window of `region_mm` around each centre, shape (B, 4)."""
-        size = self.config.region_size
-        uvd = xyz_to_uvd(centre, camera.intrinsics())
-        scale = size * uvd[:, 2] / (self.config.region_mm * camera.fx)
-        middle = (size - 1) / 2
-        u0 = (camera.u0 - uvd[:, 0]) * scale + middle
-        v0 = (camera.v0 - uvd[:, 1]) * scale + middle
-        return torch.stack((camera.fx * scale, camera.fy * scale, u0, v0), -1)
-
-    def _render(self, vertices: Tensor, faces: Tensor, intrinsics: Tensor) -> Tensor:
-        size = self.config.region_size
-        return rasterise_depth(vertices, faces, intrinsics, size, size)
-
-
-_simulator: Simulator | None = None
-
-
-def _start_worker(config: SimulationConfig) -> None:
-    global _simulator
-    torch.set_num_threads(1)
-    _simulator = Simulator(config)
-
-
-def _simulate_chunk(folder: Path, split: Split, start: int, stop: int) -> int:
-    assert _simulator is not None
-    frames = open_frame_set(folder / split.name, writable=True)
-    _store(frames, start, stop, _simulator.chunk(split, start, stop))
-    return stop - start
-
-
-def _store(frames: FrameSet, start: int, stop: int, arrays: dict[str, Tensor]) -> None:
-    for name, values in arrays.items():
-        target = getattr(frames, name)
-        target[start:stop] = values.numpy().astype(target.dtype)
-        target.flush()
-
-
-def _chunks(config: SimulationConfig) -> Iterator[tuple[Split, int, int]]:
-    for split in splits(config):
-        for start in range(0, split.frames, CHUNK):
-            yield split, start, min(start + CHUNK, split.frames)
-
 
 def simulate_recording(config: SimulationConfig, folder: Path, workers: int | None = None) -> Recording:
     """Simulate a recording and put it on disk.
@@ -319,18 +243,13 @@ def simulate_recording(config: SimulationConfig, folder: Path, workers: int | No
     """
     assert tuple(split.name for split in splits(config)) == SPLITS
     joints = len(SKELETONS[config.skeleton].joints)
-    partial = prepare_folder(folder)
+    working = prepare_folder(folder)
     for split in splits(config):
-        create_frame_set(partial / split.name, split.frames, split.views, config.region_size, joints)
-    chunks = list(_chunks(config))
-    workers = workers or os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (config,)) as pool:
-        done = pool.map(_simulate_chunk, [partial] * len(chunks), *zip(*chunks, strict=True))
-        total = sum(split.frames for split in splits(config))
-        for count in track(done, "simulating", total=total, unit="frame"):
-            del count
+        create_frame_set(working / split.name, split.frames, split.views, config.region_size, joints)
+    sizes = {split.name: split.frames for split in splits(config)}
+    render_sets(partial(Simulator, config), working, sizes, workers, "simulating")
     write_description(
-        partial,
+        working,
         {
             "skeleton": config.skeleton,
             "rig": recording_rig(config).to_dict(),
@@ -340,5 +259,5 @@ def simulate_recording(config: SimulationConfig, folder: Path, workers: int | No
             "simulation": msgspec.to_builtins(config),
         },
     )
-    finish_folder(partial, folder)
+    finish_folder(working, folder)
     return open_recording(folder)

@@ -1,0 +1,167 @@
+"""Frame sets filled with renderings, in parallel and chunk by chunk."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor
+
+from murauer.camera import Camera, xyz_to_uvd
+from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, open_frame_set
+from murauer.hand.scenes import Scenes
+from murauer.hand.sensors import Sensor
+from murauer.progress import track
+from murauer.rig import CameraRig
+
+CHUNK = 250
+"""Frames rendered at a time: the unit of work, of randomness and of progress."""
+
+
+class ChunkRenderer(Protocol):
+    """Makes the frames of sets; one per worker process."""
+
+    def chunk(self, set_name: str, start: int, stop: int) -> dict[str, Tensor]:
+        """Render some frames.
+
+        Args:
+            set_name: which frame set.
+            start: first frame, a multiple of `CHUNK`, as each chunk has random streams of its own.
+            stop: the frame after the last.
+
+        Returns:
+            The arrays of a frame set by name, see `FrameSet`; depth in its units.
+        """
+        ...
+
+
+def random_stream(seed: int, *keys: int | str) -> Generator:
+    """A random stream of its own for each purpose, the same for any number of workers."""
+    digest = hashlib.sha256("/".join(map(str, (seed, *keys))).encode()).digest()
+    return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+
+
+def render_sets(
+    make: Callable[[], ChunkRenderer],
+    folder: Path,
+    frames: Mapping[str, int],
+    workers: int | None,
+    task: str,
+) -> None:
+    """Fill frame sets that exist on disk.
+
+    Args:
+        make: makes the renderer in each worker; must survive pickling.
+        folder: the frame sets are its subfolders.
+        frames: number of frames of each set, by name.
+        workers: processes; all cores by default. The result does not depend on it.
+        task: what is being done, for the progress display.
+    """
+    jobs = [
+        (folder, name, start, min(start + CHUNK, size))
+        for name, size in frames.items()
+        for start in range(0, size, CHUNK)
+    ]
+    workers = workers or os.cpu_count() or 1
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (make,)) as pool:
+        done = pool.map(_render_chunk, *zip(*jobs, strict=True))
+        for count in track(done, task, total=sum(frames.values()), unit="frame"):
+            del count
+
+
+def render_regions(
+    scenes: Scenes,
+    rig: CameraRig,
+    views: int,
+    *,
+    centre: Tensor,
+    skeleton: str,
+    region_size: int,
+    region_mm: float,
+    sensor: Sensor | None = None,
+    generator: Generator | None = None,
+) -> dict[str, Tensor]:
+    """Render the windows around the hands as the cameras of a rig see them.
+
+    Args:
+        scenes: B scenes.
+        rig: the cameras.
+        views: how many of them, from the first.
+        centre: of the windows and of the hand cubes, in the first camera's coordinates, mm, (B, 3).
+        skeleton: joints that are wanted.
+        region_size: side of the windows in pixels.
+        region_mm: side of the windows at the centre's depth in mm.
+        sensor: what measures; by default the exact depth is stored.
+        generator: of the sensor's randomness.
+
+    Returns:
+        All arrays of a frame set but `person`, by name, see `FrameSet`; depth in its units.
+    """
+    joints = scenes.joints(skeleton)
+    images = []
+    for view in range(views):
+        seen_centre = rig.transform(centre, source=0, target=view)
+        intrinsics = window_intrinsics(seen_centre, rig.cameras[view], region_size, region_mm)
+        depth = scenes.depth(rig, view, intrinsics, region_size, region_size)
+        if sensor is not None and generator is not None:
+            depth = sensor(depth, intrinsics, generator)
+        images.append((depth, intrinsics, seen_centre, rig.transform(joints, 0, view)))
+    depth, intrinsics, seen_centre, seen_joints = (
+        torch.stack(parts, 1) for parts in zip(*images, strict=True)
+    )
+    return {
+        "depth": (depth / DEPTH_UNIT_MM).round().clamp(0, 65535),
+        "intrinsics": intrinsics,
+        "centre": seen_centre,
+        "joints": seen_joints,
+        "valid": torch.ones(len(centre), views, dtype=torch.bool),
+        "labelled": torch.ones(len(centre), dtype=torch.bool),
+        "confidence": torch.ones(len(centre), views),
+    }
+
+
+def window_intrinsics(centre: Tensor, camera: Camera, size: int, size_mm: float) -> Tensor:
+    """Intrinsics of square windows around points.
+
+    Args:
+        centre: middle of each window, camera coordinates in mm, (B, 3).
+        camera: whose image the windows are cut from.
+        size: side in pixels.
+        size_mm: side at the centre's depth in mm.
+
+    Returns:
+        fx, fy, u0, v0 of each window in its own pixels, (B, 4).
+    """
+    uvd = xyz_to_uvd(centre, camera.intrinsics())
+    scale = size * uvd[:, 2] / (size_mm * camera.fx)
+    middle = (size - 1) / 2
+    u0 = (camera.u0 - uvd[:, 0]) * scale + middle
+    v0 = (camera.v0 - uvd[:, 1]) * scale + middle
+    return torch.stack((camera.fx * scale, camera.fy * scale, u0, v0), -1)
+
+
+_renderer: ChunkRenderer | None = None
+
+
+def _start_worker(make: Callable[[], ChunkRenderer]) -> None:
+    global _renderer
+    torch.set_num_threads(1)
+    _renderer = make()
+
+
+def _render_chunk(folder: Path, set_name: str, start: int, stop: int) -> int:
+    assert _renderer is not None
+    frames = open_frame_set(folder / set_name, writable=True)
+    _store(frames, start, stop, _renderer.chunk(set_name, start, stop))
+    return stop - start
+
+
+def _store(frames: FrameSet, start: int, stop: int, arrays: dict[str, Tensor]) -> None:
+    for name, values in arrays.items():
+        target = getattr(frames, name)
+        target[start:stop] = values.numpy().astype(target.dtype)
+        target.flush()

@@ -1,0 +1,60 @@
+"""A batch of scenes: a posed hand with its forearm, and what stands around it, seen by any camera."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from murauer.hand.clutter import ClutterPiece, merge_depth
+from murauer.hand.model import HandGeometry, place
+from murauer.hand.rasteriser import rasterise_depth
+from murauer.rig import CameraRig
+
+
+@dataclass(frozen=True, eq=False)
+class Scenes:
+    """B scenes in the coordinates of a rig's first camera.
+
+    Attributes:
+        hands: posed in the canonical hand frame.
+        faces: of their mesh, int32 (F, 3).
+        rotation: camera from hand, (B, 3, 3).
+        position: where the hand's origin is, mm, (B, 3).
+        clutter: other things.
+    """
+
+    hands: HandGeometry
+    faces: Tensor
+    rotation: Tensor
+    position: Tensor
+    clutter: Sequence[ClutterPiece] = ()
+
+    def joints(self, skeleton: str) -> Tensor:
+        """Joints in mm, (B, J, 3).
+
+        Raises:
+            UserError: the hand model has no such joints.
+        """
+        return place(self.hands.joints(skeleton), self.rotation, self.position)
+
+    def depth(self, rig: CameraRig, view: int, intrinsics: Tensor, height: int, width: int) -> Tensor:
+        """Render what a camera of the rig sees.
+
+        Args:
+            rig: the cameras; the scenes are in the coordinates of its first.
+            view: which of them.
+            intrinsics: fx, fy, u0, v0 of each image, which may be a window of the camera's, (B, 4).
+            height: of the images.
+            width: of the images.
+
+        Returns:
+            Exact depth in mm, 0 = nothing there, (B, height, width).
+        """
+
+        def render(vertices: Tensor, faces: Tensor) -> Tensor:
+            return rasterise_depth(rig.transform(vertices, 0, view), faces, intrinsics, height, width)
+
+        depth = render(place(self.hands.vertices, self.rotation, self.position), self.faces)
+        for piece in self.clutter:
+            depth = merge_depth(depth, render(piece.vertices, piece.faces))
+        return depth
