@@ -28,6 +28,7 @@ from typing import Literal
 import numpy as np
 import scipy.io
 import torch
+from scipy.io.matlab import MatReadError
 
 from murauer.camera import CAMERAS, uvd_to_xyz
 from murauer.data.datasets.dataset import Frame, FrameSetInfo
@@ -255,5 +256,5 @@ def _load_mat(path: Path) -> dict[str, np.ndarray]:
         raise UserError(
             f"{path} is a MATLAB 7.3 (HDF5) file; get the original, or save it in MATLAB with '-v7'"
         ) from error
-    except (ValueError, TypeError, OSError, EOFError, zlib.error) as error:
+    except (MatReadError, ValueError, TypeError, OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} is no readable .mat file ({error}); copy it again") from error
