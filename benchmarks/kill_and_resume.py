@@ -25,7 +25,7 @@ RECORDING = SimulationConfig(
 
 
 def command(recording: Path, out: Path) -> list[str]:
-    program = [sys.executable, "-m", "murauer", "train", str(recording)]
+    program = [sys.executable, "-m", "murauer", "train", "--data", str(recording)]
     return [*program, "--out", str(out), "--preset", "smoke", "--variant", "full", "--labels", "20"]
 
 

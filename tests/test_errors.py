@@ -39,7 +39,20 @@ def small_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished_run(small_recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "run"
     assert (
-        main(["train", str(small_recording), "--out", str(folder), "--preset", "smoke", "--labels", "4"]) == 0
+        main(
+            [
+                "train",
+                "--data",
+                str(small_recording),
+                "--out",
+                str(folder),
+                "--preset",
+                "smoke",
+                "--labels",
+                "4",
+            ]
+        )
+        == 0
     )
     return folder
 
@@ -94,13 +107,23 @@ class World:
     def train(self, more: str = "", recording: str = "recording", out: str = "run") -> list[str]:
         words = [word.replace("@", str(self.folder)) for word in more.split()]
         preset = [] if "--preset" in words else ["--preset", "smoke"]
-        return ["train", self.path(recording), "--out", self.path(out), *preset, *words]
+        return ["train", "--data", self.path(recording), "--out", self.path(out), *preset, *words]
 
     def resume(self, spoilt: str) -> list[str]:
         """Give the command of the finished training again, after a file of it was truncated."""
         self.truncate(f"finished/{spoilt}")
         recording = json.loads((self.folder / "finished" / "config.json").read_text())["recording"]
-        return ["train", recording, "--out", self.path("finished"), "--preset", "smoke", "--labels", "4"]
+        return [
+            "train",
+            "--data",
+            recording,
+            "--out",
+            self.path("finished"),
+            "--preset",
+            "smoke",
+            "--labels",
+            "4",
+        ]
 
     def evaluate(self, predictions: str, more: str = "--format xyz") -> list[str]:
         return ["evaluate", predictions, "--ground-truth", self.path("truth.txt"), *more.split()]
@@ -265,7 +288,7 @@ CASES: dict[str, Case] = {
     "unknown coordinates": (lambda w: w.evaluate(w.path("predicted.txt"), "--format polar"), "'polar'"),
     "nothing to compare with": (lambda w: ["evaluate", w.path("predicted.txt")], "--ground-truth"),
     "evaluation without a recording": (
-        lambda w: ["evaluate", w.path("model.safetensors"), "--recording", w.path("none")],
+        lambda w: ["evaluate", w.path("model.safetensors"), "--data", w.path("none")],
         "is not a recording",
     ),
     # simulate
@@ -319,7 +342,7 @@ RECORDED_CASES: dict[str, Case] = {
         "pretrained.safetensors is no complete safetensors",
     ),
     "evaluation of a checkpoint": (
-        lambda w: ["evaluate", w.path("finished/checkpoint.safetensors"), "--recording", w.path("recording")],
+        lambda w: ["evaluate", w.path("finished/checkpoint.safetensors"), "--data", w.path("recording")],
         "not a murauer model",
     ),
     "recording damaged": (
@@ -328,7 +351,7 @@ RECORDED_CASES: dict[str, Case] = {
     ),
     "recording truncated": (lambda w: w.train() if w.truncate("recording/real/depth.npy") else [], "real"),
     "evaluation of a truncated model": (
-        lambda w: ["evaluate", w.truncate("model.safetensors"), "--recording", w.path("recording")],
+        lambda w: ["evaluate", w.truncate("model.safetensors"), "--data", w.path("recording")],
         "no complete safetensors",
     ),
 }

@@ -12,11 +12,12 @@ from murauer.camera import Camera
 from murauer.config import Config
 from murauer.data.frame_set import DEPTH_UNIT_MM, create_frame_set
 from murauer.data.recording import SPLITS, Recording, open_recording, write_description
+from murauer.evaluation.split import evaluate_split
 from murauer.nets.config import NetworkConfig
 from murauer.nets.network import HandPoseNetwork
 from murauer.rig import CameraRig
 from murauer.training.checkpoint import MODEL_FILE, save_model
-from murauer.training.sweep import METRICS_FILE, evaluate_split
+from murauer.training.sweep import METRICS_FILE
 from murauer.training.variants import VARIANTS
 
 REGION = 40

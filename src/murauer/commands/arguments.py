@@ -63,6 +63,18 @@ def add_run_folder(parser: argparse.ArgumentParser, default: str | None = None) 
     )
 
 
+def labels(text: str) -> int | Path:
+    """Read a number of labelled frames, or the name of a file that lists them."""
+    path = Path(text)
+    return path if path.is_file() else count(text)
+
+
+def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Declare --data, the recording that a command reads."""
+    about = "recording, from 'murauer import' or 'murauer simulate'"
+    parser.add_argument("--data", type=Path, required=required, metavar="STORE", help=about)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Declare --json."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")

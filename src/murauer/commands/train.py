@@ -1,5 +1,7 @@
 """Train a model on a recording: pre-training on synthetic frames, then joint training.
 
+murauer train --data recordings/a --variant full --labels 100 --out runs/full
+
 A run that was stopped goes on where its last checkpoint was when the same command is given again.
 """
 
@@ -7,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from murauer.commands.arguments import add_json, add_run_folder, count
+from murauer.commands.arguments import add_data, add_json, add_run_folder, count, labels
 
 if TYPE_CHECKING:
     from murauer.config import Config
@@ -15,15 +17,23 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("recording", type=Path, help="folder of a recording")
+    add_data(parser)
     add_run_folder(parser)
     parser.add_argument("--preset", default="small", metavar="NAME|FILE.json", help="default: small")
     parser.add_argument("--variant", default="full", metavar="NAME", help="which losses (default: full)")
     parser.add_argument(
-        "--labels", type=count, default=100, metavar="N", help="labelled frames (default: 100)"
+        "--labels",
+        type=labels,
+        default=100,
+        metavar="N|FILE",
+        help="labelled real frames: how many, chosen by the seed, or a file with their indices "
+        "(default: 100)",
     )
     parser.add_argument("--seed", type=count, default=0, help="seed of everything random (default: 0)")
     parser.add_argument("--pretrained", type=Path, metavar="FILE", help="start from this pre-trained network")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out; an error if there is none"
+    )
     add_json(parser)
 
 
@@ -32,24 +42,34 @@ def run(args: argparse.Namespace) -> None:
     import json
 
     from murauer.data.recording import open_recording
-    from murauer.training.sweep import evaluate_split
-    from murauer.training.trainer import train
+    from murauer.errors import UserError
+    from murauer.evaluation.split import evaluate_split
+    from murauer.training.trainer import RUN_FILE, train
 
-    recording = open_recording(args.recording)
+    recording = open_recording(args.data)
+    if args.resume and not (args.out / RUN_FILE).exists():
+        raise UserError(f"there is no run to resume in {args.out}: it has no {RUN_FILE}; leave --resume away")
+    rows = recording.labelled_rows_from(args.labels) if isinstance(args.labels, Path) else None
     model = train(
         recording,
         _configuration(args.preset),
         variant=args.variant,
-        labels=args.labels,
+        labels=args.labels if rows is None else len(rows),
         seed=args.seed,
         out=args.out,
         pretrained=args.pretrained,
+        label_rows=rows,
     )
-    metrics = evaluate_split(model, recording, "validation")
+    validation = recording.validation
+    labelled = validation is not None and len(validation.usable_rows(0, labelled=True)) > 0
+    result = evaluate_split(model, recording, "validation") if labelled else None
     if args.json:
-        print(json.dumps({"model": str(model), "validation": metrics.to_dict()}))
+        print(json.dumps({"model": str(model), "validation": result and result.to_dict()}))
+    elif result is None:
+        print(f"{model}: trained; there are no labelled validation frames to measure it on")
     else:
-        print(f"{model}: {metrics.mean_error_mm:.2f} mm on the validation frames")
+        error = result.metrics.mean_error_mm
+        print(f"{model}: {error:.2f} mm on the validation frames ({result.conditions()})")
 
 
 def _configuration(name: str) -> "Config":

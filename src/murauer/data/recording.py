@@ -126,32 +126,36 @@ class Recording:
             raise UserError(f"{n} labelled frames asked for, but {self.folder} has {held}")
         return np.sort(candidates[np.random.default_rng((seed, 0x1ABE1)).permutation(len(candidates))[:n]])
 
-    def check_labelled_rows(self, rows: np.ndarray, where: str) -> np.ndarray:
-        """Check a choice of labelled frames that somebody else made.
+    def labelled_rows_from(self, path: Path) -> np.ndarray:
+        """Read which labelled frames training may use, as somebody else chose them.
 
         Args:
-            rows: indices in `real`, from 0.
-            where: what they come from, for the message.
+            path: text with the index of a frame in `real`, from 0, on each line; lines that begin with # are
+                left out.
 
         Returns:
             The indices, ascending, shape (n,).
 
         Raises:
-            UserError: one is out of range, named twice, unlabelled or unusable.
+            UserError: the file cannot be read, or an index is out of range, twice there, or of a frame that
+                is not labelled or not usable.
         """
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            rows = np.array([int(line) for line in lines if line.strip() and not line.startswith("#")], int)
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot read labelled frames from {path}: {error}; one index a line") from error
         real = self.need("real")
-        beyond = rows[(rows < 0) | (rows >= len(real))]
         values, counts = np.unique(rows, return_counts=True)
-        bare = np.setdiff1d(rows, real.usable_rows(0, labelled=True))
         for wrong, reason in (
-            (beyond, f"is not one of the {len(real)} real frames (0 to {len(real) - 1})"),
-            (values[counts > 1], "is named more than once"),
-            (bare, "has no label or is not usable"),
+            (values[(values < 0) | (values >= len(real))], f"is none of its {len(real)} real frames"),
+            (values[counts > 1], "is named twice"),
+            (np.setdiff1d(values, real.usable_rows(0, labelled=True)), "has no label or cannot be used"),
         ):
             if len(wrong):
-                raise UserError(f"{where}: frame {wrong[0]} {reason} of {self.folder}; correct the file")
+                raise UserError(f"{path}: frame {wrong[0]} of {self.folder} {reason}; correct the file")
         if not len(rows):
-            raise UserError(f"{where} names no frame; write one index of a real frame (from 0) a line")
+            raise UserError(f"{path} names no frame; write the index of a real frame, from 0, on each line")
         return values
 
 

@@ -37,7 +37,11 @@ def batches(
 
 @torch.no_grad()
 def predict_frames(
-    network: HandPoseNetwork, frames: FrameSet, cube_mm: float, real: bool = True
+    network: HandPoseNetwork,
+    frames: FrameSet,
+    cube_mm: float,
+    real: bool = True,
+    rows: np.ndarray | None = None,
 ) -> np.ndarray:
     """Predict the joints that the first camera sees, with the recorded centre as centre of the crop.
 
@@ -46,12 +50,13 @@ def predict_frames(
         frames: N frames.
         cube_mm: side of the hand cube in mm.
         real: whether m applies.
+        rows: which frames, in this order; all by default.
 
     Returns:
-        Joints in mm, camera coordinates, shape (N, J, 3).
+        Joints in mm, camera coordinates, shape (N, J, 3), or as many as there are rows.
     """
     predictions = [
         samples.crop.denormalise_joints(network(samples.patch, real=real)).numpy()
-        for samples in batches(frames, network.config.patch_size, cube_mm)
+        for samples in batches(frames, network.config.patch_size, cube_mm, rows)
     ]
     return np.concatenate(predictions)

@@ -172,9 +172,7 @@ class BatchSource:
             generator=generator,
         )
 
-    def _frames(
-        self, pool: FramePool, size: int, generator: Generator, all_cameras: bool = False
-    ) -> Samples:
+    def _frames(self, pool: FramePool, size: int, generator: Generator, all_cameras: bool = False) -> Samples:
         rows, cameras = pool.draw(size, generator, all_cameras)
         placement = draw_placement(size, self.config.augmentation, generator)
         return self._samples(pool.frames.regions(rows, cameras), placement, generator)

@@ -16,11 +16,9 @@ import torch
 
 from murauer.config import Config
 from murauer.data.recording import Recording, open_recording
-from murauer.evaluation.frames import predict_frames
-from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
+from murauer.evaluation.split import evaluate_split
 from murauer.files import written_whole
 from murauer.progress import Progress
-from murauer.training.checkpoint import load_model
 from murauer.training.trainer import file_digest, pretrain, train, training_identity
 
 METRICS_FILE = "metrics.json"
@@ -35,27 +33,6 @@ class Job:
     seed: int
     out: Path
     pretrained: Path | None
-
-
-def evaluate_split(model: Path, recording: Recording, split: str) -> PoseMetrics:
-    """Errors of a model on a split, also by whether training has seen the person.
-
-    Args:
-        model: file or run folder.
-        recording: the data.
-        split: "validation" or "test".
-
-    Raises:
-        UserError: the model cannot be loaded.
-    """
-    network, _ = load_model(model)
-    frames = recording.need(split)
-    predicted = predict_frames(network, frames, recording.cube_mm)
-    persons = [
-        "unseen" if person in recording.unseen_persons else "seen" for person in frames.person.tolist()
-    ]
-    errors = joint_errors(torch.from_numpy(predicted), torch.from_numpy(frames.joints[:, 0]))
-    return pose_metrics(errors, recording.skeleton.joints, persons)
 
 
 def run_job(recording_folder: Path, config: Config, job: Job, splits: tuple[str, ...]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ from murauer.training.stage import Stage
 from murauer.training.variants import Variant, find_variant
 
 PRETRAINED_FILE = "pretrained.safetensors"
+RUN_FILE = "config.json"
+"""Settings of the training in a run folder."""
 
 
 def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path:
@@ -240,7 +242,7 @@ def file_digest(path: Path) -> str:
 
 def _start_run(out: Path, settings: dict[str, object], config: Config, recording: Recording) -> None:
     """Write what the run is, unless the folder holds another one; where the recording lies may change."""
-    path = out / "config.json"
+    path = out / RUN_FILE
     settings = settings | {"config": msgspec.to_builtins(config), "recording": str(recording.folder)}
     text = json.dumps(settings, indent=1)
     if path.exists() and json.loads(path.read_text()) | {"recording": ""} != json.loads(text) | {

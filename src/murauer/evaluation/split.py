@@ -1,0 +1,133 @@
+"""Errors of a model on a set of a recording, with their conditions: crop centres, cube, frames left out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from murauer.data.recording import CENTRES, Recording
+from murauer.errors import UserError
+from murauer.evaluation.frames import predict_frames
+from murauer.evaluation.metrics import PoseMetrics, joint_errors, metrics_table, pose_metrics
+from murauer.training.checkpoint import load_model
+
+SMALL_CUBE = 5 / 6
+"""Side of the cube that many take for NYU's second, smaller test person, as a share of the usual one."""
+
+
+@dataclass(frozen=True, eq=False)
+class SplitResult:
+    """What a model achieves on a set, and under which conditions.
+
+    Attributes:
+        split: name of the set.
+        metrics: over its usable labelled frames, also by person.
+        centres: where the crop centres come from, a key of `CENTRES`.
+        cube_mm: side of the hand cube in mm.
+        small_cube_person: whose cube was `SMALL_CUBE` of that; None for nobody's.
+        unusable: frames left out because their image is corrupt or shows no hand.
+        unlabelled: frames left out because their joints are not known.
+    """
+
+    split: str
+    metrics: PoseMetrics
+    centres: str
+    cube_mm: float
+    small_cube_person: int | None
+    unusable: int
+    unlabelled: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain numbers for JSON: those of `PoseMetrics.to_dict`, and the conditions."""
+        person = self.small_cube_person
+        return self.metrics.to_dict() | {
+            "split": self.split,
+            "centres": self.centres,
+            "cube_mm": self.cube_mm,
+            "small_cube": None if person is None else {"person": person, "mm": self.cube_mm * SMALL_CUBE},
+            "frames_left_out": {"unusable": self.unusable, "unlabelled": self.unlabelled},
+        }
+
+    def conditions(self) -> str:
+        """Say in a line what to compare with equal results only."""
+        cube = f"cube {self.cube_mm:g} mm"
+        if self.small_cube_person is not None:
+            cube += f", {self.cube_mm * SMALL_CUBE:g} mm for person {self.small_cube_person}"
+        parts = [f"crop centre: {CENTRES[self.centres]}", cube]
+        if self.unusable or self.unlabelled:
+            parts.append(
+                f"left out: {self.unusable} unusable and {self.unlabelled} unlabelled {self.split} frames"
+            )
+        return "; ".join(parts)
+
+    def table(self) -> str:
+        """Lay everything out as text for a terminal."""
+        return f"{metrics_table(self.metrics)}\n\n{self.conditions()}"
+
+
+def evaluate_split(
+    model: Path, recording: Recording, split: str, small_cube_person: int | None = None
+) -> SplitResult:
+    """Predict the first camera's frames of a set around the recorded centres, and compare with the labels.
+
+    Args:
+        model: file or run folder.
+        recording: the data.
+        split: name of a set of real frames.
+        small_cube_person: number of a person whose cube is `SMALL_CUBE` of the recording's.
+
+    Raises:
+        UserError: the model cannot be loaded or predicts other joints, the recording has no such set, no
+            frame of it has a label, or it does not show that person.
+    """
+    network, config = load_model(model)
+    if config.skeleton != recording.skeleton.name:
+        raise UserError(
+            f"{model} predicts the joints '{config.skeleton}', but {recording.folder} has "
+            f"'{recording.skeleton.name}'; evaluate on a recording of the same joints"
+        )
+    frames = recording.need(split)
+    usable, rows = frames.usable_rows(0), frames.usable_rows(0, labelled=True)
+    if not len(rows):
+        raise UserError(
+            f"the {split} frames of {recording.folder} have no labels to compare with; choose another "
+            "--split, or let 'murauer predict' find their joints"
+        )
+    person = frames.person[rows]
+    small = np.zeros(len(rows), bool) if small_cube_person is None else person == small_cube_person
+    if small_cube_person is not None and not small.any():
+        seen = ", ".join(map(str, np.unique(person).tolist()))
+        raise UserError(
+            f"person {small_cube_person} is not in the {split} frames of {recording.folder}; there are {seen}"
+        )
+    predicted = np.empty((len(rows), len(recording.skeleton), 3), np.float32)
+    for chosen, scale in ((~small, 1.0), (small, SMALL_CUBE)):
+        if chosen.any():
+            cube_mm = scale * recording.cube_mm
+            predicted[chosen] = predict_frames(network, frames, cube_mm, rows=rows[chosen])
+    errors = joint_errors(torch.from_numpy(predicted), torch.from_numpy(frames.joints[rows, 0]))
+    return SplitResult(
+        split=split,
+        metrics=pose_metrics(errors, recording.skeleton.joints, person_names(recording, person)),
+        centres=recording.centre_kind(split),
+        cube_mm=recording.cube_mm,
+        small_cube_person=small_cube_person,
+        unusable=len(frames) - len(usable),
+        unlabelled=len(usable) - len(rows),
+    )
+
+
+def person_names(recording: Recording, persons: np.ndarray) -> list[str] | None:
+    """Name the person in each frame: by whether training has seen them, or by number; None if unknown.
+
+    Args:
+        recording: tells which persons training has not seen.
+        persons: number of the person in each frame, -1 where unknown, shape (N,).
+    """
+    if (persons < 0).any():
+        return None
+    if recording.unseen_persons:
+        return ["unseen" if person in recording.unseen_persons else "seen" for person in persons.tolist()]
+    return [f"person {person}" for person in persons.tolist()] if len(np.unique(persons)) > 1 else None
