@@ -6,13 +6,14 @@ import sys
 from collections.abc import Sequence
 
 from murauer import __version__
-from murauer.commands import demo, evaluate, experiment, info, predict, simulate, train
+from murauer.commands import demo, evaluate, experiment, info, predict, simulate, synthesise, train
 from murauer.commands.arguments import Parser
 from murauer.errors import UserError
 
 COMMANDS = {
     "demo": demo,
     "simulate": simulate,
+    "synthesise": synthesise,
     "train": train,
     "evaluate": evaluate,
     "experiment": experiment,

@@ -1,0 +1,41 @@
+"""Render labelled synthetic frames into a store that has none.
+
+They show one average hand at the places of the store's hands, in the store's joints, from all its cameras. Of
+a store that does not tell how its cameras stand, the view of a second camera is a guess.
+"""
+
+import argparse
+from pathlib import Path
+
+from murauer.commands.arguments import count, positive_int
+
+VIEWPOINTS = {
+    "tilt_deg": "standard deviation of the hand's tilt against the camera, degrees",
+    "roll_deg": "standard deviation of its rotation in the image, degrees",
+    "palm_share": "share of hands that show the palm",
+    "any_share": "share of hands in a random orientation",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("store", type=Path, metavar="STORE", help="what 'murauer import' made")
+    parser.add_argument("--frames", type=positive_int, required=True, metavar="N", help="number of moments")
+    parser.add_argument("--seed", type=count, default=0, help="seed of everything random (default: 0)")
+    parser.add_argument("--workers", type=positive_int, metavar="N", help="processes (default: all cores)")
+    parser.add_argument("--replace", action="store_true", help="replace synthetic frames that are there")
+    for name, about in VIEWPOINTS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=about)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry the command out."""
+    from murauer.data.synthesised import SynthesisConfig, synthesise
+
+    given = {name: getattr(args, name) for name in VIEWPOINTS if getattr(args, name) is not None}
+    config = SynthesisConfig(frames=args.frames, seed=args.seed, **given)
+    recording = synthesise(args.store, config, replace=args.replace, workers=args.workers)
+    frames = recording.need("synthetic")
+    print(f"{recording.folder}: {len(frames)} synthetic frames from {frames.views} camera(s)")
+    if recording.rig is None and frames.views > 1:
+        print("the poses of the cameras are not known: synthetic views but the first are a guess")
