@@ -21,6 +21,7 @@ def together(hands: list[Hands]) -> Hands:
 @pytest.mark.parametrize(("name", "tested"), [("msra15", 0), ("msra15-p2", 2)])
 def test_images_joints_and_persons(msra15_folder, name, tested):
     dataset = DATASETS[name](msra15_folder.path)
+    assert dataset.name == name
     others = [person for person in (0, 1, 2) if person != tested]
     written = msra15_folder.persons
     assert_reads(dataset, "test", written[tested], joints_mm=0.001, depth_mm=0)

@@ -97,6 +97,7 @@ def test_all_36_joints(nyu_folder):
     evaluated = NyuDataset(nyu_folder.path).frame("real", 2, 0).joints
     assert torch.equal(joints[EVALUATED], evaluated)
     assert list(dataset.skeleton.joints) == JOINT_NAMES
+    assert dataset.name == "nyu36"
 
 
 def test_joints_are_found_by_name(nyu_folder, copied):

@@ -62,7 +62,6 @@ class Msra15Dataset:
             the images are not of the same frames.
     """
 
-    name = "msra15"
     skeleton = SKELETONS["msra21"]
     rig = None
     view_pair = None
@@ -70,6 +69,7 @@ class Msra15Dataset:
 
     def __init__(self, folder: Path, test_person: int = 0):
         self.folder = Path(folder)
+        self.name = f"msra15-p{test_person}" if test_person else "msra15"
         persons = [person for person in range(PERSONS) if (self.folder / f"P{person}").is_dir()]
         if not persons:
             raise UserError(

@@ -107,12 +107,12 @@ class NyuDataset:
             the images are not of the same frames.
     """
 
-    name = "nyu"
     rig = None
     unseen_persons = frozenset({SECOND_PERSON})
 
     def __init__(self, folder: Path, skeleton: Literal["nyu14", "nyu36"] = "nyu14"):
         self.folder = Path(folder)
+        self.name = "nyu" if skeleton == "nyu14" else skeleton
         self.skeleton = SKELETONS[skeleton]
         names = [name for name in ("train", "test") if (self.folder / name).is_dir()]
         if not names:
