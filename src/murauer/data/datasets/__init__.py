@@ -1,11 +1,15 @@
 """Readers of datasets on disk: one file each, all giving the same frames."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from murauer.data.datasets.dataset import Dataset
+if TYPE_CHECKING:
+    from murauer.data.datasets.dataset import Dataset
 
 
 def _open(module: str, reader: str, folder: Path, **options: str | int) -> Dataset:
