@@ -6,12 +6,13 @@ import sys
 from collections.abc import Sequence
 
 from murauer import __version__
-from murauer.commands import demo, evaluate, experiment, info, predict, simulate, synthesise, train
+from murauer.commands import demo, evaluate, experiment, import_, info, predict, simulate, synthesise, train
 from murauer.commands.arguments import Parser
 from murauer.errors import UserError
 
 COMMANDS = {
     "demo": demo,
+    "import": import_,
     "simulate": simulate,
     "synthesise": synthesise,
     "train": train,

@@ -1,17 +1,20 @@
 """Show what is installed: versions, device, presets, variants, skeletons, cameras, sensors.
 
-With --preset also the configuration and the number of parameters of f, m, p, g and h.
+With --preset also the configuration and the number of parameters of f, m, p, g and h. With --data what a
+recording holds instead; --verify compares its files with the checksums that were written with them.
 """
 
 import argparse
 from typing import Any
 
-from murauer.commands.arguments import add_json
+from murauer.commands.arguments import add_data, add_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--preset", metavar="NAME", help="show this preset and the size of its networks")
+    add_data(parser, required=False)
+    parser.add_argument("--verify", action="store_true", help="check the files of --data by their checksums")
     add_json(parser)
 
 
@@ -19,6 +22,13 @@ def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
     import json
 
+    from murauer.errors import UserError
+
+    if args.data:
+        _show_recording(args)
+        return
+    if args.verify:
+        raise UserError("--verify checks a recording; name it with --data")
     facts = _installation() | (_preset(args.preset) if args.preset else {})
     if args.json:
         print(json.dumps(facts, indent=1))
@@ -29,6 +39,24 @@ def run(args: argparse.Namespace) -> None:
         elif isinstance(value, list):
             value = ", ".join(value)
         print(f"{name.replace('_', ' ') + ':':14} {value}")
+
+
+def _show_recording(args: argparse.Namespace) -> None:
+    """Tell what a recording holds, and with --verify whether it is still what was written."""
+    import json
+
+    from murauer.data.integrity import verify
+    from murauer.data.recording import open_recording
+    from murauer.data.summary import recording_facts, summary
+
+    recording = open_recording(args.data)
+    verified = verify(args.data, recording.description) if args.verify else None
+    if args.json:
+        print(json.dumps(recording_facts(recording) | {"verified_files": verified}, indent=1))
+        return
+    print(summary(recording))
+    if verified is not None:
+        print(f"  {verified} files agree with their checksums")
 
 
 def _installation() -> dict[str, Any]:

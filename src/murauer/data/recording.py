@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from murauer.data.frame_set import FrameSet, open_frame_set
+from murauer.data.integrity import checksums
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.rig import CameraRig
@@ -163,14 +164,23 @@ def write_description(folder: Path, description: dict[str, Any]) -> None:
     """Write the file that describes a recording, at once or not at all.
 
     Args:
-        folder: of the recording.
+        folder: of the recording, with its frame sets complete.
         description: `skeleton`, `cube_mm`, `unseen_persons`; `rig` and `view_pair` or null; `sets`, the names
             of the frame sets (all of `SPLITS` by default); `aliases`, sets that are another set's frames, by
-            name; `centres`, a key of `CENTRES` for each set ("joint" by default); `checksums`, as
-            `murauer.data.integrity.checksums` gives them; and anything else worth knowing.
+            name; `centres`, a key of `CENTRES` for each set ("joint" by default); and anything else worth
+            knowing. `checksums` are added for the arrays that it has none of: leave those of a set away
+            that has changed.
     """
+    own = set(description.get("sets", SPLITS)) - set(description.get("aliases", {}))
+    known = description.get("checksums", {})
+    new = {name for name in own if not any(file.startswith(f"{name}/") for file in known)}
+    complete = {
+        "format_version": FORMAT_VERSION,
+        **description,
+        "checksums": dict(sorted((known | checksums(folder, new)).items())),
+    }
     with written_whole(folder / DESCRIPTION_FILE) as partial:
-        partial.write_text(json.dumps({"format_version": FORMAT_VERSION, **description}, indent=1))
+        partial.write_text(json.dumps(complete, indent=1))
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -234,17 +244,31 @@ def open_recording(folder: Path) -> Recording:
         raise UserError(f"{path} is damaged ({error!r}); make the recording again") from error
 
 
-def prepare_folder(folder: Path) -> Path:
-    """Return an empty working folder beside `folder`, to be moved there once the recording is complete.
+def partial_folder(folder: Path) -> Path:
+    """Where a recording is built: beside its place, to be moved there once it is complete."""
+    return folder.with_name(folder.name + ".partial")
+
+
+def check_place(folder: Path) -> None:
+    """See to it that a recording may be put somewhere.
 
     Raises:
-        UserError: `folder` holds something that is not a recording, or the place cannot be written.
+        UserError: there is something that is not a recording.
     """
     if folder.exists() and not (
         folder.is_dir() and ((folder / DESCRIPTION_FILE).exists() or not any(folder.iterdir()))
     ):
         raise UserError(f"{folder} exists and is not a recording; choose another --out folder")
-    partial = folder.with_name(folder.name + ".partial")
+
+
+def prepare_folder(folder: Path) -> Path:
+    """Return an empty working folder beside `folder`.
+
+    Raises:
+        UserError: `folder` holds something that is not a recording, or the place cannot be written.
+    """
+    check_place(folder)
+    partial = partial_folder(folder)
     try:
         if partial.exists():
             shutil.rmtree(partial)

@@ -11,8 +11,8 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from murauer.camera import Camera, xyz_to_uvd
 from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, open_frame_set
+from murauer.data.windows import window_intrinsics
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import Sensor
 from murauer.progress import track
@@ -105,7 +105,9 @@ def render_regions(
     images = []
     for view in range(views):
         seen_centre = rig.transform(centre, source=0, target=view)
-        intrinsics = window_intrinsics(seen_centre, rig.cameras[view], region_size, region_mm)
+        intrinsics = window_intrinsics(
+            seen_centre, rig.cameras[view].intrinsics(), region_size, region_mm
+        )
         depth = scenes.depth(rig, view, intrinsics, region_size, region_size)
         if sensor is not None and generator is not None:
             depth = sensor(depth, intrinsics, generator)
@@ -122,26 +124,6 @@ def render_regions(
         "labelled": torch.ones(len(centre), dtype=torch.bool),
         "confidence": torch.ones(len(centre), views),
     }
-
-
-def window_intrinsics(centre: Tensor, camera: Camera, size: int, size_mm: float) -> Tensor:
-    """Intrinsics of square windows around points.
-
-    Args:
-        centre: middle of each window, camera coordinates in mm, (B, 3).
-        camera: whose image the windows are cut from.
-        size: side in pixels.
-        size_mm: side at the centre's depth in mm.
-
-    Returns:
-        fx, fy, u0, v0 of each window in its own pixels, (B, 4).
-    """
-    uvd = xyz_to_uvd(centre, camera.intrinsics())
-    scale = size * uvd[:, 2] / (size_mm * camera.fx)
-    middle = (size - 1) / 2
-    u0 = (camera.u0 - uvd[:, 0]) * scale + middle
-    v0 = (camera.v0 - uvd[:, 1]) * scale + middle
-    return torch.stack((camera.fx * scale, camera.fy * scale, u0, v0), -1)
 
 
 _renderer: ChunkRenderer | None = None

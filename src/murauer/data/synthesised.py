@@ -225,6 +225,8 @@ def _describe(recording: Recording, config: SynthesisConfig) -> dict[str, Any]:
     description["centres"] = {name: recording.centre_kind(name) for name in recording.sets} | {
         "synthetic": "joint"
     }
+    sums = recording.description.get("checksums", {})
+    description["checksums"] = {file: sums[file] for file in sums if not file.startswith("synthetic/")}
     description["synthesis"] = msgspec.to_builtins(config) | {
         "views": "calibrated" if recording.rig is not None else "guessed"
     }

@@ -1,0 +1,70 @@
+"""Import a dataset or a recording of your own: what training and evaluation read is made of it, once.
+
+murauer import nyu datasets/nyu --out stores/nyu
+murauer import recording captures/monday --out stores/monday --centres localised
+
+Of each image a window around the hand is kept. An import that was stopped goes on when the same command is
+given again. Images that cannot be used are listed in STORE/problems.csv.
+"""
+
+import argparse
+from pathlib import Path
+
+from murauer.commands.arguments import positive_float, positive_int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    from murauer.data.datasets import DATASETS
+
+    parser.add_argument("dataset", choices=tuple(DATASETS), metavar="NAME", help=", ".join(DATASETS))
+    parser.add_argument("path", type=Path, metavar="PATH", help="folder of the dataset")
+    parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="folder to write to")
+    parser.add_argument(
+        "--centres",
+        action="append",
+        default=[],
+        metavar="joint|mean|localised|[SET[:VIEW]=]FILE",
+        help="centre of the hand cube: annotated joint, mean of the joints (leaks part of the answer), our "
+        "localiser, or a file of one centre a line; may be repeated (default: the annotated joint, and the "
+        "localiser for sets with unlabelled frames)",
+    )
+    parser.add_argument(
+        "--centre-format",
+        choices=("xyz", "xyz-y-up", "uvd"),
+        default="xyz",
+        help="of the files (default: xyz)",
+    )
+    parser.add_argument("--max-frames", type=positive_int, metavar="N", help="of each set, spread evenly")
+    parser.add_argument("--workers", type=positive_int, metavar="N", help="processes (default: all cores)")
+    for option, about in (
+        ("--cube-mm", "side of the hand cube (default: 300)"),
+        ("--region-mm", "side of the stored windows at the hand (default: 1.5 x the cube)"),
+        ("--least-confidence", "of the localiser, from 0 to 1, for an image to be used (default: 0.3)"),
+    ):
+        parser.add_argument(option, type=positive_float, metavar="X", help=about)
+    parser.add_argument(
+        "--region-size", type=positive_int, metavar="PX", help="side of the stored windows (default: 192)"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry the command out."""
+    from murauer.data.datasets import DATASETS
+    from murauer.data.importing import ImportSettings, import_dataset
+    from murauer.data.summary import summary
+
+    names = ("cube_mm", "region_mm", "region_size", "max_frames", "least_confidence")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if args.cube_mm is not None and args.region_mm is None:
+        given["region_mm"] = 1.5 * args.cube_mm
+    recording = import_dataset(
+        DATASETS[args.dataset](args.path),
+        args.path,
+        args.out,
+        centres=args.centres,
+        centre_format=args.centre_format,
+        settings=ImportSettings(**given),
+        workers=args.workers,
+    )
+    print(summary(recording))

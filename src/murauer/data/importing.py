@@ -1,0 +1,340 @@
+"""From a dataset in somebody's format to a recording: each image is read once and cut to the hand's window.
+
+Work goes chunk by chunk into a folder beside the recording's place, with a journal of finished chunks; a
+killed import goes on behind the last of them. What a chunk leaves depends on the dataset and the settings
+alone, so the result is the same to the byte for any number of workers and interruptions.
+"""
+
+import csv
+import json
+import os
+import shutil
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+
+from murauer.data.centres import CentreFormat, Centres, choose_centres
+from murauer.data.datasets.dataset import Dataset, Frame
+from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, create_frame_set, open_frame_set
+from murauer.data.recording import (
+    DESCRIPTION_FILE,
+    PROBLEMS_FILE,
+    Recording,
+    check_place,
+    finish_folder,
+    open_recording,
+    partial_folder,
+    write_description,
+)
+from murauer.data.reprojection import probe_labels
+from murauer.data.windows import cut_window
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.progress import Progress
+
+CHUNK = 64
+"""Moments imported at a time: the unit of work, and the most that a kill costs each worker."""
+
+LEAST_HAND_MM2 = 500.0
+"""Surface within the cube below which there is no hand: about a fingertip."""
+
+JOURNAL = "journal"
+SETTINGS_FILE = "settings.json"
+
+
+class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a dataset is imported.
+
+    Attributes:
+        cube_mm: side of the hand cube in mm.
+        region_mm: side of the stored windows at the hand's depth in mm: the cube in any rotation, with what
+            the offsets of the augmentation move it by.
+        region_size: side of the stored windows in pixels: as fine as a patch of 128 pixels for the cube.
+        max_frames: moments to take of each set, spread evenly; None for all.
+        least_confidence: of the localiser; a less certain image counts as one without a hand.
+    """
+
+    cube_mm: float = 300.0
+    region_mm: float = 450.0
+    region_size: int = 192
+    max_frames: int | None = None
+    least_confidence: float = 0.3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An image that cannot be used.
+
+    Attributes:
+        set: its set.
+        index: its moment in the recording, from 0.
+        view: its camera, from 0.
+        name: where it comes from; empty if it could not be read.
+        reason: what is wrong with it.
+    """
+
+    set: str
+    index: int
+    view: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Importer:
+    """Imports chunks; one per worker process.
+
+    Attributes:
+        dataset: where the images come from.
+        centres: of the hands.
+        settings: how.
+        folder: where the frame sets lie.
+    """
+
+    dataset: Dataset
+    centres: Centres
+    settings: ImportSettings
+    folder: Path
+
+    def rows(self, set_name: str) -> np.ndarray:
+        """Index in the dataset of each moment of the recording's set."""
+        count, limit = self.dataset.sets[set_name].frames, self.settings.max_frames
+        return np.arange(count) if limit is None or limit >= count else np.arange(limit) * count // limit
+
+    def chunk(self, set_name: str, start: int, stop: int) -> list[Problem]:
+        """Fill some moments of a set in, on disk when this returns, and tell which images have problems."""
+        frames = open_frame_set(self.folder / set_name, writable=True)
+        rows, problems = self.rows(set_name), []
+        for row in range(start, stop):
+            for view in range(frames.views):
+                problem = self._image(frames, set_name, row, int(rows[row]), view)
+                if problem:
+                    problems.append(problem)
+            known = np.isfinite(frames.joints[row]).all(axis=(1, 2))
+            seen = frames.valid[row]
+            frames.labelled[row] = seen.any() and known[seen].all()
+            frames.person[row] = self.dataset.sets[set_name].person[rows[row]]
+        frames.flush()
+        return problems
+
+    def _image(self, frames: FrameSet, set_name: str, row: int, index: int, view: int) -> Problem | None:
+        """Fill one image in; a chunk that was interrupted may have been here before."""
+        frame: Frame | None = None
+        frames.valid[row, view] = False
+        frames.joints[row, view] = np.nan
+        settings = self.settings
+        try:
+            frame = self.dataset.frame(set_name, index, view)
+            if frame.joints is not None:
+                frames.joints[row, view] = frame.joints.numpy()
+            centre, confidence = self.centres(frame, set_name, index, view)
+            frames.centre[row, view], frames.confidence[row, view] = centre.numpy(), confidence
+            window, intrinsics = cut_window(
+                frame.depth, frame.camera.intrinsics(), centre, settings.region_size, settings.region_mm
+            )
+            frames.depth[row, view] = (window / DEPTH_UNIT_MM).round().clamp(0, 65535).numpy()
+            frames.intrinsics[row, view] = intrinsics.numpy()
+            if confidence < settings.least_confidence:
+                raise UserError(f"the localiser is not sure of the hand: confidence {confidence:.2f}")
+            if _surface_mm2(window, float(centre[2]), settings) < LEAST_HAND_MM2:
+                raise UserError("there is no hand at its centre: hardly any depth within the cube")
+        except UserError as error:
+            return Problem(set_name, row, view, frame.name if frame else "", str(error))
+        frames.valid[row, view] = True
+        return None
+
+
+def _surface_mm2(window: torch.Tensor, centre_mm: float, settings: ImportSettings) -> float:
+    """Area of the surface within the cube, as it appears at the centre's depth."""
+    border = round(settings.region_size * (1 - settings.cube_mm / settings.region_mm) / 2)
+    inner = window[border : settings.region_size - border, border : settings.region_size - border]
+    inside = (inner > 0) & ((inner - centre_mm).abs() < settings.cube_mm / 2)
+    return float(inside.sum()) * (settings.region_mm / settings.region_size) ** 2
+
+
+def import_dataset(
+    dataset: Dataset,
+    source: Path,
+    folder: Path,
+    *,
+    centres: Sequence[str] = (),
+    centre_format: CentreFormat = "xyz",
+    settings: ImportSettings | None = None,
+    workers: int | None = None,
+) -> Recording:
+    """Make a recording of a dataset.
+
+    Args:
+        dataset: what is imported; must survive pickling.
+        source: its folder, to know an interrupted import of the same by.
+        folder: of the recording. One that the same call made is opened and nothing done.
+        centres: words that say where the hands' centres come from, see `choose_centres`.
+        centre_format: of files of centres.
+        settings: how; the defaults by default.
+        workers: processes; all cores by default. The result does not depend on it.
+
+    Raises:
+        UserError: the folder cannot be used or holds another recording, labels do not fit the images, there
+            are no centres as asked for, or no image of a set can be used.
+    """
+    settings = settings or ImportSettings()
+    chosen = choose_centres(centres, centre_format, dataset, probe_labels(dataset))
+    facts = _facts(dataset, source, chosen, settings)
+    if (folder / DESCRIPTION_FILE).exists():
+        done = open_recording(folder)
+        if done.description.get("import") == facts:
+            return done
+        raise UserError(f"{folder} holds another recording; choose another --out folder, or delete it first")
+    check_place(folder)
+    partial = partial_folder(folder)
+    importer = Importer(dataset, chosen, settings, partial)
+    if not (partial / DESCRIPTION_FILE).exists():
+        _start_or_resume(importer, facts | {"source": str(source.resolve())})
+        _run_chunks(importer, workers)
+        _describe(importer, facts)
+    shutil.rmtree(partial / JOURNAL, ignore_errors=True)
+    finish_folder(partial, folder)
+    return open_recording(folder)
+
+
+def _facts(dataset: Dataset, source: Path, centres: Centres, settings: ImportSettings) -> dict[str, Any]:
+    """What the result depends on, but where the dataset lies."""
+    return {
+        "dataset": dataset.name,
+        "folder": source.resolve().name,
+        "sets": {name: [info.frames, info.views] for name, info in dataset.sets.items()},
+        "centres": dict(centres.kinds),
+        "settings": msgspec.to_builtins(settings),
+        "centre_files": {
+            f"{name}:{view + 1}": [file.path.name, file.digest]
+            for (name, view), file in centres.files.items()
+        },
+    }
+
+
+def _start_or_resume(importer: Importer, identity: dict[str, Any]) -> None:
+    """Make the empty frame sets, unless an interrupted import of the same left them."""
+    partial, dataset = importer.folder, importer.dataset
+    identity = identity | {"skeleton": dataset.skeleton.name}
+    path = partial / JOURNAL / SETTINGS_FILE
+    if path.exists() and json.loads(path.read_text()) == identity:
+        return
+    if partial.exists():
+        shutil.rmtree(partial)
+    for name, info in dataset.sets.items():
+        frames, joints = len(importer.rows(name)), len(dataset.skeleton)
+        create_frame_set(partial / name, frames, info.views, importer.settings.region_size, joints)
+    with written_whole(path) as file:
+        file.write_text(json.dumps(identity))
+
+
+def _run_chunks(importer: Importer, workers: int | None) -> None:
+    """Import all chunks that the journal does not have."""
+    jobs = [
+        (name, start, min(start + CHUNK, len(importer.rows(name))))
+        for name in importer.dataset.sets
+        for start in range(0, len(importer.rows(name)), CHUNK)
+    ]
+    views = {name: info.views for name, info in importer.dataset.sets.items()}
+    images = [(stop - start) * views[name] for name, start, stop in jobs]
+    left = [job for job in jobs if not _journal_file(importer.folder, job).exists()]
+    done = sum(size for job, size in zip(jobs, images, strict=True) if job not in set(left))
+    context = get_context("spawn")
+    with (
+        ProcessPoolExecutor(workers or os.cpu_count(), context, _start_worker, (importer,)) as pool,
+        Progress("importing", sum(images), start=done, unit="image") as progress,
+    ):
+        for count in pool.map(_import_chunk, left):
+            progress.advance(count)
+
+
+def _journal_file(folder: Path, job: tuple[str, int, int]) -> Path:
+    return folder / JOURNAL / f"{job[0]}-{job[1]:08d}.json"
+
+
+_importer: Importer | None = None
+
+
+def _start_worker(importer: Importer) -> None:
+    global _importer
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _importer = importer
+
+
+def _end_with_parent() -> None:
+    """Do not go on when the program that wants the result was killed: the next one does the work again."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _import_chunk(job: tuple[str, int, int]) -> int:
+    assert _importer is not None
+    name, start, stop = job
+    problems = _importer.chunk(name, start, stop)
+    with written_whole(_journal_file(_importer.folder, job)) as file:
+        file.write_bytes(msgspec.json.encode(problems))
+    return (stop - start) * _importer.dataset.sets[name].views
+
+
+def _describe(importer: Importer, facts: dict[str, Any]) -> None:
+    """Write the list of problems and, last, the description."""
+    partial, dataset = importer.folder, importer.dataset
+    problems = [
+        problem
+        for name in dataset.sets
+        for file in sorted((partial / JOURNAL).glob(f"{name}-*.json"))
+        for problem in msgspec.json.decode(file.read_bytes(), type=list[Problem])
+    ]
+    counts = {name: _counts(open_frame_set(partial / name), dataset, name) for name in dataset.sets}
+    for name, count in counts.items():
+        if not count["usable_images"]:
+            first = next(problem for problem in problems if problem.set == name)
+            shutil.rmtree(partial)
+            where = f"{first.name}: " if first.name else ""
+            raise UserError(f"none of the {name} frames can be used; the first: {where}{first.reason}")
+    _write_problems(partial / PROBLEMS_FILE, problems)
+    pair, kinds = dataset.view_pair, dict(importer.centres.kinds)
+    write_description(
+        partial,
+        {
+            "dataset": dataset.name,
+            "skeleton": dataset.skeleton.name,
+            "rig": None if dataset.rig is None else dataset.rig.to_dict(),
+            "cube_mm": importer.settings.cube_mm,
+            "view_pair": None if pair is None else list(pair),
+            "unseen_persons": sorted(dataset.unseen_persons),
+            "sets": [*dataset.sets, *dataset.aliases],
+            "aliases": dict(dataset.aliases),
+            "centres": kinds | {alias: kinds[target] for alias, target in dataset.aliases.items()},
+            "counts": counts,
+            "import": facts,
+        },
+    )
+
+
+def _counts(frames: FrameSet, dataset: Dataset, name: str) -> dict[str, int]:
+    return {
+        "frames": len(frames),
+        "of": dataset.sets[name].frames,
+        "views": frames.views,
+        "usable_images": int(frames.valid.sum()),
+        "labelled_frames": int(frames.labelled.sum()),
+    }
+
+
+def _write_problems(path: Path, problems: Sequence[Problem]) -> None:
+    with written_whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Problem.__annotations__)
+        writer.writerows((p.set, p.index, p.view, p.name, p.reason) for p in problems)
