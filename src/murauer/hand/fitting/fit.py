@@ -1,0 +1,248 @@
+"""The fit as a whole: which hand it is, where to begin, what is shared, and every frame's pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from murauer.errors import UserError
+from murauer.hand.fitting.problem import FittingProblem, FittingWeights, Unknowns
+from murauer.hand.fitting.solver import fit_frames, fit_jointly
+from murauer.hand.fitting.starts import first_shapes, starts
+from murauer.hand.joint_offsets import JointOffsets
+from murauer.hand.joints import JOINT_SETS
+from murauer.hand.model import HandModel, mirror, place
+from murauer.progress import Progress
+
+Side = Literal["auto", "right", "left"]
+
+FEWEST_JOINTS = 6
+"""Frames with fewer labelled joints are not fitted: their pose would be the prior's."""
+SHARED_FRAMES = 300
+"""Frames from which shapes and offsets are learned; the poses of the others follow."""
+SIDE_FRAMES = 30
+"""Frames of a person by which right and left hands are told apart."""
+
+_STARTS = 3
+_FRAME_ITERATIONS = 12
+_JOINT_ITERATIONS = (8, 30, 15)  # without offsets, with them, after new starts
+_CHUNK = 250
+
+
+@dataclass(frozen=True)
+class HandFit:
+    """Hands fitted to labelled joints.
+
+    Attributes:
+        angles: (F, D) radians; NaN where a frame was not fitted, like everything that is its own.
+        rotation: (F, 3, 3) camera from hand.
+        translation: (F, 3) mm.
+        left: (F,) whether it is a left hand: the canonical hand is mirrored before it is placed.
+        person: (F,) row of `shape`.
+        shape: (P, S) of each person.
+        offsets: where the labels lie, relative to the model's joints.
+        error_mm: (F,) mean distance of the fitted joints, offsets included, to the labels.
+    """
+
+    angles: Tensor
+    rotation: Tensor
+    translation: Tensor
+    left: Tensor
+    person: Tensor
+    shape: Tensor
+    offsets: JointOffsets
+    error_mm: Tensor
+
+    def pose(self, model: HandModel, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Pose some of the hands.
+
+        Args:
+            model: float32.
+            rows: indices of fitted frames, (B,).
+
+        Returns:
+            Vertices (B, V, 3) and joints in the convention of the labels (B, J, 3), camera coordinates, mm.
+        """
+        hand = model(self.angles[rows], self.shape[self.person[rows]])
+        left = self.left[rows, None, None]
+        rotation, translation = self.rotation[rows], self.translation[rows]
+        vertices, joints = (
+            place(torch.where(left, mirror(points), points), rotation, translation)
+            for points in (hand.vertices, self.offsets.apply(hand))
+        )
+        return vertices, joints
+
+
+def fit_hands(
+    labels: Tensor,
+    skeleton: str,
+    *,
+    person: Tensor | None = None,
+    side: Side = "auto",
+    learn_offsets: bool = True,
+    weights: FittingWeights | None = None,
+    shared_frames: int = SHARED_FRAMES,
+) -> HandFit:
+    """Fit the hand model to the labelled joints of many frames.
+
+    Deterministic. Shapes and offsets come from at most `shared_frames` frames, evenly spread.
+
+    Args:
+        labels: (F, J, 3) mm, camera coordinates; NaN where a joint is not labelled.
+        skeleton: of the labels, one whose joints the hand model has.
+        person: (F,) who is seen, any numbers; one person by default.
+        side: which hands; by default told apart for each person by the better fit.
+        learn_offsets: whether the labels' offsets from the model's joints are learned.
+        weights: of the parts of the cost.
+        shared_frames: see above.
+
+    Returns:
+        The fit, float32. Frames with fewer than `FEWEST_JOINTS` labelled joints are NaN.
+
+    Raises:
+        UserError: the hand model lacks the skeleton, or no frame has enough labelled joints.
+        ValueError: the shapes of the arguments disagree.
+    """
+    if skeleton not in JOINT_SETS:
+        raise UserError(
+            f"the hand model has no joints for the skeleton {skeleton!r}, so it cannot be fitted to them; "
+            f"it has {', '.join(JOINT_SETS)}"
+        )
+    n_joints = len(JOINT_SETS[skeleton])
+    if labels.ndim != 3 or labels.shape[1:] != (n_joints, 3):
+        raise ValueError(f"expected labels (F, {n_joints}, 3) of {skeleton}, got {tuple(labels.shape)}")
+    person = torch.zeros(len(labels)) if person is None else person
+    if person.shape != labels.shape[:1]:
+        raise ValueError(f"expected one person per frame, got {tuple(person.shape)} for {len(labels)} frames")
+    usable = (labels.isfinite().all(-1).sum(1) >= FEWEST_JOINTS).nonzero()[:, 0]
+    if not len(usable):
+        raise UserError(
+            f"none of {len(labels)} frames has {FEWEST_JOINTS} labelled joints, which a fit of the hand needs"
+        )
+    person = torch.unique(person, return_inverse=True)[1]
+    model = HandModel().double()
+    problem = FittingProblem(
+        model, skeleton, labels[usable].double(), person[usable], weights or FittingWeights()
+    )
+    persons = int(person.max()) + 1
+    left = _left_hands(problem, persons, side)
+    problem = _mirrored(problem, left[problem.person])
+    unknowns = _fit(problem, persons, learn_offsets, shared_frames)
+    return _result(problem, unknowns, left, usable, person)
+
+
+def _fit(problem: FittingProblem, persons: int, learn_offsets: bool, shared_frames: int) -> Unknowns:
+    """Shared unknowns from some frames, then the pose of every frame."""
+    chosen = _spread_out(problem.person, shared_frames)
+    few = problem.of_frames(chosen)
+    without, with_offsets, last = _JOINT_ITERATIONS
+    total = sum(_JOINT_ITERATIONS)
+    with Progress("fitting people", total, unit="step") as progress:
+        offsets = torch.zeros_like(problem.labels[0])
+        found = _from_starts(few, first_shapes(few, persons), offsets)
+        found = fit_jointly(few, found, without, offsets=False, after_step=progress.advance)
+        found = fit_jointly(few, found, with_offsets, offsets=learn_offsets, after_step=progress.advance)
+        again = _from_starts(few, found.shape, found.offsets)
+        found = found.with_frames(again, few.frame_cost(again) < few.frame_cost(found))
+        found = fit_jointly(few, found, last, offsets=learn_offsets, after_step=progress.advance)
+    poses = []
+    with Progress("fitting poses", len(problem.person), unit="frame") as progress:
+        for rows in torch.arange(len(problem.person)).split(_CHUNK):
+            poses.append(_from_starts(problem.of_frames(rows), found.shape, found.offsets))
+            progress.advance(len(rows))
+    everything = Unknowns(
+        *(torch.cat([getattr(pose, name) for pose in poses]) for name in ("angles", "rotation", "translation")),
+        found.shape,
+        found.offsets,
+    )
+    # The frames of the joint fit have been followed longer: keep what is better there.
+    cost = problem.frame_cost(everything)
+    mask = torch.zeros(len(cost), dtype=torch.bool)
+    mask[chosen] = few.frame_cost(found) < cost[chosen]
+    scattered = replace(
+        everything,
+        **{
+            name: getattr(everything, name).index_copy(0, chosen, getattr(found, name))
+            for name in ("angles", "rotation", "translation")
+        },
+    )
+    return everything.with_frames(scattered, mask)
+
+
+def _from_starts(problem: FittingProblem, shape: Tensor, offsets: Tensor) -> Unknowns:
+    """Poses with given shapes and offsets: the best of several starts for each frame."""
+    best, *others = (
+        fit_frames(problem, start, _FRAME_ITERATIONS) for start in starts(problem, shape, offsets, _STARTS)
+    )
+    for other in others:
+        best = best.with_frames(other, problem.frame_cost(other) < problem.frame_cost(best))
+    return best
+
+
+def _left_hands(problem: FittingProblem, persons: int, side: Side) -> Tensor:
+    """Which persons show left hands, (P,)."""
+    if side != "auto":
+        return torch.full((persons,), side == "left")
+    left = torch.zeros(persons, dtype=torch.bool)
+    for person in range(persons):
+        rows = (problem.person == person).nonzero()[:, 0]
+        if not len(rows):
+            continue
+        some = problem.of_frames(rows[_spread_out(torch.zeros(len(rows)), SIDE_FRAMES)])
+        costs = []
+        for mirrored in (False, True):
+            tried = _mirrored(some, torch.full_like(some.person, mirrored, dtype=torch.bool))
+            fitted = _from_starts(tried, first_shapes(tried, persons), torch.zeros_like(tried.labels[0]))
+            costs.append(float(tried.frame_cost(fitted).sum()))
+        left[person] = costs[1] < costs[0]
+    return left
+
+
+def _mirrored(problem: FittingProblem, left: Tensor) -> FittingProblem:
+    """The same problem with left hands made right ones: mirrored in the camera's x axis."""
+    labels = torch.where(problem.labelled[..., None], problem.labels, torch.nan)
+    labels = torch.where(left[:, None, None], mirror(labels), labels)
+    return FittingProblem(problem.model, problem.skeleton, labels, problem.person, problem.weights)
+
+
+def _spread_out(person: Tensor, number: int) -> Tensor:
+    """Indices of at most `number` frames, evenly spread, as many of each person."""
+    chosen = []
+    persons = person.unique()
+    for one in persons:
+        rows = (person == one).nonzero()[:, 0]
+        share = max(1, number // len(persons))
+        chosen.append(rows[torch.linspace(0, len(rows) - 1, min(share, len(rows))).round().long()])
+    return torch.cat(chosen).sort().values
+
+
+def _result(
+    problem: FittingProblem, unknowns: Unknowns, left: Tensor, usable: Tensor, person: Tensor
+) -> HandFit:
+    """Put the fitted frames in their places among all, and left hands back into the camera's world."""
+    n = len(person)
+    left_frame = left[problem.person]
+    # Mirrored twice, a rotation is a rotation: the camera's x axis and the hand's.
+    flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64))
+    rotation = torch.where(left_frame[:, None, None], flip @ unknowns.rotation @ flip, unknowns.rotation)
+    translation = torch.where(left_frame[:, None], mirror(unknowns.translation), unknowns.translation)
+    error = problem.distances(unknowns).nanmean(1)
+
+    def everywhere(values: Tensor) -> Tensor:
+        full = torch.full((n, *values.shape[1:]), torch.nan)
+        full[usable] = values.float()
+        return full
+
+    return HandFit(
+        angles=everywhere(unknowns.angles),
+        rotation=everywhere(rotation),
+        translation=everywhere(translation),
+        left=left[person],
+        person=person,
+        shape=unknowns.shape.float(),
+        offsets=JointOffsets(problem.skeleton, unknowns.offsets.float()),
+        error_mm=everywhere(error),
+    )

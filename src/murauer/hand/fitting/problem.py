@@ -1,0 +1,242 @@
+"""What a fit minimises, and its derivatives.
+
+Unknown are, for each frame, the joint angles and where the hand is (rotation, translation); for each person the
+shape; and for the whole dataset one offset per joint in the frame of its bone. With r the difference between
+predicted and labelled joint, the cost is
+
+    sum over joints of huber(|r| / sigma)                    the labels
+    + w / 2 (angles - mean)' C^-1 (angles - mean)            poses look human (a weak pull)
+    + 1/2 sum ((shape - mean) / deviation)^2                 people look like people
+    + 1/2 sum (|offset| / sigma_o)^2                         joints are about where the model has them
+
+with the mean and covariance C of the pose prior, and of the shape prior. Everything is of a right hand and
+float64: labels of left hands are mirrored before and results after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import torch
+from torch import Generator, Tensor
+
+from murauer.hand.model import HandModel
+from murauer.hand.pose_prior import PosePrior
+from murauer.hand.shape import ADULT, SHAPE_NAMES
+
+
+@dataclass(frozen=True)
+class FittingWeights:
+    """How much the parts of the cost count.
+
+    Attributes:
+        label_mm: sigma, the expected error of a label along one axis.
+        huber: residuals beyond this many sigma count linearly.
+        pose: w, the strength of the pose prior.
+        offset_mm: sigma_o, the expected size of an offset along one axis.
+        shape_reach: factor on the limits of the shape prior's size: children's and very large hands, too.
+    """
+
+    label_mm: float = 3.0
+    huber: float = 3.0
+    pose: float = 0.2
+    offset_mm: float = 8.0
+    shape_reach: float = 2.5
+    shared: float = 0.1
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """What is fitted.
+
+    Attributes:
+        angles: (F, D) radians.
+        rotation: (F, 3, 3) camera from hand.
+        translation: (F, 3) mm.
+        shape: (P, S) of each person.
+        offsets: (J, 3) mm.
+    """
+
+    angles: Tensor
+    rotation: Tensor
+    translation: Tensor
+    shape: Tensor
+    offsets: Tensor
+
+    def of_frames(self, rows: Tensor) -> Unknowns:
+        """Keep some frames."""
+        return replace(
+            self,
+            angles=self.angles[rows],
+            rotation=self.rotation[rows],
+            translation=self.translation[rows],
+        )
+
+    def with_frames(self, other: Unknowns, mask: Tensor) -> Unknowns:
+        """Take the frames where mask (F,) is set from another, the rest from here."""
+        return replace(
+            self,
+            angles=torch.where(mask[:, None], other.angles, self.angles),
+            rotation=torch.where(mask[:, None, None], other.rotation, self.rotation),
+            translation=torch.where(mask[:, None], other.translation, self.translation),
+        )
+
+
+@dataclass(frozen=True)
+class NormalEquations:
+    """Gauss-Newton's equations, one block per frame: n = D + 6 own unknowns, m = S + 3 J shared ones.
+
+    Attributes:
+        frame: (F, n, n).
+        cross: (F, n, m).
+        shared: (F, m, m), this frame's contribution.
+        frame_gradient: (F, n).
+        shared_gradient: (F, m).
+    """
+
+    frame: Tensor
+    cross: Tensor
+    shared: Tensor
+    frame_gradient: Tensor
+    shared_gradient: Tensor
+
+
+@cache
+def pose_statistics() -> tuple[Tensor, Tensor]:
+    """Mean (D,) and inverse covariance (D, D) of the pose prior, float64."""
+    angles = PosePrior().sample(4000, Generator().manual_seed(0)).double()
+    spread = torch.cov(angles.T) + 0.02**2 * torch.eye(angles.shape[1], dtype=torch.float64)
+    return angles.mean(0), torch.linalg.inv(spread)
+
+
+class FittingProblem:
+    """The labels of F frames of P persons and the cost of explaining them.
+
+    Args:
+        model: float64.
+        skeleton: of the labels.
+        labels: (F, J, 3) mm, camera coordinates; NaN where not labelled.
+        person: (F,) index of the person of each frame, from 0.
+        weights: of the parts of the cost.
+    """
+
+    def __init__(
+        self, model: HandModel, skeleton: str, labels: Tensor, person: Tensor, weights: FittingWeights
+    ) -> None:
+        self.model, self.skeleton, self.weights = model, skeleton, weights
+        self.labelled = labels.isfinite().all(-1)  # (F, J)
+        self.labels = torch.where(self.labelled[..., None], labels, 0.0)
+        self.person = person
+        self.shared_weight = 1.0 + weights.shared * len(labels)
+        self.pose_mean, self.pose_precision = pose_statistics()
+        self.angle_low, self.angle_high = model.angle_limits.T
+        ranges = [ADULT[name] for name in SHAPE_NAMES]
+        table = torch.tensor([[r.mean, r.deviation, r.low, r.high] for r in ranges], dtype=torch.float64)
+        self.shape_mean, self.shape_deviation, self.shape_low, self.shape_high = table.T.clone()
+        size = SHAPE_NAMES.index("size")
+        self.shape_low[size] *= weights.shape_reach
+        self.shape_high[size] *= weights.shape_reach
+
+    def of_frames(self, rows: Tensor) -> FittingProblem:
+        """The same problem for some of its frames."""
+        labels = torch.where(self.labelled[..., None], self.labels, torch.nan)
+        return FittingProblem(self.model, self.skeleton, labels[rows], self.person[rows], self.weights)
+
+    def predict(self, unknowns: Unknowns) -> Tensor:
+        """Labels (F, J, 3) as the unknowns explain them."""
+        hand = self._hand(unknowns.angles, unknowns.shape[self.person], unknowns.offsets)
+        return hand @ unknowns.rotation.mT + unknowns.translation[:, None]
+
+    def distances(self, unknowns: Unknowns) -> Tensor:
+        """Distance (F, J) in mm of each predicted joint to its label, NaN without one."""
+        distance = (self.predict(unknowns) - self.labels).norm(dim=-1)
+        return distance.masked_fill(~self.labelled, torch.nan)
+
+    def frame_cost(self, unknowns: Unknowns) -> Tensor:
+        """The cost that each frame adds, (F,)."""
+        scaled = (self.predict(unknowns) - self.labels).norm(dim=-1) / self.weights.label_mm
+        huber = self.weights.huber
+        robust = torch.where(scaled < huber, 0.5 * scaled.square(), huber * (scaled - 0.5 * huber))
+        deviation = unknowns.angles - self.pose_mean
+        pose = ((deviation @ self.pose_precision) * deviation).sum(-1)
+        return (robust * self.labelled).sum(-1) + 0.5 * self.weights.pose * pose
+
+    def shared_cost(self, unknowns: Unknowns) -> Tensor:
+        """The cost of the shapes and the offsets, a scalar."""
+        shape = (unknowns.shape - self.shape_mean) / self.shape_deviation
+        offsets = unknowns.offsets / self.weights.offset_mm
+        return 0.5 * self.shared_weight * (shape.square().sum() + offsets.square().sum())
+
+    def linearise(self, unknowns: Unknowns) -> NormalEquations:
+        """Normal equations of all frames' costs, without those of :meth:`shared_cost`."""
+        jacobian, shared_jacobian, residual = self._jacobians(unknowns)
+        # Iteratively reweighted: beyond huber sigma a residual pulls with constant force.
+        distance = residual.norm(dim=-1).clamp(min=1e-9) / self.weights.label_mm
+        weight = self.labelled * (self.weights.huber / distance).clamp(max=1.0) / self.weights.label_mm**2
+        weighted = (weight[..., None, None] * jacobian).flatten(1, 2).mT
+        weighted_shared = (weight[..., None, None] * shared_jacobian).flatten(1, 2).mT
+        flat, flat_shared, flat_residual = (
+            jacobian.flatten(1, 2), shared_jacobian.flatten(1, 2), residual.flatten(1)[..., None],
+        )  # fmt: skip
+        frame, gradient = weighted @ flat, (weighted @ flat_residual)[..., 0]
+        n_angles = unknowns.angles.shape[1]
+        frame[:, :n_angles, :n_angles] += self.weights.pose * self.pose_precision
+        gradient[:, :n_angles] += self.weights.pose * (
+            (unknowns.angles - self.pose_mean) @ self.pose_precision
+        )
+        return NormalEquations(
+            frame,
+            weighted @ flat_shared,
+            weighted_shared @ flat_shared,
+            gradient,
+            (weighted_shared @ flat_residual)[..., 0],
+        )
+
+    def _hand(self, angles: Tensor, shape: Tensor, offsets: Tensor) -> Tensor:
+        """Labels in the hand's own frame."""
+        joints, rotations = self.model.joint_frames(angles, shape, self.skeleton)
+        return joints + (rotations * offsets[:, None]).sum(-1)
+
+    def _jacobians(self, unknowns: Unknowns) -> tuple[Tensor, Tensor, Tensor]:
+        """Derivatives (F, J, 3, n) and (F, J, 3, m) of the predictions, and the residuals (F, J, 3)."""
+        shape, offsets, rotation = unknowns.shape[self.person], unknowns.offsets, unknowns.rotation
+
+        def by_angles(tangent: Tensor) -> Tensor:
+            return _directional(lambda x: self._hand(x, shape, offsets), unknowns.angles, tangent)
+
+        def by_shape(tangent: Tensor) -> Tensor:
+            return _directional(lambda x: self._hand(unknowns.angles, x, offsets), shape, tangent)
+
+        def along_last(derivatives: Tensor) -> Tensor:
+            """(K, F, J, 3) in the hand's frame to (F, J, 3, K) in the camera's."""
+            return (derivatives @ rotation.mT).permute(1, 2, 3, 0)
+
+        identity = [torch.eye(x.shape[1], dtype=x.dtype) for x in (unknowns.angles, shape)]
+        angles = along_last(torch.func.vmap(by_angles)(identity[0]))
+        shapes = along_last(torch.func.vmap(by_shape)(identity[1]))
+
+        joints, bones = self.model.joint_frames(unknowns.angles, shape, self.skeleton)
+        turned = (joints + (bones * offsets[:, None]).sum(-1)) @ rotation.mT
+        n_frames, n_joints = turned.shape[:2]
+        moved = torch.eye(3, dtype=turned.dtype).expand(n_frames, n_joints, 3, 3)
+        jacobian = torch.cat([angles, -_cross_matrix(turned), moved], -1)
+
+        by_offset = torch.zeros(n_frames, n_joints, 3, n_joints, 3, dtype=turned.dtype)
+        each = torch.arange(n_joints)
+        by_offset[:, each, :, each] = (rotation[:, None] @ bones).transpose(0, 1)
+        residual = (turned + unknowns.translation[:, None] - self.labels) * self.labelled[..., None]
+        return jacobian, torch.cat([shapes, by_offset.flatten(3)], -1), residual
+
+
+def _directional(function, at: Tensor, tangent: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+    """Derivative of a function of a batch (F, K) in the same direction (K,) for every row."""
+    derivative: Tensor = torch.func.jvp(function, (at,), (tangent.expand_as(at),))[1]
+    return derivative
+
+
+def _cross_matrix(v: Tensor) -> Tensor:
+    """[v]x with [v]x w = v x w: (..., 3) to (..., 3, 3)."""
+    x, y, z = v.unbind(-1)
+    o = torch.zeros_like(x)
+    return torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).unflatten(-1, (3, 3))

@@ -1,0 +1,89 @@
+"""Where a dataset's joints lie in the hand, relative to the model's: learned by fitting, kept as a file.
+
+Every annotator puts "the wrist" or "the knuckle" somewhere else, often not even into the middle of the
+finger. The difference is constant in the frame of the bone that the joint is attached to, so one vector per
+joint brings the joints of any posed hand into the convention of the dataset.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.hand.articulation import BONE_NAMES
+from murauer.hand.joints import JOINT_SETS
+from murauer.hand.model import HandGeometry
+from murauer.skeletons import find_skeleton
+
+JOINT_OFFSETS_FILE = "joint_offsets.json"
+"""Its name in the folder of a recording."""
+
+
+@dataclass(frozen=True)
+class JointOffsets:
+    """Constant offsets of a dataset's joints from the hand model's.
+
+    Attributes:
+        skeleton: name of the joint set.
+        offsets: (J, 3) in mm, each in the frame of the joint's bone: along the canonical hand frame's axes
+            when the bone is in its rest pose, of a right hand.
+    """
+
+    skeleton: str
+    offsets: Tensor
+
+    def apply(self, hand: HandGeometry) -> Tensor:
+        """Joints of posed hands where the dataset labels them.
+
+        To render a synthetic set whose labels are comparable with a dataset's, place these instead of
+        ``hand.joints(skeleton)``::
+
+            joints = place(offsets.apply(hand), rotation, translation)
+
+        Args:
+            hand: B posed right hands in the canonical frame (mirror the result for left hands).
+
+        Returns:
+            (B, J, 3) in mm, canonical hand frame.
+        """
+        bones = [BONE_NAMES.index(joint.bone) for joint in JOINT_SETS[self.skeleton]]
+        turned = hand.bone_rotations[:, bones] @ self.offsets.to(hand.vertices)[..., None]
+        return hand.joints(self.skeleton) + turned[..., 0]
+
+    def save(self, path: Path) -> None:
+        """Write them as JSON: the skeleton, and x, y, z in mm by the joint's name.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        names = find_skeleton(self.skeleton).joints
+        offsets = {name: [round(x, 3) for x in o] for name, o in zip(names, self.offsets.tolist(), strict=True)}
+        with written_whole(path) as partial:
+            partial.write_text(json.dumps({"skeleton": self.skeleton, "offsets_mm": offsets}, indent=1))
+
+    @classmethod
+    def load(cls, path: Path) -> JointOffsets:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: the file is missing, damaged, or of joints that the hand model does not have.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            skeleton = values["skeleton"]
+            if skeleton not in JOINT_SETS:
+                raise UserError(f"{path}: the hand model has no joints for the skeleton {skeleton!r}")
+            offsets = torch.tensor([values["offsets_mm"][name] for name in find_skeleton(skeleton).joints])
+            if offsets.shape != (len(offsets), 3) or not offsets.isfinite().all():
+                raise ValueError("every joint needs three finite numbers")
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path} is damaged ({error!r}); make it again with 'murauer twin'") from error
+        return cls(skeleton, offsets.float())
