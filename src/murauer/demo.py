@@ -12,6 +12,7 @@ from murauer.data.recording import Recording, open_recording
 from murauer.data.simulated import SimulationConfig, simulate_recording
 from murauer.errors import UserError
 from murauer.evaluation.report import write_report
+from murauer.evaluation.runs import load_runs
 from murauer.files import written_whole
 from murauer.training.sweep import Job, run_pretrainings, run_sweep
 
@@ -67,7 +68,8 @@ def run_demo(out: Path, preset: str = "small", simulation: SimulationConfig | No
     }
     with written_whole(out / "metrics.json") as partial:
         partial.write_text(json.dumps(metrics, indent=1))
-    write_report(out / "report.html", recording, runs, facts=_facts(config, simulation, seconds))
+    trained = load_runs(list(runs.values()))
+    write_report(out / "report.html", recording, trained, facts=_facts(config, simulation, seconds))
     return metrics
 
 

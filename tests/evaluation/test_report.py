@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -9,7 +10,8 @@ import torch
 from murauer.errors import UserError
 from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.report import write_report
-from murauer.training.checkpoint import load_model
+from murauer.evaluation.runs import load_runs
+from murauer.training.checkpoint import load_model, read_tensors, write_tensors
 
 VOID = {"meta", "img", "br"}
 FACTS = {"Command": "murauer demo", "Note": "n < 5 & more"}
@@ -59,7 +61,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def page(recording, runs, tmp_path_factory) -> Page:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(path, recording, runs, facts=FACTS)
+    write_report(path, recording, load_runs(list(runs.values())), facts=FACTS)
     return Page(path.read_text(encoding="utf-8"))
 
 
@@ -79,7 +81,8 @@ def test_page_needs_nothing_but_itself(page):
 def test_every_reference_within_the_page_is_met_once(page):
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
-    used = {attributes["href"][1:] for _, attributes in page.elements if "href" in attributes}
+    links = [attributes["href"] for _, attributes in page.elements if "href" in attributes]
+    used = {link[1:] for link in links if link.startswith("#")}
     used |= set(re.findall(r"url\(#([^)]*)\)", page.text))
     assert used and used <= set(ids)
 
@@ -94,12 +97,14 @@ def test_page_follows_dark_mode_and_narrow_screens(page):
 
 def test_all_sections_are_there_with_captions(page):
     assert page.words["h2"] == [
-        "Results", "Two domains", "Predictions", "Success curves", "Predicted views", "Latent alignment",
-        "How this came about",
+        "Results", "Two domains", "Predictions", "Best and worst frames", "Success curves", "Predicted views",
+        "Latent alignment", "Neighbourhoods", "How this came about",
     ]  # fmt: skip
-    assert sum("Look for:" in text for text in page.words["p"]) == 7
-    assert page.count("img") == 8 * 2 + 6 * 3 + 4 * 5  # pairs of inputs, predictions, views
-    assert page.count("svg") == 2 + 2 + 1  # curves, planes, distances
+    assert sum("Look for:" in text for text in page.words["p"]) == 9
+    assert page.count("img") == 8 * 2 + 6 * 3 + 2 * 4 * 3 + 4 * 5  # inputs, predictions, extremes, views
+    assert page.count("svg") == 2 + 2 + 1 + 1  # curves, planes, distances, t-SNE
+    assert page.count("image") == 2 * 10  # depth images of all ten pairs beside the t-SNE
+    assert "Left out" not in page.words["dt"]
     for tag, attributes in page.elements:
         assert tag != "img" or attributes["alt"]
         assert tag != "svg" or attributes["aria-label"]
@@ -109,7 +114,7 @@ def test_headline_table_holds_the_stored_numbers(page, runs):
     stored = [json.loads((folder / "metrics.json").read_text()) for folder in runs.values()]
     titles = ["Synth only", "Real&Synth", "Real&Synth | Full"]
     baseline = stored[1]["test"]["mean_error_mm"]
-    for row, title, values in zip(page.rows[1:], titles, stored, strict=True):
+    for row, title, values in zip(page.rows[1:4], titles, stored, strict=True):
         test, change = values["test"], 100 * (values["test"]["mean_error_mm"] - baseline) / baseline
         assert row == [
             title,
@@ -139,7 +144,10 @@ def test_shown_frames_go_from_easy_to_hard(page, recording, runs):
         f"Real&Synth | Full {errors['full'][row]:.1f} mm"
         for label, row in zip(labels, ranked[[0, 1, 4, 4, 7, 8]], strict=True)
     ]
-    assert page.words["figcaption"] == expected
+    assert page.words["figcaption"][:6] == expected
+    best, worst = ranked[[0, 1, 2, 3]], ranked[[-1, -2, -3, -4]]
+    for caption, row in zip(page.words["figcaption"][6:], (*best, *worst), strict=True):
+        assert caption.startswith(f"Error {errors['full'][row]:.1f} mm; nearest ")
 
 
 def test_facts_are_listed_and_escaped(page):
@@ -151,53 +159,47 @@ def test_facts_are_listed_and_escaped(page):
 
 
 def test_same_input_gives_the_same_page(page, recording, runs, tmp_path):
-    write_report(tmp_path / "again.html", recording, runs, facts=FACTS)
+    write_report(tmp_path / "again.html", recording, load_runs(list(runs.values())), facts=FACTS)
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page.text
 
 
+def report(path, recording, folders) -> Page:
+    write_report(path, recording, load_runs([str(folder) for folder in folders]))
+    return Page(path.read_text(encoding="utf-8"))
+
+
 def test_without_view_prediction_there_is_no_such_section(recording, runs, tmp_path):
+    page = report(tmp_path / "report.html", recording, [runs["synth_only"], runs["real_and_synth"]])
+    assert "Predicted views" not in page.words["h2"]
+    assert "Left out" not in page.words["dt"]
+
+
+def test_what_the_recording_has_nothing_for_is_left_out_and_told(recording, runs, tmp_path):
+    poor = dataclasses.replace(recording, twin=None, validation_twin=None, view_pair=None)
+    page = report(tmp_path / "report.html", poor, [runs["full"]])
+    assert page.words["h2"] == [
+        "Results", "Predictions", "Best and worst frames", "Success curves", "How this came about"
+    ]  # fmt: skip
+    left_out = dict(zip(page.words["dt"], page.words["dd"], strict=True))["Left out"]
+    assert left_out.count("has no twin frames") == 1 and "has one camera" in left_out
+
+
+def test_several_numbers_of_labels_are_drawn_as_a_curve(recording, runs, tmp_path):
+    tensors, metadata = read_tensors(runs["full"] / "model.safetensors")
+    facts = json.dumps(json.loads(metadata["facts"]) | {"labels": 8})
+    write_tensors(tmp_path / "more" / "model.safetensors", tensors, metadata | {"facts": facts})
+    page = report(tmp_path / "report.html", recording, [runs["full"], tmp_path / "more"])
+    assert "Labels and errors" in page.words["h2"]
+    assert [row[0] for row in page.rows[1:3]] == ["Real&Synth | Full, n = 4", "Real&Synth | Full, n = 8"]
+
+
+def test_a_report_needs_runs_and_labelled_test_frames(recording, runs, tmp_path):
     path = tmp_path / "report.html"
-    chosen = {name: runs[name] for name in ("synth_only", "real_and_synth")}
-    write_report(path, recording, chosen, facts={})
-    assert "Predicted views" not in Page(path.read_text(encoding="utf-8")).words["h2"]
-
-
-def _copy(folder, target, **changes):
-    target.mkdir()
-    (target / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
-    stored = json.loads((folder / "metrics.json").read_text()) | changes
-    (target / "metrics.json").write_text(json.dumps(stored))
-    return target
-
-
-def test_numbers_of_another_model_are_refused(recording, runs, tmp_path):
-    stored = json.loads((runs["full"] / "metrics.json").read_text())["test"]
-    other = _copy(
-        runs["full"], tmp_path / "run", test=stored | {"mean_error_mm": stored["mean_error_mm"] + 1}
-    )
-    with pytest.raises(UserError, match="but its model has"):
-        write_report(tmp_path / "report.html", recording, {"full": other}, facts={})
-    assert not (tmp_path / "report.html").exists()
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda folder: (folder / "metrics.json").unlink(), "evaluate that run first"),
-        (lambda folder: (folder / "metrics.json").write_text("{"), "is damaged"),
-        (lambda folder: (folder / "metrics.json").write_text('{"variant": "full"}'), "is damaged"),
-        (lambda folder: (folder / "model.safetensors").write_bytes(b"x"), "no complete safetensors file"),
-    ],
-)
-def test_damaged_run_is_one_clear_sentence(recording, runs, tmp_path, damage, message):
-    folder = _copy(runs["full"], tmp_path / "run")
-    damage(folder)
-    with pytest.raises(UserError, match=message):
-        write_report(tmp_path / "report.html", recording, {"full": folder}, facts={})
-
-
-def test_run_of_another_variant_is_refused(recording, runs, tmp_path):
-    with pytest.raises(UserError, match="of variant 'real_and_synth', not 'full'"):
-        write_report(tmp_path / "report.html", recording, {"full": runs["real_and_synth"]}, facts={})
     with pytest.raises(UserError, match="at least one"):
-        write_report(tmp_path / "report.html", recording, {}, facts={})
+        write_report(path, recording, [])
+    with pytest.raises(UserError, match="no test frames"):
+        report(path, dataclasses.replace(recording, test=None), [runs["full"]])
+    bare = dataclasses.replace(recording.test, labelled=np.zeros(10, bool))
+    with pytest.raises(UserError, match="has labels"):
+        report(path, dataclasses.replace(recording, test=bare), [runs["full"]])
+    assert not path.exists()

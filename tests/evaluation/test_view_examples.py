@@ -1,9 +1,18 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from murauer.crop import crop_hand
-from murauer.evaluation.view_examples import ViewPredictions, predict_views, unlabelled_rows
+from murauer.errors import UserError
+from murauer.evaluation.view_examples import (
+    ViewPredictions,
+    compare_views,
+    predict_views,
+    two_view_rows,
+    view_figure,
+)
 from murauer.training.checkpoint import load_model
 
 
@@ -52,8 +61,44 @@ def test_single_camera_has_no_truth(recording, runs):
         views.constant_error()
 
 
-def test_labelled_frames_are_left_out(recording):
-    rows = unlabelled_rows(recording, labels=4, seed=3, limit=100)
-    assert sorted([*rows, *recording.labelled_rows(4, 3)]) == list(range(12))
-    few = unlabelled_rows(recording, labels=4, seed=3, limit=3)
+def test_rows_have_two_usable_views_and_no_label_in_training(recording):
+    seen = recording.labelled_rows(4, 3)
+    rows = two_view_rows(recording, seen, limit=100)
+    assert sorted([*rows, *seen]) == list(range(12))
+    few = two_view_rows(recording, seen, limit=3)
     assert len(few) == 3 and set(few) < set(rows)
+    valid = recording.real.valid.copy()
+    valid[rows[0], 2] = False
+    valid[rows[1], 1] = False  # a camera that takes no part
+    holes = dataclasses.replace(recording, real=dataclasses.replace(recording.real, valid=valid))
+    assert two_view_rows(holes, seen, limit=100).tolist() == [row for row in rows if row != rows[0]]
+
+
+def test_recordings_without_second_view_are_told(recording):
+    with pytest.raises(UserError, match="has one camera"):
+        two_view_rows(dataclasses.replace(recording, view_pair=None), np.zeros(0, int), 5)
+    with pytest.raises(UserError, match="has one camera"):
+        two_view_rows(dataclasses.replace(recording, real=recording.twin), np.zeros(0, int), 5)
+    with pytest.raises(UserError, match="no real frame with two usable views"):
+        two_view_rows(recording, np.arange(12), 5)
+
+
+def test_both_domains_are_compared_where_there_are_twins(recording, runs):
+    network, _ = load_model(runs["full"])
+    rows = np.arange(4)
+    both = compare_views(network, recording, rows)
+    expected = predict_views(network, recording.twin, recording, rows, real=False)
+    assert torch.equal(both.synthetic.predicted, expected.predicted)
+    assert both.difference().tolist() == pytest.approx(
+        [float((both.real.predicted[i] - expected.predicted[i]).abs().mean()) for i in range(4)]
+    )
+    alone = compare_views(network, dataclasses.replace(recording, twin=None), rows)
+    assert alone.synthetic is None and alone.difference() is None
+    assert torch.equal(alone.real.predicted, both.real.predicted)
+    figure = view_figure({"a | b": both, "c": alone}, np.array([1, 3]))
+    heads = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert heads == [
+        "Synthetic\ninput", "Real\ninput", "Real, other\ncamera", "a\nb\nfrom synthetic", "a\nb\nfrom real",
+        "c\nfrom real",
+    ]  # fmt: skip
+    assert sum(len(axes.images) for axes in figure.axes) == 2 * len(heads)

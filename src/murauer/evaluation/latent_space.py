@@ -5,12 +5,23 @@ All measures are relative, because networks differ in the scale of z and nothing
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
+from murauer.data.augmentation import Samples
 from murauer.data.frame_set import FrameSet
+from murauer.data.recording import Recording
+from murauer.errors import UserError
 from murauer.evaluation.frames import batches, spread_rows
 from murauer.nets.network import HandPoseNetwork
+
+PROBE_BLOCKS = 10
+"""The probe learns from every other of so many blocks of consecutive pairs, and is tested on the rest."""
+
+PROBE_WEIGHT_DECAY = 1e-2
+"""Factor of the squared weights in the probe's loss; the features are standardised."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +47,41 @@ class LatentPairs:
         unrelated = (between.sum() - corresponding.sum()) / (between.numel() - len(between))
         return corresponding / unrelated
 
+    def retrieval_ranks(self) -> Tensor:
+        """At which place of all synthetic frames, sorted by distance, each real frame's counterpart is.
+
+        Returns:
+            (N,) int64 from 1, nearest, to N; (N + 1) / 2 on average by chance. Frames as near count before.
+        """
+        between = torch.cdist(self.real, self.synthetic)
+        return (between <= between.diagonal()[:, None]).sum(dim=1)
+
     def retrieval_share(self) -> float:
         """Share of real frames whose nearest synthetic frame is their own counterpart; 1 / N by chance."""
         nearest = torch.cdist(self.real, self.synthetic).argmin(dim=1)
         return float((nearest == torch.arange(len(nearest))).double().mean())
+
+    def probe_accuracy(self) -> float:
+        """How often a fresh linear classifier tells held-out real from synthetic latents; 0.5 if it cannot.
+
+        Logistic regression on features of zero mean and unit variance. Both images of a pose are on the same
+        side of the split, and so are neighbours: pairs are held out in blocks, as frames that follow each
+        other in a video are nearly the same.
+
+        Raises:
+            ValueError: there are too few pairs for two blocks.
+        """
+        count = len(self.real)
+        if count < 2:
+            raise ValueError(f"a probe needs two pairs or more, got {count}")
+        held_out = (torch.arange(count) * min(PROBE_BLOCKS, count) // count) % 2 == 1
+        train = torch.cat((self.real[~held_out], self.synthetic[~held_out]))
+        test = torch.cat((self.real[held_out], self.synthetic[held_out]))
+        mean, spread = train.mean(dim=0), train.std(dim=0)
+        train, test = ((part - mean) / torch.where(spread > 0, spread, 1) for part in (train, test))
+        weight, bias = _logistic_regression(train, torch.arange(len(train)) < len(train) // 2)
+        said_real = test @ weight + bias > 0
+        return float((said_real == (torch.arange(len(test)) < len(test) // 2)).double().mean())
 
     def principal_plane(self) -> "LatentPlane":
         """Project both domains to the two directions in which they vary most together (PCA)."""
@@ -52,6 +94,35 @@ class LatentPairs:
         plane = centred @ directions.mT
         explained = spread[:2].square().sum() / spread.square().sum()
         return LatentPlane(plane[: len(self.real)], plane[len(self.real) :], float(explained))
+
+    def alignment(self) -> "Alignment":
+        """Summarise how well the two domains meet."""
+        return Alignment(
+            pairs=len(self.real),
+            median_distance=float(self.distances().median()),
+            true_twin_first=self.retrieval_share(),
+            median_rank=float(self.retrieval_ranks().double().median()),
+            probe_accuracy=self.probe_accuracy(),
+        )
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How well real and synthetic latents meet, in numbers that do not depend on the scale of z.
+
+    Attributes:
+        pairs: N, number of corresponding pairs.
+        median_distance: of a pair, where 1 is the mean distance between different poses.
+        true_twin_first: share of real frames whose nearest synthetic frame is their own twin.
+        median_rank: place of the twin among all N synthetic frames, sorted by distance.
+        probe_accuracy: of a fresh linear classifier of the domain on held-out pairs; 0.5 is chance.
+    """
+
+    pairs: int
+    median_distance: float
+    true_twin_first: float
+    median_rank: float
+    probe_accuracy: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,30 +140,93 @@ class LatentPlane:
     explained: float
 
 
+@dataclass(frozen=True, eq=False)
+class CorrespondingFrames:
+    """Real and synthetic frames of the same poses: row i of both sets is the same pose.
+
+    Attributes:
+        real: of the sensor.
+        synthetic: rendered.
+        rows: which of them, shape (M,); usable in both, and none of them a pair that training has seen.
+        name: what they are, for captions.
+    """
+
+    real: FrameSet
+    synthetic: FrameSet
+    rows: np.ndarray
+    name: str
+
+    def spread(self, limit: int) -> "CorrespondingFrames":
+        """Keep at most `limit` pairs, spread evenly."""
+        rows = self.rows[spread_rows(len(self.rows), limit)]
+        return CorrespondingFrames(self.real, self.synthetic, rows, self.name)
+
+    def samples(self, patch_size: int, cube_mm: float) -> tuple[Samples, Samples]:
+        """Cut the frames, fewer than a batch, into patches: real and synthetic."""
+        (real,) = batches(self.real, patch_size, cube_mm, self.rows)
+        (synthetic,) = batches(self.synthetic, patch_size, cube_mm, self.rows)
+        return real, synthetic
+
+
+def corresponding_frames(recording: Recording, seen: np.ndarray) -> CorrespondingFrames:
+    """Find pairs that a training has not seen: of the validation split, or else of other real frames.
+
+    Args:
+        recording: the data.
+        seen: real frames whose labels, and so their twins, the training used.
+
+    Raises:
+        UserError: the recording has no synthetic twins, or the training has seen nearly all pairs.
+    """
+    validation, twin = recording.validation, recording.validation_twin
+    if validation is not None and twin is not None:
+        rows = np.intersect1d(validation.usable_rows(0), twin.usable_rows(0))
+        if len(rows) > 1:
+            return CorrespondingFrames(validation, twin, rows, "validation frames")
+    real, twin = recording.need("real"), recording.need("twin")
+    rows = np.setdiff1d(np.intersect1d(real.usable_rows(0), twin.usable_rows(0)), seen)
+    if len(rows) < 2:
+        raise UserError(
+            f"the training has seen all pairs of real and synthetic frames in {recording.folder}; use a run "
+            "with fewer labels, or a recording with a validation split and its twins"
+        )
+    return CorrespondingFrames(real, twin, rows, "real frames not labelled in training")
+
+
 @torch.no_grad()
 def encode_pairs(
-    network: HandPoseNetwork, real: FrameSet, synthetic: FrameSet, cube_mm: float, limit: int = 1000
+    network: HandPoseNetwork, frames: CorrespondingFrames, cube_mm: float, limit: int = 1000
 ) -> LatentPairs:
     """Encode corresponding frames, in float64 because near pairs are measured against far ones.
 
     Args:
         network: f and m, in evaluation mode.
-        real: N frames of the sensor.
-        synthetic: N frames of the same poses.
+        frames: of the sensor and of the same poses.
         cube_mm: side of the hand cube in mm.
         limit: number of pairs to use, spread evenly over the frames.
-
-    Raises:
-        ValueError: there are fewer than two pairs, or the frames do not correspond in number.
     """
-    if len(real) != len(synthetic) or len(real) < 2:
-        raise ValueError(
-            f"expected two or more pairs, got {len(real)} real, {len(synthetic)} synthetic frames"
-        )
-    rows = spread_rows(len(real), limit)
+    rows = frames.spread(limit).rows
 
-    def encode(frames: FrameSet, is_real: bool) -> Tensor:
-        parts = batches(frames, network.config.patch_size, cube_mm, rows)
+    def encode(frame_set: FrameSet, is_real: bool) -> Tensor:
+        parts = batches(frame_set, network.config.patch_size, cube_mm, rows)
         return torch.cat([network.latent(samples.patch, real=is_real) for samples in parts]).double()
 
-    return LatentPairs(encode(real, True), encode(synthetic, False))
+    return LatentPairs(encode(frames.real, True), encode(frames.synthetic, False))
+
+
+def _logistic_regression(features: Tensor, positive: Tensor) -> tuple[Tensor, Tensor]:
+    """Fit weights (F,) and bias that tell positive from other rows of features (N, F), float64."""
+    parameters = torch.zeros(features.shape[1] + 1, dtype=features.dtype, requires_grad=True)
+    target = positive.to(features.dtype)
+    optimiser = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        scores = features @ parameters[:-1] + parameters[-1]
+        value = functional.binary_cross_entropy_with_logits(scores, target)
+        value = value + PROBE_WEIGHT_DECAY * parameters[:-1].square().sum()
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    return parameters[:-1].detach(), parameters[-1].detach()

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,13 +14,13 @@ from torch import Tensor
 from murauer.config import Config
 from murauer.data.recording import Recording, open_recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import batches
+from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
+from murauer.evaluation.split import person_names
 from murauer.nets.network import HandPoseNetwork
 from murauer.training.checkpoint import MODEL_FILE, load_model, model_path, read_tensors
+from murauer.training.trainer import RUN_FILE
 from murauer.training.variants import Variant, find_variant
-
-CONFIG_FILE = "config.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,7 @@ class Run:
         network: in evaluation mode.
         config: of the training.
         recording: folder of the recording that it was trained on; None where the run does not tell.
+        label_rows: the labelled frames, where a file named them; None where the seed chose them.
     """
 
     title: str
@@ -47,6 +49,19 @@ class Run:
     network: HandPoseNetwork
     config: Config
     recording: Path | None
+    label_rows: tuple[int, ...] | None
+
+    def labelled_rows(self, recording: Recording) -> np.ndarray:
+        """Real frames of a recording whose labels the training used, ascending, shape (n,).
+
+        None of them if the recording has too few labelled frames to be the one that it was trained on.
+        """
+        if recording.real is None or not self.variant.real:
+            return np.zeros(0, int)
+        if self.label_rows is not None:
+            return np.array([row for row in self.label_rows if row < len(recording.real)], int)
+        candidates = recording.real.usable_rows(0, labelled=True)
+        return recording.labelled_rows(self.labels if self.labels <= len(candidates) else 0, self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +69,7 @@ class Predictions:
     """What a run predicts for the frames of a split that are usable and have labels.
 
     Attributes:
+        run: which.
         rows: indices of the M frames in the split, shape (M,).
         joints: predicted, in mm, camera coordinates, shape (M, J, 3).
         truth: likewise, as labelled.
@@ -61,6 +77,7 @@ class Predictions:
         metrics: their statistics, also by person.
     """
 
+    run: Run
     rows: np.ndarray
     joints: Tensor
     truth: Tensor
@@ -96,8 +113,19 @@ def load_run(folder: Path, title: str | None = None) -> Run:
             f"{path} does not tell variant, labels and seed of its training; give a run of 'murauer train'"
         ) from None
     variant = find_variant(name)
+    settings = _settings(folder)
+    rows = settings.get("label_rows")
     return Run(
-        title or variant.title, folder, name, variant, labels, seed, network, config, _recording_of(folder)
+        title=title or variant.title,
+        folder=folder,
+        name=name,
+        variant=variant,
+        labels=labels,
+        seed=seed,
+        network=network,
+        config=config,
+        recording=Path(settings["recording"]) if "recording" in settings else None,
+        label_rows=None if rows is None else tuple(rows),
     )
 
 
@@ -168,7 +196,11 @@ def recording_of(runs: Sequence[Run], folder: Path | None = None) -> Recording:
     return recording
 
 
-@torch.no_grad()
+def labelled_by_any(runs: Sequence[Run], recording: Recording) -> np.ndarray:
+    """Real frames of a recording whose labels one of several runs used, ascending."""
+    return np.unique(np.concatenate([run.labelled_rows(recording) for run in runs]))
+
+
 def predict_split(run: Run, recording: Recording, split: str = "test") -> Predictions:
     """Predict the first camera's frames of a split around the recorded centres, and compare with the labels.
 
@@ -179,33 +211,19 @@ def predict_split(run: Run, recording: Recording, split: str = "test") -> Predic
     rows = frames.usable_rows(0, labelled=True)
     if not len(rows):
         raise UserError(f"no usable frame of the {split} split of {recording.folder} has labels")
-    joints = torch.cat([
-        samples.crop.denormalise_joints(run.network(samples.patch, real=True))
-        for samples in batches(frames, run.config.network.patch_size, recording.cube_mm, rows)
-    ])  # fmt: skip
+    joints = torch.from_numpy(predict_frames(run.network, frames, recording.cube_mm, rows=rows))
     truth = torch.from_numpy(np.array(frames.joints[rows, 0]))
     errors = joint_errors(joints, truth)
     metrics = pose_metrics(errors, recording.skeleton.joints, person_names(recording, frames.person[rows]))
-    return Predictions(rows, joints, truth, errors, metrics)
+    return Predictions(run, rows, joints, truth, errors, metrics)
 
 
-def person_names(recording: Recording, persons: np.ndarray) -> list[str] | None:
-    """Name the person in each frame: by whether training has seen them, or by number; None if unknown.
-
-    Args:
-        recording: tells which persons training has not seen.
-        persons: (N,), -1 where unknown.
-    """
-    if (persons < 0).any():
-        return None
-    if recording.unseen_persons:
-        return ["unseen" if person in recording.unseen_persons else "seen" for person in persons.tolist()]
-    return [f"person {person}" for person in persons.tolist()] if len(np.unique(persons)) > 1 else None
-
-
-def _recording_of(folder: Path) -> Path | None:
-    """Where the recording of a run lay; None if its folder does not tell."""
+def _settings(folder: Path) -> dict[str, Any]:
+    """What a training wrote of itself beside its model; nothing for a model file alone."""
+    path = folder / RUN_FILE
+    if not path.is_file():
+        return {}
     try:
-        return Path(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))["recording"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error!r}); copy it again or train again") from error

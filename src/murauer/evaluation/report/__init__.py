@@ -1,42 +1,64 @@
-"""A self-contained HTML page on what trainings of several variants achieved, with pictures."""
+"""A self-contained HTML page on what trainings achieved, with pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from murauer.data.recording import Recording
+from murauer.errors import UserError
 from murauer.evaluation.report import sections
-from murauer.evaluation.report.page import render_page
-from murauer.evaluation.report.runs import compared_runs, load_runs
+from murauer.evaluation.report.page import Section, render_page
+from murauer.evaluation.runs import Run, predict_split
 from murauer.files import written_whole
+
+LEFT_OUT = "Left out"
+"""Name of the fact that tells which sections the recording or the installation has nothing for."""
 
 
 def write_report(
-    path: Path, recording: Recording, runs: Mapping[str, Path], *, facts: Mapping[str, str]
+    path: Path, recording: Recording, runs: Sequence[Run], *, facts: Mapping[str, str] | None = None
 ) -> None:
-    """Write a page that shows what trainings on a recording achieved; it needs no other file and no network.
+    """Write a page that shows what trainings achieve on a recording; it needs no other file and no network.
 
+    Sections that the recording has nothing for (no twins, one camera) are left out; the last one says why.
     The same input on the same machine gives the same page.
 
     Args:
         path: file to write.
-        recording: what the models were trained and tested on.
-        runs: run folder by name of the variant, with model and metrics, in the order to show them.
+        recording: what the models are tested on.
+        runs: finished trainings, in the order to show them.
         facts: what else a reader should know (commands, times), by name.
 
     Raises:
-        UserError: a run is missing, damaged or does not fit the recording, or the file cannot be written.
+        UserError: there is no run, the recording has no labelled test frames, or the file cannot be written.
     """
-    loaded = load_runs(runs)
-    compared = compared_runs(loaded)
+    if not runs:
+        raise UserError("a report needs at least one finished training; give a run folder")
+    results = [predict_split(run, recording) for run in runs]
+    compared = sections.compared(results)
+    missing: list[str] = []
+
+    def optional(make: Callable[[], Section]) -> list[Section]:
+        try:
+            return [make()]
+        except UserError as error:
+            missing.append(str(error))
+            return []
+
+    two_view = [own.run for own in compared if own.run.variant.view_prediction]
     parts = [
-        sections.results(loaded),
-        sections.inputs(recording, compared[-1]),
+        sections.results(results),
+        *sections.published(recording, results),
+        *optional(lambda: sections.inputs(recording, compared[-1].run)),
         sections.predictions(recording, compared),
-        sections.curves(loaded),
-        *(sections.views(recording, run) for run in compared if run.variant.view_prediction),
-        sections.latent_space(recording, compared),
-        sections.facts(recording, loaded, facts),
+        *optional(lambda: sections.extremes(recording, compared[-1])),
+        sections.curves(results),
+        *(part for run in two_view for part in optional(partial(sections.views, recording, run))),
+        *optional(lambda: sections.latent_space(recording, [own.run for own in compared])),
+        *optional(lambda: sections.embedding(recording, compared[-1].run)),
     ]
-    page = render_page(sections.title(compared[-1]), sections.lead(compared), parts)
-    with written_whole(path) as partial:
-        partial.write_text(page, encoding="utf-8")
+    told = dict(facts or {}) | ({LEFT_OUT: "; ".join(dict.fromkeys(missing))} if missing else {})
+    parts.append(sections.facts(recording, results, told))
+    page = render_page(sections.title(compared[-1].run), sections.lead(compared), parts)
+    with written_whole(path) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")

@@ -1,12 +1,12 @@
 """The page around the results: one HTML file that needs nothing else and runs no script."""
 
+import base64
 import html
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from PIL import Image
-
-from murauer.evaluation.report.pictures import data_uri
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,13 @@ def render_page(title: str, lead: str, sections: Sequence[Section]) -> str:
     )
 
 
+def data_uri(picture: Image.Image) -> str:
+    """Encode a picture as PNG within a URI."""
+    file = io.BytesIO()
+    picture.save(file, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
 def picture(image: Image.Image, description: str, pixelated: bool = False) -> str:
     """Embed a picture; `pixelated` enlarges it without blur, to show the pixels that a network sees."""
     kind = ' class="pixels"' if pixelated else ""
@@ -73,9 +80,9 @@ def picture_grid(heads: Sequence[str], rows: Iterable[Sequence[str]], caption: s
     return f'<figure><div class="grid" style="--columns: {len(heads)}">{cells}</div>{below}</figure>'
 
 
-def panel(content: str) -> str:
-    """Frame a figure."""
-    return f'<div class="panel">{content}</div>'
+def panel(content: str, wide: bool = False) -> str:
+    """Frame a figure; a wide one takes what the page has."""
+    return f'<div class="panel{" wide" if wide else ""}">{content}</div>'
 
 
 def cards(panels: Iterable[str], least_rem: int) -> str:
@@ -137,6 +144,7 @@ thead th { font-size: .8rem; line-height: 1.3; font-weight: 500; color: var(--so
 tbody tr { border-top: 1px solid var(--rule); }
 th:first-child { text-align: left; font-weight: 500; position: sticky; left: 0; background: var(--card);
   white-space: nowrap; }
+.cards + .scroll { margin-top: 1rem; }
 .best td, .best th { font-weight: 650; }
 .bar { display: block; height: .3rem; margin-top: .3rem; border-radius: .15rem;
   background: var(--accent-soft); }
@@ -153,6 +161,7 @@ img { display: block; width: 100%; height: auto; border-radius: .35rem; backgrou
 .panel { background: var(--card); border: 1px solid var(--rule); border-radius: .6rem;
   padding: .9rem; min-width: 0; overflow-x: auto; }
 .panel svg { display: block; width: 100%; height: auto; max-width: 34rem; margin: 0 auto; color: var(--ink); }
+.panel.wide svg { max-width: 56rem; }
 svg text { fill: currentColor; }
 .numbers { margin: 1rem 0 0; font-size: .95rem; color: var(--soft); max-width: 48rem; }
 dl { display: grid; grid-template-columns: minmax(9rem, 16rem) 1fr; margin: 0; font-size: .9rem;

@@ -7,59 +7,66 @@ from importlib.metadata import version
 
 import torch
 
-from murauer.data.recording import Recording
+from murauer.data.recording import CENTRES, Recording
 from murauer.evaluation.report.page import data_table
-from murauer.evaluation.report.runs import BASELINE, Run
+from murauer.evaluation.runs import Predictions
+
+BASELINE = "real_and_synth"
+"""What the others are compared with."""
 
 MINUS = "\N{MINUS SIGN}"
 
 
-def headline_table(runs: Sequence[Run]) -> str:
-    """Compare the variants on the test split."""
-    baseline = next((run for run in runs if run.name == BASELINE), None)
-    worst = max(run.metrics.mean_error_mm for run in runs)
+def headline_table(results: Sequence[Predictions]) -> str:
+    """Compare the runs on the test split."""
+    baseline = next((own for own in results if own.run.name == BASELINE), None)
+    persons = list(dict.fromkeys(name for own in results for name in own.metrics.by_person))
+    worst = max(own.metrics.mean_error_mm for own in results)
     heads = [
         "Variant",
         "Labelled real frames",
         "Mean error (mm)",
-        *(["Against Real&Synth"] if baseline else []),
-        "Seen person (mm)",
-        "Unseen person (mm)",
+        *([f"Against {baseline.run.title}"] if baseline else []),
+        *(f"{person_title(name)} (mm)" for name in persons),
         "Frames with worst joint <\N{NO-BREAK SPACE}20\N{NO-BREAK SPACE}mm",
         "Frames with worst joint <\N{NO-BREAK SPACE}40\N{NO-BREAK SPACE}mm",
     ]
     rows = []
-    for run in runs:
-        error = run.metrics.mean_error_mm
+    for own in results:
+        metrics = own.metrics
+        error = metrics.mean_error_mm
         bar = f'<span class="bar"><i style="width: {100 * error / worst:.0f}%"></i></span>'
         rows.append([
-            html.escape(run.title),
-            f"{run.labels:,}",
+            html.escape(own.run.title),
+            f"{own.run.labels:,}",
             f"{error:.2f}{bar}",
-            *([relative_change(run, baseline)] if baseline else []),
-            _person_error(run, "seen"),
-            _person_error(run, "unseen"),
-            *(f"{100 * run.metrics.frames_worst.at(threshold):.1f} %" for threshold in (20, 40)),
+            *([relative_change(own, baseline)] if baseline else []),
+            *(f"{metrics.by_person[name].mean_error_mm:.2f}" if name in metrics.by_person else "–"
+              for name in persons),
+            *(f"{100 * metrics.frames_worst.at(threshold):.1f} %" for threshold in (20, 40)),
         ])  # fmt: skip
-    best = min(range(len(runs)), key=lambda index: runs[index].metrics.mean_error_mm)
+    best = min(range(len(results)), key=lambda index: results[index].metrics.mean_error_mm)
     return data_table(heads, rows, best)
 
 
-def relative_change(run: Run, baseline: Run) -> str:
+def person_title(name: str) -> str:
+    """Head a column with a person: "seen" and "unseen" are adjectives, "person 2" is not."""
+    return name.capitalize() if name.startswith("person") else f"{name.capitalize()} person"
+
+
+def relative_change(own: Predictions, baseline: Predictions) -> str:
     """Say how much larger or smaller the mean error is than the baseline's, in per cent."""
-    if run is baseline:
+    if own is baseline:
         return "–"
-    change = 100 * (run.metrics.mean_error_mm / baseline.metrics.mean_error_mm - 1)
+    change = 100 * (own.metrics.mean_error_mm / baseline.metrics.mean_error_mm - 1)
     return f"{'+' if change > 0 else MINUS}{abs(change):.1f} %"
 
 
-def _person_error(run: Run, person: str) -> str:
-    metrics = run.metrics.by_person.get(person)
-    return f"{metrics.mean_error_mm:.2f}" if metrics else "–"
-
-
-def all_facts(runs: Sequence[Run], recording: Recording, facts: Mapping[str, str]) -> list[tuple[str, str]]:
+def all_facts(
+    results: Sequence[Predictions], recording: Recording, facts: Mapping[str, str]
+) -> list[tuple[str, str]]:
     """Join the caller's facts with what recording, models and machine say of themselves."""
+    runs = [own.run for own in results]
     network = runs[-1].network
     parts = {
         "f": network.extractor,
@@ -76,6 +83,7 @@ def all_facts(runs: Sequence[Run], recording: Recording, facts: Mapping[str, str
         ),
         "Network input": f"{network.config.patch_size} × {network.config.patch_size} pixels of a "
         f"{recording.cube_mm:.0f} mm cube",
+        "Crop centre": CENTRES[recording.centre_kind("test")],
         f"Parameters ({runs[-1].title})": ", ".join(
             f"{letter} {count:,}" for letter, count in counts.items()
         ),

@@ -1,7 +1,4 @@
-"""Small pictures as data URIs."""
-
-import base64
-import io
+"""Small pictures of patches: depth, skeletons, predicted views."""
 
 import numpy as np
 import torch
@@ -23,13 +20,6 @@ OVERLAY_SIZE = 256
 
 SHADED_SHARE = 0.4
 """Depth colours span this share of the cube to either side of its centre; hands are thinner than the cube."""
-
-
-def data_uri(picture: Image.Image) -> str:
-    """Encode a picture as PNG within a URI."""
-    file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def shaded_patches(samples: Samples) -> list[Image.Image]:

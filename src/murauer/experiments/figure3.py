@@ -1,0 +1,49 @@
+"""Mean joint error over the number of labelled real frames, against semi-supervised methods (Figure 3).
+
+murauer experiment figure3 --out figures
+murauer experiment figure3 runs/sweep --out figures
+
+Published values of PreView, Crossing Nets, LSPS and the paper itself; own runs, or folders with runs at any
+depth, are added, with their errors on the test split. 'murauer train --variant preview' and '--variant
+feature_mapping' train the two ideas that the paper builds on, with its own networks.
+"""
+
+import argparse
+from pathlib import Path
+
+from murauer.commands.arguments import add_run_folder
+from murauer.evaluation.prediction_files import is_nyu_test_set
+from murauer.evaluation.published import published_results
+from murauer.evaluation.runs import find_runs, load_run, predict_split, recording_of
+from murauer.evaluation.semi_supervised import Measurement, semi_supervised_figure, semi_supervised_rows
+from murauer.experiments.arguments import add_data
+from murauer.experiments.outputs import write_outputs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("runs", nargs="*", type=Path, metavar="FOLDER", help="run, or folder that holds runs")
+    add_data(parser)
+    add_run_folder(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry the experiment out."""
+    runs = [load_run(folder) for folder in find_runs(args.runs)]
+    published = published_results()
+    measurements, data, comparable = [], published.data, True
+    if runs:
+        recording = recording_of(runs, args.data)
+        test = recording.need("test")
+        camera = recording.rig.cameras[0] if recording.rig else None
+        comparable = is_nyu_test_set(len(test), len(recording.skeleton), camera)
+        data = published.data if comparable else f"test split of {recording.folder.name}"
+        measurements = [
+            Measurement(one.title, one.labels, one.seed, predict_split(one, recording).metrics.mean_error_mm)
+            for one in runs
+        ]
+    figure = semi_supervised_figure(measurements, published, data, comparable)
+    rows = semi_supervised_rows(measurements, published)
+    values = {"data": data, "comparable_with_published": comparable, "results": rows,
+              "published_data": published.data, "published_source": published.source}  # fmt: skip
+    write_outputs(args.out, "figure3", figure, rows, values)

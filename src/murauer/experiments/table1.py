@@ -1,0 +1,129 @@
+"""Errors of published prediction files and of own runs, with published figures beside them (Table 1).
+
+murauer experiment table1 --uvd V2V-PoseNet=v2v.txt --ground-truth labels.txt --camera nyu --out table1
+murauer experiment table1 runs/full runs/real_only --data stores/nyu --out table1
+
+Runs are evaluated on the test split of a recording. Prediction files are compared with --ground-truth, or
+with the same split. Persons of the test set are reported apart. Errors that were published for a method of
+the same name stand beside it.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from murauer.camera import Camera, find_camera
+from murauer.data.recording import CENTRES, Recording, open_recording
+from murauer.errors import UserError
+from murauer.evaluation.method_comparison import (
+    MeasuredMethod,
+    comparison_figure,
+    comparison_rows,
+    comparison_table,
+)
+from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
+from murauer.evaluation.prediction_files import (
+    JointFormat,
+    evaluate_prediction_file,
+    is_nyu_test_set,
+    read_joints,
+)
+from murauer.evaluation.published import published_results
+from murauer.evaluation.runs import load_runs, parse_named, predict_split, recording_of
+from murauer.evaluation.split import person_names
+from murauer.experiments.arguments import add_runs
+from murauer.experiments.outputs import write_outputs
+
+FORMATS: tuple[JointFormat, ...] = ("uvd", "xyz", "xyz-y-up")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_runs(parser, nargs="*")
+    for name in FORMATS:
+        parser.add_argument(
+            f"--{name}", action="append", default=[], metavar="NAME=FILE", help=f"predictions in {name}"
+        )
+    parser.add_argument("--ground-truth", type=Path, metavar="FILE", help="annotated joints")
+    parser.add_argument("--ground-truth-format", choices=FORMATS, default="uvd", help="default: uvd")
+    parser.add_argument("--camera", metavar="nyu|sr305|FILE.json", help="camera of uvd coordinates")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry the experiment out."""
+    files = [(*parse_named(text), name) for name in FORMATS for text in getattr(args, name.replace("-", "_"))]
+    if not files and not args.runs:
+        raise UserError("nothing to compare; give runs, or files of predictions with --uvd NAME=FILE")
+    if files and args.ground_truth is None and not args.runs and args.data is None:
+        raise UserError("files of predictions need something to compare with; give --ground-truth or --data")
+    runs = load_runs(args.runs) if args.runs else []
+    recording = None
+    if runs:
+        recording = recording_of(runs, args.data)
+    elif args.data is not None:
+        recording = open_recording(args.data)
+    camera = find_camera(args.camera) if args.camera else _camera_of(recording)
+    published = published_results()
+    measured = []
+    for name, path, format in files:
+        metrics = _file_metrics(path, format, camera, recording, args)
+        title = name or path.stem
+        measured.append(MeasuredMethod(title, "predictions", metrics, published.find(title)))
+    frames = {method.metrics.frames for method in measured}
+    for one in runs:
+        assert recording is not None
+        measured.append(MeasuredMethod(one.title, "run", predict_split(one, recording).metrics))
+        frames.add(measured[-1].metrics.frames)
+    if len(frames) > 1:
+        raise UserError(
+            f"the results are of different test sets, of {' and '.join(map(str, sorted(frames)))} frames; "
+            "compare runs and prediction files on the same one"
+        )
+    joints = len(measured[0].metrics.per_joint_mm)
+    comparable = is_nyu_test_set(frames.pop(), joints, camera)
+    source = f"test split of {recording.folder.name}" if recording else args.ground_truth.name
+    data = published.data if comparable else source
+    values = {
+        "data": data,
+        "comparable_with_published": comparable,
+        "centres": CENTRES[recording.centre_kind("test")] if runs and recording else None,
+        "measured": [
+            {"method": m.name, "kind": m.kind, "published_mm": m.published_mm, "metrics": m.metrics.to_dict()}
+            for m in measured
+        ],
+        "published_source": published.source,
+    }
+    figure = comparison_figure(measured, published, data, comparable)
+    write_outputs(args.out, "table1", figure, comparison_rows(measured, published), values)
+    print(comparison_table(measured))
+
+
+def _file_metrics(
+    path: Path,
+    format: JointFormat,
+    camera: Camera | None,
+    recording: Recording | None,
+    args: argparse.Namespace,
+) -> PoseMetrics:
+    """Compare a file with the annotated joints, or with the test split."""
+    if args.ground_truth is not None:
+        return evaluate_prediction_file(
+            path, args.ground_truth, format, camera, ground_truth_format=args.ground_truth_format
+        )
+    assert recording is not None
+    test = recording.need("test")
+    predicted = read_joints(path, format, camera)
+    if predicted.shape[:2] != (len(test), len(recording.skeleton)):
+        raise UserError(
+            f"{path} has {predicted.shape[0]} frames of {predicted.shape[1]} joints but the test split of "
+            f"{recording.folder} has {len(test)} of {len(recording.skeleton)}"
+        )
+    rows = test.usable_rows(0, labelled=True)
+    errors = joint_errors(predicted[rows], torch.from_numpy(test.joints[rows, 0]))
+    return pose_metrics(errors, recording.skeleton.joints, person_names(recording, test.person[rows]))
+
+
+def _camera_of(recording: Recording | None) -> Camera | None:
+    """The first camera of a recording, if it is known."""
+    return None if recording is None or recording.rig is None else recording.rig.cameras[0]
