@@ -6,7 +6,18 @@ import sys
 from collections.abc import Sequence
 
 from murauer import __version__
-from murauer.commands import demo, evaluate, experiment, import_, info, predict, simulate, synthesise, train
+from murauer.commands import (
+    demo,
+    evaluate,
+    experiment,
+    import_,
+    info,
+    predict,
+    report,
+    simulate,
+    synthesise,
+    train,
+)
 from murauer.commands.arguments import Parser
 from murauer.errors import UserError
 
@@ -18,6 +29,7 @@ COMMANDS = {
     "train": train,
     "evaluate": evaluate,
     "experiment": experiment,
+    "report": report,
     "predict": predict,
     "info": info,
 }
