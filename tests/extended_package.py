@@ -4,6 +4,7 @@ A program of its own: `murauer simulate` renders in processes that import the pa
 copy must come first on their path, as a changed installation would.
 """
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -16,7 +17,6 @@ import murauer
 from murauer.camera import Camera, find_camera, uvd_to_xyz, xyz_to_uvd
 from murauer.cli import main
 from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.png_folders import convert_png_folders
 from murauer.data.recording import Recording, open_recording
 from murauer.evaluation.ablation_figure import ablation_figure
 from murauer.hand.model import HandModel, place
@@ -33,6 +33,8 @@ def run(command: str) -> None:
 
 def write_png_folders(source: Path, camera: Camera) -> None:
     model, generator = HandModel(), torch.Generator().manual_seed(0)
+    source.mkdir()
+    (source / "camera.json").write_text(json.dumps(camera.to_dict()))
     for split in ("real", "validation", "test"):
         folder = source / split
         folder.mkdir(parents=True)
@@ -81,8 +83,10 @@ if __name__ == "__main__":
 
     camera = find_camera("nyu")
     write_png_folders(work / "png", camera)
-    own = convert_png_folders(work / "png", camera, recording, work / "own")
+    run(f"murauer import png_folders {work}/png --out {work}/own --workers 1")
+    own = open_recording(work / "own")
     check_windows_show_the_frames(own, work / "png", camera)
+    run(f"murauer synthesise {work}/own --frames 8 --workers 1")
     run(f"murauer train --data {work}/own --out {work}/own_run --preset narrow --variant real_and_synth --labels 4")
     run(f"murauer evaluate {work}/own_run --data {work}/own --json")
 
