@@ -142,7 +142,7 @@ class OwnRecording:
         for each, paths in zip(self.cameras, self._paths, strict=True):
             names = list(paths)
             scale = each.depth_scale or 1.0
-            for name in {names[0], names[len(names) // 2], names[-1]}:
+            for name in dict.fromkeys((names[0], names[len(names) // 2], names[-1])):
                 try:
                     # Times 1000, because read_depth itself refuses what is in metres.
                     depth = read_depth(paths[name], each.camera, 1000 * scale) / 1000
@@ -152,8 +152,8 @@ class OwnRecording:
                 if measured.max() < MINIMUM_DEPTH_RANGE_MM:
                     raise UserError(
                         f"{paths[name]} reaches only {measured.max():.3g} mm with depth_scale {scale:g}; set "
-                        f"depth_scale of {each.name} in {CAMERA_FILE} to the millimetres of one unit, "
-                        f"{1000 * scale:g} if it is metres now"
+                        f"depth_scale of {each.name} in {CAMERA_FILE} to the millimetres of one unit, 1000 "
+                        "for metres"
                     )
                 near = float(measured.quantile(0.05)) if measured.numel() < 2**24 else float(measured.min())
                 if each.depth_scale is None and near > FARTHEST_HAND_MM:
