@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 import torch
 
@@ -11,8 +12,10 @@ from murauer.config import Config, load_preset
 from murauer.data.recording import Recording
 from murauer.errors import UserError
 from murauer.training import stage
+from murauer.training.batches import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE, load_model, read_tensors
 from murauer.training.trainer import pretrain, train
+from murauer.training.variants import VARIANTS
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +169,74 @@ def test_view_prediction_needs_a_second_camera(
     with pytest.raises(UserError, match="view of a second camera"):
         full(alone, config, tmp_path / "run", pretrained)
     assert not (tmp_path / "run").exists()
+
+
+def test_without_twins_the_correspondence_loss_is_left_out_with_a_notice(
+    tiny_recording: Recording,
+    config: Config,
+    pretrained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    alone = dataclasses.replace(tiny_recording, twin=None)
+    rows = alone.labelled_rows(10, 0)
+    for name, expected in (("full", 1), ("real_and_synth", 0)):
+        full(alone, config, tmp_path / name, pretrained, variant=name)
+        assert capsys.readouterr().err.count("eq. (8), is left out") == expected
+    batch = BatchSource(alone, config, VARIANTS["full"], rows, 0).joint(0)
+    assert batch.corresponding is not None and batch.corresponding.synthetic is None
+
+
+def test_frames_whose_twin_is_unusable_are_trained_without_it(
+    tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path
+) -> None:
+    """What the twin's images and joints hold where it is unusable changes nothing."""
+    rows = tiny_recording.labelled_rows(10, 0)
+    twin = tiny_recording.need("twin")
+    valid, depth, joints = twin.valid.copy(), twin.depth.copy(), twin.joints.copy()
+    valid[rows[:5]] = False
+    marked = dataclasses.replace(tiny_recording, twin=dataclasses.replace(twin, valid=valid))
+    reference = full(marked, config, tmp_path / "a", pretrained)
+    depth[rows[:5]], joints[rows[:5]] = 0, np.nan
+    damaged = dataclasses.replace(twin, valid=valid, depth=depth, joints=joints)
+    other = full(dataclasses.replace(tiny_recording, twin=damaged), config, tmp_path / "b", pretrained)
+    assert_same_tensors(reference, other)
+    source = BatchSource(marked, config, VARIANTS["full"], rows, 0)
+    counts = set()
+    for step in range(10):
+        batch = source.joint(step).corresponding
+        assert batch is not None
+        counts.add(int(batch.paired.sum()))
+        if batch.synthetic is not None:
+            assert torch.equal(batch.real.crop.rotation[batch.paired], batch.synthetic.crop.rotation)
+        assert batch.paired.sum() == (0 if batch.synthetic is None else len(batch.synthetic.patch))
+    assert len(counts) > 2  # none, some or all of a batch have twins
+
+
+def test_labels_from_a_file_are_the_ones_used(
+    tiny_recording: Recording, config: Config, pretrained: Path, tmp_path: Path
+) -> None:
+    usual = tiny_recording.labelled_rows(10, 0)
+    reference = full(tiny_recording, config, tmp_path / "a", pretrained)
+    same = full(tiny_recording, config, tmp_path / "b", pretrained, label_rows=usual)
+    assert_same_tensors(reference, same)
+    with pytest.raises(UserError, match="belongs to another training"):
+        full(tiny_recording, config, tmp_path / "b", pretrained, label_rows=np.arange(10))
+
+
+def test_missing_synthetic_frames_name_the_remedy(
+    tiny_recording: Recording, config: Config, tmp_path: Path
+) -> None:
+    bare = dataclasses.replace(tiny_recording, synthetic=None, twin=None)
+    with pytest.raises(UserError, match="murauer synthesise"):
+        train(bare, config, variant="full", labels=10, seed=0, out=tmp_path / "run")
+    train(bare, config, variant="real_only", labels=10, seed=0, out=tmp_path / "real_only")
+    train(bare, config, variant="preview", labels=10, seed=0, out=tmp_path / "preview")
+
+
+def test_synthetic_frames_of_one_camera_pretrain_without_views(
+    tiny_recording: Recording, config: Config, tmp_path: Path
+) -> None:
+    alone = dataclasses.replace(tiny_recording, synthetic=tiny_recording.need("twin"), view_pair=None)
+    network, _ = load_model(pretrain(alone, config, 0, tmp_path))
+    assert all(torch.isfinite(value).all() for value in network.state_dict().values())

@@ -9,6 +9,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -45,6 +46,9 @@ CHUNK = 64
 
 LEAST_HAND_MM2 = 500.0
 """Surface within the cube below which there is no hand: about a fingertip."""
+
+Job = tuple[str, int, int]
+"""A chunk: the set, its first moment and the one after its last."""
 
 JOURNAL = "journal"
 SETTINGS_FILE = "settings.json"
@@ -247,16 +251,23 @@ def _run_chunks(importer: Importer, workers: int | None) -> None:
     images = [(stop - start) * views[name] for name, start, stop in jobs]
     left = [job for job in jobs if not _journal_file(importer.folder, job).exists()]
     done = sum(size for job, size in zip(jobs, images, strict=True) if job not in set(left))
-    context = get_context("spawn")
-    with (
-        ProcessPoolExecutor(workers or os.cpu_count(), context, _start_worker, (importer,)) as pool,
-        Progress("importing", sum(images), start=done, unit="image") as progress,
-    ):
-        for count in pool.map(_import_chunk, left):
-            progress.advance(count)
+    workers = min(workers or os.cpu_count() or 1, len(left))
+    with Progress("importing", sum(images), start=done, unit="image") as progress:
+        if workers < 2:
+            for job in left:
+                progress.advance(_import_chunk(importer, job))
+            return
+        context = get_context("spawn")
+        with ProcessPoolExecutor(workers, context, _start_worker, (importer,)) as pool:
+            try:
+                for future in [pool.submit(_work, job) for job in left]:
+                    progress.advance(future.result())
+            except BaseException:  # Ctrl-C too: end after the chunks at work, not after all that wait
+                pool.shutdown(cancel_futures=True)
+                raise
 
 
-def _journal_file(folder: Path, job: tuple[str, int, int]) -> Path:
+def _journal_file(folder: Path, job: Job) -> Path:
     return folder / JOURNAL / f"{job[0]}-{job[1]:08d}.json"
 
 
@@ -266,6 +277,7 @@ _importer: Importer | None = None
 def _start_worker(importer: Importer) -> None:
     global _importer
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program that the user stops stops its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _importer = importer
 
@@ -278,13 +290,18 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _import_chunk(job: tuple[str, int, int]) -> int:
+def _work(job: Job) -> int:
     assert _importer is not None
+    return _import_chunk(_importer, job)
+
+
+def _import_chunk(importer: Importer, job: Job) -> int:
+    """Import a chunk and note it in the journal; returns the number of images."""
     name, start, stop = job
-    problems = _importer.chunk(name, start, stop)
-    with written_whole(_journal_file(_importer.folder, job)) as file:
+    problems = importer.chunk(name, start, stop)
+    with written_whole(_journal_file(importer.folder, job)) as file:
         file.write_bytes(msgspec.json.encode(problems))
-    return (stop - start) * _importer.dataset.sets[name].views
+    return (stop - start) * importer.dataset.sets[name].views
 
 
 def _describe(importer: Importer, facts: dict[str, Any]) -> None:
