@@ -2,10 +2,10 @@
 
     python benchmarks/twin_fitting.py [--frames 100] [--skeleton nyu14] [--offset 8] [--noise 0]
 
-Labels are the joints of simulated hands of one unseen person, shifted by a hidden constant offset per joint in
-the frame of the joint's bone (a random direction, a length up to --offset mm). The fit sees nothing else.
-Reported are errors of the fit against the labels, against the true joints of the model without any offset, and
-of the rendered depth.
+Labels are the joints of simulated hands of one unseen person, shifted by a hidden constant offset per joint
+in the frame of the joint's bone (a random direction, a length up to --offset mm). The fit sees nothing else.
+Reported are errors of the fit against the labels, against the true joints of the model without any offset,
+and of the rendered depth.
 """
 
 import argparse

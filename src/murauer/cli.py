@@ -17,6 +17,7 @@ from murauer.commands import (
     simulate,
     synthesise,
     train,
+    twin,
 )
 from murauer.commands.arguments import Parser
 from murauer.errors import UserError
@@ -26,6 +27,7 @@ COMMANDS = {
     "import": import_,
     "simulate": simulate,
     "synthesise": synthesise,
+    "twin": twin,
     "train": train,
     "evaluate": evaluate,
     "experiment": experiment,

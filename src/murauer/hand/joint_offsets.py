@@ -63,7 +63,8 @@ class JointOffsets:
             UserError: the file cannot be written.
         """
         names = find_skeleton(self.skeleton).joints
-        offsets = {name: [round(x, 3) for x in o] for name, o in zip(names, self.offsets.tolist(), strict=True)}
+        rounded = [[round(x, 3) for x in offset] for offset in self.offsets.tolist()]
+        offsets = dict(zip(names, rounded, strict=True))
         with written_whole(path) as partial:
             partial.write_text(json.dumps({"skeleton": self.skeleton, "offsets_mm": offsets}, indent=1))
 

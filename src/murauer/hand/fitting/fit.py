@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from murauer.errors import UserError
-from murauer.hand.fitting.problem import FittingProblem, FittingWeights, Unknowns
+from murauer.hand.fitting.problem import FittingProblem, FittingWeights, Unknowns, joined
 from murauer.hand.fitting.solver import fit_frames, fit_jointly
 from murauer.hand.fitting.starts import first_shapes, starts
 from murauer.hand.joint_offsets import JointOffsets
@@ -153,23 +153,15 @@ def _fit(problem: FittingProblem, persons: int, learn_offsets: bool, shared_fram
         for rows in torch.arange(len(problem.person)).split(_CHUNK):
             poses.append(_from_starts(problem.of_frames(rows), found.shape, found.offsets))
             progress.advance(len(rows))
-    everything = Unknowns(
-        *(torch.cat([getattr(pose, name) for pose in poses]) for name in ("angles", "rotation", "translation")),
-        found.shape,
-        found.offsets,
-    )
+    everything = joined(poses)
     # The frames of the joint fit have been followed longer: keep what is better there.
-    cost = problem.frame_cost(everything)
-    mask = torch.zeros(len(cost), dtype=torch.bool)
-    mask[chosen] = few.frame_cost(found) < cost[chosen]
-    scattered = replace(
+    followed = replace(
         everything,
-        **{
-            name: getattr(everything, name).index_copy(0, chosen, getattr(found, name))
-            for name in ("angles", "rotation", "translation")
-        },
+        angles=everything.angles.index_copy(0, chosen, found.angles),
+        rotation=everything.rotation.index_copy(0, chosen, found.rotation),
+        translation=everything.translation.index_copy(0, chosen, found.translation),
     )
-    return everything.with_frames(scattered, mask)
+    return everything.with_frames(followed, problem.frame_cost(followed) < problem.frame_cost(everything))
 
 
 def _from_starts(problem: FittingProblem, shape: Tensor, offsets: Tensor) -> Unknowns:

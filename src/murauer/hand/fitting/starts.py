@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Generator, Tensor
 
-from murauer.hand.fitting.problem import FittingProblem, Unknowns
+from murauer.hand.fitting.problem import FittingProblem, Unknowns, joined
 from murauer.hand.gestures import GESTURE_NAMES, gesture
 from murauer.hand.pose_prior import PosePrior
 
@@ -69,12 +69,12 @@ def starts(problem: FittingProblem, shape: Tensor, offsets: Tensor, number: int)
         ranked = (misfit * weight).sum(-1).argsort(dim=1, stable=True)[:, :number]  # (F, number)
         frame = torch.arange(len(rows))
         chosen.append(
-            [(library[k], rotation[frame, k], translation[frame, k]) for k in ranked.unbind(1)]
+            [
+                Unknowns(library[k], rotation[frame, k], translation[frame, k], shape, offsets)
+                for k in ranked.unbind(1)
+            ]
         )
-    return [
-        Unknowns(*(torch.cat(parts) for parts in zip(*start, strict=True)), shape, offsets)
-        for start in zip(*chosen, strict=True)
-    ]
+    return [joined(parts) for parts in zip(*chosen, strict=True)]
 
 
 def first_shapes(problem: FittingProblem, persons: int) -> Tensor:
