@@ -6,6 +6,9 @@ from importlib import resources
 
 import msgspec
 
+from murauer.data.recording import Recording
+from murauer.evaluation.prediction_files import NYU_TEST_FRAMES
+
 
 class PublishedMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A method trained with all labelled real frames (Table 1, and a few later ones).
@@ -68,6 +71,12 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         errors = {method_key(known.method): known.mean_error_mm for known in self.methods}
         errors |= {method_key(f"MURAUER n={p.n_labelled}"): p.mean_error_mm for p in self.full.points}
         return errors.get(method_key(method))
+
+
+def is_published_test_set(recording: Recording) -> bool:
+    """Whether the test split of a recording is the one of the published results: all of NYU's."""
+    test = recording.test
+    return recording.description.get("dataset") == "nyu" and test is not None and len(test) == NYU_TEST_FRAMES
 
 
 @cache

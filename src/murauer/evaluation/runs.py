@@ -88,7 +88,7 @@ class Predictions:
 def parse_named(text: str) -> tuple[str | None, Path]:
     """Read "NAME=PATH" or "PATH", as the command line takes runs and prediction files."""
     name, separator, path = text.rpartition("=")
-    return (name, Path(path)) if separator and name else (None, Path(text))
+    return (name, Path(path)) if separator and name and not Path(text).exists() else (None, Path(text))
 
 
 def load_run(folder: Path, title: str | None = None) -> Run:

@@ -12,8 +12,7 @@ import argparse
 from pathlib import Path
 
 from murauer.commands.arguments import add_run_folder
-from murauer.evaluation.prediction_files import is_nyu_test_set
-from murauer.evaluation.published import published_results
+from murauer.evaluation.published import is_published_test_set, published_results
 from murauer.evaluation.runs import find_runs, load_run, predict_split, recording_of
 from murauer.evaluation.semi_supervised import Measurement, semi_supervised_figure, semi_supervised_rows
 from murauer.experiments.arguments import add_data
@@ -34,9 +33,7 @@ def run(args: argparse.Namespace) -> None:
     measurements, data, comparable = [], published.data, True
     if runs:
         recording = recording_of(runs, args.data)
-        test = recording.need("test")
-        camera = recording.rig.cameras[0] if recording.rig else None
-        comparable = is_nyu_test_set(len(test), len(recording.skeleton), camera)
+        comparable = is_published_test_set(recording)
         data = published.data if comparable else f"test split of {recording.folder.name}"
         measurements = [
             Measurement(one.title, one.labels, one.seed, predict_split(one, recording).metrics.mean_error_mm)

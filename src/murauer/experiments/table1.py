@@ -9,6 +9,8 @@ the same name stand beside it.
 """
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -29,7 +31,7 @@ from murauer.evaluation.prediction_files import (
     is_nyu_test_set,
     read_joints,
 )
-from murauer.evaluation.published import published_results
+from murauer.evaluation.published import is_published_test_set, published_results
 from murauer.evaluation.runs import load_runs, parse_named, predict_split, recording_of
 from murauer.evaluation.split import person_names
 from murauer.experiments.arguments import add_runs
@@ -64,24 +66,16 @@ def run(args: argparse.Namespace) -> None:
     elif args.data is not None:
         recording = open_recording(args.data)
     camera = find_camera(args.camera) if args.camera else _camera_of(recording)
+    measured = [
+        MeasuredMethod(name or path.stem, "predictions", _file_metrics(path, format, camera, recording, args))
+        for name, path, format in files
+    ]
+    if recording is not None:
+        measured += [MeasuredMethod(one.title, "run", predict_split(one, recording).metrics) for one in runs]
+    comparable = _is_published_test_set(measured, camera, recording)
     published = published_results()
-    measured = []
-    for name, path, format in files:
-        metrics = _file_metrics(path, format, camera, recording, args)
-        title = name or path.stem
-        measured.append(MeasuredMethod(title, "predictions", metrics, published.find(title)))
-    frames = {method.metrics.frames for method in measured}
-    for one in runs:
-        assert recording is not None
-        measured.append(MeasuredMethod(one.title, "run", predict_split(one, recording).metrics))
-        frames.add(measured[-1].metrics.frames)
-    if len(frames) > 1:
-        raise UserError(
-            f"the results are of different test sets, of {' and '.join(map(str, sorted(frames)))} frames; "
-            "compare runs and prediction files on the same one"
-        )
-    joints = len(measured[0].metrics.per_joint_mm)
-    comparable = is_nyu_test_set(frames.pop(), joints, camera)
+    if comparable:
+        measured = [replace(method, published_mm=published.find(method.name)) for method in measured]
     source = f"test split of {recording.folder.name}" if recording else args.ground_truth.name
     data = published.data if comparable else source
     values = {
@@ -97,6 +91,25 @@ def run(args: argparse.Namespace) -> None:
     figure = comparison_figure(measured, published, data, comparable)
     write_outputs(args.out, "table1", figure, comparison_rows(measured, published), values)
     print(comparison_table(measured))
+
+
+def _is_published_test_set(
+    measured: Sequence[MeasuredMethod], camera: Camera | None, recording: Recording | None
+) -> bool:
+    """Whether everything was measured on the test set of the published results.
+
+    Raises:
+        UserError: the results are of different test sets.
+    """
+    frames = {method.metrics.frames for method in measured}
+    if len(frames) > 1:
+        raise UserError(
+            f"the results are of different test sets, of {' and '.join(map(str, sorted(frames)))} frames; "
+            "compare runs and prediction files on the same one"
+        )
+    if recording is not None:
+        return is_published_test_set(recording)
+    return is_nyu_test_set(frames.pop(), len(measured[0].metrics.per_joint_mm), camera)
 
 
 def _file_metrics(

@@ -20,8 +20,7 @@ from murauer.evaluation.latent_figures import (
 from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
 from murauer.evaluation.method_comparison import MeasuredMethod, comparison_figure
 from murauer.evaluation.pictures import overlays, patch_picture, shaded_patches
-from murauer.evaluation.prediction_files import is_nyu_test_set
-from murauer.evaluation.published import published_results
+from murauer.evaluation.published import is_published_test_set, published_results
 from murauer.evaluation.ranked_frames import RankedFrame, ranked_frames
 from murauer.evaluation.report.figures import inline_svg
 from murauer.evaluation.report.page import (
@@ -109,8 +108,7 @@ def results(results: Sequence[Predictions]) -> Section:
 def published(recording: Recording, results: Sequence[Predictions]) -> list[Section]:
     """Set the runs beside published results of the same test set, and draw error over several n."""
     known = published_results()
-    camera = recording.rig.cameras[0] if recording.rig else None
-    comparable = is_nyu_test_set(results[0].metrics.frames, len(recording.skeleton), camera)
+    comparable = is_published_test_set(recording)
     own = [
         Measurement(one.run.variant.title, one.run.labels, one.run.seed, one.metrics.mean_error_mm)
         for one in results

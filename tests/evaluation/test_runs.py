@@ -1,0 +1,140 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from murauer.errors import UserError
+from murauer.evaluation.runs import (
+    find_runs,
+    labelled_by_any,
+    load_run,
+    load_runs,
+    parse_named,
+    predict_split,
+    recording_of,
+)
+from murauer.evaluation.split import evaluate_split
+from murauer.training.checkpoint import read_tensors, write_tensors
+
+
+def variation(run: Path, target: Path, **facts: object) -> Path:
+    """A copy of a run that says other things of itself."""
+    tensors, metadata = read_tensors(run / "model.safetensors")
+    changed = json.loads(metadata["facts"]) | facts
+    write_tensors(target / "model.safetensors", tensors, metadata | {"facts": json.dumps(changed)})
+    (target / "config.json").write_bytes((run / "config.json").read_bytes())
+    return target
+
+
+def test_runs_are_what_they_were_trained_with(recording, runs):
+    run = load_run(runs["full"])
+    assert (run.title, run.name, run.labels, run.seed) == ("Real&Synth | Full", "full", 4, 3)
+    assert run.recording == recording.folder and not run.network.training
+    assert load_run(runs["full"], "mine").title == "mine"
+
+
+def test_titles_tell_runs_apart(runs, tmp_path):
+    full, base = runs["full"], runs["real_and_synth"]
+    assert [run.title for run in load_runs([base, full])] == ["Real&Synth", "Real&Synth | Full"]
+    more = variation(full, tmp_path / "more", labels=8)
+    other = variation(full, tmp_path / "other", seed=5)
+    titles = [run.title for run in load_runs([full, more, other, f"mine={full}", str(base)])]
+    assert titles == [
+        "Real&Synth | Full, n = 4, seed 3", "Real&Synth | Full, n = 8", "Real&Synth | Full, n = 4, seed 5",
+        "mine", "Real&Synth",
+    ]  # fmt: skip
+    twice = load_runs([full, full])
+    assert len({run.title for run in twice}) == 1  # the same folder cannot be told apart, and need not
+    with pytest.raises(UserError, match="at least one"):
+        load_runs([])
+
+
+def test_names_are_split_from_paths_at_the_last_sign(tmp_path):
+    assert parse_named("runs/full") == (None, Path("runs/full"))
+    assert parse_named("MURAUER n=100=a/b.txt") == ("MURAUER n=100", Path("a/b.txt"))
+    existing = tmp_path / "n=100.txt"
+    existing.touch()
+    assert parse_named(str(existing)) == (None, existing)
+
+
+def test_labelled_rows_are_those_of_the_training(recording, runs, tmp_path):
+    full = load_run(runs["full"])
+    assert full.labelled_rows(recording).tolist() == recording.labelled_rows(4, 3).tolist()
+    assert load_run(runs["synth_only"]).labelled_rows(recording).tolist() == []
+    # A recording with fewer labelled frames cannot be the one of the training.
+    many = load_run(variation(runs["full"], tmp_path / "many", labels=50))
+    assert many.labelled_rows(recording).tolist() == []
+    named = variation(runs["full"], tmp_path / "named", labels=2)
+    (named / "config.json").write_text(json.dumps({"label_rows": [1, 11]}))
+    assert load_run(named).labelled_rows(recording).tolist() == [1, 11]
+    both = labelled_by_any([full, load_run(named)], recording)
+    assert both.tolist() == sorted({1, 11, *recording.labelled_rows(4, 3).tolist()})
+
+
+def test_predictions_are_those_of_an_evaluation(recording, runs):
+    predictions = predict_split(load_run(runs["full"]), recording)
+    stored = json.loads((runs["full"] / "metrics.json").read_text())["test"]
+    assert predictions.metrics.mean_error_mm == pytest.approx(stored["mean_error_mm"])
+    assert list(predictions.metrics.by_person) == ["seen", "unseen"]
+    np.testing.assert_array_equal(predictions.truth, recording.test.joints[:, 0])
+
+
+def test_only_usable_labelled_frames_count(recording, runs):
+    valid, labelled = recording.test.valid.copy(), recording.test.labelled.copy()
+    valid[3, 0] = labelled[8] = False
+    joints = recording.test.joints.copy()
+    joints[8] = np.nan
+    test = dataclasses.replace(recording.test, valid=valid, labelled=labelled, joints=joints)
+    own = dataclasses.replace(recording, test=test)
+    predictions = predict_split(load_run(runs["full"]), own)
+    assert predictions.rows.tolist() == [0, 1, 2, 4, 5, 6, 7, 9]
+    expected = evaluate_split(runs["full"] / "model.safetensors", own, "test").metrics
+    assert predictions.metrics.mean_error_mm == pytest.approx(expected.mean_error_mm)
+
+
+def test_runs_are_found_at_any_depth(runs, tmp_path):
+    first = variation(runs["full"], tmp_path / "sweep" / "a" / "b")
+    second = variation(runs["full"], tmp_path / "sweep" / "c")
+    assert find_runs([tmp_path / "sweep", first]) == [first, second, first]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no finished run"):
+        find_runs([tmp_path / "empty"])
+
+
+def test_the_recording_is_the_one_of_the_runs_unless_named(recording, runs, tmp_path):
+    own = load_runs(list(runs.values()))
+    assert recording_of(own).folder == recording.folder
+    elsewhere = variation(runs["full"], tmp_path / "elsewhere")
+    (elsewhere / "config.json").write_text(json.dumps({"recording": str(tmp_path)}))
+    with pytest.raises(UserError, match="--data"):
+        recording_of([*own, load_run(elsewhere)])
+    assert recording_of([*own, load_run(elsewhere)], recording.folder).folder == recording.folder
+    (elsewhere / "config.json").unlink()
+    with pytest.raises(UserError, match="--data"):
+        recording_of([load_run(elsewhere)])
+
+
+def test_other_joints_are_refused(recording, runs):
+    run = load_run(runs["full"])
+    config = type(run.config)(network=run.config.network, skeleton="icvl16")
+    with pytest.raises(UserError, match=r"predicts the joints 'icvl16'.* has 'nyu14'"):
+        recording_of([dataclasses.replace(run, config=config)])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "no finished run"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"x"), "no complete safetensors file"),
+        (lambda folder: (folder / "config.json").write_text("{"), "config.json is damaged"),
+        (lambda folder: variation(folder, folder, labels=None), "does not tell variant, labels and seed"),
+        (lambda folder: variation(folder, folder, variant="best"), "unknown variant 'best'"),
+    ],
+)
+def test_damaged_runs_are_one_clear_sentence(runs, tmp_path, damage, message):
+    folder = variation(runs["full"], tmp_path / "run")
+    damage(folder)
+    with pytest.raises(UserError, match=message):
+        load_runs([folder])

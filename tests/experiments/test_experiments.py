@@ -1,0 +1,242 @@
+"""Each experiment as a user types it: its four files, and one sentence where a store lacks something."""
+
+import csv
+import importlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from murauer.cli import main
+from murauer.data.recording import DESCRIPTION_FILE
+from murauer.evaluation.prediction_files import write_joints
+from murauer.experiments import EXPERIMENTS
+
+
+def experiment(name: str, *words: object) -> int:
+    return main(["experiment", name, *map(str, words)])
+
+
+def outputs(folder: Path, name: str) -> tuple[list[dict[str, str]], dict]:
+    """Rows of the CSV and content of the JSON; checks that the pictures are pictures."""
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{name}.{suffix}" for suffix in ("csv", "json", "png", "svg")
+    ]
+    with Image.open(folder / f"{name}.png") as image:
+        assert min(image.size) > 300 and len(image.convert("RGB").getcolors(1 << 24) or ()) > 10
+    assert b"<svg" in (folder / f"{name}.svg").read_bytes()[:2000]
+    with open(folder / f"{name}.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return rows, json.loads((folder / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_explains_itself(name, capsys):
+    module = importlib.import_module(f"murauer.experiments.{name}")
+    assert module.__doc__.splitlines()[0].endswith(".")
+    with pytest.raises(SystemExit) as stopped:
+        experiment(name, "--help")
+    assert stopped.value.code == 0
+    assert f"usage: murauer experiment {name}" in capsys.readouterr().out
+
+
+def test_unknown_experiments_and_arguments_are_told(capsys):
+    assert experiment("figure9") == 2
+    assert "unknown experiment 'figure9'; choose one of table1" in capsys.readouterr().err
+    assert experiment("figure5", "--nonsense") == 2
+    assert "murauer experiment figure5 --help" in capsys.readouterr().err
+
+
+def test_table1_gives_the_published_errors_from_the_published_files(shared_dir, tmp_path):
+    nyu = shared_dir / "data/nyu"
+    with open(nyu / "predictions/published.csv", encoding="utf-8") as file:
+        published = list(csv.DictReader(file))
+    files = [
+        word
+        for row in published
+        for word in ("--uvd", f"{row['method']}={nyu / 'predictions' / row['file']}")
+    ]
+    truth = ["--ground-truth", nyu / "nyu_test_groundtruth_label.txt", "--camera", "nyu"]
+    assert experiment("table1", *files, *truth, "--out", tmp_path / "out") == 0
+    rows, values = outputs(tmp_path / "out", "table1")
+    assert values["comparable_with_published"] is True
+    measured = {row["method"]: row for row in rows if row["kind"] == "predictions"}
+    assert len(measured) == len(published) == 5
+    for row in published:
+        found = measured[row["method"]]
+        assert float(found["mean_error_mm"]) == pytest.approx(float(row["mean_error_mm"]), abs=0.001)
+        assert float(found["first_mm"]) == pytest.approx(float(row["first_person_mm"]), abs=0.001)
+        # Both persons together are all frames.
+        both = 2440 * float(found["first_mm"]) + 5812 * float(found["second_mm"])
+        assert both / 8252 == pytest.approx(float(found["mean_error_mm"]), abs=0.001)
+        assert abs(float(found["published_mm"]) - float(found["mean_error_mm"])) < 0.07
+    assert sum(row["kind"] == "published" for row in rows) == 22
+
+
+def test_table1_compares_runs_and_files_on_the_test_split(recording, runs, tmp_path, capsys):
+    truth = np.array(recording.test.joints[:, 0])
+    write_joints(tmp_path / "five.txt", torch_of(truth + np.array([3, 0, 4])), "xyz")
+    words = [runs["full"], f"mine={runs['synth_only']}", "--xyz", f"five={tmp_path / 'five.txt'}"]
+    assert experiment("table1", *words, "--out", tmp_path / "out") == 0
+    rows, values = outputs(tmp_path / "out", "table1")
+    measured = {row["method"]: row for row in rows if row["kind"] != "published"}
+    assert float(measured["five"]["mean_error_mm"]) == pytest.approx(5, abs=1e-3)
+    assert float(measured["five"]["unseen_mm"]) == pytest.approx(5, abs=1e-3)
+    for title, name in (("Real&Synth | Full", "full"), ("mine", "synth_only")):
+        stored = json.loads((runs[name] / "metrics.json").read_text())["test"]
+        assert float(measured[title]["mean_error_mm"]) == pytest.approx(stored["mean_error_mm"], abs=1e-4)
+    assert values["comparable_with_published"] is False and values["centres"] == "annotated joint"
+    assert "five" in capsys.readouterr().out
+
+
+def torch_of(array):
+    import torch
+
+    return torch.from_numpy(array)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "nothing to compare"),
+        (["--xyz", "a.txt"], "--ground-truth or --data"),
+        (["--xyz", "{short}", "--data", "{data}"], "has 1 frames of 14 joints but the test split"),
+        (["--xyz", "{short}", "--ground-truth", "{short}", "--ground-truth-format", "xyz", "{run}"],
+         "different test sets, of 1 and 10 frames"),
+    ],
+)  # fmt: skip
+def test_table1_of_what_cannot_be_compared(recording, runs, tmp_path, capsys, words, message):
+    (tmp_path / "short.txt").write_text(" ".join(["1 2 600"] * 14) + "\n")
+    places = {"short": tmp_path / "short.txt", "data": recording.folder, "run": runs["full"]}
+    assert experiment("table1", *(word.format(**places) for word in words), "--out", tmp_path / "out") == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_figure3_has_published_values_and_own_runs(runs, tmp_path):
+    assert experiment("figure3", "--out", tmp_path / "published") == 0
+    rows, _ = outputs(tmp_path / "published", "figure3")
+    assert {row["method"] for row in rows} == {"PreView", "Crossing Nets", "LSPS", "MURAUER"}
+    for name in ("full", "synth_only"):
+        shutil.copytree(runs[name], tmp_path / "sweep" / name)
+    assert experiment("figure3", tmp_path / "sweep", "--out", tmp_path / "own") == 0
+    rows, values = outputs(tmp_path / "own", "figure3")
+    own = {row["method"]: row for row in rows if row["kind"] == "run"}
+    assert own["Synth only"]["n_labelled"] == "0" and own["Real&Synth | Full"]["n_labelled"] == "4"
+    stored = json.loads((runs["full"] / "metrics.json").read_text())["test"]["mean_error_mm"]
+    assert float(own["Real&Synth | Full"]["mean_error_mm"]) == pytest.approx(stored, abs=1e-4)
+    assert values["comparable_with_published"] is False
+
+
+def test_figure5_leaves_the_points_of_both_domains(runs, tmp_path):
+    assert experiment("figure5", runs["full"], "--pairs", 8, "--out", tmp_path / "out") == 0
+    rows, values = outputs(tmp_path / "out", "figure5")
+    assert [row["domain"] for row in rows] == ["real"] * 8 + ["synthetic"] * 8
+    assert len({row["frame"] for row in rows}) == 8 and all(row["shown"] == "True" for row in rows)
+    assert values["alignment"]["pairs"] == 8
+
+
+def test_figure6_leaves_every_distance_and_the_numbers_beside_them(runs, tmp_path, capsys):
+    assert experiment("figure6", runs["real_and_synth"], runs["full"], "--out", tmp_path / "out") == 0
+    rows, values = outputs(tmp_path / "out", "figure6")
+    for run in values["runs"]:
+        own = [row for row in rows if row["run"] == run["title"]]
+        assert len(own) == 10
+        distances, ranks = ([float(row[name]) for row in own] for name in ("distance", "rank"))
+        alignment = run["alignment"]
+        assert sorted(distances)[4] == pytest.approx(alignment["median_distance"], abs=1e-4)
+        assert sorted(ranks)[4] == alignment["median_rank"]
+        assert ranks.count(1) / 10 == alignment["true_twin_first"]
+        assert 0 <= alignment["probe_accuracy"] <= 1
+    assert "Real&Synth | Full: median distance" in capsys.readouterr().out
+
+
+def test_figure7_leaves_the_errors_of_both_inputs(recording, runs, tmp_path):
+    assert experiment("figure7", runs["full"], "--examples", 2, "--out", tmp_path / "out") == 0
+    rows, values = outputs(tmp_path / "out", "figure7")
+    unlabelled = set(range(12)) - set(recording.labelled_rows(4, 3).tolist())
+    assert {int(row["frame"]) for row in rows} == unlabelled and values["frames"] == 8
+    errors = [float(row["mean_absolute_error"]) for row in rows if row["input"] == "real"]
+    assert np.mean(errors) == pytest.approx(values["runs"][0]["real"]["mean_absolute_error"], abs=1e-4)
+    assert values["runs"][0]["difference_of_predictions"] > 0
+
+
+def test_worst_frames_come_with_the_best(runs, tmp_path):
+    assert experiment("worst", runs["full"], "--count", 2, "--out", tmp_path / "out") == 0
+    rows, values = outputs(tmp_path / "out", "worst")
+    errors = {
+        kind: [float(row["error_mm"]) for row in rows if row["kind"] == kind] for kind in ("best", "worst")
+    }
+    assert errors["best"] == sorted(errors["best"]) and errors["worst"] == sorted(
+        errors["worst"], reverse=True
+    )
+    assert max(errors["best"]) < min(errors["worst"]) and len(rows) == 4
+    assert errors["best"][0] < values["mean_error_mm"] < errors["worst"][0]
+    validation = tmp_path / "validation"
+    assert experiment("worst", runs["full"], "--split", "validation", "--count", 1, "--out", validation) == 0
+    assert outputs(validation, "worst")[1]["split"] == "validation"
+
+
+@pytest.fixture
+def store(recording, tmp_path):
+    """A copy of the recording that tests take something from."""
+    folder = tmp_path / "store"
+    shutil.copytree(recording.folder, folder)
+
+    def without(*sets: str, **changes: object) -> Path:
+        path = folder / DESCRIPTION_FILE
+        description = json.loads(path.read_text()) | changes
+        description["sets"] = [name for name in description["sets"] if name not in sets]
+        description.pop("checksums", None)
+        path.write_text(json.dumps(description))
+        return folder
+
+    path = folder / DESCRIPTION_FILE
+    sets = json.loads(path.read_text()).get("sets", list(recording.sets))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"sets": sets}))
+    return without
+
+
+@pytest.mark.parametrize("name", ["figure5", "figure6"])
+def test_without_twins_there_are_no_latent_pairs(store, runs, tmp_path, capsys, name):
+    data = store("twin", "validation_twin")
+    assert experiment(name, runs["full"], "--data", data, "--out", tmp_path / "out") == 2
+    assert f"has no twin frames; fit them to the labelled frames with 'murauer twin {data}'" in (
+        capsys.readouterr().err
+    )
+
+
+def test_without_a_second_camera_there_are_no_views(store, runs, tmp_path, capsys):
+    data = store(view_pair=None)
+    assert experiment("figure7", runs["full"], "--data", data, "--out", tmp_path / "out") == 2
+    assert "has one camera" in capsys.readouterr().err
+    assert experiment("figure7", runs["real_and_synth"], "--data", data, "--out", tmp_path / "out") == 2
+    assert "trained without view prediction" in capsys.readouterr().err
+
+
+def test_without_a_test_split_nothing_is_measured(store, runs, tmp_path, capsys):
+    data = store("test")
+    for name in ("table1", "figure3", "worst"):
+        assert experiment(name, runs["full"], "--data", data, "--out", tmp_path / "out") == 2
+        assert "has no test frames" in capsys.readouterr().err
+
+
+def test_outputs_repeat_to_the_byte(runs, tmp_path):
+    for out in ("a", "b"):
+        assert experiment("figure6", runs["full"], "--out", tmp_path / out) == 0
+    for suffix in ("svg", "csv", "json"):
+        first, second = ((tmp_path / out / f"figure6.{suffix}").read_bytes() for out in ("a", "b"))
+        assert first == second
+
+
+def test_report_of_runs_is_one_page(runs, tmp_path, capsys):
+    page = tmp_path / "report.html"
+    assert main(["report", str(runs["full"]), f"base={runs['real_and_synth']}", "--out", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "<td" in text and "base" in text and "murauer report" in text
+    assert str(page) in capsys.readouterr().out
+    assert main(["report", str(tmp_path)]) == 2
+    assert "no finished run" in capsys.readouterr().err
