@@ -1,5 +1,6 @@
 """From somebody's folder to a report without a manual step, by the commands that a user types."""
 
+import csv
 import html
 import json
 import math
@@ -8,11 +9,13 @@ from typing import Any
 
 import msgspec
 import pytest
+import torch
+from PIL import Image
 
 from dataset_folders.hands17 import write_hands17
 from dataset_folders.icvl import write_icvl
 from dataset_folders.msra15 import write_msra15
-from dataset_folders.nyu import write_nyu
+from dataset_folders.nyu import WALL_MM, save_packed, write_nyu
 from murauer.cli import main
 from murauer.config import load_preset
 from murauer.training.variants import VARIANTS
@@ -116,3 +119,82 @@ def test_real_frames_alone(few_steps, name, write, joints):
         assert_plausible(few_steps.evaluate(run, store), 6, joints)
     page = few_steps.report(runs)
     assert all(VARIANTS[variant].title in page for variant in ("real_only", "real_and_synth"))
+
+
+def test_spoilt_images_are_listed_and_the_rest_is_used(few_steps):
+    folder, store = write_nyu(few_steps.folder / "nyu", 12, 6).path, few_steps.folder / "store"
+    truncated = folder / "train/depth_1_0000002.png"
+    truncated.write_bytes(truncated.read_bytes()[:900])
+    (folder / "train/depth_2_0000004.png").unlink()
+    only_wall = torch.full((480, 640), WALL_MM)
+    save_packed(folder / "train/depth_1_0000006.png", only_wall)
+    few_steps("import", "nyu", folder, "--out", store, "--workers", "1")
+    with open(store / "problems.csv", newline="") as file:
+        problems = {(row["set"], row["index"], row["view"]): row["reason"] for row in csv.DictReader(file)}
+    assert set(problems) == {("real", "1", "0"), ("real", "3", "1"), ("real", "5", "0")}
+    assert "depth_1_0000002.png is damaged" in problems["real", "1", "0"]
+    assert "depth_2_0000004.png" in problems["real", "3", "1"]
+    assert "no hand" in problems["real", "5", "0"]
+    run = few_steps.train(store, "full", 10)
+    assert_plausible(few_steps.evaluate(run, store), 6, 14)
+
+
+def shuffle_images(folder: Path) -> None:
+    images = sorted((folder / "train").glob("depth_1_*.png"))
+    for image in images:
+        image.rename(image.with_suffix(".moved"))
+    for image, other in zip(images, images[1:] + images[:1], strict=True):
+        image.with_suffix(".moved").rename(other)
+
+
+def mix_resolutions(folder: Path) -> None:
+    for image in (folder / "train").glob("depth_[12]_*.png"):
+        Image.open(image).resize((320, 240), Image.Resampling.NEAREST).save(image)
+
+
+def lose_labels(folder: Path) -> None:
+    (folder / "test/joint_data.mat").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (shuffle_images, ("real", "depth_1_")),
+        (mix_resolutions, ("320 x 240", "640 x 480")),
+        (lose_labels, ("test/joint_data.mat",)),
+    ],
+)
+def test_folders_that_cannot_be_right_end_in_one_sentence(tmp_path, capfd, spoil, words):
+    folder = write_nyu(tmp_path / "nyu", 12, 6).path
+    spoil(folder)
+    assert main(["import", "nyu", str(folder), "--out", str(tmp_path / "store"), "--workers", "1"]) == 2
+    message = capfd.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("murauer: ")
+    assert all(word in message for word in words), message
+    assert not (tmp_path / "store").exists()
+
+
+def metres(*coordinates: str) -> tuple[str, ...]:
+    return tuple(f"{float(number) / 1000}" for number in coordinates)
+
+
+def other_principal_point(x: str, y: str, z: str) -> tuple[str, ...]:
+    """As if labelled with (315.9 - 120) as column of the principal point."""
+    return f"{float(x) + 120 / 475 * float(z)}", y, z
+
+
+@pytest.mark.parametrize("change", [metres, other_principal_point])
+def test_labels_of_another_unit_or_camera_end_in_one_sentence(tmp_path, capfd, change):
+    folder = write_hands17(tmp_path / "hands17", 8, 4).path
+    labels = folder / "training/Training_Annotation.txt"
+    lines = []
+    for line in labels.read_text().splitlines():
+        name, *numbers = line.split()
+        joints = [change(*numbers[start : start + 3]) for start in range(0, 63, 3)]
+        lines.append(" ".join([name, *(word for joint in joints for word in joint)]))
+    labels.write_text("\n".join(lines))
+    store = tmp_path / "store"
+    assert main(["import", "hands17", str(folder), "--out", str(store), "--workers", "1"]) == 2
+    message = capfd.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith("murauer: ") and "image_D0000" in message, message
+    assert not store.exists()
