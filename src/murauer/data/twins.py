@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from murauer.data.forearm import fit_forearms
 from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, create_frame_set, open_frame_set
 from murauer.data.recording import Recording, open_recording, write_description
 from murauer.errors import UserError
@@ -109,6 +110,7 @@ def make_twins(
             f"{float(fit.error_mm.min()):.1f} mm: its labels are not those of a hand in mm "
             f"({recording.skeleton.name}), or the limit is too strict"
         )
+    fit = fit_forearms(recording, rows, fit, HandModel())
     working = store / "twin.partial"
     shutil.rmtree(working, ignore_errors=True)
     create_frame_set(working, len(real), real.views, real.depth.shape[-1], len(recording.skeleton))

@@ -23,8 +23,8 @@ FEWEST_JOINTS = 6
 """Frames with fewer labelled joints are not fitted: their pose would be the prior's."""
 SHARED_FRAMES = 300
 """Frames from which shapes and offsets are learned; the poses of the others follow."""
-SIDE_FRAMES = 30
-"""Frames of a person by which right and left hands are told apart."""
+SIDE_FRAMES = 60
+"""Frames by which right and left hands are told apart, of each person an equal share, but at least 6."""
 
 _STARTS = 3
 _FRAME_ITERATIONS = 12
@@ -183,7 +183,7 @@ def _left_hands(problem: FittingProblem, persons: int, side: Side) -> Tensor:
         rows = (problem.person == person).nonzero()[:, 0]
         if not len(rows):
             continue
-        some = problem.of_frames(rows[_spread_out(torch.zeros(len(rows)), SIDE_FRAMES)])
+        some = problem.of_frames(rows[_spread_out(torch.zeros(len(rows)), max(6, SIDE_FRAMES // persons))])
         costs = []
         for mirrored in (False, True):
             tried = _mirrored(some, torch.full_like(some.person, mirrored, dtype=torch.bool))

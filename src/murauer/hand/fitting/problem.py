@@ -22,7 +22,7 @@ Everything is of a right hand and float64: labels of left hands are mirrored bef
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -178,71 +178,78 @@ class FittingProblem:
         offsets = unknowns.offsets / self.weights.offset_mm
         return 0.5 * self.shared_weight * (shape.square().sum() + offsets.square().sum())
 
-    def linearise(self, unknowns: Unknowns) -> NormalEquations:
-        """Normal equations of all frames' costs, without those of :meth:`shared_cost`."""
-        jacobian, shared_jacobian, residual = self._jacobians(unknowns)
+    def linearise(self, unknowns: Unknowns, *, shared: bool = True) -> NormalEquations:
+        """Normal equations of all frames' costs, without those of :meth:`shared_cost`.
+
+        Args:
+            unknowns: where.
+            shared: whether the shared unknowns move; without, there are m = 0 of them.
+        """
+        joints, bones = self.model.joint_frames(unknowns.angles, unknowns.shape[self.person], self.skeleton)
+        turned = (joints + (bones * unknowns.offsets[:, None]).sum(-1)) @ unknowns.rotation.mT
+        residual = (turned + unknowns.translation[:, None] - self.labels) * self.labelled[..., None]
+        own = self._frame_jacobian(unknowns, turned).flatten(1, 2)
+        common = own[..., :0]
+        if shared:
+            common = self._shared_jacobian(unknowns, bones).flatten(1, 2)
         # Iteratively reweighted: beyond huber sigma a residual pulls with constant force.
         distance = residual.norm(dim=-1).clamp(min=1e-9) / self.weights.label_mm
         weight = self.labelled * (self.weights.huber / distance).clamp(max=1.0) / self.weights.label_mm**2
-        weighted = (weight[..., None, None] * jacobian).flatten(1, 2).mT
-        weighted_shared = (weight[..., None, None] * shared_jacobian).flatten(1, 2).mT
-        flat, flat_shared, flat_residual = (
-            jacobian.flatten(1, 2), shared_jacobian.flatten(1, 2), residual.flatten(1)[..., None],
-        )  # fmt: skip
-        frame, gradient = weighted @ flat, (weighted @ flat_residual)[..., 0]
+        weight, flat = weight.repeat_interleave(3, 1)[..., None], residual.flatten(1)[..., None]
+        weighted, weighted_common = (weight * own).mT, (weight * common).mT
+
+        frame, gradient = weighted @ own, (weighted @ flat)[..., 0]
         n_angles = unknowns.angles.shape[1]
-        frame[:, :n_angles, :n_angles] += self.weights.pose * self.pose_precision
-        gradient[:, :n_angles] += self.weights.pose * (
-            (unknowns.angles - self.pose_mean) @ self.pose_precision
-        )
+        pull = self.weights.pose * self.pose_precision
+        frame[:, :n_angles, :n_angles] += pull
+        gradient[:, :n_angles] += (unknowns.angles - self.pose_mean) @ pull
         return NormalEquations(
             frame,
-            weighted @ flat_shared,
-            weighted_shared @ flat_shared,
+            weighted @ common,
+            weighted_common @ common,
             gradient,
-            (weighted_shared @ flat_residual)[..., 0],
+            (weighted_common @ flat)[..., 0],
         )
+
+    def _frame_jacobian(self, unknowns: Unknowns, turned: Tensor) -> Tensor:
+        """Derivatives of the predictions by angles, a turn about the camera's axes and a shift, (F, J, 3, n).
+
+        `turned` are the predictions without their translation.
+        """
+        shape = unknowns.shape[self.person]
+        angles = _directional(lambda x: self._hand(x, shape, unknowns.offsets), unknowns.angles)
+        moved = torch.eye(3, dtype=turned.dtype).expand(*turned.shape, 3)
+        return torch.cat([_in_camera(angles, unknowns.rotation), -_cross_matrix(turned), moved], -1)
+
+    def _shared_jacobian(self, unknowns: Unknowns, bones: Tensor) -> Tensor:
+        """Derivatives of the predictions by the shape and all offsets, (F, J, 3, m)."""
+        shape = unknowns.shape[self.person]
+        shapes = _directional(lambda x: self._hand(unknowns.angles, x, unknowns.offsets), shape)
+        n_frames, n_joints = bones.shape[:2]
+        offsets = torch.zeros(n_frames, n_joints, 3, n_joints, 3, dtype=bones.dtype)
+        each = torch.arange(n_joints)
+        offsets[:, each, :, each] = (unknowns.rotation[:, None] @ bones).transpose(0, 1)
+        return torch.cat([_in_camera(shapes, unknowns.rotation), offsets.flatten(3)], -1)
 
     def _hand(self, angles: Tensor, shape: Tensor, offsets: Tensor) -> Tensor:
         """Labels in the hand's own frame."""
         joints, rotations = self.model.joint_frames(angles, shape, self.skeleton)
         return joints + (rotations * offsets[:, None]).sum(-1)
 
-    def _jacobians(self, unknowns: Unknowns) -> tuple[Tensor, Tensor, Tensor]:
-        """Derivatives (F, J, 3, n) and (F, J, 3, m) of the predictions, and the residuals (F, J, 3)."""
-        shape, offsets, rotation = unknowns.shape[self.person], unknowns.offsets, unknowns.rotation
 
-        def by_angles(tangent: Tensor) -> Tensor:
-            return _directional(lambda x: self._hand(x, shape, offsets), unknowns.angles, tangent)
+def _directional(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """Derivatives of a function of a batch, (F, K) to (F, J, 3), by each of the K: (K, F, J, 3)."""
 
-        def by_shape(tangent: Tensor) -> Tensor:
-            return _directional(lambda x: self._hand(unknowns.angles, x, offsets), shape, tangent)
+    def along(tangent: Tensor) -> Tensor:
+        derivative: Tensor = torch.func.jvp(function, (at,), (tangent.expand_as(at),))[1]
+        return derivative
 
-        def along_last(derivatives: Tensor) -> Tensor:
-            """(K, F, J, 3) in the hand's frame to (F, J, 3, K) in the camera's."""
-            return (derivatives @ rotation.mT).permute(1, 2, 3, 0)
-
-        identity = [torch.eye(x.shape[1], dtype=x.dtype) for x in (unknowns.angles, shape)]
-        angles = along_last(torch.func.vmap(by_angles)(identity[0]))
-        shapes = along_last(torch.func.vmap(by_shape)(identity[1]))
-
-        joints, bones = self.model.joint_frames(unknowns.angles, shape, self.skeleton)
-        turned = (joints + (bones * offsets[:, None]).sum(-1)) @ rotation.mT
-        n_frames, n_joints = turned.shape[:2]
-        moved = torch.eye(3, dtype=turned.dtype).expand(n_frames, n_joints, 3, 3)
-        jacobian = torch.cat([angles, -_cross_matrix(turned), moved], -1)
-
-        by_offset = torch.zeros(n_frames, n_joints, 3, n_joints, 3, dtype=turned.dtype)
-        each = torch.arange(n_joints)
-        by_offset[:, each, :, each] = (rotation[:, None] @ bones).transpose(0, 1)
-        residual = (turned + unknowns.translation[:, None] - self.labels) * self.labelled[..., None]
-        return jacobian, torch.cat([shapes, by_offset.flatten(3)], -1), residual
+    return torch.func.vmap(along)(torch.eye(at.shape[1], dtype=at.dtype))
 
 
-def _directional(function, at: Tensor, tangent: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
-    """Derivative of a function of a batch (F, K) in the same direction (K,) for every row."""
-    derivative: Tensor = torch.func.jvp(function, (at,), (tangent.expand_as(at),))[1]
-    return derivative
+def _in_camera(derivatives: Tensor, rotation: Tensor) -> Tensor:
+    """Derivatives (K, F, J, 3) in the hand's frame as (F, J, 3, K) in the camera's."""
+    return (derivatives @ rotation.mT).permute(1, 2, 3, 0)
 
 
 def _cross_matrix(v: Tensor) -> Tensor:

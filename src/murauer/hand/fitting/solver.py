@@ -30,7 +30,7 @@ def fit_frames(problem: FittingProblem, unknowns: Unknowns, iterations: int) -> 
     damping = torch.full((len(unknowns.angles),), FIRST_DAMPING, dtype=torch.float64)
     cost = problem.frame_cost(unknowns)
     for _ in range(iterations):
-        equations = _hold(problem, unknowns, problem.linearise(unknowns))
+        equations = _hold(problem, unknowns, problem.linearise(unknowns, shared=False))
         step = -_solve(equations.frame, damping, equations.frame_gradient[..., None])[..., 0]
         candidate = _moved_frames(problem, unknowns, step)
         new_cost = problem.frame_cost(candidate)
