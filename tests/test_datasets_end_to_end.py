@@ -109,16 +109,18 @@ def test_nyu_of_several_hundred_frames(tmp_path, capsys):
     [("icvl", write_icvl, 16), ("msra15", write_msra15, 21), ("hands17", write_hands17, 21)],
 )
 def test_real_frames_alone(few_steps, name, write, joints):
-    """What comes with labels and one camera: real only, and with rendered hands real and synthetic."""
+    """What comes with labels and one camera, and then gets rendered hands and twins of labelled frames."""
     folder, store = write(few_steps.folder / name).path, few_steps.folder / "store"
     few_steps("import", name, folder, "--out", store, "--workers", "1")
     runs = [few_steps.train(store, "real_only", 4)]
     few_steps("synthesise", store, "--frames", "12", "--workers", "1")
     runs.append(few_steps.train(store, "real_and_synth", 4))
+    few_steps("twin", store, "--labels", "4")
+    runs.append(few_steps.train(store, "distr_match", 4))
     for run in runs:
         assert_plausible(few_steps.evaluate(run, store), 6, joints)
     page = few_steps.report(runs)
-    assert all(VARIANTS[variant].title in page for variant in ("real_only", "real_and_synth"))
+    assert all(VARIANTS[variant].title in page for variant in ("real_only", "real_and_synth", "distr_match"))
 
 
 def test_spoilt_images_are_listed_and_the_rest_is_used(few_steps):
