@@ -105,9 +105,7 @@ def render_regions(
     images = []
     for view in range(views):
         seen_centre = rig.transform(centre, source=0, target=view)
-        intrinsics = window_intrinsics(
-            seen_centre, rig.cameras[view].intrinsics(), region_size, region_mm
-        )
+        intrinsics = window_intrinsics(seen_centre, rig.cameras[view].intrinsics(), region_size, region_mm)
         depth = scenes.depth(rig, view, intrinsics, region_size, region_size)
         if sensor is not None and generator is not None:
             depth = sensor(depth, intrinsics, generator)

@@ -1,95 +1,53 @@
 """Finding the hand in a depth frame when no centre is given.
 
-A palm is about the largest disc that fits into a hand, whatever the fingers do, and it has a size in
-millimetres that little else near a camera has: fingers and cables are too thin, chests and walls too wide.
-
-1. reduce the frame to cells of a few millimetres and cut the surface where its depth jumps;
-2. take the locally largest discs that fit into it and are as large as a palm: the candidates;
-3. prefer the nearest; a wide disc and a long outline for its area, as fingers make it, count as nearness;
-4. move the centre to the middle of the hand.
+Of the places where a hand may be (`murauer.inference.candidates`) the likeliest is taken: near to the camera,
+of a palm's width, with the long outline that fingers make, at the end of an arm and not in its middle. How
+sure that is, is a probability: that of a centre within `CLOSE_MM` of the palm's. Two calibrated cameras that
+find the same place are surer than one.
 
 The hand must stand clear of what is behind it by some centimetres. Hands that hold a large object or lie on a
 table need a centre given by the user.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from murauer.camera import Camera
 from murauer.errors import UserError
+from murauer.inference.candidates import (
+    ARM_BALL_MM,
+    REACH_MM,
+    Array,
+    Candidate,
+    Surface,
+    find_candidates,
+    to_surface,
+)
+from murauer.rig import CameraRig
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+CLOSE_MM = 40.0
+"""Error of a centre that still leaves the hand in its 300 mm cube."""
 
-REACH_MM = (100.0, 1500.0)
-"""Distances from the camera at which hands are looked for."""
+# What a candidate is measured by is capped: more is not more of a hand. Wider discs are heads, longer
+# outlines are noise, and a cube that is wholly in the image cannot be more so.
+WIDEST_MM, LONGEST_MM, INSIDE_MM = 40.0, 650.0, 150.0
 
-PALM_RADIUS_MM = (14.0, 62.0)
-"""Radius of the largest disc in a hand, from a narrow one seen from the side to a wide open one."""
+# Weights of distance, radius, outline, area, shift, border (per mm or mm²) and compactness: of a conditional
+# logit model of which candidate is the hand, and of a logistic model of whether the likeliest is, with the
+# margin to the next place and a constant. benchmarks/localisation.py fits them to rendered scenes.
+CHOICE = np.array([-0.00762, 0.1249, 0.0282, -0.00068, -0.0257, 0.0794, 5.74])
+CONFIDENCE = np.array([-0.0001, 0.0634, 0.0135, -0.00025, -0.0186, 0.0566, 4.93, 0.0942, -16.59])
+LARGEST_MARGIN = 5.0
 
-DEPTH_JUMP_MM = 50.0
-"""Between neighbouring cells; more than this is another surface. Fingers over a palm jump by less."""
-
-CELLS_PER_RADIAN = 160.0
-"""Resolution of the search: 4 mm cells at 640 mm, a fifth of a finger."""
-
-HAND_RADIUS_MM = 100.0
-"""Of the ball around a candidate in which outline and area are measured."""
-
-# How much nearer a candidate counts for its shape: from a conditional logit model of which candidate is the
-# hand, fitted to 200 rendered people with a raised hand. Caps, because more is not more of a hand: wider
-# discs are heads, longer outlines are noise.
-MM_PER_RADIUS, WIDEST_MM = 3.7, 40.0
-MM_PER_OUTLINE, LONGEST_MM = 0.52, 650.0
-MM_PER_AREA = -0.013
-
-PALM_BALL_MM, ARM_BALL_MM = 75.0, 130.0
-"""Radii of a ball that holds palm and knuckles, and of one that reaches well into the arm."""
-
-AWAY_FROM_ARM = 0.75
-SURFACE_TO_JOINT_MM = 17.0
-"""How far the palm's centre joint lies behind the surface; the mean over the same rendered hands."""
-
-
-@dataclass(frozen=True)
-class _Surface:
-    """The frame as cells: positions (H, W, 3) in mm, what is measured, and which connected piece it is of."""
-
-    xyz: Array
-    measured: Mask
-    piece: NDArray[np.int32]
-    cell_radian: float
-
-    @property
-    def depth(self) -> Array:
-        return self.xyz[..., 2]
-
-
-@dataclass(frozen=True)
-class _Palm:
-    """A candidate: the middle (3,) of a palm-sized disc in mm, and what is within HAND_RADIUS_MM of it."""
-
-    middle: Array
-    radius_mm: float
-    outline_mm: float
-    area_mm2: float
-
-    @property
-    def cost_mm(self) -> float:
-        """Distance from the camera, less what speaks for a hand."""
-        return float(
-            self.middle[2]
-            - MM_PER_RADIUS * min(self.radius_mm, WIDEST_MM)
-            - MM_PER_OUTLINE * min(self.outline_mm, LONGEST_MM)
-            - MM_PER_AREA * self.area_mm2
-        )
+# Likewise for a place in several views: of the mean log-odds of the views that see a candidate there, of the
+# number of those views beyond the first, of the number of other views, and a constant.
+VIEWS = np.array([1.31, 0.74, -0.74, -1.33])
+SAME_PLACE_MM = 60.0
+"""Candidates of two views nearer to each other than this are one hand: it is seen from two sides."""
 
 
 def locate_hand(depth: Tensor, camera: Camera) -> Tensor:
@@ -117,105 +75,137 @@ def localise_with_confidence(depth: Tensor, camera: Camera) -> tuple[Tensor, flo
         camera: The camera that took it.
 
     Returns:
-        Centre as `locate_hand` gives it, shape (3,), and a confidence in [0, 1].
+        Centre as `locate_hand` gives it, shape (3,), and the probability that it is within `CLOSE_MM` of the
+        palm's.
 
     Raises:
         UserError: If nothing in reach of the camera looks like a hand.
     """
-    surface = _to_surface(depth.detach().cpu().numpy().astype(np.float64), camera)
-    palms = _find_palms(surface)
-    if not palms:
+    surface = to_surface(_as_array(depth), camera)
+    candidates = find_candidates(surface)
+    if not candidates:
         raise UserError(_why_no_hand(surface))
-    best = min(palms, key=lambda palm: palm.cost_mm)
-    centre = _middle_of_hand(surface, best)
-    rivals = [palm for palm in palms if np.linalg.norm(palm.middle - best.middle) > ARM_BALL_MM]
-    margin = min((palm.cost_mm - best.cost_mm for palm in rivals), default=np.inf)
-    confidence = float(1 / (1 + np.exp(-(margin - 40.0) / 40.0)))
-    return torch.from_numpy(centre).to(depth.device, torch.float32), confidence
+    centre, log_odds = choose(candidates)
+    return torch.from_numpy(centre).to(depth.device, torch.float32), float(1 / (1 + np.exp(-log_odds)))
 
 
-def _to_surface(depth: Array, camera: Camera) -> _Surface:
-    """Reduce a frame to cells, each the median of its block of pixels, and find the connected pieces."""
-    block = max(1, round(camera.fx / CELLS_PER_RADIAN))
-    height, width = depth.shape[0] // block, depth.shape[1] // block
-    pixels = depth[: height * block, : width * block].reshape(height, block, width, block)
-    pixels = np.sort(pixels.swapaxes(1, 2).reshape(height, width, block * block), axis=-1)
-    missing = (pixels <= 0).sum(axis=-1)
-    middle = (missing + block * block) // 2
-    z = np.take_along_axis(pixels, np.minimum(middle, block * block - 1)[..., None], axis=-1)[..., 0]
-    measured = (missing <= 0.75 * block * block) & (z > 0)
-    u = (np.arange(width) + 0.5) * block - 0.5
-    v = (np.arange(height)[:, None] + 0.5) * block - 0.5
-    x, y = (u - camera.u0) * z / camera.fx, (v - camera.v0) * z / camera.fy
-    return _Surface(np.stack((x, y, z), axis=-1), measured, _pieces(z, measured), block / camera.fx)
+def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor, Tensor]:
+    """Find the hand that several calibrated cameras see, in a place that they agree on if there is one.
+
+    Args:
+        depths: What the first V cameras of the rig saw at one moment, each (H, W) in mm, 0 = no measurement.
+        rig: The cameras.
+
+    Returns:
+        Centre of the hand in the coordinates of each camera, mm, (V, 3): its own where it sees the hand in
+        the common place, otherwise that of the others. And the probability that they are right, (V,); equal
+        for all.
+
+    Raises:
+        UserError: If no camera sees anything like a hand.
+    """
+    found = []
+    for depth, camera in zip(depths, rig.cameras, strict=False):
+        surface = to_surface(_as_array(depth), camera)
+        found.append(find_candidates(surface))
+    if not any(found):
+        raise UserError(_why_no_hand(surface))
+    options = places(found, rig)
+    log_odds = np.array([VIEWS @ joint_evidence(place) for place in options])
+    best = options[int(log_odds.argmax())]
+    centres = torch.from_numpy(best.centres).to(depths[0].device, torch.float32)
+    confidence = float(1 / (1 + np.exp(-log_odds.max())))
+    return centres, torch.full((len(depths),), confidence, device=depths[0].device)
 
 
-def _pieces(z: Array, measured: Mask) -> NDArray[np.int32]:
-    """Number the pieces of surface whose neighbouring cells are linked by less than a jump in depth."""
-    number = np.arange(z.size).reshape(z.shape)
-    links = []
-    for axis in (0, 1):
-        here, there = np.s_[:-1], np.s_[1:]
-        first = (here, slice(None)) if axis == 0 else (slice(None), here)
-        second = (there, slice(None)) if axis == 0 else (slice(None), there)
-        linked = measured[first] & measured[second] & (np.abs(z[first] - z[second]) < DEPTH_JUMP_MM)
-        links.append((number[first][linked], number[second][linked]))
-    rows, columns = (np.concatenate(ends) for ends in zip(*links, strict=True))
-    graph = coo_array((np.ones(rows.size, dtype=bool), (rows, columns)), shape=(z.size, z.size))
-    return connected_components(graph, directed=False)[1].reshape(z.shape)
+@dataclass(frozen=True)
+class Place:
+    """Where several views may see one hand.
+
+    Attributes:
+        centres: in the coordinates of each of V views, mm, (V, 3).
+        log_odds: of each view's own candidate there, NaN if it has none, (V,).
+    """
+
+    centres: Array
+    log_odds: Array
 
 
-def _find_palms(surface: _Surface) -> list[_Palm]:
-    """List the middles of all discs of a palm's size in reach."""
-    z, measured = surface.depth, surface.measured
-    behind = ndimage.maximum_filter(np.where(measured, z, np.inf), size=3)
-    inside = measured & (behind - z < DEPTH_JUMP_MM)
-    # Beyond the image's border the surface may go on: repeat the border instead of ending there.
-    margin = round(2 * PALM_RADIUS_MM[1] / (REACH_MM[0] * surface.cell_radian))
-    distance = ndimage.distance_transform_edt(np.pad(inside, margin, mode="edge"))
-    radius = distance[margin:-margin, margin:-margin] * surface.cell_radian * z
-    neighbours = 9
-    peaks = (radius == ndimage.maximum_filter(radius, size=neighbours)) & inside
-    peaks &= (radius >= PALM_RADIUS_MM[0]) & (radius <= PALM_RADIUS_MM[1])
-    peaks &= (z >= REACH_MM[0]) & (z <= REACH_MM[1])
-    return [_describe(surface, row, column, radius[row, column]) for row, column in np.argwhere(peaks)]
+def places(found: Sequence[Sequence[Candidate]], rig: CameraRig) -> list[Place]:
+    """Take every candidate of every view as the hand, and look for it in the others.
+
+    Args:
+        found: candidates of each of V views.
+        rig: the cameras.
+    """
+    scored = [
+        (np.stack([each.centre for each in candidates]), log_odds(candidates)) if candidates else None
+        for candidates in found
+    ]
+    options = []
+    for view, candidates in enumerate(found):
+        for candidate in candidates:
+            seen = torch.from_numpy(candidate.centre)
+            centres = np.stack([rig.transform(seen, view, other).numpy() for other in range(len(found))])
+            odds = np.full(len(found), np.nan)
+            for other, own in enumerate(scored):
+                if own is None:
+                    continue
+                distance = np.linalg.norm(own[0] - centres[other], axis=-1)
+                if distance.min() < SAME_PLACE_MM:
+                    nearest = int(distance.argmin())
+                    centres[other], odds[other] = own[0][nearest], own[1][nearest]
+            options.append(Place(centres, odds))
+    return options
 
 
-def _describe(surface: _Surface, row: int, column: int, radius_mm: float) -> _Palm:
-    """Measure the surface around a candidate."""
-    middle = surface.xyz[row, column]
-    hand = (surface.piece == surface.piece[row, column]) & _within(surface, middle, HAND_RADIUS_MM)
-    side = surface.depth * surface.cell_radian
-    outline = hand & ~ndimage.binary_erosion(hand)
-    return _Palm(middle, float(radius_mm), float(side[outline].sum()), float((side[hand] ** 2).sum()))
+def joint_evidence(place: Place) -> Array:
+    """What `VIEWS` weighs, (4,)."""
+    seeing = int(np.isfinite(place.log_odds).sum())
+    return np.array([np.nanmean(place.log_odds), seeing - 1, len(place.log_odds) - seeing, 1.0])
 
 
-def _within(surface: _Surface, middle: Array, radius_mm: float) -> Mask:
-    """Mark the cells within a ball."""
-    return surface.measured & (np.linalg.norm(surface.xyz - middle, axis=-1) < radius_mm)
+def log_odds(candidates: Sequence[Candidate]) -> Array:
+    """Log-odds that each of the candidates of a view is the hand, (N,)."""
+    measured = np.stack([measurements(candidate) for candidate in candidates])
+    scores = measured @ CHOICE
+    rows = [evidence(candidates, measured, scores, index) for index in range(len(candidates))]
+    return np.stack(rows) @ CONFIDENCE
 
 
-def _middle_of_hand(surface: _Surface, palm: _Palm) -> Array:
-    """Estimate the palm's centre joint, (3,) in mm, from a disc somewhere in the hand."""
-    middle = palm.middle
-    for _ in range(3):
-        middle = _mean_within(surface, middle, PALM_BALL_MM)
-    # The larger ball holds more of the arm, so its mean shows where the arm is: the hand is opposite.
-    towards_arm = _mean_within(surface, middle, ARM_BALL_MM) - middle
-    towards_arm[2] = 0
-    joint = middle - AWAY_FROM_ARM * towards_arm
-    return joint * (1 + SURFACE_TO_JOINT_MM / joint[2])
+def choose(candidates: Sequence[Candidate]) -> tuple[Array, float]:
+    """Choose the likeliest of some candidates; its centre (3,) in mm and the log-odds that it is the hand."""
+    best = int(np.argmax([measurements(candidate) @ CHOICE for candidate in candidates]))
+    return candidates[best].centre, float(log_odds(candidates)[best])
 
 
-def _mean_within(surface: _Surface, middle: Array, radius_mm: float) -> Array:
-    """Average the surface within a ball, each cell counting by its area."""
-    near = _within(surface, middle, radius_mm)
-    if not near.any():
-        return middle.copy()
-    return np.average(surface.xyz[near], axis=0, weights=surface.depth[near] ** 2)
+def measurements(candidate: Candidate) -> Array:
+    """What `CHOICE` weighs, (7,)."""
+    return np.array(
+        [
+            candidate.middle[2],
+            min(candidate.radius_mm, WIDEST_MM),
+            min(candidate.outline_mm, LONGEST_MM),
+            candidate.area_mm2,
+            candidate.shift_mm,
+            min(candidate.border_mm, INSIDE_MM),
+            candidate.compact,
+        ]
+    )
 
 
-def _why_no_hand(surface: _Surface) -> str:
+def evidence(candidates: Sequence[Candidate], measured: Array, scores: Array, best: int) -> Array:
+    """What `CONFIDENCE` weighs: the measurements of the best, its margin to another place, and 1; (9,)."""
+    away = [np.linalg.norm(each.centre - candidates[best].centre) > ARM_BALL_MM for each in candidates]
+    margin = scores[best] - scores[away].max(initial=-np.inf)
+    return np.append(measured[best], (np.clip(margin, -LARGEST_MARGIN, LARGEST_MARGIN), 1.0))
+
+
+def _as_array(depth: Tensor) -> Array:
+    return depth.detach().cpu().numpy().astype(np.float64)
+
+
+def _why_no_hand(surface: Surface) -> str:
     """Say what is wrong with a frame without candidates."""
     near, far = REACH_MM
     reached = surface.measured & (surface.depth >= near) & (surface.depth <= far)
