@@ -77,7 +77,7 @@ class FakeDataset:
     def draw(self, set_name: str, index: int, view: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Joints (16, 3) in mm, and a depth image (120, 160): a disc of 110 mm before a wall, noise on it."""
         random = np.random.default_rng((len(set_name), index, view))
-        u, v = random.uniform(55, 105), random.uniform(45, 75)
+        u, v = random.uniform(55, 105), random.uniform(30, 45)
         columns, rows = np.meshgrid(np.arange(160), np.arange(120))
         distance = np.hypot(columns - u, rows - v) * HAND_MM / CAMERA.fx
         depth = np.full((120, 160), WALL_MM)

@@ -84,6 +84,11 @@ class World:
         (self.folder / name).write_bytes(data[: len(data) * 2 // 3])
         return self.path(name)
 
+    def flip(self, name: str) -> str:
+        data = bytearray((self.folder / name).read_bytes())
+        data[-1] ^= 1
+        return self.write(name, bytes(data))
+
     def camera(self, **changes: object) -> str:
         values = {"fx": 588.0, "fy": 587.0, "u0": 320, "v0": 240, "width": WIDTH, "height": HEIGHT} | changes
         return self.write("camera.json", json.dumps({k: v for k, v in values.items() if v is not None}))
@@ -344,6 +349,19 @@ RECORDED_CASES: dict[str, Case] = {
     "evaluation of a checkpoint": (
         lambda w: ["evaluate", w.path("finished/checkpoint.safetensors"), "--data", w.path("recording")],
         "not a murauer model",
+    ),
+    "recording of other bytes than were written": (
+        lambda w: w.flip("recording/real/depth.npy") and ["info", "--data", w.path("recording"), "--verify"],
+        "checksum",
+    ),
+    "labels of frames that are not there": (
+        lambda w: w.write("labels.txt", "3\n8\n") and w.train("--labels @/labels.txt"),
+        "none of its 8 real frames",
+    ),
+    "resuming nothing": (lambda w: w.train("--labels 4 --resume"), "no run to resume"),
+    "a smaller cube for nobody": (
+        lambda w: ["evaluate", w.path("finished"), "--data", w.path("recording"), "--small-cube", "77"],
+        "person 77 is not in the test frames",
     ),
     "recording damaged": (
         lambda w: w.train() if w.write("recording/recording.json", '{"format_version": 1}') else [],

@@ -11,13 +11,13 @@ from murauer.camera import xyz_to_uvd
 from murauer.data.datasets.dataset import Dataset, Frame
 from murauer.errors import UserError
 
-BESIDE_MM = 20.0
-"""How far a joint may lie beside the hand's outline: 15 px of the first Kinect at 800 mm."""
+BESIDE_MM = 8.0
+"""How far a joint may lie beside a measured surface: half a finger, as sensors lose edges."""
 
-OVER_MM, BEHIND_MM = 100.0, 50.0
+OVER_MM, BEHIND_MM = 80.0, 30.0
 """How far the surface may be in front of a joint (that another finger hides) and behind it."""
 
-LANDING_SHARE = 2 / 3
+LANDING_SHARE = 3 / 4
 """Share of its joints that a label needs on the hand."""
 
 PROBES = 24
