@@ -40,10 +40,17 @@ def test_titles_tell_runs_apart(runs, tmp_path):
     assert [run.title for run in load_runs([base, full])] == ["Real&Synth", "Real&Synth | Full"]
     more = variation(full, tmp_path / "more", labels=8)
     other = variation(full, tmp_path / "other", seed=5)
+    assert [run.title for run in load_runs([other, full, base])] == [
+        "Real&Synth | Full, seed 5", "Real&Synth | Full, seed 3", "Real&Synth",
+    ]  # fmt: skip
     titles = [run.title for run in load_runs([full, more, other, f"mine={full}", str(base)])]
     assert titles == [
         "Real&Synth | Full, n = 4, seed 3", "Real&Synth | Full, n = 8", "Real&Synth | Full, n = 4, seed 5",
         "mine", "Real&Synth",
+    ]  # fmt: skip
+    copies = [variation(full, tmp_path / name / "run") for name in ("first", "second")]
+    assert [run.title for run in load_runs(copies)] == [
+        "Real&Synth | Full (first/run)", "Real&Synth | Full (second/run)"
     ]  # fmt: skip
     twice = load_runs([full, full])
     assert len({run.title for run in twice}) == 1  # the same folder cannot be told apart, and need not

@@ -98,7 +98,7 @@ def test_both_domains_are_compared_where_there_are_twins(recording, runs):
     figure = view_figure({"a | b": both, "c": alone}, np.array([1, 3]))
     heads = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert heads == [
-        "Synthetic\ninput", "Real\ninput", "Real, other\ncamera", "a\nb\nfrom synthetic", "a\nb\nfrom real",
+        "Synthetic\ninput", "Real\ninput", "Real, other\ncamera", "a | b\nfrom synthetic", "a | b\nfrom real",
         "c\nfrom real",
     ]  # fmt: skip
     assert sum(len(axes.images) for axes in figure.axes) == 2 * len(heads)

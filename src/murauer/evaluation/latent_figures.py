@@ -50,12 +50,13 @@ def draw_pairs(axes: Axes, real: np.ndarray, synthetic: np.ndarray) -> None:
     """Draw corresponding points, (N, 2) each, with a line between the two of a pair."""
     links = np.stack((real, synthetic, np.full_like(real, np.nan)), axis=1).reshape(-1, 2)
     axes.plot(*links.T, color="0.6", linewidth=0.5, alpha=0.6, zorder=1)
-    for points, colour, marker, label in (
-        (synthetic, SYNTHETIC_COLOUR, SYNTHETIC_MARKER, "synthetic"),
-        (real, REAL_COLOUR, REAL_MARKER, "real"),
+    # Synthetic points are larger, so that they still show behind real ones that coincide with them.
+    for points, colour, marker, size, label in (
+        (synthetic, SYNTHETIC_COLOUR, SYNTHETIC_MARKER, 26, "synthetic"),
+        (real, REAL_COLOUR, REAL_MARKER, 12, "real"),
     ):
         axes.scatter(
-            points[:, 0], points[:, 1], s=14, color=colour, marker=marker, linewidths=0, alpha=0.8,
+            points[:, 0], points[:, 1], s=size, color=colour, marker=marker, linewidths=0, alpha=0.8,
             label=label, zorder=2,
         )  # fmt: skip
     axes.set(xticks=[], yticks=[])

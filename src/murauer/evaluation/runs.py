@@ -1,7 +1,7 @@
 """Finished trainings, and what they predict for a split of a recording."""
 
 import json
-from collections import Counter
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,13 +142,18 @@ def load_runs(sources: Sequence[str | Path]) -> list[Run]:
         raise UserError("at least one finished training is needed; give a run folder")
     named = [(None, source) if isinstance(source, Path) else parse_named(source) for source in sources]
     runs = [load_run(folder, name) for name, folder in named]
+    common = Path(os.path.commonpath([run.folder.absolute().parent for run in runs]))
     for suffix in (
         lambda run: f", n = {run.labels:,}" if run.variant.real else "",
         lambda run: f", seed {run.seed}",
-        lambda run: f" ({run.folder})",
+        lambda run: f" ({run.folder.absolute().relative_to(common)})",
     ):
-        counts = Counter(run.title for run in runs)
-        runs = [replace(run, title=run.title + suffix(run)) if counts[run.title] > 1 else run for run in runs]
+        groups: dict[str, set[str]] = {}
+        for run in runs:
+            groups.setdefault(run.title, set()).add(suffix(run))
+        runs = [
+            replace(run, title=run.title + suffix(run)) if len(groups[run.title]) > 1 else run for run in runs
+        ]
     return runs
 
 

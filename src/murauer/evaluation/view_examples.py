@@ -1,5 +1,6 @@
 """What the view generator g makes of real and of synthetic input (Eq. 9, Fig. 7)."""
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from murauer.evaluation.drawing import REAL_COLOUR, SYNTHETIC_COLOUR, new_figure
 from murauer.evaluation.frames import batches, spread_rows
 from murauer.evaluation.pictures import patch_picture
 from murauer.nets.network import HandPoseNetwork
+
+HEAD_WIDTH = 18
+"""Letters that fit above a picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +174,7 @@ def _columns(comparisons: Mapping[str, ViewComparison]) -> Iterator[tuple[str, s
     if first.real.truth is not None:
         yield "Real, other\ncamera", REAL_COLOUR, first.real.truth
     for name, comparison in comparisons.items():
-        short = "\n".join(name.split(" | ")) if len(comparisons) > 1 else "Prediction"
+        short = textwrap.fill(name, HEAD_WIDTH) if len(comparisons) > 1 else "Prediction"
         if comparison.synthetic is not None:
             yield f"{short}\nfrom synthetic", SYNTHETIC_COLOUR, comparison.synthetic.predicted
         yield f"{short}\nfrom real", REAL_COLOUR, comparison.real.predicted
