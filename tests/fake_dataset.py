@@ -12,6 +12,7 @@ import torch
 from murauer.camera import Camera, uvd_to_xyz
 from murauer.data.datasets.dataset import Frame, FrameSetInfo
 from murauer.errors import UserError
+from murauer.rig import CameraRig
 from murauer.skeletons import SKELETONS
 
 CAMERA = Camera(fx=240.0, fy=239.0, u0=80.0, v0=60.0, width=160, height=120)
@@ -43,7 +44,7 @@ class FakeDataset:
     aliases: dict[str, str] = field(default_factory=dict)
     unseen_persons: frozenset[int] = frozenset({7})
     view_pair: tuple[int, int] | None = (0, 1)
-    rig: None = None
+    rig: CameraRig | None = None
 
     @property
     def skeleton(self):

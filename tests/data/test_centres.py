@@ -1,5 +1,6 @@
 """Crop centres: annotated, averaged, from files, found; and which of them a set used."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from fake_dataset import CAMERA, FakeDataset
 from murauer.camera import uvd_to_xyz
 from murauer.data.centres import Centres, choose_centres
 from murauer.errors import UserError
-from murauer.inference.localisation import localise_with_confidence
+from murauer.inference.localisation import localise_in_views, localise_with_confidence
+from murauer.rig import CameraRig
 
 DATASET = FakeDataset(frames={"synthetic": 6, "real": 6, "test": 4}, unlabelled={("test", 1)})
 LABELLED = {"synthetic": True, "real": True, "test": False}
@@ -43,6 +45,25 @@ def test_localised_centres_come_with_a_confidence() -> None:
     expected, sure = localise_with_confidence(frame.depth, frame.camera)
     assert torch.equal(centre, expected) and confidence == sure
     assert choose("joint")(DATASET.frame("test", 0, 0), "test", 0, 0)[1] == 1.0
+
+
+def test_calibrated_views_are_searched_together_and_others_apart() -> None:
+    rig = CameraRig((CAMERA, CAMERA), torch.eye(4).repeat(2, 1, 1))
+    frames = [DATASET.frame("real", 3, view) for view in (0, 1)]
+    apart = choose("localised").of_moment(frames, "real", 3)
+    assert [sure for _, sure in apart] == [localise_with_confidence(f.depth, CAMERA)[1] for f in frames]
+    calibrated = choose_centres(["localised"], "xyz", replace(DATASET, rig=rig), LABELLED)
+    same = [frames[0], frames[0]]
+    centres, sure = localise_in_views([frames[0].depth] * 2, rig)
+    together = calibrated.of_moment(same, "real", 3)
+    assert all(torch.equal(found[0], centre) for found, centre in zip(together, centres, strict=True))
+    assert [found[1] for found in together] == sure.tolist()
+    # One view that cannot be read leaves the other its own search.
+    lost = UserError("damaged")
+    assert calibrated.of_moment([lost, frames[0]], "real", 3)[0] is lost
+    assert torch.equal(
+        calibrated.of_moment([lost, frames[0]], "real", 3)[1][0], of(choose("localised"), "real", 3)
+    )
 
 
 NUMBERS = np.array([[10.0, -20.0, 800.0], [0, 0, 700], [1, 2, 900], [5, 5, 750]])

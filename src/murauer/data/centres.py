@@ -18,7 +18,8 @@ from torch import Tensor
 from murauer.camera import uvd_to_xyz
 from murauer.data.datasets.dataset import Dataset, Frame
 from murauer.errors import UserError
-from murauer.inference.localisation import localise_with_confidence
+from murauer.inference.localisation import localise_in_views, localise_with_confidence
+from murauer.rig import CameraRig
 
 CentreFormat = Literal["xyz", "xyz-y-up", "uvd"]
 CENTRE_FORMATS: tuple[CentreFormat, ...] = get_args(CentreFormat)
@@ -68,11 +69,48 @@ class Centres:
         kinds: a key of `murauer.data.recording.CENTRES` for each set.
         files: published centres, by set and camera.
         joint: index of the annotated joint that the cube is centred on.
+        rig: the cameras, if their poses are known: then the localiser looks in all views together.
     """
 
     kinds: Mapping[str, str]
     files: Mapping[tuple[str, int], CentreFile]
     joint: int
+    rig: CameraRig | None
+
+    def of_moment(
+        self, images: Sequence[Frame | UserError], set_name: str, index: int
+    ) -> list[tuple[Tensor, float] | UserError]:
+        """Find the centres in all views of a moment.
+
+        Args:
+            images: of each camera, or why it cannot be read.
+            set_name: their set.
+            index: the moment.
+
+        Returns:
+            For each camera the centre in mm in its coordinates, shape (3,), and how sure it is; or the reason
+            why there is none.
+        """
+        frames = [image for image in images if isinstance(image, Frame)]
+        if self.rig is not None and self.kinds[set_name] == "localised" and len(images) > 1:
+            cameras = tuple(frame.camera for frame in frames)
+            if cameras == self.rig.cameras[: len(images)]:
+                try:
+                    centres, confidence = localise_in_views([frame.depth for frame in frames], self.rig)
+                except UserError as error:
+                    return [error] * len(images)
+                return list(zip(centres, confidence.tolist(), strict=True))
+        return [self._of_image(image, set_name, index, view) for view, image in enumerate(images)]
+
+    def _of_image(
+        self, image: Frame | UserError, set_name: str, index: int, view: int
+    ) -> tuple[Tensor, float] | UserError:
+        if isinstance(image, UserError):
+            return image
+        try:
+            return self(image, set_name, index, view)
+        except UserError as error:
+            return error
 
     def __call__(self, frame: Frame, set_name: str, index: int, view: int) -> tuple[Tensor, float]:
         """Find the centre of an image.
@@ -171,7 +209,7 @@ def choose_centres(
     usual = {name: "joint" if labelled[name] else "localised" for name in dataset.sets}
     kinds = dict.fromkeys(dataset.sets, default[0]) if default else usual
     kinds |= {name: "file" for name, view in files if view == 0}
-    return Centres(kinds, files, dataset.skeleton.centre)
+    return Centres(kinds, files, dataset.skeleton.centre, dataset.rig)
 
 
 def _target(text: str, dataset: Dataset) -> tuple[str, int]:

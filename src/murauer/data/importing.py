@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
+from torch import Tensor
 
 from murauer.data.centres import CentreFormat, Centres, choose_centres
 from murauer.data.datasets.dataset import Dataset, Frame
@@ -118,10 +119,15 @@ class Importer:
         frames = open_frame_set(self.folder / set_name, writable=True)
         rows, problems = self.rows(set_name), []
         for row in range(start, stop):
-            for view in range(frames.views):
-                problem = self._image(frames, set_name, row, int(rows[row]), view)
-                if problem:
-                    problems.append(problem)
+            index = int(rows[row])
+            images = [self._read(set_name, index, view) for view in range(frames.views)]
+            found = self.centres.of_moment(images, set_name, index)
+            for view, (image, centre) in enumerate(zip(images, found, strict=True)):
+                try:
+                    self._fill(frames, row, view, image, centre)
+                except UserError as error:
+                    name = image.name if isinstance(image, Frame) else ""
+                    problems.append(Problem(set_name, row, view, name, str(error)))
             known = np.isfinite(frames.joints[row]).all(axis=(1, 2))
             seen = frames.valid[row]
             frames.labelled[row] = seen.any() and known[seen].all()
@@ -129,34 +135,48 @@ class Importer:
         frames.flush()
         return problems
 
-    def _image(self, frames: FrameSet, set_name: str, row: int, index: int, view: int) -> Problem | None:
-        """Fill one image in; a chunk that was interrupted may have been here before."""
-        frame: Frame | None = None
+    def _read(self, set_name: str, index: int, view: int) -> Frame | UserError:
+        try:
+            return self.dataset.frame(set_name, index, view)
+        except UserError as error:
+            return error
+
+    def _fill(
+        self,
+        frames: FrameSet,
+        row: int,
+        view: int,
+        image: Frame | UserError,
+        found: tuple[Tensor, float] | UserError,
+    ) -> None:
+        """Fill an image in; a chunk that was interrupted may have been here before.
+
+        Raises:
+            UserError: it cannot be used.
+        """
         frames.valid[row, view] = False
         frames.joints[row, view] = np.nan
-        settings = self.settings
-        try:
-            frame = self.dataset.frame(set_name, index, view)
-            if frame.joints is not None:
-                frames.joints[row, view] = frame.joints.numpy()
-            centre, confidence = self.centres(frame, set_name, index, view)
-            frames.centre[row, view], frames.confidence[row, view] = centre.numpy(), confidence
-            window, intrinsics = cut_window(
-                frame.depth, frame.camera.intrinsics(), centre, settings.region_size, settings.region_mm
-            )
-            frames.depth[row, view] = (window / DEPTH_UNIT_MM).round().clamp(0, 65535).numpy()
-            frames.intrinsics[row, view] = intrinsics.numpy()
-            if confidence < settings.least_confidence:
-                raise UserError(f"the localiser is not sure of the hand: confidence {confidence:.2f}")
-            if _surface_mm2(window, float(centre[2]), settings) < LEAST_HAND_MM2:
-                raise UserError("there is no hand at its centre: hardly any depth within the cube")
-        except UserError as error:
-            return Problem(set_name, row, view, frame.name if frame else "", str(error))
+        if isinstance(image, UserError):
+            raise image
+        if image.joints is not None:
+            frames.joints[row, view] = image.joints.numpy()
+        if isinstance(found, UserError):
+            raise found
+        (centre, confidence), settings = found, self.settings
+        frames.centre[row, view], frames.confidence[row, view] = centre.numpy(), confidence
+        window, intrinsics = cut_window(
+            image.depth, image.camera.intrinsics(), centre, settings.region_size, settings.region_mm
+        )
+        frames.depth[row, view] = (window / DEPTH_UNIT_MM).round().clamp(0, 65535).numpy()
+        frames.intrinsics[row, view] = intrinsics.numpy()
+        if confidence < settings.least_confidence:
+            raise UserError(f"the localiser is not sure of the hand: confidence {confidence:.2f}")
+        if _surface_mm2(window, float(centre[2]), settings) < LEAST_HAND_MM2:
+            raise UserError("there is no hand at its centre: hardly any depth within the cube")
         frames.valid[row, view] = True
-        return None
 
 
-def _surface_mm2(window: torch.Tensor, centre_mm: float, settings: ImportSettings) -> float:
+def _surface_mm2(window: Tensor, centre_mm: float, settings: ImportSettings) -> float:
     """Area of the surface within the cube, as it appears at the centre's depth."""
     border = round(settings.region_size * (1 - settings.cube_mm / settings.region_mm) / 2)
     inner = window[border : settings.region_size - border, border : settings.region_size - border]
