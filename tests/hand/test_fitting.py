@@ -47,7 +47,8 @@ def simulated(n: int, skeleton: str, seed: int, offset_mm: float = 0.0, left: bo
     rotation = sample_viewpoints(n, generator)
     position = torch.tensor([0.0, 0.0, 800.0]) + 60 * torch.randn(n, 3, generator=generator)
     points = (hand.vertices, hand.joints(skeleton), JointOffsets(skeleton, offsets).apply(hand))
-    return Scene(*(place(mirror(p) if left else p, rotation, position) for p in points), offsets)
+    vertices, joints, labels = (place(mirror(p) if left else p, rotation, position) for p in points)
+    return Scene(vertices, joints, labels, offsets)
 
 
 def problem_of(scene: Scene, skeleton: str) -> FittingProblem:
@@ -165,6 +166,16 @@ def test_outliers_do_not_drag_the_hand_along() -> None:
     assert not fit.offsets.offsets.any()
 
 
+def test_nothing_is_learned_from_labels_of_no_hand() -> None:
+    scene = simulated(10, "nyu14", seed=8)
+    labels = scene.labels.clone()
+    labels[4] = labels[4].flip(0) * torch.tensor([1.0, 1.2, 1.0])
+    fit = fit_hands(labels, "nyu14", side="right")
+    assert fit.error_mm[4] > 10
+    assert fit.error_mm[torch.arange(10) != 4].max() < 3
+    assert fit.offsets.offsets.norm(dim=1).max() < 5
+
+
 def test_derivatives_are_those_of_the_cost() -> None:
     """Gradient of the normal equations against central differences of the cost, one unknown after another."""
     scene = simulated(2, "nyu14", seed=3)
@@ -230,6 +241,8 @@ def test_refuses_what_cannot_be_fitted() -> None:
         fit_hands(torch.zeros(1, 36, 3), "nyu36")
     with pytest.raises(UserError, match="6 labelled joints"):
         fit_hands(torch.full((3, 14, 3), torch.nan), "nyu14")
+    with pytest.raises(UserError, match=r"0\.00\d+ times as large.*in mm"):
+        fit_hands(simulated(2, "nyu14", seed=0).labels / 1000, "nyu14")
     with pytest.raises(ValueError, match="14, 3"):
         fit_hands(torch.zeros(3, 21, 3), "nyu14")
     with pytest.raises(ValueError, match="person"):

@@ -107,8 +107,8 @@ def make_twins(
     if not bool((fit.error_mm <= max_error_mm).any()):
         raise UserError(
             f"no frame of {store} is explained within {max_error_mm:g} mm, the best within "
-            f"{float(fit.error_mm.min()):.1f} mm: its labels are not those of a hand in mm "
-            f"({recording.skeleton.name}), or the limit is too strict"
+            f"{float(fit.error_mm.min()):.1f} mm: its labels are not {recording.skeleton.name} joints of a "
+            "hand, or --max-error-mm is too strict"
         )
     fit = fit_forearms(recording, rows, fit, HandModel())
     working = store / "twin.partial"

@@ -11,7 +11,7 @@ from torch import Tensor
 from murauer.errors import UserError
 from murauer.hand.fitting.problem import FittingProblem, FittingWeights, Unknowns, joined
 from murauer.hand.fitting.solver import fit_frames, fit_jointly
-from murauer.hand.fitting.starts import first_shapes, starts
+from murauer.hand.fitting.starts import first_shapes, relative_sizes, starts
 from murauer.hand.joint_offsets import JointOffsets
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel, mirror, place
@@ -25,6 +25,11 @@ SHARED_FRAMES = 300
 """Frames from which shapes and offsets are learned; the poses of the others follow."""
 SIDE_FRAMES = 60
 """Frames by which right and left hands are told apart, of each person an equal share, but at least 6."""
+
+SIZE_RANGE = 2.0
+"""Hands are not more than this factor smaller or larger than the mean adult's."""
+OUTLIER = 3.0
+"""Nothing is learned about people from frames whose error is this many times the median."""
 
 _STARTS = 3
 _FRAME_ITERATIONS = 12
@@ -103,7 +108,8 @@ def fit_hands(
         The fit, float32. Frames with fewer than `FEWEST_JOINTS` labelled joints are NaN.
 
     Raises:
-        UserError: the hand model lacks the skeleton, or no frame has enough labelled joints.
+        UserError: the hand model lacks the skeleton, no frame has enough labelled joints, or the labels are
+            much smaller or larger than a hand in mm.
         ValueError: the shapes of the arguments disagree.
     """
     if skeleton not in JOINT_SETS:
@@ -128,6 +134,7 @@ def fit_hands(
         model, skeleton, labels[usable].double(), person[usable], weights or FittingWeights()
     )
     persons = int(person.max()) + 1
+    _check_size(problem, persons)
     left = _left_hands(problem, persons, side)
     problem = _mirrored(problem, left[problem.person])
     unknowns = _fit(problem, persons, learn_offsets, shared_frames)
@@ -144,6 +151,9 @@ def _fit(problem: FittingProblem, persons: int, learn_offsets: bool, shared_fram
         offsets = torch.zeros_like(problem.labels[0])
         found = _from_starts(few, first_shapes(few, persons), offsets)
         found = fit_jointly(few, found, without, offsets=False, after_step=progress.advance)
+        # Labels of no hand would move everybody's joints: they are fitted, but nothing is learned from them.
+        trusted = _explained(few, found)
+        chosen, few, found = chosen[trusted], few.of_frames(trusted), found.of_frames(trusted)
         found = fit_jointly(few, found, with_offsets, offsets=learn_offsets, after_step=progress.advance)
         again = _from_starts(few, found.shape, found.offsets)
         found = found.with_frames(again, few.frame_cost(again) < few.frame_cost(found))
@@ -162,6 +172,22 @@ def _fit(problem: FittingProblem, persons: int, learn_offsets: bool, shared_fram
         translation=everything.translation.index_copy(0, chosen, found.translation),
     )
     return everything.with_frames(followed, problem.frame_cost(followed) < problem.frame_cost(everything))
+
+
+def _check_size(problem: FittingProblem, persons: int) -> None:
+    """Refuse labels that are not in millimetres, before offsets explain them away."""
+    size = float(relative_sizes(problem, persons).nanmedian())
+    if not 1 / SIZE_RANGE < size < SIZE_RANGE:
+        raise UserError(
+            f"the labelled hands are {size:.3g} times as large as an adult's: labels must be "
+            f"{problem.skeleton} joints in mm, in camera coordinates"
+        )
+
+
+def _explained(problem: FittingProblem, unknowns: Unknowns) -> Tensor:
+    """Indices of the frames whose labels are explained about as well as those of the others."""
+    error = problem.distances(unknowns).nanmean(1)
+    return (error <= OUTLIER * error.median()).nonzero()[:, 0]
 
 
 def _from_starts(problem: FittingProblem, shape: Tensor, offsets: Tensor) -> Unknowns:

@@ -73,6 +73,15 @@ class Unknowns:
     shape: Tensor
     offsets: Tensor
 
+    def of_frames(self, rows: Tensor) -> Unknowns:
+        """Keep some frames."""
+        return replace(
+            self,
+            angles=self.angles[rows],
+            rotation=self.rotation[rows],
+            translation=self.translation[rows],
+        )
+
     def with_frames(self, other: Unknowns, mask: Tensor) -> Unknowns:
         """Take the frames where mask (F,) is set from another, the rest from here."""
         return replace(

@@ -77,8 +77,8 @@ def starts(problem: FittingProblem, shape: Tensor, offsets: Tensor, number: int)
     return [joined(parts) for parts in zip(*chosen, strict=True)]
 
 
-def first_shapes(problem: FittingProblem, persons: int) -> Tensor:
-    """Mean shapes with the size of each person as the labels show it, (P, S).
+def relative_sizes(problem: FittingProblem, persons: int) -> Tensor:
+    """How large each person's hand is compared with the mean hand, (P,); NaN without labels.
 
     Compared are distances between joints that hardly depend on the pose. Good within a few per cent, which is
     enough to tell poses apart.
@@ -90,9 +90,13 @@ def first_shapes(problem: FittingProblem, persons: int) -> Tensor:
     a, b, usual = a[steadiest], b[steadiest], usual[:, steadiest].median(0).values
     known = problem.labelled[:, a] & problem.labelled[:, b]
     ratio = (problem.labels[:, a] - problem.labels[:, b]).norm(dim=-1) / usual
+    own = [ratio[known & (problem.person == person)[:, None]] for person in range(persons)]
+    return torch.stack([x.median() if len(x) else x.new_tensor(torch.nan) for x in own])
+
+
+def first_shapes(problem: FittingProblem, persons: int) -> Tensor:
+    """Mean shapes with the size of each person as the labels show it, (P, S)."""
+    size = relative_sizes(problem, persons).log().nan_to_num(float(problem.shape_mean[0]))
     shapes = problem.shape_mean.repeat(persons, 1)
-    for person in range(persons):
-        own = ratio[known & (problem.person == person)[:, None]]
-        if len(own):
-            shapes[person, 0] = own.median().log().clamp(problem.shape_low[0], problem.shape_high[0])
+    shapes[:, 0] = size.clamp(problem.shape_low[0], problem.shape_high[0])
     return shapes
