@@ -64,14 +64,14 @@ def moments(count: int, seed: int) -> Iterator[Moment]:
             )
             centre = scenes.joints("nyu14")[:, SKELETONS["nyu14"].centre]
             scenes = replace(scenes, clutter=sample_clutter(centre, stream))
-            if batch % 10 == 9:
+            without = batch % 10 == 9
+            if without:
                 scenes = replace(scenes, position=scenes.position + OUT_OF_SIGHT)
-                centre = torch.full_like(centre, torch.inf)
             sensor = list(SENSORS.values())[1 + batch % (len(SENSORS) - 1)]()  # the first is exact
             seen = [sensor(scenes.depth(RIG, v, intrinsics, CAMERA.height, CAMERA.width), intrinsics, stream)
                     for v in range(VIEWS)]  # fmt: skip
             centres = torch.stack([RIG.transform(centre, 0, view) for view in range(VIEWS)], 1)
-            yield from map(Moment, torch.stack(seen, 1), centres)
+            yield from map(Moment, torch.stack(seen, 1), centres.fill_(torch.inf) if without else centres)
             progress.advance(BATCH)
 
 

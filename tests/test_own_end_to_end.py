@@ -1,0 +1,185 @@
+"""From one's own cameras to a trained model: without labels, with ten, with and without twins."""
+
+import csv
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from dataset_folders.own import Recorded, simulate_moments, write_recording
+from murauer.camera import xyz_to_uvd
+from murauer.cli import main
+from murauer.config import load_preset
+from murauer.data.frame_set import DEPTH_UNIT_MM
+from murauer.data.recording import open_recording
+from murauer.data.synthesised import synthesis_rig
+from murauer.skeletons import SKELETONS
+
+PALM = SKELETONS["nyu14"].centre
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Recorded:
+    return simulate_moments(16, views=2)
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The smoke preset with two steps of each phase."""
+    smoke = load_preset("smoke")
+    training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
+    path = tmp_path_factory.mktemp("preset") / "few_steps.json"
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(smoke, training=training)))
+    return str(path)
+
+
+def murauer(*words: object) -> None:
+    assert main([str(word) for word in words]) == 0
+
+
+def held_out(index: int) -> str | None:
+    return "test" if index >= 12 else None
+
+
+def test_without_labels(recorded: Recorded, preset: str, tmp_path: Path) -> None:
+    write_recording(tmp_path / "monday", recorded, extrinsics=False)
+    store = tmp_path / "store"
+    murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
+    imported = open_recording(store)
+    real = imported.need("real")
+    assert imported.rig is None and imported.centre_kind("real") == "localised"
+    assert not real.labelled.any()
+
+    # Where the hand was found, it is there; where it was not, the list says why.
+    truth = recorded.joints[:, :, PALM].numpy()
+    error = np.linalg.norm(real.centre - truth, axis=-1)
+    assert real.valid.mean() > 0.6 and np.median(error[real.valid]) < 25
+    assert (error[real.valid] < 60).mean() > 0.85
+    with open(store / "problems.csv", newline="") as file:
+        problems = list(csv.DictReader(file))
+    assert len(problems) == (~real.valid).sum()
+    assert real.confidence[real.valid].min() >= 0.3
+
+    murauer("synthesise", store, "--frames", 12, "--workers", 1)
+    murauer(
+        "train",
+        "--data",
+        store,
+        "--preset",
+        preset,
+        "--variant",
+        "synth_only",
+        "--labels",
+        0,
+        "--out",
+        tmp_path / "run",
+    )
+
+
+def test_with_ten_labels(
+    recorded: Recorded, preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_recording(tmp_path / "monday", recorded, labelled=(*range(10), 12, 13, 14, 15), held_out=held_out)
+    store = tmp_path / "store"
+    murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
+    imported = open_recording(store)
+    real, test = imported.need("real"), imported.need("test")
+    assert imported.centre_kind("real") == "localised" and imported.centre_kind("test") == "joint"
+    assert set(np.flatnonzero(real.labelled)) <= set(range(10)) and real.labelled.sum() >= 7
+    moved = imported.rig.transform(recorded.joints[:12, 0], 0, 1).numpy()
+    labelled = real.labelled
+    np.testing.assert_allclose(real.joints[labelled, 1], moved[labelled], atol=0.02)
+    assert test.labelled.all()
+
+    murauer("synthesise", store, "--frames", 12, "--workers", 1)
+    labels = len(real.usable_rows(0, labelled=True))
+    runs = []
+    for twins in (False, True):
+        if twins:
+            murauer("twin", store, "--labels", labels)
+        runs.append(tmp_path / f"run_{twins}")
+        murauer(
+            "train",
+            "--data",
+            store,
+            "--preset",
+            preset,
+            "--variant",
+            "full",
+            "--labels",
+            labels,
+            "--out",
+            runs[-1],
+        )
+        capsys.readouterr()
+        murauer("evaluate", runs[-1], "--data", store, "--split", "test", "--json")
+        result = json.loads(capsys.readouterr().out)
+        assert result["frames"] == 4 and 0 < result["mean_error_mm"] < 200
+    murauer("report", *runs, "--out", tmp_path / "report.html")
+
+
+def test_twins_that_come_with_the_recording(recorded: Recorded, tmp_path: Path) -> None:
+    write_recording(tmp_path / "monday", recorded, labelled=range(16), twins=True)
+    murauer("import", "recording", tmp_path / "monday", "--out", tmp_path / "store", "--workers", 1)
+    imported = open_recording(tmp_path / "store")
+    real, twin = imported.need("real"), imported.need("twin")
+    assert len(twin) == len(real) and twin.views == 1
+    np.testing.assert_allclose(twin.joints[:, 0], real.joints[:, 0])
+    np.testing.assert_allclose(twin.centre[:, 0], real.centre[:, 0])
+    hand = twin.depth[:, 0] > 0
+    assert (np.abs(real.depth[:, 0].astype(int) - twin.depth[:, 0])[hand] <= 2).mean() > 0.9
+
+
+def test_synthetic_hands_are_where_the_stores_are(recorded: Recorded, tmp_path: Path) -> None:
+    write_recording(tmp_path / "monday", recorded, skeleton="nyu14")
+    store = tmp_path / "store"
+    murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
+    murauer("synthesise", store, "--frames", 100, "--workers", 1, "--seed", 3)
+    imported = open_recording(store)
+    real, synthetic = imported.need("real"), imported.need("synthetic")
+    assert len(synthetic) == 100 and synthetic.views == 2 and synthetic.labelled.all()
+    rows = real.usable_rows(0)
+    for axis in range(3):
+        low, high = real.centre[rows, 0, axis].min() - 200, real.centre[rows, 0, axis].max() + 200
+        assert (synthetic.centre[:, 0, axis] > low).all() and (synthetic.centre[:, 0, axis] < high).all()
+    # Both sets are centred on the same part of the hand, and windows have the same size in mm.
+    np.testing.assert_allclose(synthetic.centre, synthetic.joints[:, :, PALM], atol=1e-3)
+    sides = [f.depth.shape[-1] * f.centre[:, 0, 2] / f.intrinsics[:, 0, 0] for f in (real, synthetic)]
+    assert np.median(sides[0]) == pytest.approx(np.median(sides[1]), rel=1e-4)
+    # Joints lie in the rendered hand, in both views, through the rig of the store.
+    first = torch.from_numpy(np.array(synthetic.joints[:, 0]))
+    assert torch.allclose(
+        imported.rig.transform(first, 0, 1), torch.from_numpy(np.array(synthetic.joints[:, 1])), atol=0.01
+    )
+    uvd = xyz_to_uvd(
+        torch.from_numpy(np.array(synthetic.joints)),
+        torch.from_numpy(np.array(synthetic.intrinsics))[:, :, None],
+    )
+    u, v = (uvd[:, :, PALM, axis].round().long().numpy() for axis in (0, 1))
+    frame, view = np.indices(u.shape)
+    surface = synthetic.depth[frame, view, v, u] * DEPTH_UNIT_MM
+    in_front = uvd[:, :, PALM, 2].numpy() - surface
+    assert ((surface > 0) & (in_front > -5) & (in_front < 250)).mean() > 0.97
+
+
+def test_synthesis_is_repeatable_and_replaces_only_when_told(
+    recorded: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_recording(tmp_path / "monday", recorded, extrinsics=False)
+    store = tmp_path / "store"
+    murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
+    murauer("synthesise", store, "--frames", 260, "--workers", 1)
+    assert "a guess" in capsys.readouterr().out
+    first = open_recording(store)
+    before = {name: np.array(array) for name, array in vars(first.need("synthetic")).items()}
+    assert synthesis_rig(first).camera_from_world.shape == (2, 4, 4)
+    assert main(["synthesise", str(store), "--frames", "10"]) == 2
+    assert "give --replace" in capsys.readouterr().err
+    assert len(open_recording(store).need("synthetic")) == 260
+    murauer("synthesise", store, "--frames", 260, "--workers", 2, "--replace")
+    again = vars(open_recording(store).need("synthetic"))
+    assert all(np.array_equal(before[name], again[name]) for name in before)
+    murauer("info", "--data", store, "--verify")
