@@ -79,6 +79,21 @@ def test_without_labels(recorded: Recorded, preset: str, tmp_path: Path) -> None
     )
 
 
+def test_labels_of_the_first_of_two_cameras_whose_poses_are_unknown(
+    recorded: Recorded, preset: str, tmp_path: Path
+) -> None:
+    write_recording(tmp_path / "monday", recorded, labelled=range(8), extrinsics=False)
+    store = tmp_path / "store"
+    murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
+    real = open_recording(store).need("real")
+    assert real.labelled.tolist() == [index < 8 for index in range(16)]
+    assert np.isfinite(real.joints[:8, 0]).all() and np.isnan(real.joints[:, 1]).all()
+    murauer(
+        "train", "--data", store, "--preset", preset, "--variant", "preview",
+        "--labels", 6, "--out", tmp_path / "run",
+    )  # fmt: skip
+
+
 def test_with_ten_labels(
     recorded: Recorded, preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -130,7 +130,8 @@ class Importer:
                     problems.append(Problem(set_name, row, view, name, str(error)))
             known = np.isfinite(frames.joints[row]).all(axis=(1, 2))
             seen = frames.valid[row]
-            frames.labelled[row] = seen.any() and known[seen].all()
+            # Views without a label of their own come after the input view, in rigs that are not calibrated.
+            frames.labelled[row] = seen.any() and known[seen.argmax()]
             frames.person[row] = self.dataset.sets[set_name].person[rows[row]]
         frames.flush()
         return problems
