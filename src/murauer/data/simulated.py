@@ -62,6 +62,8 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         roll_deg: standard deviation of its rotation in the image.
         palm_share: share of hands that show the palm; the others show the back.
         any_share: share of hands in a uniformly random orientation.
+        free_share: share of freely curled poses; the others lie between two gestures, see `PosePrior`.
+        pose_variation: factor on the random deviations from the gestures, see `PosePrior`.
         skeleton: joints that are recorded.
 
     Raises:
@@ -70,22 +72,24 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     seed: int = 0
     synthetic_frames: int = 20_000
-    real_frames: int = 16_000
+    real_frames: int = 20_000
     validation_frames: int = 1_000
     test_frames: int = 1_000
     training_persons: int = 20
     sensor: str = "structured_light"
-    clutter: float = 1.0
-    person_spread: float = 0.7
+    clutter: float = 2.5
+    person_spread: float = 0.5
     synthetic_spread: float = 0.0
     region_size: int = 96
     region_mm: float = 450.0
     cube_mm: float = 300.0
-    distance_mm: tuple[float, float] = (700.0, 1200.0)
-    tilt_deg: float = 25.0
-    roll_deg: float = 20.0
-    palm_share: float = 0.9
-    any_share: float = 0.02
+    distance_mm: tuple[float, float] = (700.0, 1100.0)
+    tilt_deg: float = 15.0
+    roll_deg: float = 10.0
+    palm_share: float = 1.0
+    any_share: float = 0.0
+    free_share: float = 0.0
+    pose_variation: float = 0.5
     skeleton: str = "nyu14"
 
     def __post_init__(self) -> None:
@@ -158,7 +162,7 @@ class Simulator:
         self.config = config
         self.rig = recording_rig(config)
         self.hand = HandModel()
-        self.poses = PosePrior()
+        self.poses = PosePrior(free_share=config.free_share, variation=config.pose_variation)
         self.sensor: Sensor = SENSORS[config.sensor]()
         persons = config.training_persons + 2
         shapes = ShapePrior()
