@@ -36,6 +36,7 @@ from murauer.skeletons import SKELETONS
 CAMERA = CAMERAS["nyu"]
 RIG = nyu_like_rig(CAMERA, 800.0)
 BATCH, VIEWS = 5, 2
+NOT_FOUND = torch.full((3,), torch.nan)
 OUT_OF_SIGHT = torch.tensor([1e4, 0.0, 0.0])
 
 
@@ -145,19 +146,24 @@ def measure(count: int, seed: int) -> None:
             try:
                 centre, confidence = localisation.localise_with_confidence(moment.depth[view], CAMERA)
             except UserError:
-                centre, confidence = torch.full((3,), torch.nan), 0.0
-            single.append((confidence, float((centre - moment.centre[view]).norm())))
+                centre, confidence = NOT_FOUND, 0.0
+            single.append((confidence, _error(centre, moment.centre[view])))
         try:
             centres, confidences = localisation.localise_in_views(moment.depth, RIG)
         except UserError:
-            centres, confidences = torch.full((VIEWS, 3), torch.nan), torch.zeros(VIEWS)
-        joint += zip(confidences.tolist(), (centres - moment.centre).norm(dim=-1).tolist(), strict=True)
+            centres, confidences = NOT_FOUND.expand(VIEWS, 3), torch.zeros(VIEWS)
+        joint += zip(confidences.tolist(), map(_error, centres, moment.centre), strict=True)
     print_table("one view at a time", np.array(single))
     print_table("two calibrated views together", np.array(joint))
 
 
+def _error(centre: Tensor, expected: Tensor) -> float:
+    """Distance in mm, infinite in a scene without a hand, NaN if its hand was not found."""
+    return float((centre - expected).norm()) if bool(expected.isfinite().all()) else float("inf")
+
+
 def print_table(title: str, results: np.ndarray) -> None:
-    """Print confidence against error; a frame without a hand has an infinite error, a missed one is NaN."""
+    """Print confidence against error, which is NaN where nothing was found and infinite without a hand."""
     confidence, error = results.T
     has_hand = ~np.isinf(error)
     close = error < localisation.CLOSE_MM
@@ -169,7 +175,7 @@ def print_table(title: str, results: np.ndarray) -> None:
     print("|---|---|---|---|---|---|")
     edges = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.001)
     for low, high in pairwise(edges):
-        rows = (confidence >= low) & (confidence < high) & ~np.isnan(error)
+        rows = (confidence >= low) & (confidence < high) & (confidence > 0)
         if rows.any():
             median = np.median(error[rows])
             print(f"| {low:.1f} to {min(high, 1):.1f} | {rows.sum()} | {confidence[rows].mean():.2f} | "

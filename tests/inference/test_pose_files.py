@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from murauer.camera import CAMERAS, Camera, xyz_to_uvd
+from murauer.data.keypoint_file import read_keypoint_file
 from murauer.errors import UserError
 from murauer.inference.pose_files import PoseRecord, to_document, write_poses
 from murauer.inference.predict import HandPoses
@@ -45,6 +46,24 @@ def test_csv_says_the_same(document, tmp_path: Path):
         assert (row["file"], row["joint"]) == (frame["file"], document["joints"][joint])
         assert [float(row[key]) for key in ("x_mm", "y_mm", "z_mm")] == frame["joints_xyz_mm"][joint]
         assert [float(row[key]) for key in ("u_px", "v_px", "d_mm")] == frame["joints_uvd"][joint]
+
+
+def test_coco_keypoints_are_labels_of_a_recording(document, tmp_path: Path):
+    write_poses(tmp_path / "poses.coco.json", document)
+    skeleton, labels = read_keypoint_file(tmp_path / "poses.coco.json")
+    assert skeleton is SKELETONS["nyu14"]
+    for label, frame in zip(labels, document["frames"], strict=True):
+        assert (label.image, label.width, label.height) == (frame["file"], 640, 480)
+        assert torch.allclose(label.xyz, torch.tensor(frame["joints_xyz_mm"]), atol=1e-3)
+        assert torch.allclose(label.uv, torch.tensor(frame["joints_uvd"])[:, :2], atol=6e-3)
+    coco = json.loads((tmp_path / "poses.coco.json").read_text())
+    category, annotation = coco["categories"][0], coco["annotations"][0]
+    assert [category["keypoints"][end - 1] for end in category["skeleton"][0]] == ["F1_KNU3_A", "F1_KNU2_B"]
+    assert annotation["num_keypoints"] == 14 and annotation["keypoints"][2::3] == [2] * 14
+    u, v = annotation["keypoints"][0::3], annotation["keypoints"][1::3]
+    x, y, width, height = annotation["bbox"]
+    assert (x, y) == (min(u), min(v)) and annotation["area"] == pytest.approx(width * height)
+    assert x + width == pytest.approx(max(u), abs=0.02)
 
 
 def test_unknown_format(document, tmp_path: Path):

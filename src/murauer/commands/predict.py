@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth-scale", type=positive_float, metavar="S", help="mm per unit of the images")
     parser.add_argument("--centre", type=centre, metavar="U,V,D", help="middle of the hand: pixel, pixel, mm")
     parser.add_argument("--model", default="default", metavar="PATH", help="run folder or model file")
-    parser.add_argument("--out", type=Path, action="append", default=[], metavar="FILE", help=".json, .csv")
+    parser.add_argument(
+        "--out", type=Path, action="append", default=[], metavar="FILE", help=".json, .coco.json, .csv"
+    )
     parser.add_argument("--overlay", type=Path, metavar="FILE", help="picture of the result, .png or .jpg")
 
 

@@ -112,25 +112,35 @@ def read_keypoint_file(path: Path) -> tuple[Skeleton, list[Keypoints]]:
     return skeleton, labels
 
 
-def write_keypoint_file(path: Path, skeleton: Skeleton, labels: Iterable[Keypoints], about: str = "") -> None:
-    """Write labels or predictions, complete or not at all.
+def write_keypoint_file(path: Path, skeleton: Skeleton, labels: Iterable[Keypoints]) -> None:
+    """Write labels, complete or not at all.
 
     Args:
         path: Where to.
         skeleton: Of the joints.
         labels: Hands in images.
-        about: Where they come from, for COCO's `info`.
 
     Raises:
         UserError: The file cannot be written.
+    """
+    with written_whole(path) as partial:
+        partial.write_text(format_keypoints(skeleton, labels), encoding="utf-8")
+
+
+def format_keypoints(skeleton: Skeleton, labels: Iterable[Keypoints], about: str = "") -> str:
+    """Format labels or predictions as a COCO keypoint file.
+
+    Args:
+        skeleton: Of the joints.
+        labels: Hands in images.
+        about: Where they come from, for COCO's `info`.
     """
     bones = [(joint + 1, parent + 1) for joint, parent in skeleton.bones]  # COCO counts from 1
     document = _Document([], [], [_Category(1, "hand", list(skeleton.joints), bones)], {"description": about})
     for number, each in enumerate(labels, start=1):
         document.images.append(_Image(number, each.image, each.width, each.height))
         document.annotations.append(_format(each, number))
-    with written_whole(path) as partial:
-        partial.write_bytes(msgspec.json.encode(document) + b"\n")
+    return msgspec.json.encode(document).decode() + "\n"
 
 
 def _find_skeleton(names: list[str], path: Path) -> Skeleton:

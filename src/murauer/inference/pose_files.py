@@ -1,4 +1,4 @@
-"""Predicted joints as JSON and CSV."""
+"""Predicted joints as JSON, CSV and COCO keypoints."""
 
 import csv
 import io
@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from murauer.camera import Camera, xyz_to_uvd
+from murauer.data.keypoint_file import Keypoints, format_keypoints
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.inference.predict import HandPoses
+from murauer.skeletons import find_skeleton
 
 DECIMALS = 3
 """Digits after the point: micrometres, and thousandths of a pixel."""
@@ -86,16 +89,37 @@ def to_csv(document: dict[str, Any]) -> str:
     return text.getvalue()
 
 
-FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {".json": to_json, ".csv": to_csv}
+def to_coco(document: dict[str, Any]) -> str:
+    """Format predictions as a COCO keypoint file, from which labels can be made; see `keypoint_file`."""
+    camera, skeleton = document["camera"], find_skeleton(document["skeleton"])
+    labels = (
+        Keypoints(
+            frame["file"],
+            torch.tensor(frame["joints_uvd"])[:, :2],
+            torch.tensor(frame["joints_xyz_mm"]),
+            camera["width"],
+            camera["height"],
+        )
+        for frame in document["frames"]
+    )
+    return format_keypoints(skeleton, labels, about=f"predicted by {document['model']}")
+
+
+FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
+    ".coco.json": to_coco,
+    ".json": to_json,
+    ".csv": to_csv,
+}
+"""By the end of the file's name, the more special first."""
 
 
 def check_pose_path(path: Path) -> None:
     """Refuse a file name that says nothing of the format, before any work is done.
 
     Raises:
-        UserError: If the name ends neither in .json nor in .csv.
+        UserError: If the name ends in none of `FORMATS`.
     """
-    if path.suffix not in FORMATS and not path.is_char_device():
+    if not path.name.endswith(tuple(FORMATS)) and not path.is_char_device():
         raise UserError(f"cannot tell the format of {path}; let its name end in {' or '.join(FORMATS)}")
 
 
@@ -106,7 +130,8 @@ def write_poses(path: Path, document: dict[str, Any]) -> None:
         UserError: If the name asks for no known format, or the file cannot be written.
     """
     check_pose_path(path)
-    text = FORMATS.get(path.suffix, to_json)(document)
+    write = next((each for end, each in FORMATS.items() if path.name.endswith(end)), to_json)
+    text = write(document)
     with written_whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
