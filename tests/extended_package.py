@@ -78,7 +78,8 @@ if __name__ == "__main__":
     hand = torch.arange(21 * 3.0).reshape(21, 3)
     assert convert(hand, "anny21", "tips6")[:, 0].tolist() == [27, 12, 24, 36, 48, 60]
 
-    run(f"murauer train --data {work}/simulated --out {work}/run --preset narrow --variant view_unmapped --labels 4")
+    trained = "--preset narrow --labels 4"
+    run(f"murauer train --data {work}/simulated --out {work}/run {trained} --variant view_unmapped")
     run(f"murauer evaluate {work}/run --data {work}/simulated --json")
 
     camera = find_camera("nyu")
@@ -87,7 +88,7 @@ if __name__ == "__main__":
     own = open_recording(work / "own")
     check_windows_show_the_frames(own, work / "png", camera)
     run(f"murauer synthesise {work}/own --frames 8 --workers 1")
-    run(f"murauer train --data {work}/own --out {work}/own_run --preset narrow --variant real_and_synth --labels 4")
+    run(f"murauer train --data {work}/own --out {work}/own_run {trained} --variant real_and_synth")
     run(f"murauer evaluate {work}/own_run --data {work}/own --json")
 
     ablation_figure({"view_unmapped": {4: (20.0, 1.0)}})

@@ -179,6 +179,11 @@ ERRORS = {
         "unit, axes or order",
     ),
     "no image of a set readable": ({"corrupt": {("test", i, 0) for i in range(10)}}, {}, "none of the test"),
+    "no image of the first camera readable": (
+        {"corrupt": {("real", i, 0) for i in range(70)}},
+        {},
+        "none of the real",
+    ),
     "an empty set": ({"frames": {"real": 70, "test": 0}}, {}, "has no test frames"),
     "both kinds of centres": ({}, {"centres": ["joint", "mean"]}, "not both"),
     "a file in place of the store": ({}, {"folder": "file"}, "is not a recording"),

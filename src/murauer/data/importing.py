@@ -335,9 +335,10 @@ def _describe(importer: Importer, facts: dict[str, Any]) -> None:
         for problem in msgspec.json.decode(file.read_bytes(), type=list[Problem])
     ]
     counts = {name: _counts(open_frame_set(partial / name), dataset, name) for name in dataset.sets}
-    for name, count in counts.items():
-        if not count["usable_images"]:
-            first = next(problem for problem in problems if problem.set == name)
+    for name in dataset.sets:
+        # Everything that is trained or evaluated looks through the first camera.
+        if not len(open_frame_set(partial / name).usable_rows(0)):
+            first = next(problem for problem in problems if (problem.set, problem.view) == (name, 0))
             shutil.rmtree(partial)
             where = f"{first.name}: " if first.name else ""
             raise UserError(f"none of the {name} frames can be used; the first: {where}{first.reason}")

@@ -98,8 +98,7 @@ def results(results: Sequence[Predictions]) -> Section:
         anchor="results",
         title="Results",
         shown="Distance of the predicted from the true joints, and the share of frames in which even the "
-        f"worst joint is near, over {results[0].metrics.frames:,} test frames that no training or tuning "
-        "decision saw.",
+        f"worst joint is near, over {results[0].metrics.frames:,} test frames that no training saw.",
         look_for="errors that fall from row to row, and the gap to a person whom training has not seen.",
         body=headline_table(results),
     )
