@@ -130,6 +130,27 @@ def test_table_and_pictures(twinned: tuple[Path, dict[str, object]]) -> None:
         assert len(picture.getcolors(1 << 24) or []) > 200
 
 
+def test_an_offset_of_all_labels_in_the_camera_is_seen_in_the_depth(bare: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(bare, store)
+    shift = np.array([9.0, -6.0, 12.0], np.float32)
+    joints = np.load(store / "real" / "joints.npy", mmap_mode="r+")
+    true = np.array(joints[:, 0])
+    joints[:, 0] += shift
+    joints.flush()
+    make_twins(store, chosen=np.arange(0, 40, 4), side="right")
+    offsets = JointOffsets.load(store / "joint_offsets.json")
+    assert np.abs(offsets.camera_mm.numpy() - shift).max() < 4.0
+    twin = open_recording(store).need("twin")
+    rows = twin.usable_rows(0)
+    # Labels keep their convention, with the shift; the surface does not follow it.
+    assert np.median(np.linalg.norm(twin.joints[rows, 0] - true[rows] - shift, axis=-1)) < 2.5
+    real = open_recording(store).need("real")
+    ours, measured = (frames.regions(rows).depth for frames in (twin, real))
+    near = (ours > 0) & (measured > 0) & ((ours - measured).abs() < 40)
+    assert (ours - measured)[near].median().abs() < 3.0
+
+
 def test_camera_motion_is_known_from_the_rig_or_from_labels(bare: Path) -> None:
     recording = open_recording(bare)
     rows = np.array([0, 5, 9])

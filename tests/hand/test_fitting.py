@@ -255,9 +255,11 @@ def test_offsets_turn_with_their_bones_and_survive_a_file(tmp_path: Path) -> Non
     offsets = torch.zeros(14, 3)
     offsets[0] = torch.tensor([3.0, 4.0, 0.0])  # the little fingertip
     offsets[13] = torch.tensor([0.0, 0.0, -7.0])  # the palm
-    kept = JointOffsets("nyu14", offsets)
+    kept = JointOffsets("nyu14", offsets, torch.tensor([1.0, -2.0, 3.5]))
     kept.save(tmp_path / "offsets.json")
-    moved = JointOffsets.load(tmp_path / "offsets.json").apply(hand) - hand.joints("nyu14")
+    loaded = JointOffsets.load(tmp_path / "offsets.json")
+    assert torch.equal(loaded.camera_mm, kept.camera_mm)
+    moved = loaded.apply(hand) - hand.joints("nyu14")
     torch.testing.assert_close(moved.norm(dim=-1), offsets.norm(dim=1).expand(3, 14), atol=1e-3, rtol=0)
     # The palm never moves in the hand's frame, the fingertip does.
     torch.testing.assert_close(moved[:, 13], offsets[13].expand(3, 3), atol=1e-3, rtol=0)

@@ -25,6 +25,7 @@ from torch import Tensor
 from murauer.data.forearm import fit_forearms
 from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, create_frame_set, open_frame_set
 from murauer.data.recording import Recording, open_recording, write_description
+from murauer.data.registration import register_to_depth
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.hand.fitting import FEWEST_JOINTS, HandFit, Side, align, fit_hands
@@ -110,7 +111,9 @@ def make_twins(
             f"{float(fit.error_mm.min()):.1f} mm: its labels are not {recording.skeleton.name} joints of a "
             "hand, or --max-error-mm is too strict"
         )
-    fit = fit_forearms(recording, rows, fit, HandModel())
+    model = HandModel()
+    fit = register_to_depth(recording, rows, fit, model, max_error_mm)
+    fit = fit_forearms(recording, rows, fit, model)
     working = store / "twin.partial"
     shutil.rmtree(working, ignore_errors=True)
     create_frame_set(working, len(real), real.views, real.depth.shape[-1], len(recording.skeleton))

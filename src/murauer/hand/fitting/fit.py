@@ -78,7 +78,7 @@ class HandFit:
             place(torch.where(left, mirror(points), points), rotation, translation)
             for points in (hand.vertices, self.offsets.apply(hand))
         )
-        return vertices, joints
+        return vertices, joints + self.offsets.camera_mm
 
 
 def fit_hands(
