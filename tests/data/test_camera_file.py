@@ -1,0 +1,62 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from murauer.camera import Camera
+from murauer.data.camera_file import RecordingCamera, make_rig, read_camera_file, write_camera_file
+from murauer.distortion import Distortion
+from murauer.errors import UserError
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "recording_format.md").read_text(encoding="utf-8")
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    pose = torch.eye(4, dtype=torch.float64)
+    pose[:3, 3] = torch.tensor([-300.0, 2.5, 10.0])
+    camera = Camera(fx=615.2, fy=615.4, u0=318.7, v0=241.0, width=640, height=480)
+    cameras = (
+        RecordingCamera(
+            "front", camera, Distortion(k1=0.1, p2=-0.001), 0.1, torch.eye(4, dtype=torch.float64)
+        ),
+        RecordingCamera("side", camera, depth_scale=1.0, camera_from_world=pose),
+    )
+    write_camera_file(tmp_path / "camera.json", cameras)
+    for read, written in zip(read_camera_file(tmp_path / "camera.json", ()), cameras, strict=True):
+        assert (read.name, read.camera, read.distortion, read.depth_scale) == (
+            written.name, written.camera, written.distortion, written.depth_scale
+        )  # fmt: skip
+        assert torch.allclose(read.camera_from_world, written.camera_from_world)
+
+
+def test_the_example_of_the_guide(tmp_path: Path) -> None:
+    example = next(block for block in re.findall(r"```json\n(.*?)```", GUIDE, re.S) if "cam_R_w2c" in block)
+    (tmp_path / "camera.json").write_text(example)
+    front, side = read_camera_file(tmp_path / "camera.json", ())
+    assert front.distortion.k2 == -0.25 and side.distortion.is_pinhole
+    # The second camera looks at the point in front of the first that it is turned about.
+    seen = make_rig((front, side)).transform(torch.tensor([0.0, 0.0, 700.0]), 0, 1)
+    assert torch.allclose(seen, torch.tensor([0.0, 0.0, 700.0]), atol=1.0)
+
+
+def test_the_python_example_of_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", GUIDE, re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "guide", "exec"), {})
+    assert (tmp_path / "captures/tuesday/front/000000.png").is_file()
+
+
+def test_one_camera_alone_needs_one_folder(tmp_path: Path) -> None:
+    camera = {"fx": 500, "fy": 500, "cx": 320, "cy": 240, "width": 640, "height": 480}
+    (tmp_path / "camera.json").write_text(json.dumps(camera))
+    assert read_camera_file(tmp_path / "camera.json", ["only"])[0].name == "only"
+    with pytest.raises(UserError, match=r"describes one camera, but there are 2 folders of frames \(a, b\)"):
+        read_camera_file(tmp_path / "camera.json", ["b", "a"])
+
+
+def test_a_single_camera_is_a_rig_and_several_without_poses_are_none() -> None:
+    camera = RecordingCamera("front", Camera(500, 500, 320, 240, 640, 480))
+    assert torch.equal(make_rig((camera,)).camera_from_world, torch.eye(4)[None])
+    assert make_rig((camera, camera)) is None
