@@ -76,6 +76,7 @@ def test_camera_from_json_file(tmp_path):
         (json.dumps(CAMERA_VALUES | {"u0": float("nan")}), "finite"),
         (json.dumps(CAMERA_VALUES | {"width": float("inf")}), "finite"),
         (json.dumps(CAMERA_VALUES | {"width": 640.5}), "whole number"),
+        (json.dumps(CAMERA_VALUES | {"width": 0, "height": 0}), "positive"),
     ],
 )
 def test_malformed_camera_file_is_named(tmp_path, content, expected):
@@ -96,3 +97,22 @@ def test_principal_point_under_its_other_name() -> None:
     values = CAMERAS["nyu"].to_dict()
     values["cx"], values["cy"] = values.pop("u0"), values.pop("v0")
     assert Camera.from_dict(values) == CAMERAS["nyu"]
+
+
+def test_conversions_of_arrays_are_those_of_tensors() -> None:
+    generator = torch.Generator().manual_seed(2)
+    xyz = torch.rand(3, 5, 3, generator=generator) * 100 + torch.tensor([-50.0, -50.0, 600.0])
+    intrinsics = torch.rand(3, 4, generator=generator) * 100 + 300
+    uvd = xyz_to_uvd(xyz, intrinsics)
+    assert np.array_equal(xyz_to_uvd(xyz.numpy(), intrinsics.numpy()), uvd.numpy())
+    assert np.array_equal(uvd_to_xyz(uvd.numpy(), intrinsics.numpy()), uvd_to_xyz(uvd, intrinsics).numpy())
+
+
+def test_images_say_the_size_of_a_camera_that_has_none() -> None:
+    camera = Camera(475.0, 474.0, 315.5, 245.5)
+    assert camera.for_image(640, 480) == Camera(**CAMERA_VALUES)
+    assert CAMERAS["nyu"].for_image(640, 480) is CAMERAS["nyu"]
+    with pytest.raises(UserError, match="320 x 240 pixels but the camera has 640 x 480"):
+        CAMERAS["nyu"].for_image(320, 240)
+    with pytest.raises(ValueError, match="positive"):
+        Camera(475.0, 474.0, 315.5, 245.5, 640, 0)

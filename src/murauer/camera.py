@@ -4,19 +4,21 @@ Convention, here and everywhere below the data loaders: camera coordinates `xyz`
 the right, y down and z forward along the optical axis; image coordinates `uvd` in pixel, pixel, millimetre,
 where pixel centres lie at integers, so that a point falls on pixel (round(u), round(v)), and d equals z.
 Intrinsics travel as tensors `(..., 4)` holding fx, fy, u0, v0 in pixels. Images that were undistorted (or
-need no undistortion) are assumed.
+need no undistortion) are assumed. Conversions take tensors as well as NumPy arrays.
 """
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
+from murauer.arrays import Points, concatenate
 from murauer.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 _OTHER_NAMES = {"cx": "u0", "cy": "v0"}
 """What OpenCV and the camera files of the BOP benchmark call the principal point."""
@@ -31,7 +33,7 @@ class Camera:
         fy: Focal length along the image columns, in pixels.
         u0: Column of the principal point, in pixels (0 is the centre of the leftmost pixel).
         v0: Row of the principal point, in pixels (0 is the centre of the topmost pixel).
-        width: Columns of its image.
+        width: Columns of its image; 0, with `height` 0, if it is left to the images to say.
         height: Rows of its image.
 
     Raises:
@@ -42,20 +44,36 @@ class Camera:
     fy: float
     u0: float
     v0: float
-    width: int
-    height: int
+    width: int = 0
+    height: int = 0
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(value) for value in asdict(self).values()):
             raise ValueError(f"camera intrinsics and image sides must be finite, got {self}")
-        if min(self.fx, self.fy, self.width, self.height) <= 0:
+        sides = (1, 1) if self.width == self.height == 0 else (self.width, self.height)
+        if min(self.fx, self.fy, *sides) <= 0:
             raise ValueError(f"focal lengths and image sides must be positive, got {self}")
         if self.width != int(self.width) or self.height != int(self.height):
             raise ValueError(f"image sides must be whole numbers of pixels, got {self}")
 
-    def intrinsics(self, device: torch.device | str | None = None) -> Tensor:
+    def intrinsics(self, device: "torch.device | str | None" = None) -> "Tensor":
         """Return fx, fy, u0, v0 as a float32 tensor of shape (4,)."""
+        import torch
+
         return torch.tensor([self.fx, self.fy, self.u0, self.v0], dtype=torch.float32, device=device)
+
+    def for_image(self, width: int, height: int) -> "Camera":
+        """Return the camera as that of an image of this size.
+
+        Raises:
+            UserError: If its images have another size.
+        """
+        if (self.width, self.height) not in ((0, 0), (width, height)):
+            raise UserError(
+                f"the image is {width} x {height} pixels but the camera has {self.width} x {self.height}; "
+                "give the camera of this image"
+            )
+        return self if self.width else replace(self, width=width, height=height)
 
     def to_dict(self) -> dict[str, float | int]:
         """Return the six numbers by name, as `from_dict` and JSON files have them."""
@@ -84,8 +102,11 @@ class Camera:
         for name in names:
             if isinstance(values[name], bool) or not isinstance(values[name], int | float):
                 raise UserError(f"{where}: {name} must be a number, got {values[name]!r}")
+        sides = {name: _whole(values[name]) for name in ("width", "height")}
+        if 0 in sides.values():
+            raise UserError(f"{where}: width and height must be positive, the pixels of its images")
         try:
-            return cls(**{**values, "width": _whole(values["width"]), "height": _whole(values["height"])})
+            return cls(**{**values, **sides})
         except ValueError as error:
             raise UserError(f"{where}: {error}") from error
 
@@ -136,7 +157,7 @@ def find_camera(name_or_path: str) -> Camera:
     return Camera.from_json(name_or_path)
 
 
-def align_intrinsics(intrinsics: Tensor, dimensions: int) -> Tensor:
+def align_intrinsics(intrinsics: Points, dimensions: int) -> Points:
     """Insert axes before the last one, so that per-sample (B, 4) meets joints (B, J, 3).
 
     Args:
@@ -147,11 +168,11 @@ def align_intrinsics(intrinsics: Tensor, dimensions: int) -> Tensor:
         The same values with shape (4,) or (..., 1, 4).
     """
     while 1 < intrinsics.ndim < dimensions:
-        intrinsics = intrinsics.unsqueeze(-2)
+        intrinsics = intrinsics[..., None, :]
     return intrinsics
 
 
-def uvd_to_xyz(uvd: Tensor, intrinsics: Tensor) -> Tensor:
+def uvd_to_xyz(uvd: Points, intrinsics: Points) -> Points:
     """Back-project image points: x = (u - u0) d / fx, y = (v - v0) d / fy, z = d.
 
     Args:
@@ -161,12 +182,13 @@ def uvd_to_xyz(uvd: Tensor, intrinsics: Tensor) -> Tensor:
     Returns:
         Camera coordinates in mm, y down; shape (..., 3).
     """
-    fx, fy, u0, v0 = align_intrinsics(intrinsics, uvd.ndim).unbind(-1)
-    u, v, d = uvd.unbind(-1)
-    return torch.stack(((u - u0) * d / fx, (v - v0) * d / fy, d), dim=-1)
+    intrinsics = align_intrinsics(intrinsics, uvd.ndim)
+    focal, middle = intrinsics[..., :2], intrinsics[..., 2:]
+    uv, d = uvd[..., :2], uvd[..., 2:]
+    return concatenate(((uv - middle) * d / focal, d))
 
 
-def xyz_to_uvd(xyz: Tensor, intrinsics: Tensor) -> Tensor:
+def xyz_to_uvd(xyz: Points, intrinsics: Points) -> Points:
     """Project points of the camera: u = fx x / z + u0, v = fy y / z + v0, d = z.
 
     Args:
@@ -176,6 +198,7 @@ def xyz_to_uvd(xyz: Tensor, intrinsics: Tensor) -> Tensor:
     Returns:
         Pixel, pixel, mm; shape (..., 3).
     """
-    fx, fy, u0, v0 = align_intrinsics(intrinsics, xyz.ndim).unbind(-1)
-    x, y, z = xyz.unbind(-1)
-    return torch.stack((fx * x / z + u0, fy * y / z + v0, z), dim=-1)
+    intrinsics = align_intrinsics(intrinsics, xyz.ndim)
+    focal, middle = intrinsics[..., :2], intrinsics[..., 2:]
+    xy, z = xyz[..., :2], xyz[..., 2:]
+    return concatenate((focal * xy / z + middle, z))

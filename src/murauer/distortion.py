@@ -10,12 +10,16 @@ tangential coefficients p1, p2 at
 
 import math
 from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
+from murauer.arrays import Points, concatenate
 from murauer.camera import Camera
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 OUTSIDE = -1
 """In an undistortion map: the lens did not show this pixel."""
@@ -49,7 +53,7 @@ class Distortion:
         """Whether it changes nothing."""
         return not any(asdict(self).values())
 
-    def distort(self, xy: Tensor) -> Tensor:
+    def distort(self, xy: Points) -> Points:
         """Say where the lens shows points.
 
         Args:
@@ -58,15 +62,14 @@ class Distortion:
         Returns:
             The same on the image side of the lens; shape (..., 2).
         """
-        x, y = xy.unbind(-1)
+        x, y = xy[..., :1], xy[..., 1:]
         r2 = x * x + y * y
         radial = 1 + r2 * (self.k1 + r2 * (self.k2 + r2 * self.k3))
-        return torch.stack(
+        return concatenate(
             (
                 x * radial + 2 * self.p1 * x * y + self.p2 * (r2 + 2 * x * x),
                 y * radial + self.p1 * (r2 + 2 * y * y) + 2 * self.p2 * x * y,
-            ),
-            dim=-1,
+            )
         )
 
     @property
@@ -84,7 +87,7 @@ COEFFICIENTS = tuple(field.name for field in fields(Distortion))
 """In OpenCV's order: k1, k2, p1, p2, k3."""
 
 
-def project(xyz: Tensor, camera: Camera, distortion: Distortion) -> Tensor:
+def project(xyz: "Tensor", camera: Camera, distortion: Distortion) -> "Tensor":
     """Project points into the image as the lens shows it, before any undistortion.
 
     Args:
@@ -97,10 +100,17 @@ def project(xyz: Tensor, camera: Camera, distortion: Distortion) -> Tensor:
     """
     xy = distortion.distort(xyz[..., :2] / xyz[..., 2:])
     scale, offset = xyz.new_tensor([camera.fx, camera.fy]), xyz.new_tensor([camera.u0, camera.v0])
-    return torch.cat((xy * scale + offset, xyz[..., 2:]), dim=-1)
+    return concatenate((xy * scale + offset, xyz[..., 2:]))
 
 
-def undistortion_map(camera: Camera, distortion: Distortion) -> Tensor:
+def undistortion_map(camera: Camera, distortion: Distortion) -> "Tensor":
+    """Return what `undistortion_pixels` does as a tensor."""
+    import torch
+
+    return torch.from_numpy(undistortion_pixels(camera, distortion))
+
+
+def undistortion_pixels(camera: Camera, distortion: Distortion) -> NDArray[np.int64]:
     """For every pixel of the pinhole image, find the pixel of the lens's image that shows the same ray.
 
     The pinhole image has the intrinsics and the size of the lens's image.
@@ -110,23 +120,19 @@ def undistortion_map(camera: Camera, distortion: Distortion) -> Tensor:
         distortion: The lens.
 
     Returns:
-        Index of the nearest pixel in the flattened image, `OUTSIDE` where there is none; int64, shape (H, W).
+        Index of the nearest pixel in the flattened image, `OUTSIDE` where there is none; shape (H, W).
     """
-    v, u = torch.meshgrid(
-        torch.arange(camera.height, dtype=torch.float64),
-        torch.arange(camera.width, dtype=torch.float64),
-        indexing="ij",
-    )
-    rays = torch.stack(((u - camera.u0) / camera.fx, (v - camera.v0) / camera.fy), dim=-1)
+    v, u = np.mgrid[: camera.height, : camera.width].astype(np.float64)
+    rays = np.stack(((u - camera.u0) / camera.fx, (v - camera.v0) / camera.fy), axis=-1)
     shown = distortion.distort(rays)
     column = (shown[..., 0] * camera.fx + camera.u0).round()
     row = (shown[..., 1] * camera.fy + camera.v0).round()
     inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
-    inside &= rays.norm(dim=-1) < distortion.largest_radius
-    return torch.where(inside, row * camera.width + column, OUTSIDE).long()
+    inside &= np.linalg.norm(rays, axis=-1) < distortion.largest_radius
+    return np.where(inside, row * camera.width + column, OUTSIDE).astype(np.int64)
 
 
-def undistort_depth(depth: Tensor, pixels: Tensor) -> Tensor:
+def undistort_depth(depth: Points, pixels: Points) -> Points:
     """Make the pinhole camera's depth image.
 
     Depth is z along the optical axis, which a lens does not change: values move to other pixels and stay what
@@ -134,10 +140,11 @@ def undistort_depth(depth: Tensor, pixels: Tensor) -> Tensor:
 
     Args:
         depth: As the lens shows it, mm, 0 = no measurement; shape (..., H, W).
-        pixels: What `undistortion_map` found, shape (H, W).
+        pixels: What `undistortion_map` found, or `undistortion_pixels` for an array; shape (H, W).
 
     Returns:
         mm, 0 = no measurement; shape (..., H, W).
     """
-    taken = depth.flatten(-2)[..., pixels.clamp(min=0)]
-    return torch.where(pixels == OUTSIDE, 0, taken)
+    # Where the lens shows nothing, the index -1 takes the last pixel, which is then erased.
+    taken = depth.reshape((*depth.shape[:-2], -1))[..., pixels]
+    return taken * (pixels != OUTSIDE)

@@ -8,8 +8,7 @@ ICVL's lie in the middle of finger segments, neither on the anatomical joint tha
 from dataclasses import dataclass
 from itertools import pairwise
 
-from torch import Tensor
-
+from murauer.arrays import Points
 from murauer.errors import UserError
 
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
@@ -147,7 +146,7 @@ def find_skeleton(name: str) -> Skeleton:
     return SKELETONS[name]
 
 
-def convert(joints: Tensor, source: str, target: str) -> Tensor:
+def convert(joints: Points, source: str, target: str) -> Points:
     """Take joints from one skeleton to another that is a subset or another order of it.
 
     Args:
@@ -164,7 +163,7 @@ def convert(joints: Tensor, source: str, target: str) -> Tensor:
     """
     have, want = find_skeleton(source), find_skeleton(target)
     if joints.shape[-2] != len(have):
-        raise ValueError(f"{source} has {len(have)} joints, got a tensor of shape {tuple(joints.shape)}")
+        raise ValueError(f"{source} has {len(have)} joints, got the shape {tuple(joints.shape)}")
     missing = [joint for joint in want.joints if joint not in have.joints]
     if missing:
         raise UserError(

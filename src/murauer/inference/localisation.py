@@ -11,10 +11,10 @@ table need a centre given by the user.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from murauer.camera import Camera
 from murauer.errors import UserError
@@ -27,7 +27,11 @@ from murauer.inference.candidates import (
     find_candidates,
     to_surface,
 )
-from murauer.rig import CameraRig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from murauer.rig import CameraRig
 
 CLOSE_MM = 40.0
 """Error of a centre that still leaves the hand in its 300 mm cube."""
@@ -50,24 +54,7 @@ SAME_PLACE_MM = 60.0
 """Candidates of two views nearer to each other than this are one hand: it is seen from two sides."""
 
 
-def locate_hand(depth: Tensor, camera: Camera) -> Tensor:
-    """Find the hand nearest to the camera.
-
-    Args:
-        depth: (H, W) in mm, 0 = no measurement.
-        camera: The camera that took it.
-
-    Returns:
-        Centre of the hand in camera coordinates, mm; shape (3,), float32. It lies inside the hand near the
-        middle of the palm, as the joint that the hand cube is centred on in training.
-
-    Raises:
-        UserError: If nothing in reach of the camera looks like a hand.
-    """
-    return localise_with_confidence(depth, camera)[0]
-
-
-def localise_with_confidence(depth: Tensor, camera: Camera) -> tuple[Tensor, float]:
+def find_hand(depth: NDArray[Any], camera: Camera) -> tuple[Array, float]:
     """Find the hand nearest to the camera, and say how sure that is.
 
     Args:
@@ -75,21 +62,35 @@ def localise_with_confidence(depth: Tensor, camera: Camera) -> tuple[Tensor, flo
         camera: The camera that took it.
 
     Returns:
-        Centre as `locate_hand` gives it, shape (3,), and the probability that it is within `CLOSE_MM` of the
-        palm's.
+        Centre of the hand in camera coordinates, mm; shape (3,), float64. It lies inside the hand near the
+        middle of the palm, as the joint that the hand cube is centred on in training. And the probability
+        that it is within `CLOSE_MM` of the palm's.
 
     Raises:
         UserError: If nothing in reach of the camera looks like a hand.
     """
-    surface = to_surface(_as_array(depth), camera)
+    surface = to_surface(depth.astype(np.float64), camera)
     candidates = find_candidates(surface)
     if not candidates:
         raise UserError(_why_no_hand(surface))
     centre, log_odds = choose(candidates)
-    return torch.from_numpy(centre).to(depth.device, torch.float32), float(1 / (1 + np.exp(-log_odds)))
+    return centre, float(1 / (1 + np.exp(-log_odds)))
 
 
-def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor, Tensor]:
+def locate_hand(depth: "Tensor", camera: Camera) -> "Tensor":
+    """Return the centre of `localise_with_confidence` alone, shape (3,)."""
+    return localise_with_confidence(depth, camera)[0]
+
+
+def localise_with_confidence(depth: "Tensor", camera: Camera) -> tuple["Tensor", float]:
+    """Find the hand in a tensor, see `find_hand`; the centre is float32 and on the tensor's device."""
+    import torch
+
+    centre, confidence = find_hand(depth.detach().cpu().numpy(), camera)
+    return torch.from_numpy(centre).to(depth.device, torch.float32), confidence
+
+
+def localise_in_views(depths: Sequence["Tensor"], rig: "CameraRig") -> tuple["Tensor", "Tensor"]:
     """Find the hand that several calibrated cameras see, in a place that they agree on if there is one.
 
     Args:
@@ -104,9 +105,11 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
     Raises:
         UserError: If no camera sees anything like a hand.
     """
+    import torch
+
     found = []
     for depth, camera in zip(depths, rig.cameras, strict=False):
-        surface = to_surface(_as_array(depth), camera)
+        surface = to_surface(depth.detach().cpu().numpy().astype(np.float64), camera)
         found.append(find_candidates(surface))
     if not any(found):
         raise UserError(_why_no_hand(surface))
@@ -131,13 +134,15 @@ class Place:
     log_odds: Array
 
 
-def places(found: Sequence[Sequence[Candidate]], rig: CameraRig) -> list[Place]:
+def places(found: Sequence[Sequence[Candidate]], rig: "CameraRig") -> list[Place]:
     """Take every candidate of every view as the hand, and look for it in the others.
 
     Args:
         found: candidates of each of V views.
         rig: the cameras.
     """
+    import torch
+
     scored = [
         (np.stack([each.centre for each in candidates]), log_odds(candidates)) if candidates else None
         for candidates in found
@@ -199,10 +204,6 @@ def evidence(candidates: Sequence[Candidate], measured: Array, scores: Array, be
     away = [np.linalg.norm(each.centre - candidates[best].centre) > ARM_BALL_MM for each in candidates]
     margin = scores[best] - scores[away].max(initial=-np.inf)
     return np.append(measured[best], (np.clip(margin, -LARGEST_MARGIN, LARGEST_MARGIN), 1.0))
-
-
-def _as_array(depth: Tensor) -> Array:
-    return depth.detach().cpu().numpy().astype(np.float64)
 
 
 def _why_no_hand(surface: Surface) -> str:
