@@ -16,6 +16,8 @@ from torch import Generator, Tensor
 from murauer.data.augmentation import still, to_samples
 from murauer.data.frame_set import FrameSet
 from murauer.data.simulated import SimulationConfig, simulate_recording
+from murauer.data.twin_pictures import twin_sheet
+from murauer.data.twins import make_twins
 from murauer.hand.clutter import merge_depth
 from murauer.hand.gestures import gesture
 from murauer.hand.model import HandModel, place
@@ -168,8 +170,18 @@ def domains() -> None:
     save(sheet, "domains.png")
 
 
+def twins() -> None:
+    """Real frames, the twins that were fitted to their labels, and how far apart the surfaces are."""
+    config = SimulationConfig(seed=9, synthetic_frames=1, real_frames=60, validation_frames=2, test_frames=2)
+    with tempfile.TemporaryDirectory() as folder:
+        simulate_recording(config, Path(folder) / "recording", workers=1)
+        made = make_twins(Path(folder) / "recording", side="right", replace=True)
+        save(twin_sheet(made, frames=4, size=152), "twins.png")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     gestures()
     sensors()
     domains()
+    twins()
