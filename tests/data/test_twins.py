@@ -20,6 +20,7 @@ from murauer.data.twin_pictures import difference_picture
 from murauer.data.twins import _camera_motion, make_twins
 from murauer.errors import UserError
 from murauer.hand.joint_offsets import JointOffsets
+from murauer.hand.joints import JOINT_SETS
 
 LABELLED = 12
 
@@ -216,13 +217,10 @@ def test_labels_that_are_no_hand_end_in_a_sentence(bare: Path, tmp_path: Path) -
     assert open_recording(store).twin is None
 
 
-def test_joints_that_the_hand_model_lacks(bare: Path, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    shutil.copytree(bare, store)
-    description = read_description(store)
-    write_description(store, description | {"skeleton": "nyu36"})
-    with pytest.raises(UserError, match="nyu36"):
-        make_twins(store)
+def test_joints_that_the_hand_model_lacks(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(JOINT_SETS, "nyu14")
+    with pytest.raises(UserError, match="no joints for the skeleton nyu14"):
+        make_twins(bare)
 
 
 def test_difference_picture_is_blue_where_the_twin_is_nearer() -> None:

@@ -237,8 +237,8 @@ def test_alignment_is_the_best_rotation() -> None:
 
 
 def test_refuses_what_cannot_be_fitted() -> None:
-    with pytest.raises(UserError, match="nyu36"):
-        fit_hands(torch.zeros(1, 36, 3), "nyu36")
+    with pytest.raises(UserError, match="bare9"):
+        fit_hands(torch.zeros(1, 9, 3), "bare9")
     with pytest.raises(UserError, match="6 labelled joints"):
         fit_hands(torch.full((3, 14, 3), torch.nan), "nyu14")
     with pytest.raises(UserError, match=r"0\.00\d+ times as large.*in mm"):
@@ -270,7 +270,7 @@ def test_offsets_turn_with_their_bones_and_survive_a_file(tmp_path: Path) -> Non
     ("text", "message"),
     [
         ("{", "damaged"),
-        ('{"skeleton": "nyu36", "offsets_mm": {}}', "nyu36"),
+        ('{"skeleton": "bare9", "offsets_mm": {}}', "bare9"),
         ('{"skeleton": "nyu14", "offsets_mm": {}}', "damaged"),
     ],
 )

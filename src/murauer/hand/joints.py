@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from murauer.hand.articulation import BONE_NAMES, FINGERS
-from murauer.skeletons import SKELETONS
+from murauer.skeletons import NYU_EVALUATION_JOINTS, SKELETONS
 
 
 @dataclass(frozen=True)
@@ -52,34 +52,60 @@ ANNY21 = (
 )
 
 
-def _nyu14() -> tuple[Joint, ...]:
-    """The 14 evaluation joints of the NYU set, located by their distances in its test labels.
+#: Where NYU's joints lie along a finger's segments, as shares of their length: the inner end of the last
+#: phalanx, both ends of the middle one, both ends of the first. The outer end of the last is the tip.
+_NYU_SHARES = {
+    2: (0.38, 0.7, 0.15, 0.57, -0.07),
+    3: (0.28, 0.58, 0.15, 0.57, 0.1),
+    4: (0.3, 0.6, 0.15, 0.68, 0.28),
+    5: (0.4, 0.75, 0.15, 0.75, 0.25),
+}
 
-    Of the 36 labels, those of a finger come in pairs that keep their distance: one pair per phalanx. The
-    evaluation uses the outer end of the last phalanx (the fingertip) and the inner end of the middle one
-    (just beyond the PIP joint); of the thumb both ends of the last phalanx and the inner end of the one
-    before; two points at the sides of the wrist, rigid with the palm; the palm's centre.
+
+def _nyu36() -> tuple[Joint, ...]:
+    """NYU's joints, located by their distances in its test labels.
+
+    Those of a finger come in pairs that keep their distance: one pair per phalanx, the thumb's metacarpal
+    included. Two points at the sides of the wrist and four more are rigid with the palm. Within a few
+    millimetres: the joints are centres of spheres in somebody else's hand model.
     """
-    fingers = [
-        joint
-        for finger in (5, 4, 3, 2)
-        for joint in (
+    fingers = []
+    for finger in (5, 4, 3, 2):
+        last, outer, inner, first_outer, first_inner = _NYU_SHARES[finger]
+        a, b, c = (f"finger{finger}-{k}" for k in (1, 2, 3))
+        fingers += [
             _tip(finger),
-            _between(f"finger{finger}-2", f"finger{finger}-2", f"finger{finger}-3", 0.15),
-        )
-    ]
+            _between(c, c, f"tip{finger}", last),
+            _between(b, b, c, outer),
+            _between(b, b, c, inner),
+            _between(a, a, b, first_outer),
+            _between(a, a, b, first_inner),
+        ]
     thumb = [
         _tip(1),
         _between("finger1-3", "finger1-3", "tip1", 0.2),
+        _between("finger1-2", "finger1-2", "finger1-3", 0.65),
         _between("finger1-2", "finger1-2", "finger1-3", 0.2),
+        _between("finger1-1", "finger1-1", "finger1-2", 0.6),
+        _between("wrist", "wrist", "finger1-1", 0.45),
     ]
-    wrist = [
+    sides = [
         Joint("wrist", {side: 0.76, other: 0.24})
         for side, other in (("pinky_side", "thumb_side"), ("thumb_side", "pinky_side"))
     ]
-    knuckles = {"finger2-1": 0.25, "finger3-1": 0.25, "finger4-1": 0.15, "finger5-1": 0.15}
-    palm = Joint("wrist", {"wrist": 0.2, **knuckles})
-    return (*fingers, *thumb, *wrist, palm)
+    palm = [
+        Joint(
+            "wrist",
+            {"wrist": wrist} | {f"finger{f}-1": w for f, w in zip(range(2, 6), knuckles, strict=True)},
+        )
+        for wrist, knuckles in (
+            (0.2, (0.25, 0.25, 0.15, 0.15)),
+            (0.25, (0.0, 0.0, 0.375, 0.375)),
+            (0.48, (0.2, 0.16, 0.08, 0.08)),
+        )
+    ]
+    between = Joint("wrist", {"pinky_side": 0.5, "thumb_side": 0.5})
+    return (*fingers, *thumb, *sides, *palm, between)
 
 
 def _anatomical(skeleton: str) -> tuple[Joint, ...]:
@@ -105,7 +131,8 @@ def _icvl16() -> tuple[Joint, ...]:
 
 JOINT_SETS: dict[str, tuple[Joint, ...]] = {
     "anny21": ANNY21,
-    "nyu14": _nyu14(),
+    "nyu14": tuple(_nyu36()[index] for index in NYU_EVALUATION_JOINTS),
+    "nyu36": _nyu36(),
     "icvl16": _icvl16(),
     "msra21": _anatomical("msra21"),
     "hands21": _anatomical("hands21"),
