@@ -106,9 +106,9 @@ def test_pictures_are_small() -> None:
 
 
 def test_a_run_is_repeated_from_its_configuration(tmp_path: Path) -> None:
-    from murauer.commands.train import _configuration
+    from murauer.commands.train import read_configuration
 
     config = load_preset("smoke")
     saved = tmp_path / "config.json"
     saved.write_bytes(msgspec.json.encode({"variant": "full", "labels": 3, "seed": 1, "config": config}))
-    assert _configuration(str(saved)) == config
+    assert read_configuration(str(saved)) == config

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from murauer.errors import UserError
 from murauer.evaluation.report import write_report
 from murauer.evaluation.runs import load_runs
 from murauer.files import written_whole
-from murauer.training.sweep import Job, run_pretrainings, run_sweep
+from murauer.training.sweep import make_jobs, run_sweep
 
 N_LABELLED = 100
 SEED = 0
@@ -46,17 +47,11 @@ def run_demo(out: Path, preset: str = "small", simulation: SimulationConfig | No
     seconds["simulation"] = time.monotonic() - started
 
     started = time.monotonic()
-    (pretrained,) = run_pretrainings(recording, config, [SEED], out)
-    seconds["pre-training"] = time.monotonic() - started
-
-    started = time.monotonic()
-    runs = {variant: out / variant for variant in VARIANTS}
-    jobs = [
-        Job(variant, N_LABELLED if variant != "synth_only" else 0, SEED, folder, pretrained)
-        for variant, folder in reversed(runs.items())  # the longest first
-    ]
-    results = run_sweep(recording, config, jobs, splits=("test",))
-    seconds["joint training"] = time.monotonic() - started
+    cells = [(variant, N_LABELLED if variant != "synth_only" else 0) for variant in VARIANTS]
+    jobs = [replace(job, out=out / job.variant) for job in make_jobs(cells, [SEED], out)]
+    sweep = run_sweep(recording, config, jobs[::-1], splits=("test",))  # the longest first
+    sweep.check()
+    seconds["training"] = time.monotonic() - started
 
     metrics = {
         "n_labelled": N_LABELLED,
@@ -64,11 +59,11 @@ def run_demo(out: Path, preset: str = "small", simulation: SimulationConfig | No
         "preset": preset,
         "centre": "annotated joint",
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
-        "variants": {result["variant"]: result["test"] for result in reversed(results)},
+        "variants": {result["variant"]: result["test"] for result in reversed(sweep.results)},
     }
     with written_whole(out / "metrics.json") as partial:
         partial.write_text(json.dumps(metrics, indent=1))
-    trained = load_runs(list(runs.values()))
+    trained = load_runs([job.out for job in jobs])
     write_report(out / "report.html", recording, trained, facts=_facts(config, simulation, seconds))
     return metrics
 

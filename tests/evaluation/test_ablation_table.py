@@ -1,6 +1,7 @@
 import csv
 import json
 import statistics
+from datetime import UTC, datetime
 
 import pytest
 import torch
@@ -13,9 +14,12 @@ from murauer.evaluation.ablation_table import (
     markdown_table,
     read_results,
     summarise,
+    sweep_rows,
     write_ablation,
 )
 from murauer.evaluation.metrics import pose_metrics
+from murauer.evaluation.published import PublishedPoint, PublishedSeries
+from murauer.training.variants import VARIANTS
 
 ERRORS = {
     ("synth_only", 0): (20.0, 22.0, 21.0),
@@ -51,8 +55,10 @@ def test_results_come_in_the_order_of_the_paper(sweep):
         *(("full", 100, seed) for seed in range(3)),
     ]
     first = results[0]
-    assert (first.mean_error_mm, first.seen_mm, first.unseen_mm) == (20.0, 19.0, 21.0)
-    assert (first.frames_under_20mm, first.frames_under_40mm) == (0.5, 1.0)
+    assert first.measures == {
+        "mean_error_mm": 20.0, "seen_mm": 19.0, "unseen_mm": 21.0, "frames_under_20mm": 0.5,
+        "frames_under_40mm": 1.0,
+    }  # fmt: skip
 
 
 def test_means_and_deviations_over_seeds(sweep):
@@ -61,7 +67,7 @@ def test_means_and_deviations_over_seeds(sweep):
         assert by_key[key].seeds == tuple(range(len(means)))
         assert by_key[key].mean["mean_error_mm"] == pytest.approx(statistics.mean(means))
         deviation = statistics.stdev(means) if len(means) > 1 else None
-        assert by_key[key].std["mean_error_mm"] == pytest.approx(deviation)
+        assert by_key[key].std.get("mean_error_mm") == pytest.approx(deviation)
         assert by_key[key].mean["unseen_mm"] == pytest.approx(statistics.mean(means) + 1)
 
 
@@ -85,7 +91,7 @@ def test_comparison_gives_ratio_and_way_to_the_floor(sweep):
 
 def test_files_agree_with_each_other(sweep, tmp_path):
     out = tmp_path / "results"
-    summaries = write_ablation(sweep, out)
+    summaries = write_ablation(sweep, out, command="python -m sweep --seeds 0", facts=["Preset `small`."])
     assert {path.name for path in out.iterdir()} == {
         f"ablation.{s}" for s in ("csv", "json", "md", "svg", "png")
     }
@@ -98,19 +104,70 @@ def test_files_agree_with_each_other(sweep, tmp_path):
     assert [s["mean"] for s in stored["summaries"]] == [s.mean for s in summaries]
     text = (out / "ablation.md").read_text()
     assert markdown_table(summaries) in text and comparison_table(summaries) in text
-    assert "over 1–3 seeds" in text
+    assert "over 1–3 seeds" in text and "Person not in the training set" in text
+    # The page tells by itself how it was made.
+    assert text.startswith("# Ablation") and "\n\n    python -m sweep --seeds 0\n\n" in text
+    assert f"on {datetime.now(UTC):%Y-%m-%d} (UTC)" in text and "Preset `small`." in text
+    assert "](ablation.svg)" in text
+
+
+def test_rows_hold_trainings_means_and_published_errors(sweep):
+    published = PublishedSeries(
+        "Full", tuple(PublishedPoint(n, e, "plot") for n, e in ((100, 12.5), (7, 9.0)))
+    )
+    rows = sweep_rows(read_results(sweep), {"full": published})
+    kinds = [row["kind"] for row in rows]
+    assert [kinds.count(kind) for kind in ("run", "mean", "published")] == [11, 5, 2]
+    (mean,) = [
+        row for row in rows if row["kind"] == "mean" and row["variant"] == "full" and row["n_labelled"] == 100
+    ]
+    assert (mean["mean_error_mm"], mean["std_mean_error_mm"], mean["seeds"]) == (13.0, 1.0, 3)
+    assert (mean["unseen_mm"], mean["published_mm"]) == (14.0, 12.5)
+    assert [row for row in rows if "published_mm" in row] == [mean]
+    assert rows[-1]["mean_error_mm"] == 9.0 and rows[-1]["source"] == "plot"
 
 
 def test_figure_has_a_point_a_mean_and_a_level_without_labels():
-    figure = ablation_figure({"synth_only": {0: (21.0, 1.0)}, "full": {100: (13.0, 1.0), 10: (18.0, 0.0)}})
+    figure = ablation_figure({"synth_only": {0: [20.0, 22.0]}, "full": {100: [12.0, 14.0], 10: [18.0]}})
     (axes,) = figure.axes
-    (level,) = [line for line in axes.lines if line.get_label() == "Synth only"]
+    (level,) = [line for line in axes.lines if line.get_label() == "Synth only, n = 0"]
     assert list(level.get_ydata()) == [21.0, 21.0]
     (container,) = axes.containers
     line, _, (bars,) = container
-    assert line.get_xydata().tolist() == [[10.0, 18.0], [100.0, 13.0]]
-    assert [segment[:, 1].tolist() for segment in bars.get_segments()] == [[18.0, 18.0], [12.0, 14.0]]
-    assert axes.get_xscale() == "log"
+    assert sorted(line.get_ydata().tolist()) == [13.0, 18.0]
+    assert sorted(line.get_xdata().tolist()) == pytest.approx([10, 100], rel=0.02)
+    ends = sorted(segment[:, 1].tolist() for segment in bars.get_segments())
+    spread = 2**0.5  # standard deviation of 12 and 14
+    assert ends == [pytest.approx([13 - spread, 13 + spread]), [18.0, 18.0]]
+    assert axes.get_xscale() == "log" and axes.get_xticks().tolist() == [10, 100]
+
+
+def test_variants_look_the_same_in_every_figure_and_different_in_one():
+    errors = {name: {10: [20.0], 100: [15.0]} for name in VARIANTS if VARIANTS[name].real}
+    (axes,) = ablation_figure(errors).axes
+    lines = [container[0] for container in axes.containers]
+    styles = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines]
+    assert len(set(styles)) == len(errors) and len({marker for _, marker, _ in styles}) == len(errors)
+    (alone,) = ablation_figure({"full": {10: [20.0]}}).axes
+    full = alone.containers[0][0]
+    assert (full.get_color(), full.get_marker(), full.get_linestyle()) == styles[list(errors).index("full")]
+
+
+def test_published_errors_are_drawn_hollow_in_the_same_colour():
+    published = PublishedSeries(
+        "Full", (PublishedPoint(10, 16.4, "plot"), PublishedPoint(72_757, 9.5, "table"))
+    )
+    (axes,) = ablation_figure({"full": {10: [20.0]}}, {"full": published}, "NYU").axes
+    (line,) = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+    assert line.get_xydata().tolist() == [[10, 16.4], [72_757, 9.5]]
+    assert line.get_color() == axes.containers[0][0].get_color()
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["Real&Synth | Full", "published"]
+    assert axes.get_title() == "NYU"
+
+
+def test_tick_labels_do_not_run_into_each_other():
+    (axes,) = ablation_figure({"full": {n: [20.0] for n in (10, 100, 1_000, 1_200)}}).axes
+    assert axes.get_xticks().tolist() == [10, 100, 1_200]
 
 
 def test_split_can_be_chosen_but_must_be_there(sweep):

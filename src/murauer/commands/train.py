@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     rows = recording.labelled_rows_from(args.labels) if isinstance(args.labels, Path) else None
     model = train(
         recording,
-        _configuration(args.preset),
+        read_configuration(args.preset),
         variant=args.variant,
         labels=args.labels if rows is None else len(rows),
         seed=args.seed,
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"{model}: {error:.2f} mm on the validation frames ({result.conditions()})")
 
 
-def _configuration(name: str) -> "Config":
+def read_configuration(name: str) -> "Config":
     """Load a packaged preset, or a file: a preset of one's own or the `config.json` of a run."""
     import json
 

@@ -1,54 +1,67 @@
 """Error over the number of labelled frames by variant (Fig. 4)."""
 
 from collections.abc import Mapping
-from itertools import cycle
+from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.lines import Line2D
 
+from murauer.evaluation.drawing import new_figure, series_style
+from murauer.evaluation.published import PublishedSeries
+from murauer.evaluation.semi_supervised import Curve, draw_curve, finish_axes
 from murauer.training.variants import VARIANTS
 
-# The colour-blind-safe palette of Okabe and Ito (2008); markers tell the variants apart in print. They
-# repeat at another pace than the colours, so that further variants still look different.
-_COLOURS = ("#000000", "#999999", "#D55E00", "#CC79A7", "#E69F00", "#009E73", "#0072B2")
-_STYLES = dict(zip(VARIANTS, zip(cycle(_COLOURS), cycle("xvsP^Do*"), strict=False), strict=False))
+PUBLISHED_LINE: dict[str, Any] = {"linestyle": (0, (1, 3)), "linewidth": 1.0}
+PUBLISHED_STYLE = PUBLISHED_LINE | {"markerfacecolor": "white"}
+
+SHIFT = 1.025
+"""Ratio of n from one variant to the next: their deviations stand side by side."""
+
+TICK_DISTANCE = 1.7
+"""Least ratio of two numbers of labels whose tick labels have room beside each other."""
 
 
-def ablation_figure(errors: Mapping[str, Mapping[int, tuple[float, float]]]) -> Figure:
-    """Draw mean errors with one standard deviation to either side.
+def ablation_figure(
+    errors: Mapping[str, Curve], published: Mapping[str, PublishedSeries] | None = None, title: str = ""
+) -> Figure:
+    """Draw mean errors with one standard deviation over the seeds to either side, variants side by side.
 
-    A training without labelled frames has no place on a logarithmic axis and is drawn as a level line.
+    A variant looks the same in each figure, whichever others are in it.
 
     Args:
-        errors: by variant and number n of labelled frames, mean and standard deviation in mm over the seeds.
+        errors: by variant and number n of labelled frames, of each training, in mm.
+        published: by variant, the paper's errors on the same test set.
+        title: above the figure.
     """
-    figure = Figure(figsize=(5.6, 3.9), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(6.4, 4.3)
     axes = figure.add_subplot()
-    counts = sorted({n for points in errors.values() for n in points if n})
-    for variant, points in errors.items():
-        title, (colour, marker) = VARIANTS[variant].title, _STYLES[variant]
+    styles = {name: series_style(index) for index, name in enumerate(VARIANTS)}
+    middle = (len(errors) - 1) / 2
+    for index, (name, curve) in enumerate(errors.items()):
+        draw_curve(axes, VARIANTS[name].title, curve, styles[name], SHIFT ** (index - middle))
+    counts = {n for curve in errors.values() for n in curve if n}
+    for name, series in (published or {}).items():
+        points = {point.n_labelled: point.mean_error_mm for point in series.points}
+        style = styles[name] | PUBLISHED_STYLE
         if 0 in points:
-            mean, std = points[0]
-            axes.axhline(mean, color=colour, linestyle=":", linewidth=1.5, label=title)
-            axes.axhspan(mean - std, mean + std, color=colour, alpha=0.08, linewidth=0)
-        labelled = sorted(n for n in points if n)
-        if labelled:
-            means, stds = zip(*(points[n] for n in labelled), strict=True)
-            axes.errorbar(
-                labelled, means, stds, label=title,
-                color=colour, marker=marker, markersize=5, linewidth=1.6, capsize=2.5,
-            )  # fmt: skip
+            axes.axhline(points.pop(0), color=style["color"], **PUBLISHED_LINE)
+        axes.plot(points.keys(), points.values(), markersize=5, **style)
+        counts |= points.keys()
+    finish_axes(axes, title, list(counts))
     if counts:
-        axes.set_xscale("log")
-        axes.set_xlim(counts[0] / 1.6, counts[-1] * 1.6)
-        axes.set_xticks(counts)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.xaxis.set_minor_locator(NullLocator())
-    axes.set(xlabel="Labelled real frames n", ylabel="Mean joint error (mm)")
-    axes.grid(color="0.88", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, framealpha=0.9)
+        axes.set_xticks(_apart(sorted(counts)))
+    axes.set_ylabel("Mean joint error (mm)")
+    if published:
+        handles, labels = axes.get_legend_handles_labels()
+        hollow = Line2D([], [], color="0.3", marker="o", markersize=5, **PUBLISHED_STYLE)
+        axes.legend([*handles, hollow], [*labels, "published"], fontsize=8, framealpha=0.9)
     return figure
+
+
+def _apart(counts: list[int]) -> list[int]:
+    """Choose ticks that do not run into each other, the largest first."""
+    chosen: list[int] = []
+    for n in reversed(counts):
+        if not chosen or n * TICK_DISTANCE <= chosen[-1]:
+            chosen.append(n)
+    return chosen[::-1]

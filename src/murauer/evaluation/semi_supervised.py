@@ -94,31 +94,43 @@ def semi_supervised_figure(
             }
             if name == "MURAUER":
                 style |= {"color": COLOURS[-1], "linestyle": "-", "markerfacecolor": COLOURS[-1]}
-            _draw(axes, f"{name} (published)", curve, style)
+            draw_curve(axes, f"{name} (published)", curve, style)
         for index, (name, curve) in enumerate(measured.items()):
-            _draw(axes, name, curve, series_style(index))
-        _finish(axes, title, [n for curve in (*measured.values(), *others.values()) for n in curve if n])
+            draw_curve(axes, name, curve, series_style(index))
+        finish_axes(axes, title, [n for curve in (*measured.values(), *others.values()) for n in curve if n])
     figure.axes[0].set_ylabel("Mean joint error (mm)")
     return figure
 
 
-def _draw(axes: Axes, name: str, curve: Curve, style: dict[str, Any]) -> None:
-    """Draw one method; without labels it has no place on a logarithmic axis and is a level line."""
+def draw_curve(axes: Axes, name: str, curve: Curve, style: dict[str, Any], shift: float = 1.0) -> None:
+    """Draw one method: mean errors, and one standard deviation to either side.
+
+    Without labels it has no place on a logarithmic axis and is a level line with a band.
+
+    Args:
+        axes: to draw on.
+        name: in the legend.
+        curve: errors of its trainings.
+        style: colour, line style and marker.
+        shift: factor on n, so that the deviations of several methods do not hide each other.
+    """
     if 0 in curve:
-        axes.axhline(
-            statistics.fmean(curve[0]), color=style["color"], linestyle=":", lw=1.4, label=f"{name}, n = 0"
-        )
+        level = statistics.fmean(curve[0])
+        axes.axhline(level, color=style["color"], linestyle=":", lw=1.4, label=f"{name}, n = 0")
+        if len(curve[0]) > 1:
+            spread = statistics.stdev(curve[0])
+            axes.axhspan(level - spread, level + spread, color=style["color"], alpha=0.1, linewidth=0)
     counts = [n for n in curve if n]
     if counts:
         means = [statistics.fmean(curve[n]) for n in counts]
-        spread = [statistics.stdev(curve[n]) if len(curve[n]) > 1 else 0.0 for n in counts]
+        spreads = [statistics.stdev(curve[n]) if len(curve[n]) > 1 else 0.0 for n in counts]
         axes.errorbar(
-            counts, means, spread if any(spread) else None, label=name, markersize=5, linewidth=1.5,
-            capsize=2.5, **style,
+            [n * shift for n in counts], means, spreads if any(spreads) else None, label=name, markersize=5,
+            linewidth=1.5, elinewidth=1.0, capsize=2.5, **style,
         )  # fmt: skip
 
 
-def _finish(axes: Axes, title: str, counts: Sequence[int]) -> None:
+def finish_axes(axes: Axes, title: str, counts: Sequence[int]) -> None:
     """Set scale, labels and legend."""
     axes.set_title(title, fontsize=9)
     axes.set_xlabel("Labelled real frames n")

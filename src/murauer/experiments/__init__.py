@@ -7,9 +7,11 @@ It is imported only when it is chosen.
 EXPERIMENTS = {
     "table1": "errors of published prediction files and of runs, with published figures beside them",
     "figure3": "error over the number of labels, against semi-supervised methods",
+    "figure4": "error over the number of labels for the paper's variants: trains all of them",
     "figure5": "t-SNE of corresponding real and synthetic latents, with depth images",
     "figure6": "how far corresponding real and synthetic latents lie apart",
     "figure7": "views predicted from real and from synthetic input",
     "worst": "best and worst frames with the nearest training pose (Figures 1, S3, S4, S5)",
+    "ablation": "the variants on a simulated recording, with tables for the documentation",
 }
 """What each module of this package shows, by its name."""

@@ -1,19 +1,24 @@
-"""The paper's variants on a simulated recording, several labels and seeds (the paper's Fig. 4).
+"""The paper's variants on a simulated recording, with tables for the documentation (as Figure 4).
 
-    python -m murauer.experiments.ablation --out runs/ablation --results docs/results
+python -m murauer.experiments.ablation --out runs/ablation --results docs/results
 
-Every training is kept in a folder of its own; started again, the command goes on where it was stopped.
+Fewer trainings than Figure 4 has: all variants with 100 labels, two of them also with 10 and 1,000, and one
+with every label. Given again after it was stopped, the command goes on; 'murauer experiment ablation' is the
+same.
 """
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 
-from murauer.config import load_preset
-from murauer.data.recording import Recording, open_recording
+from murauer.commands.arguments import add_run_folder
+from murauer.commands.train import read_configuration
+from murauer.data.recording import CENTRES, Recording, open_recording
 from murauer.data.simulated import SimulationConfig, simulate_recording
 from murauer.evaluation.ablation_table import write_ablation
-from murauer.training.sweep import Job, run_pretrainings, run_sweep
-from murauer.training.trainer import PRETRAINED_FILE
+from murauer.experiments.sweeping import add_sweep, sweep_engine
+from murauer.training.sweep import make_jobs, run_sweep
 
 VARIANTS = ("real_only", "real_and_synth", "distr_match", "view_pred", "full")
 LABELS = 100
@@ -21,49 +26,55 @@ OTHER_LABELS = (10, 1_000)
 OTHER_LABELS_VARIANTS = ("real_and_synth", "full")
 
 
-def ablation_jobs(recording: Recording, seeds: list[int], out: Path) -> list[Job]:
-    """The trainings of the ablation, seed by seed, so that an unfinished sweep has whole seeds.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_run_folder(parser, default="runs/ablation")
+    parser.add_argument(
+        "--results", type=Path, default=Path("docs/results"), help="folder of tables and figure"
+    )
+    add_sweep(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry the experiment out."""
+    config, engine = read_configuration(args.preset), sweep_engine(args)
+    folder = args.out / "recording"
+    recording = open_recording(folder) if folder.exists() else simulate_recording(SimulationConfig(), folder)
+    jobs = make_jobs(ablation_cells(recording), args.seeds, args.out)
+    sweep = run_sweep(recording, config, jobs, splits=("validation", "test"), engine=engine)
+    if sweep.results:
+        command = f"python -m murauer.experiments.ablation {shlex.join(_words(args))}"
+        write_ablation(args.out, args.results, command=command, facts=_facts(args, recording))
+    sweep.check()
+
+
+def ablation_cells(recording: Recording) -> list[tuple[str, int]]:
+    """Which variants are trained with how many labels.
 
     Args:
         recording: says how many frames can be labelled.
-        seeds: of the trainings.
-        out: folder of pre-trained networks and runs.
     """
-    jobs = []
-    for seed in seeds:
-        cells = [("synth_only", 0), *((variant, LABELS) for variant in VARIANTS)]
-        cells += [(variant, n) for n in OTHER_LABELS for variant in OTHER_LABELS_VARIANTS]
-        cells.append(("real_and_synth", len(recording.need("real"))))  # the floor: every frame labelled
-        pretrained = out / f"pretraining_seed{seed}" / PRETRAINED_FILE
-        jobs += [
-            Job(variant, n, seed, out / f"{variant}_n{n}_seed{seed}", pretrained) for variant, n in cells
-        ]
-    return jobs
+    cells = [("synth_only", 0), *((variant, LABELS) for variant in VARIANTS)]
+    cells += [(variant, n) for n in OTHER_LABELS for variant in OTHER_LABELS_VARIANTS]
+    return [*cells, ("real_and_synth", len(recording.need("real")))]  # the floor: every frame labelled
 
 
-def main() -> None:
-    """Run the sweep and write its table and figure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/ablation"), help="folder of recording and runs"
-    )
-    parser.add_argument(
-        "--results", type=Path, default=Path("docs/results"), help="folder of table and figure"
-    )
-    parser.add_argument("--preset", default="small")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--workers", type=int, help="trainings at a time (default: all cores)")
-    options = parser.parse_args()
-    folder = options.out / "recording"
-    recording = open_recording(folder) if folder.exists() else simulate_recording(SimulationConfig(), folder)
-    config = load_preset(options.preset)
-    run_pretrainings(recording, config, options.seeds, options.out, options.workers)
-    jobs = ablation_jobs(recording, options.seeds, options.out)
-    run_sweep(recording, config, jobs, splits=("validation", "test"), workers=options.workers)
-    write_ablation(options.out, options.results)
+def _words(args: argparse.Namespace) -> list[str]:
+    """The arguments that decide the result."""
+    words = ["--out", str(args.out), "--results", str(args.results), "--preset", args.preset]
+    return [*words, "--seeds", *map(str, args.seeds)]
+
+
+def _facts(args: argparse.Namespace, recording: Recording) -> list[str]:
+    synthetic, real = (f"{len(recording.need(name)):,}" for name in ("synthetic", "real"))
+    centres = CENTRES[recording.centre_kind("test")]
+    return [
+        f"Preset `{args.preset}`; simulated, {synthetic} synthetic and {real} real moments, n of "
+        f"the real ones labelled; crop centre: {centres}."
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    from murauer.cli import main
+
+    sys.exit(main(["experiment", "ablation", *sys.argv[1:]]))

@@ -33,6 +33,7 @@ from murauer.training.stage import Stage
 from murauer.training.variants import Variant, find_variant
 
 PRETRAINED_FILE = "pretrained.safetensors"
+PRETRAINING_CHECKPOINT_FILE = f"pretraining_{CHECKPOINT_FILE}"
 RUN_FILE = "config.json"
 """Settings of the training in a run folder."""
 
@@ -60,7 +61,7 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
     result = out / PRETRAINED_FILE
     config = _for_recording(config, recording)
     identity = training_identity(recording, config, seed, "pretraining")
-    if result.exists() and json.loads(read_tensors(result)[1].get("facts", "{}")).get("identity") == identity:
+    if is_pretrained(recording, config, seed, out):
         return result
     torch.manual_seed(seed)
     network = HandPoseNetwork(_without_mapping(config).network)
@@ -96,13 +97,25 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         base_rate=rate,
         schedule=make_schedule(config.training.schedule, iterations),
         iterations=iterations,
-        checkpoint=out / f"pretraining_{CHECKPOINT_FILE}",
+        checkpoint=out / PRETRAINING_CHECKPOINT_FILE,
         checkpoint_every=config.training.checkpoint_every,
         identity=identity,
     )
     stage.run(update, out / "log")
     save_model(result, average.module, _without_mapping(config), identity=identity)
     return result
+
+
+def is_pretrained(recording: Recording, config: Config, seed: int, out: Path) -> bool:
+    """Whether `pretrain` has come to its end in a folder, with the same data and settings.
+
+    Raises:
+        UserError: the file of the network is damaged.
+    """
+    path = out / PRETRAINED_FILE
+    identity = training_identity(recording, _for_recording(config, recording), seed, "pretraining")
+    facts = read_tensors(path)[1].get("facts", "{}") if path.exists() else "{}"
+    return bool(json.loads(facts).get("identity") == identity)
 
 
 def train(

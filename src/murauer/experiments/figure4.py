@@ -1,0 +1,133 @@
+"""Error over the number of labelled real frames for the paper's variants (Figure 4): trains all of them.
+
+murauer experiment figure4 --data stores/nyu --preset paper --labels 10 100 1000 all --out figures/nyu
+
+Each training has a folder of its own in OUT/runs. Given again after it was stopped, or with more labels,
+variants or seeds, the command trains what is missing. A training that fails is told at the end, when all
+others are finished. On NYU's test set the published errors are drawn beside the measured ones.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from murauer.commands.arguments import add_data, add_run_folder, positive_int
+from murauer.commands.train import read_configuration
+from murauer.config import Config
+from murauer.data.recording import CENTRES, Recording, open_recording
+from murauer.errors import UserError
+from murauer.evaluation.ablation_figure import ablation_figure
+from murauer.evaluation.ablation_table import Result, error_curves, in_order, summarise, sweep_rows
+from murauer.evaluation.published import PublishedSeries, is_published_test_set, published_results
+from murauer.experiments.outputs import write_outputs
+from murauer.experiments.sweeping import add_sweep, sweep_engine
+from murauer.training.batches import BatchSource
+from murauer.training.sweep import make_jobs, run_sweep
+from murauer.training.variants import VARIANTS, find_variant
+
+PAPER_VARIANTS = ("synth_only", "real_only", "real_and_synth", "distr_match", "view_pred", "full")
+LABELS = (10, 100, 1_000)
+ALL = "all"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_data(parser)
+    add_run_folder(parser)
+    parser.add_argument(
+        "--labels",
+        type=lambda text: text if text == ALL else positive_int(text),
+        nargs="+",
+        metavar="N",
+        help="labelled frames, numbers or 'all' (default: 10 100 1000 all, as far as there are so many)",
+    )
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        metavar="NAME",
+        help=f"of {', '.join(VARIANTS)} (default: the paper's six, as far as the recording allows)",
+    )
+    parser.add_argument("--split", choices=("validation", "test"), default="test", help="default: test")
+    add_sweep(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry the experiment out."""
+    recording, config = open_recording(args.data), read_configuration(args.preset)
+    engine = sweep_engine(args)
+    _check_split(recording, args.split)
+    counts = _label_counts(recording, args.labels)
+    cells = _cells(recording, config, args.variants, counts)
+    jobs = make_jobs(cells, args.seeds, args.out / "runs")
+    sweep = run_sweep(recording, config, jobs, splits=(args.split,), engine=engine)
+    if sweep.results:
+        results = in_order([Result.of(stored, args.split) for stored in sweep.results])
+        published = _published(recording, args.split)
+        data = published_results().data if published else f"{args.split} split of {recording.folder.name}"
+        values = {
+            "data": data,
+            "centres": CENTRES[recording.centre_kind(args.split)],
+            "preset": args.preset,
+            "results": [result.row() for result in results],
+            "summaries": [asdict(summary) for summary in summarise(results)],
+            "failures": sweep.failures,
+            "published_source": published_results().source if published else None,
+        }
+        figure = ablation_figure(error_curves(results), published, data)
+        write_outputs(args.out, "figure4", figure, sweep_rows(results, published), values)
+    sweep.check()
+
+
+def _check_split(recording: Recording, split: str) -> None:
+    """See to it, before hours of training, that their results can be measured."""
+    if not len(recording.need(split).usable_rows(0, labelled=True)):
+        raise UserError(
+            f"the {split} frames of {recording.folder} have no labels to measure errors with; choose another "
+            "--split"
+        )
+
+
+def _label_counts(recording: Recording, asked: Sequence[int | str] | None) -> list[int]:
+    """Numbers of labelled frames, ascending, each once."""
+    held = 0 if recording.real is None else len(recording.real.usable_rows(0, labelled=True))
+    if asked is None:
+        counts = [n for n in LABELS if n < held] + [held]
+    else:
+        counts = [held if n == ALL else int(n) for n in asked]
+    for n in counts:
+        recording.labelled_rows(n, seed=0)  # raises a sentence if there are not so many
+    return sorted({n for n in counts if n})
+
+
+def _cells(
+    recording: Recording, config: Config, asked: Sequence[str] | None, counts: Sequence[int]
+) -> list[tuple[str, int]]:
+    """Which variants to train with how many labels: n = 0 where no real frame is used.
+
+    Raises:
+        UserError: the recording lacks what a variant that was asked for needs, or all of them.
+    """
+    cells: list[tuple[str, int]] = []
+    for name in dict.fromkeys(asked or PAPER_VARIANTS):
+        variant = find_variant(name)
+        own = [(name, n) for n in counts] if variant.real else [(name, 0)]
+        try:
+            for _, n in own[:1]:
+                BatchSource(recording, config, variant, recording.labelled_rows(n, seed=0), seed=0)
+        except UserError as error:
+            if asked:
+                raise
+            print(f"left out: {variant.title}: {error}")
+        else:
+            cells += own
+    if not cells:
+        raise UserError(f"{recording.folder} has too little for any of the variants (see above)")
+    return cells
+
+
+def _published(recording: Recording, split: str) -> dict[str, PublishedSeries]:
+    """The paper's errors by variant, if they were measured on this split."""
+    if split != "test" or not is_published_test_set(recording):
+        return {}
+    names = {variant.title: name for name, variant in VARIANTS.items()}
+    return {names[series.method]: series for series in published_results().variants}

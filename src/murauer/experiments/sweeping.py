@@ -1,0 +1,48 @@
+"""What the experiments that train many models share: how they are told what to train, and where."""
+
+import argparse
+
+from murauer.commands.arguments import count, positive_int
+from murauer.errors import UserError
+from murauer.training.engines import ENGINES, Engine, make_engine
+
+
+def add_sweep(parser: argparse.ArgumentParser) -> None:
+    """Declare --preset, --seeds and where to train."""
+    parser.add_argument("--preset", default="small", metavar="NAME|FILE.json", help="default: small")
+    parser.add_argument(
+        "--seeds", type=count, nargs="+", default=[0, 1, 2], metavar="S", help="default: 0 1 2"
+    )
+    parser.add_argument(
+        "--workers", type=positive_int, metavar="W", help="trainings at a time (default: one for each core)"
+    )
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="local",
+        help="where to train: processes here, or jobs of a cluster through submitit (default: local)",
+    )
+    parser.add_argument(
+        "--engine-option",
+        type=_option,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="what to ask the cluster for, by submitit's names, such as slurm_partition=long",
+    )
+
+
+def sweep_engine(args: argparse.Namespace) -> Engine:
+    """Make the engine that the arguments of `add_sweep` ask for.
+
+    Raises:
+        UserError: it cannot be used here.
+    """
+    return make_engine(args.engine, args.out / "submitit", args.workers, dict(args.engine_option))
+
+
+def _option(text: str) -> tuple[str, int | str]:
+    key, separator, value = text.partition("=")
+    if not (separator and key):
+        raise UserError(f"expected KEY=VALUE for --engine-option, got '{text}'")
+    return key, int(value) if value.isdecimal() else value

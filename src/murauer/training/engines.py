@@ -1,0 +1,134 @@
+"""Where the trainings of a sweep run: processes of this machine, or jobs of a cluster.
+
+An engine starts a function elsewhere and can tell whether it has ended. How many run at a time is the sweep's
+decision, what is finished stands in the run folders; an engine keeps nothing.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol
+
+from murauer.errors import UserError
+
+ENGINES = ("local", "submitit-local", "slurm")
+"""Names for `make_engine`: processes; the same through submitit, to try it; the jobs of a Slurm cluster."""
+
+
+class Task(Protocol):
+    """A call that runs somewhere."""
+
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+
+    def result(self) -> Any:
+        """Return what the function returned; an exception of any kind if it did not come to its end."""
+
+    def cancel(self) -> Any:
+        """Stop it."""
+
+
+class Engine(Protocol):
+    """Starts calls of functions that can be pickled.
+
+    Attributes:
+        workers: how many shall run at a time.
+    """
+
+    workers: int
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Task:
+        """Start a call."""
+
+
+class LocalEngine:
+    """A process for each call, so that one that is killed takes no other with it.
+
+    Args:
+        workers: processes at a time; as many as there are cores by default.
+    """
+
+    def __init__(self, workers: int | None = None):
+        self.workers = workers or len(os.sched_getaffinity(0))
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Task:
+        """Start a process."""
+        return _ProcessTask(function, arguments)
+
+
+class _ProcessTask:
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]):
+        context = get_context("spawn")
+        self._receiver, sender = context.Pipe(duplex=False)
+        self._process = context.Process(target=_answer, args=(sender, function, arguments))
+        self._process.start()
+        sender.close()  # the process has its own; without any the pipe ends, which `result` notices
+
+    def done(self) -> bool:
+        return self._receiver.poll() or not self._process.is_alive()
+
+    def result(self) -> Any:
+        try:
+            return self._receiver.recv()
+        except EOFError:
+            self._process.join()
+            code = self._process.exitcode
+            reason = f"exit code {code}"
+            if code and code < 0:
+                reason = f"signal {-code}, as for want of memory"
+            raise RuntimeError(f"its process ended with {reason}") from None
+        finally:
+            self._process.join()
+
+    def cancel(self) -> None:
+        self._process.terminate()
+        self._process.join()
+
+
+def _answer(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    # Ctrl-C reaches every process of a terminal; the sweep stops its tasks itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A sweep that is killed cannot; its tasks must not train on unseen.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sender.send(function(*arguments))
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def make_engine(
+    name: str, folder: Path, workers: int | None = None, options: Mapping[str, Any] | None = None
+) -> Engine:
+    """Make an engine by its name.
+
+    Args:
+        name: one of `ENGINES`.
+        folder: on a disk that all machines share; a cluster's job files are put there.
+        workers: calls at a time; by default as many as there are cores, for a cluster all at once.
+        options: what submitit shall ask the cluster for, by its names: `timeout_min`, `slurm_partition`, ...
+
+    Raises:
+        UserError: the name is unknown, submitit is missing or does not accept an option, or there is no
+            cluster.
+    """
+    if name not in ENGINES:
+        raise UserError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
+    if name == "local":
+        if options:
+            raise UserError(f"engine 'local' has no options, such as {next(iter(options))}; leave them away")
+        return LocalEngine(workers)
+    try:
+        from murauer.training.cluster import ClusterEngine
+    except ImportError as error:
+        raise UserError(
+            f"engine '{name}' needs submitit: install it with pip install 'murauer[cluster]'"
+        ) from error
+    return ClusterEngine("slurm" if name == "slurm" else "local", folder, workers, options or {})
