@@ -16,10 +16,9 @@ from PIL import Image
 
 from murauer.camera import Camera, find_camera, uvd_to_xyz
 from murauer.data.images import read_depth
+from murauer.inference.estimator import Estimator
 from murauer.inference.overlay import contact_sheet, draw_hand
-from murauer.inference.predict import HandPosePredictor
-from murauer.skeletons import NYU_EVALUATION_JOINTS, find_skeleton
-from murauer.training.checkpoint import load_model
+from murauer.skeletons import NYU_EVALUATION_JOINTS
 
 PALM = -1
 """The crop centre is the last of the evaluation joints."""
@@ -55,8 +54,7 @@ def main() -> None:
     real = shared / "data" / "real"
     if not real.is_dir():
         raise SystemExit(f"reference data not found at {shared}; set MURAUER_SHARED to its folder")
-    network, config = load_model(options.model)
-    predictor = HandPosePredictor(network, find_skeleton(config.skeleton), cube_mm=config.cube_mm)
+    estimator = Estimator.load(options.model)
     nyu = find_camera("nyu")
 
     frames = {}
@@ -72,15 +70,13 @@ def main() -> None:
     for name, (depth, camera, uvd) in frames.items():
         joints = uvd_to_xyz(torch.tensor(uvd, dtype=torch.float32), nyu.intrinsics())
         errors = []
-        for centre in (joints[PALM][None], None):
-            poses = predictor(torch.as_tensor(depth)[None], camera, centre)
-            errors.append(float((poses.joints_xyz[0] - joints).norm(dim=-1).mean()))
+        for centre in (joints[PALM], None):
+            pose = estimator(depth, camera, centre)
+            xyz = torch.from_numpy(pose.joints_xyz)
+            errors.append(float((xyz - joints).norm(dim=-1).mean()))
         print(f"{name:32} {errors[0]:14.1f} {errors[1]:9.1f}")
-        pictures.append(
-            draw_hand(
-                torch.as_tensor(depth), camera, poses.joints_xyz[0], poses.centre[0], predictor.skeleton
-            )
-        )
+        picture = draw_hand(depth, camera, xyz, torch.from_numpy(pose.centre), estimator.skeleton)
+        pictures.append(picture)
     if options.overlay:
         contact_sheet(pictures, list(frames)).save(options.overlay)
 

@@ -10,6 +10,7 @@ from murauer.commands import (
     demo,
     evaluate,
     experiment,
+    export,
     import_,
     info,
     predict,
@@ -33,6 +34,7 @@ COMMANDS = {
     "experiment": experiment,
     "report": report,
     "predict": predict,
+    "export": export,
     "info": info,
 }
 """Modules with `add_arguments(parser)` and `run(args)`; the first line of their docstring is the help."""

@@ -8,8 +8,8 @@ import torch
 from murauer.camera import CAMERAS, Camera, xyz_to_uvd
 from murauer.data.keypoint_file import read_keypoint_file
 from murauer.errors import UserError
-from murauer.inference.pose_files import PoseRecord, to_document, write_poses
-from murauer.inference.predict import HandPoses
+from murauer.inference.estimator import HandPose, Timings
+from murauer.inference.pose_files import to_document, write_poses
 from murauer.skeletons import SKELETONS
 
 CAMERA = CAMERAS["sr305"]
@@ -18,8 +18,15 @@ CAMERA = CAMERAS["sr305"]
 @pytest.fixture
 def document() -> dict[str, object]:
     xyz = torch.randn(2, 14, 3) * 50 + torch.tensor([0.0, 0.0, 600.0])
-    poses = HandPoses(xyz, xyz_to_uvd(xyz, CAMERA.intrinsics()), xyz[:, 13], SKELETONS["nyu14"])
-    return to_document([PoseRecord(("a.png", "b, with comma.png"), poses)], CAMERA, "default")
+    uvd = xyz_to_uvd(xyz, CAMERA.intrinsics())
+    poses = [
+        HandPose(
+            xyz[index].numpy(), uvd[index].numpy(), xyz[index, 13].numpy(), 0.75, "left",
+            SKELETONS["nyu14"], Timings(1.0, 0.0, 1.0),
+        )
+        for index in range(2)
+    ]  # fmt: skip
+    return to_document(list(zip(("a.png", "b, with comma.png"), poses, strict=True)), CAMERA, "default")
 
 
 def test_json(document, tmp_path: Path):
@@ -30,6 +37,7 @@ def test_json(document, tmp_path: Path):
     assert Camera.from_dict(read["camera"]) == CAMERA
     frame = read["frames"][1]
     assert frame["file"] == "b, with comma.png"
+    assert (frame["handedness"], frame["confidence"]) == ("left", 0.75)
     uvd = xyz_to_uvd(torch.tensor(frame["joints_xyz_mm"]), CAMERA.intrinsics())
     torch.testing.assert_close(uvd, torch.tensor(frame["joints_uvd"]), atol=2e-3, rtol=0)
     assert frame["centre_xyz_mm"] == frame["joints_xyz_mm"][13]

@@ -4,7 +4,8 @@ murauer predict frame.png --camera nyu --out joints.json --overlay picture.png
 murauer predict *.png --camera sr305 --depth-scale 0.125 --out joints.json --out joints.csv
 
 FRAME is a 16-bit PNG in mm (or with --depth-scale), an RGB PNG as in the NYU dataset, or a .npy array.
-Without --centre the hand nearest to the camera is located; --centre holds for all frames given.
+Without --centre the hand nearest to the camera is located; --centre holds for all frames given. Hands are
+taken for right ones unless --handedness left is given.
 Without --out the joints are printed as JSON. --overlay shows one frame and its hand side by side; of several
 frames it shows the hands on one contact sheet.
 """
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from murauer.camera import Camera
-    from murauer.inference.predict import HandPosePredictor, HandPoses
+    from murauer.inference.estimator import Estimator, HandPose
 
 PICTURE_SUFFIXES = (".png", ".jpg")
 
@@ -35,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera", required=True, metavar="nyu|sr305|FILE.json", help="intrinsics")
     parser.add_argument("--depth-scale", type=positive_float, metavar="S", help="mm per unit of the images")
     parser.add_argument("--centre", type=centre, metavar="U,V,D", help="middle of the hand: pixel, pixel, mm")
-    parser.add_argument("--model", default="default", metavar="PATH", help="run folder or model file")
+    parser.add_argument("--model", default="default", metavar="PATH", help="run folder, model file, .onnx")
+    parser.add_argument("--handedness", choices=("right", "left"), default="right", help="which hand it is")
     parser.add_argument(
         "--out", type=Path, action="append", default=[], metavar="FILE", help=".json, .coco.json, .csv"
     )
@@ -45,10 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
     from murauer.camera import find_camera
+    from murauer.inference.estimator import Estimator
     from murauer.inference.pose_files import check_pose_path
-    from murauer.inference.predict import HandPosePredictor
-    from murauer.skeletons import find_skeleton
-    from murauer.training.checkpoint import load_model
 
     for path in args.out:
         check_pose_path(path)
@@ -57,35 +57,32 @@ def run(args: argparse.Namespace) -> None:
     if args.overlay is not None and len(args.frames) > SHEET_LIMIT:
         raise UserError(f"{len(args.frames)} frames are too many for one overlay; give up to {SHEET_LIMIT}")
     camera = find_camera(args.camera)
-    network, config = load_model(args.model)
-    predictor = HandPosePredictor(network, find_skeleton(config.skeleton), cube_mm=config.cube_mm)
-    predict_frames(args, camera, predictor)
+    predict_frames(args, camera, Estimator.load(args.model))
 
 
-def predict_frames(args: argparse.Namespace, camera: "Camera", predictor: "HandPosePredictor") -> None:
+def predict_frames(args: argparse.Namespace, camera: "Camera", estimator: "Estimator") -> None:
     """Predict all frames, then write everything, so that a bad frame leaves older results as they were."""
     from murauer.data.images import read_depth
     from murauer.files import written_whole
+    from murauer.inference.inputs import centre_from_uvd
     from murauer.inference.overlay import contact_sheet
-    from murauer.inference.pose_files import PoseRecord, to_document, to_json, write_poses
-    from murauer.inference.predict import centre_from_uvd
+    from murauer.inference.pose_files import to_document, to_json, write_poses
     from murauer.progress import Progress
 
-    given = None if args.centre is None else centre_from_uvd(args.centre, camera)[None]
-    records, pictures = [], []
+    given = None if args.centre is None else centre_from_uvd(args.centre, camera)
+    poses, pictures = [], []
     with Progress("predicting", len(args.frames), unit="frame") as progress:
         for path in args.frames:
             depth = read_depth(path, camera, args.depth_scale)
-            try:
-                poses = predictor(depth[None], camera, given)
-            except UserError as error:
-                raise UserError(f"{path}: {error}") from error
-            records.append(PoseRecord((str(path),), poses))
+            pose = estimator(depth, camera, given, args.handedness)
+            if pose.problem is not None:
+                raise UserError(f"{path}: {pose.problem}")
+            poses.append((str(path), pose))
             if args.overlay is not None:
-                pictures.append(_draw(depth, camera, poses, predictor.cube_mm, whole=len(args.frames) == 1))
+                pictures.append(_draw(depth, camera, pose, estimator.cube_mm, whole=len(args.frames) == 1))
             progress.advance()
 
-    document = to_document(records, camera, args.model)
+    document = to_document(poses, camera, args.model)
     for path in args.out:
         write_poses(path, document)
     if args.overlay is not None:
@@ -96,11 +93,14 @@ def predict_frames(args: argparse.Namespace, camera: "Camera", predictor: "HandP
         print(to_json(document), end="")
 
 
-def _draw(depth: "Tensor", camera: "Camera", poses: "HandPoses", cube_mm: float, whole: bool) -> "Image":
+def _draw(depth: "Tensor", camera: "Camera", pose: "HandPose", cube_mm: float, whole: bool) -> "Image":
     """Draw the hand, beside the whole frame if wanted."""
+    import torch
+
     from murauer.inference.overlay import draw_frame, draw_hand, side_by_side
 
-    shown = (depth, camera, poses.joints_xyz[0], poses.centre[0], poses.skeleton)
+    joints, centre = torch.from_numpy(pose.joints_xyz), torch.from_numpy(pose.centre)
+    shown = (depth, camera, joints, centre, pose.skeleton)
     if not whole:
         return draw_hand(*shown, cube_mm=cube_mm, size=256)
     return side_by_side([draw_frame(*shown, cube_mm=cube_mm), draw_hand(*shown, cube_mm=cube_mm, size=480)])

@@ -4,64 +4,50 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from murauer.camera import Camera, xyz_to_uvd
 from murauer.data.keypoint_file import Keypoints, format_keypoints
 from murauer.errors import UserError
 from murauer.files import written_whole
-from murauer.inference.predict import HandPoses
+from murauer.inference.estimator import HandPose
 from murauer.skeletons import find_skeleton
 
 DECIMALS = 3
 """Digits after the point: micrometres, and thousandths of a pixel."""
 
 
-@dataclass(frozen=True)
-class PoseRecord:
-    """What was predicted for the frames of one file or batch, and where they came from.
-
-    Attributes:
-        files: Name of each of the B frames.
-        poses: Their joints.
-    """
-
-    files: tuple[str, ...]
-    poses: HandPoses
-
-
-def to_document(records: Sequence[PoseRecord], camera: Camera, model: str) -> dict[str, Any]:
+def to_document(poses: Sequence[tuple[str, HandPose]], camera: Camera, model: str) -> dict[str, Any]:
     """Collect predictions as what JSON can hold.
 
     Args:
-        records: At least one, all with the same skeleton.
+        poses: Name of the file and what was predicted for it; at least one, all with the same skeleton.
         camera: The camera of all frames.
         model: What predicted them.
 
     Returns:
-        `model`, `camera`, `skeleton`, `joints` (names) and `frames`: `file`, `centre_xyz_mm`, `centre_uvd`,
-        `joints_xyz_mm` and `joints_uvd` of each.
+        `model`, `camera`, `skeleton`, `joints` (names) and `frames`: `file`, `handedness`, `confidence`,
+        `centre_xyz_mm`, `centre_uvd`, `joints_xyz_mm` and `joints_uvd` of each.
     """
-    skeleton = records[0].poses.skeleton
-    frames = []
-    for record in records:
-        poses = record.poses
-        centre_uvd = xyz_to_uvd(poses.centre, camera.intrinsics(poses.centre.device))
-        for index, file in enumerate(record.files):
-            frames.append(
-                {
-                    "file": file,
-                    "centre_xyz_mm": _rounded(poses.centre[index]),
-                    "centre_uvd": _rounded(centre_uvd[index]),
-                    "joints_xyz_mm": _rounded(poses.joints_xyz[index]),
-                    "joints_uvd": _rounded(poses.joints_uvd[index]),
-                }
-            )
+    skeleton = poses[0][1].skeleton
+    intrinsics = np.array([camera.fx, camera.fy, camera.u0, camera.v0])
+    frames = [
+        {
+            "file": file,
+            "handedness": pose.handedness,
+            "confidence": round(pose.confidence, DECIMALS),
+            "centre_xyz_mm": _rounded(pose.centre),
+            "centre_uvd": _rounded(xyz_to_uvd(pose.centre, intrinsics)),
+            "joints_xyz_mm": _rounded(pose.joints_xyz),
+            "joints_uvd": _rounded(pose.joints_uvd),
+        }
+        for file, pose in poses
+    ]
     return {
         "model": model,
         "camera": camera.to_dict(),
@@ -136,6 +122,6 @@ def write_poses(path: Path, document: dict[str, Any]) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def _rounded(values: Tensor) -> list[Any]:
+def _rounded(values: NDArray[Any]) -> list[Any]:
     """Turn (3,) or (J, 3) into lists with a fixed number of digits."""
-    return (values.double() * 10**DECIMALS).round().div(10**DECIMALS).tolist()
+    return values.astype(np.float64).round(DECIMALS).tolist()

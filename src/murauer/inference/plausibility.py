@@ -1,0 +1,92 @@
+"""How well predicted joints agree with the depth that they were predicted from."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murauer.inference.patches import BACKGROUND, Cubes, Floats
+
+BEHIND_SURFACE_MM = (-10.0, 45.0)
+"""Where joints lie behind the surface in front of them, or behind the finger that hides them."""
+
+NEAR_JOINT_MM = 30.0
+"""No part of a hand is much farther from a joint or from the middle of a bone than this."""
+
+HAND_RADIUS_MM = 100.0
+"""Around the centre; what is farther may be the arm."""
+
+FEATURES = ("supported", "explained", "shown", "off_centre")
+
+WEIGHTS = np.array([3.0, 3.0, 0.0, -1.0, -3.0])
+"""Of the four features and of 1, in a logistic model of whether the mean joint error is below `GOOD_MM`."""
+
+GOOD_MM = 30.0
+
+
+def confidence(patch: Floats, xyz: Floats, cubes: Cubes, bones: NDArray[np.int64], centre: int) -> Floats:
+    """Give the probability that the mean error of the joints is below `GOOD_MM`.
+
+    Args:
+        patch: (B, P, P) that the joints were predicted from.
+        xyz: (B, J, 3) joints in mm.
+        cubes: the hand cubes of the patches.
+        bones: (N, 2) pairs of joints.
+        centre: index of the joint that cubes are centred on.
+
+    Returns:
+        (B,) in [0, 1].
+    """
+    rows = features(patch, xyz, cubes, bones, centre)
+    log_odds = np.concatenate((rows, np.ones((len(rows), 1))), axis=1) @ WEIGHTS
+    return (1 / (1 + np.exp(-log_odds))).astype(np.float32)
+
+
+def features(
+    patch: Floats, xyz: Floats, cubes: Cubes, bones: NDArray[np.int64], centre: int
+) -> NDArray[np.float64]:
+    """Measure the agreement, (B, 4); arguments as for `confidence`.
+
+    Returns:
+        In columns: the share of joints with a surface where they should have one; the share of the surface
+        near the centre that a joint or bone is near to; the share of the patch that shows something; the
+        distance of the centre joint from the centre, in half cubes.
+    """
+    half = cubes.cube_mm / 2
+    joints = (xyz - cubes.centre[:, None]) / half
+    off_centre = np.minimum(np.linalg.norm(joints[:, centre], axis=-1), 1)
+    shown = (patch < BACKGROUND).mean(axis=(1, 2))
+    return np.stack(
+        (_supported(patch, xyz, cubes), _explained(patch, joints, cubes, bones), shown, off_centre), 1
+    )
+
+
+def _supported(patch: Floats, xyz: Floats, cubes: Cubes) -> NDArray[np.float64]:
+    """Share of joints that lie a little behind a surface, (B,)."""
+    size, half = cubes.patch_size, cubes.cube_mm / 2
+    pixel = np.rint(cubes.patch_from_xyz(xyz)).astype(np.int64)
+    around = np.array([(u, v) for u in (-1, 0, 1) for v in (-1, 0, 1)])
+    pixel = pixel[:, :, None] + around  # (B, J, 9, 2)
+    inside = ((pixel >= 0) & (pixel < size)).all(axis=-1)
+    pixel = pixel.clip(0, size - 1)
+    frame = np.arange(len(patch))[:, None, None]
+    surface = patch[frame, pixel[..., 1], pixel[..., 0]]
+    behind = xyz[:, :, None, 2] - cubes.centre[:, None, None, 2] - surface * half
+    nearest, farthest = BEHIND_SURFACE_MM
+    good = inside & (surface < BACKGROUND) & (behind > nearest) & (behind < farthest)
+    return good.any(axis=-1).mean(axis=-1)
+
+
+def _explained(patch: Floats, joints: Floats, cubes: Cubes, bones: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of the surface around the centre that is near to a joint or the middle of a bone, (B,)."""
+    step = max(1, cubes.patch_size // 16)
+    z = patch[:, step // 2 :: step, step // 2 :: step]
+    line = (np.arange(cubes.patch_size) + 0.5)[step // 2 :: step] / cubes.patch_size * 2 - 1
+    # At the centre's depth; perspective moves the nearest and farthest points by a few per cent.
+    points = np.stack(np.broadcast_arrays(line[None, None, :], line[None, :, None], z), -1).reshape(
+        len(z), -1, 3
+    )
+    half = cubes.cube_mm / 2
+    measured = (points[..., 2] < BACKGROUND) & (np.linalg.norm(points, axis=-1) < HAND_RADIUS_MM / half)
+    anchors = np.concatenate((joints, joints[:, bones].mean(axis=2)), axis=1)
+    distance = np.linalg.norm(points[:, :, None] - anchors[:, None], axis=-1).min(axis=-1)
+    near = measured & (distance < NEAR_JOINT_MM / half)
+    return near.sum(axis=1) / np.maximum(measured.sum(axis=1), 1)

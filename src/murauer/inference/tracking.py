@@ -1,0 +1,194 @@
+"""One hand through a stream of frames: where it was, it is looked for; jitter is smoothed away.
+
+Smoothing is the 1 euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass filter of first order whose
+cutoff frequency rises with speed. A hand at rest is freed from jitter, a fast one is followed closely. It
+looks back only, so that each result is there with its frame.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from murauer.camera import Camera, xyz_to_uvd
+from murauer.distortion import Distortion
+from murauer.errors import UserError
+from murauer.inference.estimator import Estimator, Handedness, HandPose, Timings
+from murauer.inference.inputs import Unit, read_frame
+from murauer.inference.patches import Floats
+
+LOST_BELOW = 0.5
+"""Confidence below which the hand is looked for in the whole frame, too."""
+
+FORGET_AFTER_SECONDS = 0.5
+"""Without a hand; then it may be anywhere."""
+
+FARTHEST_STEP_MM = 100.0
+"""Of the centre between frames; the cube then still holds most of the hand."""
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """Parameters of the 1 euro filter.
+
+    Attributes:
+        cutoff_hz: cutoff frequency at rest; lower is smoother.
+        beta: by how much the cutoff rises, Hz per mm/s; higher follows faster. A joint in steady motion is at
+            most 1 / (2 pi beta) mm behind.
+        speed_cutoff_hz: cutoff frequency of the speed itself.
+    """
+
+    cutoff_hz: float = 1.5
+    beta: float = 0.03
+    speed_cutoff_hz: float = 1.0
+
+    @classmethod
+    def off(cls) -> "Smoothing":
+        """No smoothing."""
+        return cls(cutoff_hz=math.inf)
+
+
+class OneEuroFilter:
+    """Smooths points over time.
+
+    Args:
+        smoothing: how much.
+    """
+
+    def __init__(self, smoothing: Smoothing) -> None:
+        self.smoothing = smoothing
+        self._last: Floats | None = None
+        self._velocity = np.zeros(3, np.float32)
+
+    def reset(self) -> None:
+        """Forget the past: the next points are taken as they are."""
+        self._last = None
+
+    def __call__(self, points: Floats, seconds: float) -> Floats:
+        """Smooth points (J, 3) in mm that come so many seconds after the last."""
+        if self._last is None or math.isinf(self.smoothing.cutoff_hz):
+            self._last, self._velocity = points, np.zeros_like(points)
+            return points
+        measured = (points - self._last) / np.float32(seconds)
+        self._velocity = self._velocity + _weight(self.smoothing.speed_cutoff_hz, seconds) * (
+            measured - self._velocity
+        )
+        speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
+        weight = _weight(self.smoothing.cutoff_hz + self.smoothing.beta * speed, seconds)
+        self._last = (self._last + weight * (points - self._last)).astype(np.float32)
+        return self._last
+
+
+class Tracker:
+    """Follows one hand; see `Estimator.track`, whose arguments these are."""
+
+    def __init__(
+        self,
+        estimator: Estimator,
+        camera: Camera,
+        handedness: Handedness,
+        unit: Unit,
+        distortion: Distortion | None,
+        smoothing: Smoothing,
+    ) -> None:
+        self._estimator = estimator
+        self._camera = camera
+        self._handedness = handedness
+        self._unit: Unit = unit
+        self._distortion = distortion
+        self._filter = OneEuroFilter(smoothing)
+        self._place: Floats | None = None
+        self._velocity = np.zeros(3, np.float32)
+        self._seen = -math.inf
+
+    def follow(self, frames: Iterable[Any], rate: float) -> Iterator[HandPose]:
+        """Give the result of each frame; see `Estimator.track`."""
+        now = -1 / rate
+        for frame in frames:
+            start = time.perf_counter()
+            due = now + 1 / rate
+            try:
+                now, depth = self._timed(frame, due, now)
+                pose = self.step(depth, now, start)
+            except UserError as error:
+                now = now if isinstance(frame, tuple) else due
+                pose = self._failure(str(error), start)
+            yield pose
+
+    def step(self, depth: Any, now: float, start: float) -> HandPose:
+        """Find the hand in the next frame, taken at a time in seconds.
+
+        Raises:
+            UserError: The frame cannot be used.
+        """
+        if depth is None:
+            raise UserError("the frame was dropped")
+        image = read_frame(depth, self._camera, self._unit, self._distortion)[None]
+        self._camera = self._camera.for_image(image.shape[2], image.shape[1])
+        elapsed = now - self._seen
+        if elapsed > FORGET_AFTER_SECONDS:
+            self._place = None
+        pose = self._find(image, elapsed, start)
+        if not pose:
+            return pose
+        palm = pose.joints_xyz[pose.skeleton.centre]
+        if self._place is None or np.linalg.norm(palm - self._place) > FARTHEST_STEP_MM:
+            self._filter.reset()
+            self._velocity = np.zeros(3, np.float32)
+        else:
+            self._velocity = (palm - self._place) / np.float32(elapsed)
+        self._place, self._seen = palm, now
+        xyz = self._filter(pose.joints_xyz, elapsed)
+        camera = self._camera
+        intrinsics = np.array([camera.fx, camera.fy, camera.u0, camera.v0], np.float32)
+        took = replace(pose.timings, total=1e3 * (time.perf_counter() - start))
+        return replace(pose, joints_xyz=xyz, joints_uvd=xyz_to_uvd(xyz, intrinsics), timings=took)
+
+    def _find(self, image: Floats, elapsed: float, start: float) -> HandPose:
+        """Look where the hand should be, and in the whole frame if it is not there."""
+        followed = None
+        if self._place is not None:
+            step = self._velocity * np.float32(elapsed)
+            length = float(np.linalg.norm(step))
+            step *= min(1.0, FARTHEST_STEP_MM / max(length, 1e-6))
+            place = self._place + step
+            if place[2] > 0:
+                followed = self._predict(image, place, 1, start)
+                if followed and followed.confidence >= LOST_BELOW:
+                    return followed
+        located = self._predict(image, None, 2, start)
+        if followed and followed.confidence >= located.confidence:
+            return followed
+        return located
+
+    def _predict(self, image: Floats, place: Floats | None, passes: int, start: float) -> HandPose:
+        return self._estimator.predict(
+            image, self._camera, [place], self._handedness, passes=passes, start=start
+        )[0]
+
+    def _timed(self, frame: Any, due: float, last: float) -> tuple[float, Any]:
+        """Take the time from a frame that has one."""
+        if not isinstance(frame, tuple):
+            return due, frame
+        if len(frame) != 2 or not isinstance(frame[0], int | float) or not math.isfinite(frame[0]):
+            raise UserError("expected a depth image, or a pair of its time in seconds and the image")
+        seconds, depth = frame
+        if seconds <= last:
+            raise UserError(f"the frame was taken at {seconds:g} s, not after the one before it, {last:g} s")
+        return float(seconds), depth
+
+    def _failure(self, problem: str, start: float) -> HandPose:
+        """A result without joints."""
+        skeleton = self._estimator.skeleton
+        nothing = np.full((len(skeleton), 3), np.nan, np.float32)
+        took = Timings(1e3 * (time.perf_counter() - start), 0.0, 0.0)
+        return HandPose(nothing, nothing, nothing[0], 0.0, self._handedness, skeleton, took, problem)
+
+
+def _weight(cutoff_hz: Any, seconds: float) -> Any:
+    """Weight of the new value in a low-pass filter of first order."""
+    rise = 2 * math.pi * cutoff_hz * seconds
+    return rise / (1 + rise)

@@ -1,0 +1,190 @@
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import murauer
+from murauer import Camera, Estimator, UserError
+from murauer.camera import CAMERAS, xyz_to_uvd
+from murauer.crop import crop_hand
+from murauer.inference.engines import ModelFacts
+from murauer.inference.patches import Floats
+from murauer.skeletons import SKELETONS
+
+CAMERA = CAMERAS["nyu"]
+NYU14 = SKELETONS["nyu14"]
+
+
+class PointAt:
+    """Stands in for a network: all joints at one place in the cube, whatever the patch; notes its inputs."""
+
+    facts = ModelFacts(NYU14, 300.0, 64)
+
+    def __init__(self, *places: tuple[float, float, float]) -> None:
+        self.places = list(places)
+        self.seen: list[Floats] = []
+
+    def __call__(self, patches: Floats) -> Floats:
+        self.seen.append(patches)
+        place = self.places[min(len(self.seen), len(self.places)) - 1]
+        return np.broadcast_to(np.float32(place), (len(patches), 14, 3))
+
+
+@pytest.fixture(scope="module")
+def estimator() -> Estimator:
+    return Estimator.load("default")
+
+
+def test_joints_are_in_mm_and_pixels(scene) -> None:
+    for index in range(3):
+        centre = scene.centre[index]
+        pose = Estimator(PointAt((0.0, 0.0, 0.0)))(scene.depth[index], CAMERA, centre)
+        expected = centre.expand(14, 3)
+        np.testing.assert_allclose(pose.joints_xyz, expected, atol=1e-2)
+        np.testing.assert_allclose(pose.joints_uvd, xyz_to_uvd(expected, CAMERA.intrinsics()), atol=1e-2)
+        assert pose and pose.problem is None and pose.skeleton is NYU14
+
+
+def test_half_a_cube_is_150_mm(scene) -> None:
+    pose = Estimator(PointAt((0.0, 0.0, 1.0)))(scene.depth[0], CAMERA, scene.centre[0])
+    assert pose.joints_xyz[0, 2] - scene.centre[0, 2].item() == pytest.approx(150, abs=1e-2)
+
+
+def test_second_pass_cuts_around_the_predicted_joint(scene) -> None:
+    engine = PointAt((0.1, -0.2, 0.1), (0.0, 0.0, 0.0))
+    pose = Estimator(engine)(scene.depth[0], CAMERA, scene.centre[0])
+    moved = scene.centre[0] + torch.tensor([15.0, -30.0, 15.0])
+    np.testing.assert_allclose(pose.centre, moved, atol=1e-2)
+    centre = torch.from_numpy(pose.centre)[None]
+    expected, _ = crop_hand(scene.depth[:1], CAMERA.intrinsics(), centre, patch_size=64)
+    assert np.array_equal(engine.seen[1], expected.numpy())
+    assert not np.array_equal(engine.seen[0], engine.seen[1])
+
+
+def test_a_failed_first_pass_does_not_move_the_cube(scene) -> None:
+    pose = Estimator(PointAt((0.9, 0.9, -0.9)))(scene.depth[0], CAMERA, scene.centre[0])
+    assert np.array_equal(pose.centre, scene.centre[0].numpy())
+
+
+def test_without_centre_the_hand_is_located(scene) -> None:
+    pose = Estimator(PointAt((0.0, 0.0, 0.0)))(scene.depth[0], CAMERA)
+    assert np.linalg.norm(pose.joints_xyz[0] - scene.centre[0].numpy()) < 40
+    assert 0 < pose.timings.localisation < pose.timings.total
+    assert 0 < pose.timings.network < pose.timings.total
+
+
+def test_a_batch_equals_its_frames(estimator: Estimator, scene) -> None:
+    batch = estimator.batch(scene.depth[:3], CAMERA, scene.centre[:3])
+    for index, pose in enumerate(batch):
+        alone = estimator(scene.depth[index], CAMERA, scene.centre[index])
+        np.testing.assert_allclose(pose.joints_xyz, alone.joints_xyz, atol=1e-2)
+        assert pose.confidence == pytest.approx(alone.confidence, abs=1e-3)
+    assert estimator.batch([], CAMERA) == []
+
+
+def test_the_packaged_model_finds_rendered_hands_better_than_chance(estimator: Estimator, scene) -> None:
+    poses = estimator.batch(scene.depth, CAMERA, scene.centre)
+    error = np.stack([np.linalg.norm(pose.joints_xyz - true.numpy(), axis=-1).mean()
+                      for pose, true in zip(poses, scene.joints, strict=True)])  # fmt: skip
+    assert np.median(error) < 25
+
+
+def test_left_hands_are_mirrored_right_hands(estimator: Estimator, scene) -> None:
+    middle = Camera(588.0, 587.0, 319.5, 240.0)  # of which the mirror image is one, too
+    for index in range(3):
+        right = estimator(scene.depth[index], middle, scene.centre[index])
+        mirrored = scene.centre[index] * torch.tensor([-1.0, 1.0, 1.0])
+        left = estimator(scene.depth[index].flip(1), middle, mirrored, "left")
+        assert (right.handedness, left.handedness) == ("right", "left")
+        np.testing.assert_allclose(left.joints_xyz * [-1, 1, 1], right.joints_xyz, atol=0.5)
+        assert not np.allclose(
+            estimator(scene.depth[index].flip(1), middle, mirrored).joints_xyz, left.joints_xyz, atol=5
+        )
+
+
+def test_a_camera_without_size_takes_that_of_the_image(estimator: Estimator, scene) -> None:
+    sized, plain = CAMERA, Camera(CAMERA.fx, CAMERA.fy, CAMERA.u0, CAMERA.v0)
+    first, second = (estimator(scene.depth[0], camera) for camera in (sized, plain))
+    assert np.array_equal(first.joints_xyz, second.joints_xyz)
+
+
+@pytest.mark.parametrize(
+    ("depth_mm", "centre", "message"),
+    [
+        (5000, None, "the nearest thing is 5000 mm away"),
+        (700, None, "found no hand"),
+        (700, (0.0, 0.0, 300.0), r"around 320,240,300 .* is empty"),
+    ],
+)
+def test_a_frame_without_a_hand_is_no_exception(estimator: Estimator, depth_mm, centre, message) -> None:
+    pose = estimator(np.full((480, 640), depth_mm, np.uint16), CAMERA, centre)
+    assert not pose and pose.confidence == 0
+    assert np.isnan(pose.joints_xyz).all() and np.isnan(pose.joints_uvd).all() and np.isnan(pose.centre).all()
+    assert pose.problem is not None
+    assert re.search(message, pose.problem)
+
+
+def test_one_frame_without_a_hand_leaves_the_others_of_a_batch(estimator: Estimator, scene) -> None:
+    depths = [scene.depth[0], torch.full((480, 640), 5000.0), scene.depth[1]]
+    poses = estimator.batch(depths, CAMERA)
+    assert [bool(pose) for pose in poses] == [True, False, True]
+    alone = estimator(scene.depth[1], CAMERA)
+    np.testing.assert_allclose(poses[2].joints_xyz, alone.joints_xyz, atol=1e-2)
+
+
+def test_misuse_is_told(estimator: Estimator, scene) -> None:
+    depth = scene.depth[0].numpy()
+    with pytest.raises(UserError, match=r"use estimator.batch"):
+        estimator(depth[None], CAMERA)
+    with pytest.raises(UserError, match="handedness must be 'right' or 'left', got 'auto'"):
+        estimator(depth, CAMERA, None, "auto")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"frame 1: .* negative"):
+        estimator.batch([depth, -depth], CAMERA)
+    with pytest.raises(UserError, match="one size"):
+        estimator.batch([depth, depth[100:]], Camera(588, 587, 320, 240))
+    with pytest.raises(UserError, match="2 centres for 1 frames"):
+        estimator.batch([depth], CAMERA, [(0, 0, 700)] * 2)
+    with pytest.raises(UserError, match="say unit='m'"):
+        estimator(depth / 1000, CAMERA)
+
+
+def test_several_threads_share_an_estimator(estimator: Estimator, scene) -> None:
+    expected = [estimator(depth, CAMERA).joints_xyz for depth in scene.depth[:4]]
+    jobs = [index % 4 for index in range(24)]
+    with ThreadPoolExecutor(4) as pool:
+        poses = list(pool.map(lambda index: estimator(scene.depth[index], CAMERA), jobs))
+    for index, pose in zip(jobs, poses, strict=True):
+        assert np.array_equal(pose.joints_xyz, expected[index])
+
+
+def test_the_package_is_imported_when_it_is_used() -> None:
+    code = "import sys, murauer; assert not {'torch', 'numpy'} & set(sys.modules); murauer.Estimator"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = murauer.Nothing
+    assert all(hasattr(murauer, name) for name in murauer.__all__)
+
+
+def test_an_exported_model_predicts_without_pytorch(estimator: Estimator, scene, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    np.save(tmp_path / "depth.npy", scene.depth[0].numpy())
+    code = f"""
+import sys
+sys.modules["torch"] = None  # any import of it fails
+import numpy as np
+from murauer import Camera, Distortion, Estimator
+estimator = Estimator.load("default")
+depth, camera = np.load({str(tmp_path / "depth.npy")!r}), Camera(588.03, 587.07, 320.0, 240.0)
+pose = estimator(depth, camera)
+poses = list(estimator.track([depth, None, depth], camera, "left", distortion=Distortion(k1=0.01)))
+assert [bool(each) for each in poses] == [True, False, True], poses
+np.save({str(tmp_path / "joints.npy")!r}, pose.joints_xyz)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    expected = estimator(scene.depth[0], CAMERA).joints_xyz
+    np.testing.assert_allclose(np.load(tmp_path / "joints.npy"), expected, atol=1e-2)
