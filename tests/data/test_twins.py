@@ -16,6 +16,7 @@ from PIL import Image
 from murauer import cli
 from murauer.data.integrity import verify
 from murauer.data.recording import Recording, open_recording, read_description, write_description
+from murauer.data.synthesised import SynthesisConfig, synthesise
 from murauer.data.twin_pictures import difference_picture
 from murauer.data.twins import _camera_motion, make_twins
 from murauer.errors import UserError
@@ -234,3 +235,21 @@ def test_difference_picture_is_blue_where_the_twin_is_nearer() -> None:
     assert orange[0] > orange[2] + 100
     assert nothing.max() < 50
     assert only_real[0] == only_real[2] > only_twin[0] == only_twin[2] > 50
+
+
+def test_synthetic_frames_made_after_twins_are_labelled_alike(bare: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(bare, store)
+    config = SynthesisConfig(frames=6)
+    own = np.array(synthesise(store, config, replace=True, workers=1).need("synthetic").joints)
+    offsets = torch.zeros(own.shape[2], 3)
+    offsets[3] = torch.tensor([0.0, 5.0, 0.0])
+    JointOffsets("nyu14", offsets, torch.tensor([4.0, 0.0, -8.0])).save(store / "joint_offsets.json")
+    recording = synthesise(store, config, replace=True, workers=1)
+    assert recording.description["synthesis"]["joint_offsets"]
+    moved = np.array(recording.need("synthetic").joints) - own
+    others = np.linalg.norm(np.delete(moved[:, 0], 3, 1), axis=-1)
+    np.testing.assert_allclose(others, 80**0.5, atol=1e-3)
+    turned = moved[:, 0, 3] - [4.0, 0.0, -8.0]
+    np.testing.assert_allclose(np.linalg.norm(turned, axis=-1), 5.0, atol=1e-3)
+    assert np.linalg.norm(turned[0] - turned[1]) > 0.1  # with the bone, not with the camera

@@ -99,3 +99,8 @@ def _print_summary(twins: "Twins") -> None:
         listed = ", ".join(map(str, bad[:LISTED].tolist())) + (", ..." if len(bad) > LISTED else "")
         print(f"  {len(bad)} frames without twin, explained worse than {twins.max_error_mm:g} mm: {listed}")
     print(f"  per frame: {folder / TWINS_FILE}; pictures: {folder / PICTURE_FILE}")
+    if not twins.recording.description.get("synthesis", {}).get("joint_offsets", True):
+        print(
+            "  the store's synthetic frames were rendered before its joints' offsets were known: give "
+            f"'murauer synthesise {folder} --frames N --replace' to label them alike"
+        )

@@ -1,7 +1,8 @@
 """The synthetic domain of a store that came without one: labelled renderings of one average hand.
 
 Everything that a rendering can share with the store's frames without looking at their labels is shared: the
-joints, the cameras and their poses, the places of the hands, the windows and how they are centred.
+joints, the cameras and their poses, the places of the hands, the windows and how they are centred. Where in
+the hand the store's joints lie is known once `murauer twin` has fitted the hand model to some labels.
 """
 
 import os
@@ -21,6 +22,7 @@ from murauer.data.recording import Recording, open_recording, write_description
 from murauer.data.rendered import random_stream, render_regions, render_sets
 from murauer.data.simulated import nyu_like_rig
 from murauer.errors import UserError
+from murauer.hand.joint_offsets import JOINT_OFFSETS_FILE, JointOffsets
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
@@ -89,6 +91,7 @@ class Synthesiser:
         self.places = _places(self.recording)
         self.region_size, self.region_mm = _windows(self.recording)
         self.hand, self.poses, self.shapes = HandModel(), PosePrior(), ShapePrior()
+        self.offsets = JointOffsets.load(path) if (path := store / JOINT_OFFSETS_FILE).exists() else None
 
     def chunk(self, set_name: str, start: int, stop: int) -> dict[str, Tensor]:
         """Render some frames, see `ChunkRenderer`."""
@@ -107,7 +110,7 @@ class Synthesiser:
         place = place + config.jitter_mm * torch.randn(size, 3, generator=stream)
         place[:, 2].clamp_(min=NEAREST_MM)
         hands = self.hand(angles, self.shapes.sample(size, stream, spread=config.spread))
-        scenes = Scenes(hands, self.hand.faces, rotation, place)
+        scenes = Scenes(hands, self.hand.faces, rotation, place, offsets=self.offsets)
         arrays = render_regions(
             scenes,
             self.rig,
@@ -228,6 +231,7 @@ def _describe(recording: Recording, config: SynthesisConfig) -> dict[str, Any]:
     sums = recording.description.get("checksums", {})
     description["checksums"] = {file: sums[file] for file in sums if not file.startswith("synthetic/")}
     description["synthesis"] = msgspec.to_builtins(config) | {
-        "views": "calibrated" if recording.rig is not None else "guessed"
+        "views": "calibrated" if recording.rig is not None else "guessed",
+        "joint_offsets": (recording.folder / JOINT_OFFSETS_FILE).exists(),
     }
     return description

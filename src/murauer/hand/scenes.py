@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from murauer.hand.clutter import ClutterPiece, merge_depth
+from murauer.hand.joint_offsets import JointOffsets
 from murauer.hand.model import HandGeometry, place
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.rig import CameraRig
@@ -21,6 +22,7 @@ class Scenes:
         rotation: camera from hand, (B, 3, 3).
         position: where the hand's origin is, mm, (B, 3).
         clutter: other things.
+        offsets: where a dataset's joints lie relative to the hand model's; None for the model's own.
     """
 
     hands: HandGeometry
@@ -28,6 +30,7 @@ class Scenes:
     rotation: Tensor
     position: Tensor
     clutter: Sequence[ClutterPiece] = ()
+    offsets: JointOffsets | None = None
 
     def joints(self, skeleton: str) -> Tensor:
         """Joints in mm, (B, J, 3).
@@ -35,7 +38,10 @@ class Scenes:
         Raises:
             UserError: the hand model has no such joints.
         """
-        return place(self.hands.joints(skeleton), self.rotation, self.position)
+        if self.offsets is None or self.offsets.skeleton != skeleton:
+            return place(self.hands.joints(skeleton), self.rotation, self.position)
+        labelled = place(self.offsets.apply(self.hands), self.rotation, self.position)
+        return labelled + self.offsets.camera_mm
 
     def depth(self, rig: CameraRig, view: int, intrinsics: Tensor, height: int, width: int) -> Tensor:
         """Render what a camera of the rig sees.
