@@ -9,6 +9,8 @@ millimetres that little else near a camera has: fingers and cables are too thin,
 """
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,14 +72,32 @@ class Surface:
         """Of each cell, mm, (H, W)."""
         return self.xyz[..., 2]
 
-    @property
+    @cached_property
     def area(self) -> Array:
         """Of each cell, as if it faced the camera, mm², (H, W)."""
         return (self.depth * self.cell_radian) ** 2
 
     def within(self, middle: Array, radius_mm: float) -> Mask:
         """Mark the cells within a ball."""
-        return self.measured & (np.linalg.norm(self.xyz - middle, axis=-1) < radius_mm)
+        window = self._window(middle, radius_mm)
+        offset = self.xyz[window] - middle
+        inside = np.zeros_like(self.measured)
+        inside[window] = self.measured[window] & (np.einsum("...i,...i", offset, offset) < radius_mm**2)
+        return inside
+
+    def _window(self, middle: Array, radius_mm: float) -> tuple[slice, slice]:
+        """Rows and columns that may see into a ball, so that only they need be searched."""
+        x, y, z = middle.tolist()
+        height, width = self.measured.shape
+        camera, block = self.camera, self.cell_radian * self.camera.fx
+        depths = (max(z - radius_mm, 1.0), z + radius_mm)
+
+        def cells(middle: float, focal: float, first: float, count: int) -> slice:
+            slopes = [(middle + side) / depth for side in (-radius_mm, radius_mm) for depth in depths]
+            low, high = (focal * min(slopes) + first) / block, (focal * max(slopes) + first) / block
+            return slice(int(min(max(low - 1, 0), count)), int(min(max(high + 2, 0), count)))
+
+        return cells(y, camera.fy, camera.v0, height), cells(x, camera.fx, camera.u0, width)
 
 
 @dataclass(frozen=True)
@@ -112,15 +132,16 @@ def find_candidates(surface: Surface) -> list[Candidate]:
     return [_describe(surface, *disc) for disc in discs[:MOST]]
 
 
-def to_surface(depth: Array, camera: Camera) -> Surface:
+def to_surface(depth: NDArray[Any], camera: Camera) -> Surface:
     """Reduce a frame (H, W) in mm to cells, each the median of its block of pixels."""
     block = max(1, round(camera.fx / CELLS_PER_RADIAN))
     height, width = depth.shape[0] // block, depth.shape[1] // block
-    pixels = depth[: height * block, : width * block].reshape(height, block, width, block)
+    pixels = depth[: height * block, : width * block].astype(np.float32).reshape(height, block, width, block)
     pixels = np.sort(pixels.swapaxes(1, 2).reshape(height, width, block * block), axis=-1)
     missing = (pixels <= 0).sum(axis=-1)
     middle = (missing + block * block) // 2
-    z = np.take_along_axis(pixels, np.minimum(middle, block * block - 1)[..., None], axis=-1)[..., 0]
+    taken = np.take_along_axis(pixels, np.minimum(middle, block * block - 1)[..., None], axis=-1)
+    z = taken[..., 0].astype(np.float64)
     measured = (missing <= 0.75 * block * block) & (z > 0)
     u = (np.arange(width) + 0.5) * block - 0.5
     v = (np.arange(height)[:, None] + 0.5) * block - 0.5
@@ -148,10 +169,8 @@ def _discs(surface: Surface) -> list[tuple[int, int, float]]:
     z, measured = surface.depth, surface.measured
     behind = ndimage.maximum_filter(np.where(measured, z, np.inf), size=3)
     inside = measured & (behind - z < DEPTH_JUMP_MM)
-    # Beyond the image's border the surface may go on: repeat the border instead of ending there.
-    margin = round(2 * PALM_RADIUS_MM[1] / (REACH_MM[0] * surface.cell_radian))
-    distance = ndimage.distance_transform_edt(np.pad(inside, margin, mode="edge"))
-    radius = distance[margin:-margin, margin:-margin] * surface.cell_radian * z
+    # To the nearest end of the surface in the image: beyond the image's border it may go on.
+    radius = ndimage.distance_transform_edt(inside) * surface.cell_radian * z
     neighbours = 9
     peaks = (radius == ndimage.maximum_filter(radius, size=neighbours)) & inside
     peaks &= (radius >= PALM_RADIUS_MM[0]) & (radius <= PALM_RADIUS_MM[1])
@@ -164,7 +183,7 @@ def _describe(surface: Surface, row: int, column: int, radius_mm: float) -> Cand
     middle = surface.xyz[row, column]
     own = surface.piece == surface.piece[row, column]
     hand = own & surface.within(middle, OUTLINE_BALL_MM)
-    outline = hand & ~ndimage.binary_erosion(hand)
+    outline = hand & ~_eroded(hand)
     centre = _middle_of_hand(surface, middle)
     near, far = (
         surface.area[own & surface.within(centre, ball)].sum() for ball in (HAND_BALL_MM, LONG_BALL_MM)
@@ -179,6 +198,13 @@ def _describe(surface: Surface, row: int, column: int, radius_mm: float) -> Cand
         border_mm=_border_mm(centre, surface.camera),
         compact=float(near / max(far, 1.0)),
     )
+
+
+def _eroded(mask: Mask) -> Mask:
+    """Leave the cells all four neighbours of which are marked, too."""
+    inner = np.zeros_like(mask)
+    inner[1:-1, 1:-1] = mask[1:-1, 1:-1] & mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
+    return inner
 
 
 def _border_mm(xyz: Array, camera: Camera) -> float:
@@ -202,6 +228,5 @@ def _middle_of_hand(surface: Surface, middle: Array) -> Array:
 def _mean_within(surface: Surface, middle: Array, radius_mm: float) -> Array:
     """Average the surface within a ball, each cell counting by its area."""
     near = surface.within(middle, radius_mm)
-    if not near.any():
-        return middle.copy()
-    return np.average(surface.xyz[near], axis=0, weights=surface.area[near])
+    area = surface.area[near]
+    return area @ surface.xyz[near] / area.sum() if area.size else middle.copy()

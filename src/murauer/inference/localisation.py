@@ -69,7 +69,7 @@ def find_hand(depth: NDArray[Any], camera: Camera) -> tuple[Array, float]:
     Raises:
         UserError: If nothing in reach of the camera looks like a hand.
     """
-    surface = to_surface(depth.astype(np.float64), camera)
+    surface = to_surface(depth, camera)
     candidates = find_candidates(surface)
     if not candidates:
         raise UserError(_why_no_hand(surface))
@@ -109,7 +109,7 @@ def localise_in_views(depths: Sequence["Tensor"], rig: "CameraRig") -> tuple["Te
 
     found = []
     for depth, camera in zip(depths, rig.cameras, strict=False):
-        surface = to_surface(depth.detach().cpu().numpy().astype(np.float64), camera)
+        surface = to_surface(depth.detach().cpu().numpy(), camera)
         found.append(find_candidates(surface))
     if not any(found):
         raise UserError(_why_no_hand(surface))
