@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 import pytest
-import torch
 
 import murauer.training.sweep
+from inline_engine import Inline
 from murauer.config import Config, load_preset
 from murauer.data.recording import Recording
 from murauer.errors import UserError
 from murauer.evaluation.ablation_table import Result, sweep_rows
-from murauer.training.engines import LocalEngine, Task, make_engine
+from murauer.training.engines import LocalEngine, make_engine
 from murauer.training.stage import Stage
 from murauer.training.sweep import METRICS_FILE, OUTPUT_FILE, make_jobs, read_result, run_sweep
 
@@ -33,38 +33,6 @@ def config() -> Config:
         smoke.training, pretraining_iterations=4, joint_iterations=5, checkpoint_every=2
     )
     return msgspec.structs.replace(smoke, training=training)
-
-
-class Inline:
-    """An engine that carries a call out at once; counts them, and what runs at a time."""
-
-    def __init__(self, workers: int = 2, kill: Callable[[Path], bool] = lambda out: False):
-        self.workers, self.kill = workers, kill
-        self.folders: list[str] = []
-
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Task:
-        self.folders.append(arguments[0].name)
-        if self.kill(arguments[0]):
-            return _Done(None)
-        threads = torch.get_num_threads()
-        result = function(*arguments)
-        torch.set_num_threads(threads)  # the call means to have a process of its own
-        return _Done(lambda: result)
-
-
-class _Done:
-    def __init__(self, answer: Callable[[], Any] | None):
-        self.answer = answer
-
-    def done(self) -> bool:
-        return True
-
-    def result(self) -> Any:
-        if self.answer is None:
-            raise RuntimeError("killed")
-        return self.answer()
-
-    def cancel(self) -> None: ...
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,182 @@
+"""The experiments that train: Figure 4 on any store, and the ablation's page."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+import murauer.training.sweep
+from inline_engine import Inline
+from murauer.cli import main
+from murauer.config import load_preset
+from murauer.data.recording import DESCRIPTION_FILE, Recording
+from murauer.errors import UserError
+from murauer.experiments import ablation, figure4
+from murauer.training.stage import Stage
+from untrained_runs import NETWORK
+
+FILES = {"figure4.svg", "figure4.png", "figure4.csv", "figure4.json"}
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Inline:
+    inline = Inline()
+    for module in (ablation, figure4):
+        monkeypatch.setattr(module, "sweep_engine", lambda args: inline)
+    monkeypatch.setattr(murauer.training.sweep, "POLL_S", 0.01)
+    return inline
+
+
+@pytest.fixture
+def preset(tmp_path: Path) -> Path:
+    """Two steps of the smallest network."""
+    smoke = load_preset("smoke")
+    training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
+    path = tmp_path / "two_steps.json"
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(smoke, network=NETWORK, training=training)))
+    return path
+
+
+@pytest.fixture
+def store(recording: Recording, tmp_path: Path) -> Path:
+    """A copy that tests may change."""
+    shutil.copytree(recording.folder, tmp_path / "store")
+    return tmp_path / "store"
+
+
+def describe(store: Path, **changes: object) -> None:
+    path = store / DESCRIPTION_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def rows_of(out: Path) -> list[dict[str, str]]:
+    with open(out / "figure4.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def sweep(store: Path, out: Path, preset: Path, *words: object) -> int:
+    given = ["experiment", "figure4", "--data", store, "--out", out, "--preset", preset, *words]
+    return main([str(word) for word in given])
+
+
+def test_a_sweep_leaves_its_figure_and_what_is_missing_is_trained(
+    store: Path, preset: Path, tmp_path: Path, engine: Inline
+) -> None:
+    out = tmp_path / "out"
+    words = ["--variants", "synth_only", "real_only", "--labels", "4", "all"]
+    assert sweep(store, out, preset, *words, "--seeds", "0") == 0
+    assert {path.name for path in out.iterdir()} == FILES | {"runs"}
+    assert [(row["variant"], row["n_labelled"]) for row in rows_of(out) if row["kind"] == "run"] == [
+        ("synth_only", "0"), ("real_only", "4"), ("real_only", "12"),
+    ]  # fmt: skip
+    before, known = rows_of(out), set(engine.folders)
+
+    assert sweep(store, out, preset, *words, "--seeds", "0", "1") == 0
+    assert not known & set(engine.folders[len(known) :])
+    rows = rows_of(out)
+    first = [row["mean_error_mm"] for row in before if row["kind"] == "run"]
+    assert [row["mean_error_mm"] for row in rows if row["seed"] == "0"] == first
+    errors = [
+        float(row["mean_error_mm"]) for row in rows if row["kind"] == "run" and row["n_labelled"] == "4"
+    ]
+    (mean,) = [row for row in rows if row["kind"] == "mean" and row["n_labelled"] == "4"]
+    assert len(errors) == 2 and mean["seeds"] == "2" and "published_mm" not in mean
+    assert float(mean["mean_error_mm"]) == pytest.approx(np.mean(errors), abs=1e-4)
+    assert float(mean["std_mean_error_mm"]) == pytest.approx(np.std(errors, ddof=1), abs=1e-4)
+    values = json.loads((out / "figure4.json").read_text())
+    assert values["centres"] == "annotated joint" and values["failures"] == {}
+    assert len(values["results"]) == 6 and len(values["summaries"]) == 3
+
+
+def test_published_errors_stand_beside_those_of_the_published_test_set(
+    store: Path, preset: Path, tmp_path: Path, engine: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figure4, "is_published_test_set", lambda recording: True)
+    words = ["--variants", "real_and_synth", "--labels", "10", "--seeds", "0"]
+    assert sweep(store, tmp_path / "out", preset, *words) == 0
+    rows = rows_of(tmp_path / "out")
+    assert [row["published_mm"] for row in rows if row["kind"] == "mean"] == ["20.7"]
+    assert {row["variant"] for row in rows if row["kind"] == "published"} == set(figure4.PAPER_VARIANTS)
+    assert sweep(store, tmp_path / "other", preset, *words, "--split", "validation") == 0
+    assert not any(row["kind"] == "published" for row in rows_of(tmp_path / "other"))
+
+
+def test_by_default_a_store_gives_what_it_can(
+    store: Path, preset: Path, tmp_path: Path, engine: Inline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    describe(store, view_pair=None)
+    assert sweep(store, tmp_path / "out", preset, "--seeds", "0") == 0
+    rows = [row for row in rows_of(tmp_path / "out") if row["kind"] == "run"]
+    expected = [("synth_only", "0")]
+    expected += [(name, n) for name in ("real_only", "real_and_synth", "distr_match") for n in ("10", "12")]
+    assert [(row["variant"], row["n_labelled"]) for row in rows] == expected
+    assert "left out: Real&Synth | View Pred.: " in capsys.readouterr().out
+    assert sweep(store, tmp_path / "out", preset, "--variants", "full") == 2
+    assert "second camera" in capsys.readouterr().err
+
+
+def test_what_cannot_be_measured_is_told_before_anything_is_trained(
+    store: Path, preset: Path, tmp_path: Path, engine: Inline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*words: object) -> str:
+        assert sweep(store, tmp_path / "out", preset, *words) == 2
+        return capsys.readouterr().err
+
+    assert "13 labelled frames asked for" in told("--labels", "13")
+    assert "unknown variant 'best'" in told("--variants", "best")
+    assert "at least 1" in told("--labels", "0") and "at least 1" in told("--labels", "most")
+    assert "expected KEY=VALUE" in told("--engine-option", "long")
+    np.lib.format.open_memmap(store / "test" / "labelled.npy", "r+")[:] = False
+    assert "have no labels to measure errors with" in told()
+    assert engine.folders == [] and not (tmp_path / "out").exists()
+
+
+def test_a_failed_training_is_told_after_the_figure_of_the_others(
+    store: Path,
+    preset: Path,
+    tmp_path: Path,
+    engine: Inline,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = Stage.run
+
+    def diverging(self: Stage, update: Callable[..., Any], log: Path) -> None:
+        if self.name == "real_only":
+            raise UserError("the loss 'pose' is nan")
+        steps(self, update, log)
+
+    monkeypatch.setattr(Stage, "run", diverging)
+    words = ["--variants", "synth_only", "real_only", "--labels", "4", "--seeds", "0"]
+    assert sweep(store, tmp_path / "out", preset, *words) == 2
+    error = capsys.readouterr().err
+    assert "real_only, n = 4, seed 0: the loss 'pose' is nan" in error and "1 of 2 trainings failed" in error
+    assert [row["variant"] for row in rows_of(tmp_path / "out")] == ["synth_only"] * 2
+    assert "nan" in json.loads((tmp_path / "out" / "figure4.json").read_text())["failures"].popitem()[1]
+
+
+def test_the_ablation_writes_how_its_page_was_made(
+    store: Path, preset: Path, tmp_path: Path, engine: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ablation, "ablation_cells", lambda recording: [("real_only", 4), ("real_only", 9)])
+    out, results = tmp_path / "runs", tmp_path / "results"
+    out.mkdir()
+    store.rename(out / "recording")
+    words = ["--out", out, "--results", results, "--preset", preset, "--seeds", "0"]
+    assert main(["experiment", "ablation", *map(str, words)]) == 0
+    page = (results / "ablation.md").read_text()
+    command = f"    python -m murauer.experiments.ablation --out {out} --results {results} --preset {preset} "
+    assert command + "--seeds 0\n" in page and "12 real moments" in page
+    assert "| Real only |" in page and "n = 9" in page and "of one seed" in page
+    assert "Relative to" not in page  # there is nothing to compare with
+
+
+def test_the_ablation_has_a_floor_with_every_label(recording: Recording) -> None:
+    cells = ablation.ablation_cells(recording)
+    assert cells[-1] == ("real_and_synth", 12) and len(cells) == len(set(cells)) == 11
