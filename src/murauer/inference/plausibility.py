@@ -14,12 +14,12 @@ NEAR_JOINT_MM = 30.0
 HAND_RADIUS_MM = 100.0
 """Around the centre; what is farther may be the arm."""
 
-FEATURES = ("supported", "explained", "shown", "off_centre")
-
-WEIGHTS = np.array([3.0, 3.0, 0.0, -1.0, -3.0])
-"""Of the four features and of 1, in a logistic model of whether the mean joint error is below `GOOD_MM`."""
-
 GOOD_MM = 30.0
+"""Mean error of joints that still are those of this hand in about this pose."""
+
+WEIGHTS = np.array([4.41, 5.67, -0.77, -10.29, -5.26])
+"""Of the four features and of 1, in a logistic model of whether the mean joint error is below `GOOD_MM`;
+`benchmarks/confidence.py --fit` makes them."""
 
 
 def confidence(patch: Floats, xyz: Floats, cubes: Cubes, bones: NDArray[np.int64], centre: int) -> Floats:
@@ -35,8 +35,12 @@ def confidence(patch: Floats, xyz: Floats, cubes: Cubes, bones: NDArray[np.int64
     Returns:
         (B,) in [0, 1].
     """
-    rows = features(patch, xyz, cubes, bones, centre)
-    log_odds = np.concatenate((rows, np.ones((len(rows), 1))), axis=1) @ WEIGHTS
+    return probability(features(patch, xyz, cubes, bones, centre))
+
+
+def probability(rows: NDArray[np.float64]) -> Floats:
+    """Weigh features (B, 4), see `confidence`."""
+    log_odds = rows @ WEIGHTS[:-1] + WEIGHTS[-1]
     return (1 / (1 + np.exp(-log_odds))).astype(np.float32)
 
 

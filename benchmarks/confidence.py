@@ -1,0 +1,132 @@
+"""What an estimator's confidence says of the error of its joints, and how its weights are made.
+
+    python benchmarks/confidence.py [--frames 2000] [--seed 1] [--model default] [--fit]
+
+Simulated hands of many people with things around them, their cubes centred up to beside the hand; and cubes
+in which there is no hand but what is around it. Prints how confidence and error go together. `--fit` prints
+weights for `murauer.inference.plausibility` instead; measure with another seed.
+"""
+
+import argparse
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.stats import spearmanr
+
+from murauer.camera import Camera
+from murauer.data.frame_set import DEPTH_UNIT_MM
+from murauer.data.rendered import CHUNK
+from murauer.data.simulated import SimulationConfig, Simulator
+from murauer.inference import plausibility
+from murauer.inference.engines import load_engine
+from murauer.inference.patches import Cubes
+
+OFFSETS_MM = (0.0, 10.0, 20.0, 40.0, 80.0, 130.0)
+"""Distances of the cube's centre from the palm's, in a random direction."""
+
+
+def measure(frames: int, seed: int, model: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Predict simulated frames: features of each, (N, 4), and mean errors in mm, infinite without a hand."""
+    engine = load_engine(model)
+    skeleton, random = engine.facts.skeleton, np.random.default_rng(seed)
+    bones = np.array(skeleton.bones)
+    config = SimulationConfig(
+        seed=seed, real_frames=frames, training_persons=50, person_spread=1.0, any_share=0.2, free_share=0.3,
+        pose_variation=1.0, distance_mm=(400.0, 1100.0), region_size=160, region_mm=900.0,
+        skeleton=skeleton.name,
+    )  # fmt: skip
+    simulator = Simulator(config)
+    rows, errors = [], []
+    for start in range(0, frames, CHUNK):
+        arrays = simulator.chunk("real", start, min(start + CHUNK, frames))
+        depth, intrinsics, centre, joints = (
+            arrays[name][:, 0].numpy().astype(np.float32)
+            for name in ("depth", "intrinsics", "centre", "joints")
+        )
+        for index in range(len(depth)):
+            camera = Camera(*intrinsics[index].tolist())
+            image = depth[index, None] * np.float32(DEPTH_UNIT_MM)
+            for offset in (*OFFSETS_MM, None):
+                place = _beside(centre[index], image[0], camera, offset, joints[index], random)
+                if place is None:
+                    continue
+                cubes = Cubes(place[None], camera, engine.facts.cube_mm, engine.facts.patch_size)
+                patch = cubes.cut(image)
+                xyz = cubes.denormalise_joints(engine(patch))
+                rows.append(plausibility.features(patch, xyz, cubes, bones, skeleton.centre)[0])
+                error = np.linalg.norm(xyz[0] - joints[index], axis=-1).mean()
+                errors.append(np.inf if offset is None else error)
+    return np.stack(rows), np.array(errors)
+
+
+def _beside(
+    centre: NDArray[np.float32],
+    image: NDArray[np.float32],
+    camera: Camera,
+    offset: float | None,
+    joints: NDArray[np.float32],
+    random: np.random.Generator,
+) -> NDArray[np.float32] | None:
+    """A centre at a distance from the palm; or, with None, on a surface away from all joints."""
+    if offset is not None:
+        direction = random.normal(size=3)
+        return (centre + offset * direction / np.linalg.norm(direction)).astype(np.float32)
+    rows, columns = np.nonzero(image)
+    for _ in range(20):
+        pick = random.integers(len(rows))
+        z = image[rows[pick], columns[pick]]
+        u, v = columns[pick], rows[pick]
+        point = np.array(
+            [(u - camera.u0) * z / camera.fx, (v - camera.v0) * z / camera.fy, z + 20], np.float32
+        )
+        if np.linalg.norm(joints - point, axis=-1).min() > 180:
+            return point
+    return None
+
+
+def fit(rows: NDArray[np.float64], errors: NDArray[np.float64]) -> None:
+    """Print weights of a logistic model."""
+    inputs, good = np.concatenate((rows, np.ones((len(rows), 1))), 1), errors < plausibility.GOOD_MM
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        odds = inputs @ weights
+        return float(np.logaddexp(0, np.where(good, -odds, odds)).mean() + 1e-4 * (weights**2).sum())
+
+    print("WEIGHTS =", minimize(loss, np.zeros(inputs.shape[1])).x.round(2).tolist())
+
+
+def report(rows: NDArray[np.float64], errors: NDArray[np.float64]) -> None:
+    """Print confidence against error."""
+    sure = plausibility.probability(rows)
+    hands = np.isfinite(errors)
+    rank = -spearmanr(sure[hands], errors[hands]).statistic
+    print(f"{len(sure)} cubes, {1 - hands.mean():.0%} without a hand; rank correlation of confidence and "
+          f"accuracy {rank:.2f}")  # fmt: skip
+    print(f"confident (> 0.5) of a cube without a hand: {(sure[~hands] > 0.5).mean():.1%}")
+    print("| confidence | cubes | mean | error below 30 mm | median error, mm | without a hand |")
+    print("|---|---|---|---|---|---|")
+    for low, high in pairwise((0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.001)):
+        each = (sure >= low) & (sure < high)
+        if each.any():
+            print(f"| {low:.1f} to {min(high, 1):.1f} | {each.sum()} | {sure[each].mean():.2f} | "
+                  f"{(errors[each] < plausibility.GOOD_MM).mean():.2f} | {np.median(errors[each]):.0f} | "
+                  f"{(~hands[each]).mean():.2f} |")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--frames", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--fit", action="store_true")
+    options = parser.parse_args()
+    rows, errors = measure(options.frames, options.seed, options.model)
+    (fit if options.fit else report)(rows, errors)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+import gc
+import tracemalloc
+from collections.abc import Iterator
+from itertools import count, islice
+
+import numpy as np
+import pytest
+
+from murauer import Estimator, Smoothing, UserError
+from murauer.camera import CAMERAS
+from murauer.inference import tracking
+from murauer.inference.tracking import OneEuroFilter
+
+CAMERA = CAMERAS["nyu"]
+
+
+@pytest.fixture(scope="module")
+def estimator() -> Estimator:
+    return Estimator.load("default")
+
+
+@pytest.fixture(scope="module")
+def frame(estimator: Estimator, scene) -> np.ndarray:
+    """A hand that the model is sure of, (480, 640) uint16."""
+    poses = estimator.batch(scene.depth, CAMERA)
+    best = int(np.argmax([pose.confidence for pose in poses]))
+    return scene.depth[best].round().numpy().astype(np.uint16)
+
+
+def moving(frame: np.ndarray, step: int = 2) -> Iterator[np.ndarray]:
+    for index in count():
+        shift = round(40 * np.sin(step * index / 40))
+        yield np.roll(frame, shift, axis=1)
+
+
+def test_a_hand_is_located_once_and_followed(estimator: Estimator, frame, monkeypatch) -> None:
+    located = []
+    find = tracking.Tracker._predict
+
+    def count_searches(self, image, place, passes, start):
+        located.append(place is None)
+        return find(self, image, place, passes, start)
+
+    monkeypatch.setattr(tracking.Tracker, "_predict", count_searches)
+    poses = list(estimator.track(islice(moving(frame), 60), CAMERA, smoothing=Smoothing.off()))
+    assert located[0] and not any(located[1:])
+    assert all(poses)
+    palm = np.stack([pose.joints_uvd[13, 0] for pose in poses])
+    expected = np.array([round(40 * np.sin(index / 20)) for index in range(60)])
+    np.testing.assert_allclose(palm - palm[0], expected, atol=6)
+
+
+def test_it_agrees_with_single_frames(estimator: Estimator, frame) -> None:
+    *_, last = estimator.track([frame] * 5, CAMERA, smoothing=Smoothing.off())
+    alone = estimator(frame, CAMERA)
+    assert np.linalg.norm(last.joints_xyz - alone.joints_xyz, axis=-1).mean() < 8
+
+
+def test_results_come_with_their_frames(estimator: Estimator, frame) -> None:
+    taken = []
+
+    def frames() -> Iterator[np.ndarray]:
+        for index in range(5):
+            taken.append(index)
+            yield frame
+
+    for index, _ in enumerate(estimator.track(frames(), CAMERA)):
+        assert taken[-1] == index
+
+
+def test_bad_frames_are_reported_and_the_hand_is_found_again(estimator: Estimator, frame) -> None:
+    depth = frame.astype(np.float32)
+    bad = {
+        "dropped": None,
+        "no measurement": np.zeros_like(frame),
+        "every pixel is 0, NaN": np.full_like(depth, np.nan),
+        "320 x 240 pixels but the camera": frame[::2, ::2],
+        "shape (0,)": np.empty(0),
+        "shape (3, 480, 640)": np.stack([frame] * 3),
+        "negative": -depth,
+        "say unit='m'": depth / 1000,
+        "got the shape ()": "frame.png",
+        "got object": object(),
+        "nearest thing is 5000 mm away": np.full_like(frame, 5000),
+        "found no hand": np.full_like(frame, 700),
+        "expected a depth image, or a pair": (1, 2, 3),
+    }
+    stream = [each for name in bad for each in (frame, bad[name])] + [frame]
+    poses = list(estimator.track(stream, CAMERA))
+    assert len(poses) == len(stream)
+    for index, pose in enumerate(poses):
+        if index % 2 == 0:
+            assert pose and np.isfinite(pose.joints_xyz).all(), index
+        else:
+            message = list(bad)[index // 2]
+            assert pose.problem is not None and message in pose.problem, (message, pose.problem)
+            assert np.isnan(pose.joints_xyz).all() and pose.confidence == 0 and not pose
+
+
+def test_a_hand_that_moved_while_it_was_out_of_sight(estimator: Estimator, frame) -> None:
+    elsewhere = np.roll(frame, -150, axis=1)
+    for gap in (1, 40):  # shorter and longer than it is remembered
+        poses = list(estimator.track([frame] * 3 + [None] * gap + [elsewhere] * 3, CAMERA))
+        alone = estimator(elsewhere, CAMERA)
+        assert np.linalg.norm(poses[-1].joints_xyz - alone.joints_xyz, axis=-1).mean() < 10
+
+
+def test_times_of_frames(estimator: Estimator, frame) -> None:
+    times = [0.0, 0.033, 0.033, 0.02, float("nan"), "now", 0.066]
+    poses = list(estimator.track([(time, frame) for time in times], CAMERA))
+    assert [bool(pose) for pose in poses] == [True, True, False, False, False, False, True]
+    assert "not after the one before it" in (poses[2].problem or "")
+
+
+def test_left_hands_metres_and_misuse(estimator: Estimator, frame) -> None:
+    pose = next(estimator.track([frame[:, ::-1] / 1000], CAMERA, "left", unit="m"))
+    assert pose and pose.handedness == "left"
+    for arguments, message in (
+        ({"handedness": "both"}, "'right' or 'left'"),
+        ({"unit": "inch"}, "unit of depth"),
+        ({"rate": 0}, "positive number of frames"),
+    ):
+        with pytest.raises(UserError, match=message):
+            estimator.track([], CAMERA, **arguments)
+
+
+def test_hundreds_of_frames_with_bad_ones_among_them_leave_memory_flat(estimator: Estimator, frame) -> None:
+    random = np.random.default_rng(0)
+    spoil = [
+        lambda depth: None,
+        lambda depth: depth * 0,
+        lambda depth: depth[:100],
+        lambda depth: np.full(depth.shape, np.nan),
+    ]
+    kinds = random.integers(0, 16, size=400)  # a quarter is bad
+
+    def frames() -> Iterator[object]:
+        for kind, depth in zip(kinds, moving(frame), strict=False):
+            yield spoil[kind](depth) if kind < len(spoil) else depth
+
+    usage = []
+    tracemalloc.start()
+    try:
+        for index, pose in enumerate(estimator.track(frames(), CAMERA)):
+            assert bool(pose) == (kinds[index] >= len(spoil)), (index, pose.problem)
+            if index in (100, 399):
+                del pose
+                gc.collect()
+                usage.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert usage[1] - usage[0] < 50_000  # one kept frame would be 600,000
+
+
+def steps(smoothing: Smoothing, points: np.ndarray, rate: float = 30.0) -> np.ndarray:
+    smooth = OneEuroFilter(smoothing)
+    return np.stack([smooth(each, 1 / rate) for each in points.astype(np.float32)])
+
+
+def test_jitter_at_rest_is_more_than_halved() -> None:
+    noise = np.random.default_rng(0).normal(0, 3, size=(300, 14, 3))
+    assert steps(Smoothing(), noise)[30:].std() < 0.5 * noise.std()
+    assert np.array_equal(steps(Smoothing.off(), noise), noise.astype(np.float32))
+
+
+@pytest.mark.parametrize("speed_mm_s", [100.0, 500.0, 2000.0])
+def test_steady_motion_is_followed_closely(speed_mm_s: float) -> None:
+    along = speed_mm_s * np.arange(90)[:, None, None] / 30 * np.array([1.0, 0.0, 0.0])
+    behind = (along - steps(Smoothing(), along))[60:, 0, 0]
+    assert behind.min() >= 0 and behind.max() < 1 / (2 * np.pi * Smoothing().beta)
+
+
+def test_the_filter_is_that_of_the_paper() -> None:
+    """Against a scalar one, written from the equations of Casiez et al."""
+    values = np.random.default_rng(1).normal(0, 20, size=50).cumsum()
+    smoothing, rate = Smoothing(cutoff_hz=1.2, beta=0.02, speed_cutoff_hz=0.9), 45.0
+
+    def alpha(cutoff: float) -> float:
+        return 1 / (1 + rate / (2 * np.pi * cutoff))
+
+    expected, derivative = [values[0]], 0.0
+    for value in values[1:]:
+        derivative = alpha(0.9) * (value - expected[-1]) * rate + (1 - alpha(0.9)) * derivative
+        weight = alpha(1.2 + 0.02 * abs(derivative))
+        expected.append(weight * value + (1 - weight) * expected[-1])
+    points = np.zeros((50, 1, 3))
+    points[:, 0, 1] = values
+    np.testing.assert_allclose(steps(smoothing, points, rate)[:, 0, 1], expected, rtol=1e-4, atol=1e-3)
