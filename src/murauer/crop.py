@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
 from murauer.camera import uvd_to_xyz, xyz_to_uvd
@@ -32,6 +33,9 @@ BoxRule = Literal["exact", "published"]
 
 BACKGROUND = 1.0
 """Value of patch pixels where nothing was measured inside the cube."""
+
+_BELOW_NEAR_SIDE = -1.0 - torch.finfo(torch.float32).eps
+"""The next value below -1, that of the cube's near side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,17 @@ class CropGeometry:
     rotation: Tensor
     pivot: Tensor
     cube_mm: float
+
+    def part(self, rows: slice) -> "CropGeometry":
+        """The geometry of some of the patches."""
+        return CropGeometry(
+            centre=self.centre[rows],
+            intrinsics=self.intrinsics[rows],
+            image_from_patch=self.image_from_patch[rows],
+            rotation=self.rotation[rows],
+            pivot=self.pivot[rows],
+            cube_mm=self.cube_mm,
+        )
 
     def normalise_joints(self, xyz: Tensor) -> Tensor:
         """Express joints in units of half the cube around its centre, as the rotated patch shows them.
@@ -146,17 +161,20 @@ def crop_hand(
         )
     outline = _outline(intrinsics, centre, cube_mm, patch_size, box)
     geometry = _geometry(outline, intrinsics, centre, cube_mm, rotation, pivot)
-    columns, rows = _source_pixels(outline, geometry)
     height, width = depth.shape[1:]
-    visible = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height) & outline.filled
-    index = rows.mul_(width).add_(columns).masked_fill_(~visible, 0).long()
-    measured = depth.flatten(1).gather(1, index.flatten(1)).view_as(index)
+    # A border of missing depth stands for all that is outside the image; its pixels count from 1.
+    columns, rows = _source_pixels(outline, geometry, (width, height))
+    index = rows.mul_(width + 2).add_(columns).long()
+    bordered = functional.pad(depth, (1, 1, 1, 1))
+    measured = bordered.flatten(1).gather(1, index.flatten(1)).view_as(index)
     if not bool(torch.isfinite(measured.sum())):
         raise ValueError("depth holds NaN or infinite values; write missing measurements as 0")
-    visible &= measured > 0
-    patch = measured.sub_(geometry.centre[:, 2, None, None]).div_(cube_mm / 2)  # a copy since the gather
-    visible &= patch.abs() <= 1
-    return patch.masked_fill_(~visible, BACKGROUND), geometry
+    # In place: what was not measured is infinitely far, what is nearer than the cube is background as well,
+    # and the background ends where the cube does.
+    patch = torch.threshold_(measured, 0.0, torch.inf)
+    patch = patch.sub_(geometry.centre[:, 2, None, None]).div_(cube_mm / 2)
+    torch.threshold_(patch, _BELOW_NEAR_SIDE, BACKGROUND)
+    return patch.clamp_(max=BACKGROUND), geometry
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,14 +182,14 @@ class _Outline:
     """The cube's box in the (rotated) image, and which of its pixels each patch pixel shows.
 
     `columns` and `rows`, (B, P) float64, are the image coordinates sampled by patch columns and rows;
-    `image_from_patch` (B, 3, 3) is the affine map behind them; `filled` (B, P, P) or True says which patch
-    pixels belong to the box at all.
+    `image_from_patch` (B, 3, 3) is the affine map behind them; `filled` (B, P, P) says which patch pixels
+    belong to the box at all, None that all do.
     """
 
     columns: Tensor
     rows: Tensor
     image_from_patch: Tensor
-    filled: Tensor | bool
+    filled: Tensor | None
 
 
 def _outline(intrinsics: Tensor, centre: Tensor, cube_mm: float, patch_size: int, box: BoxRule) -> _Outline:
@@ -181,7 +199,7 @@ def _outline(intrinsics: Tensor, centre: Tensor, cube_mm: float, patch_size: int
     half = intrinsics.double()[..., :2] * (cube_mm / 2) / uvd[:, 2:]
     low, high = uvd[:, :2] - half, uvd[:, :2] + half
     pixel = torch.arange(patch_size, device=centre.device)
-    filled: Tensor | bool = True
+    filled: Tensor | None = None
     if box == "exact":
         scale = (high - low) / patch_size
         origin = low + scale / 2
@@ -231,24 +249,27 @@ def _geometry(
     )
 
 
-def _source_pixels(outline: _Outline, geometry: CropGeometry) -> tuple[Tensor, Tensor]:
-    """Return the column and row, each (B, P, P) int32, of the image pixel that every patch pixel shows."""
+def _source_pixels(outline: _Outline, geometry: CropGeometry, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the column and row, each (B, P, P) int32, of the image pixel that every patch pixel shows.
+
+    They count from 1; 0 and width + 1 or height + 1 are what is outside an image of that size.
+    """
     cosine, sine = geometry.rotation.double().cos()[:, None], geometry.rotation.double().sin()[:, None]
     u0, v0 = geometry.pivot.double().split(1, dim=1)
     column, row = outline.columns - u0, outline.rows - v0
-    u = _rounded_sums(cosine * column + u0, -sine * row)
-    v = _rounded_sums(sine * column + v0, cosine * row)
-    return u, v
+    u = _rounded_sums(cosine * column + u0 + 1, -sine * row, size[0] + 1)
+    v = _rounded_sums(sine * column + v0 + 1, cosine * row, size[1] + 1)
+    return (u, v) if outline.filled is None else (u * outline.filled, v * outline.filled)
 
 
-def _rounded_sums(along_columns: Tensor, along_rows: Tensor) -> Tensor:
-    """Add (B, P) along columns and (B, P) along rows to (B, P, P), rounded to int32.
+def _rounded_sums(along_columns: Tensor, along_rows: Tensor, last: int) -> Tensor:
+    """Add (B, P) along columns and (B, P) along rows to (B, P, P), rounded to int32 from 0 to `last`.
 
     An affine map of the pixel grid is such a sum; float32 and in-place operations keep the largest tensors
     of a training step's loading small.
     """
     sums = along_columns.float()[:, None, :] + (along_rows + 0.5).float()[:, :, None]
-    return sums.floor_().int()
+    return sums.clamp_(0, last).int()  # of numbers that are not negative, the integer part is the floor
 
 
 def _rotation_matrix(angle: Tensor) -> Tensor:

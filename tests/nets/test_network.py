@@ -168,7 +168,7 @@ def test_maps_keep_their_order_whatever_the_memory_layout():
     """The fully connected layer must see (C, H, W) in that order, though the maps are channels-last."""
     network = tiny().eval()
     extractor = network.extractor
-    maps = extractor.pool(extractor.stem(patches()))
+    maps = extractor.stem(patches())
     for stage in extractor.stages:
         for block in stage:
             maps = functional.relu(block.branch(maps) + block.downsample(maps))

@@ -10,7 +10,7 @@ import msgspec
 import torch
 from torch import Generator, Tensor
 
-from murauer.crop import CropGeometry, crop_hand
+from murauer.crop import BACKGROUND, CropGeometry, crop_hand
 from murauer.data.frame_set import Region
 
 
@@ -63,6 +63,10 @@ class Samples:
         """Crop centre in mm, camera coordinates, shape (B, 3)."""
         return self.crop.centre
 
+    def part(self, rows: slice) -> "Samples":
+        """Some of the samples."""
+        return Samples(self.patch[rows], self.joints[rows], self.crop.part(rows))
+
 
 def draw_placement(
     size: int, config: AugmentationConfig, generator: Generator, rotate: bool = True
@@ -86,29 +90,21 @@ def still(size: int) -> Placement:
     return Placement(torch.zeros(size, 3), torch.zeros(size))
 
 
-def add_white_noise(patch: Tensor, noise: float, generator: Generator) -> Tensor:
-    """Add Gaussian noise to the pixels that show a surface; the background stays +1.
+def add_white_noise(patch: Tensor, noise: Tensor) -> Tensor:
+    """Add noise to the pixels that show a surface; the background stays +1.
 
     Args:
         patch: depth in [-1, 1], shape (B, P, P).
-        noise: standard deviation in units of the patch.
-        generator: source of randomness.
+        noise: what to add, in units of the patch, shape (B, P, P).
 
     Returns:
         Depth in [-1, 1], shape (B, P, P).
     """
-    noisy = (patch + noise * torch.randn(patch.shape, generator=generator)).clamp(-1.0, 1.0)
-    return torch.where(patch < 1.0, noisy, patch)
+    return torch.where(patch < BACKGROUND, (patch + noise).clamp_(-1.0, 1.0), patch)
 
 
 def to_samples(
-    region: Region,
-    placement: Placement,
-    *,
-    patch_size: int,
-    cube_mm: float,
-    noise_mm: float = 0.0,
-    generator: Generator | None = None,
+    region: Region, placement: Placement, *, patch_size: int, cube_mm: float, noise_mm: Tensor | None = None
 ) -> Samples:
     """Cut a batch of regions into patches.
 
@@ -117,11 +113,10 @@ def to_samples(
         placement: offset and rotation of each cube.
         patch_size: side P of the patches in pixels.
         cube_mm: side of the hand cube in mm.
-        noise_mm: standard deviation of the white noise.
-        generator: source of the white noise; needed only if there is any.
+        noise_mm: what to add to the depth of each patch pixel that shows a surface, shape (B, P, P).
 
     Raises:
-        ValueError: there is white noise and no generator, or a centre is not in front of the camera.
+        ValueError: a centre is not in front of the camera.
     """
     patch, crop = crop_hand(
         region.depth,
@@ -132,10 +127,8 @@ def to_samples(
         rotation=placement.rotation,
         pivot=region.centre,
     )
-    if noise_mm > 0:
-        if generator is None:
-            raise ValueError("white noise needs a generator")
-        patch = add_white_noise(patch, noise_mm / (cube_mm / 2), generator)
+    if noise_mm is not None:
+        patch = add_white_noise(patch, noise_mm / (cube_mm / 2))
     # Joints that an offset pushes out of the cube are clipped like the published targets.
     joints = crop.normalise_joints(region.joints).clamp(-1.0, 1.0)
     return Samples(patch.unsqueeze(1), joints, crop)

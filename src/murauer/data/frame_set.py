@@ -36,6 +36,16 @@ class Region:
     joints: Tensor
 
 
+def join_regions(regions: list[Region]) -> Region:
+    """One batch of several, whose windows are equally large."""
+    return Region(
+        depth=torch.cat([region.depth for region in regions]),
+        intrinsics=torch.cat([region.intrinsics for region in regions]),
+        centre=torch.cat([region.centre for region in regions]),
+        joints=torch.cat([region.joints for region in regions]),
+    )
+
+
 LATER_ARRAYS = ("valid", "labelled", "confidence")
 """What format version 1 did not have."""
 

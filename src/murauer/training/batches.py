@@ -4,6 +4,7 @@ Batch k of a training is a function of the seed and k alone, so a resumed run se
 one would have seen.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Generator, Tensor
 from murauer.config import Config
 from murauer.data.augmentation import Placement, Samples, draw_placement, still, to_samples
 from murauer.data.frame_pool import FramePool, draw_rows
-from murauer.data.frame_set import Region
+from murauer.data.frame_set import FrameSet, Region, join_regions
 from murauer.data.recording import Recording
 from murauer.errors import UserError
 from murauer.training.variants import Variant
@@ -92,6 +93,45 @@ class PretrainingBatch:
     views: ViewPairs | None
 
 
+@dataclass(frozen=True)
+class Draw:
+    """Which frames become samples, and with what variation.
+
+    Attributes:
+        frames: the set that they are in.
+        rows: the moments, shape (B,).
+        cameras: the camera, one for all or one for each, shape (B,).
+        placement: of the cubes.
+        noise: in mm, for each patch pixel that shows a surface, shape (B, P, P).
+    """
+
+    frames: FrameSet
+    rows: np.ndarray
+    cameras: int | np.ndarray
+    placement: Placement
+    noise: Tensor
+
+
+@dataclass(frozen=True)
+class ViewDraw:
+    """Draws of input and target, and the rest of what `ViewPairs` holds.
+
+    Attributes:
+        draws: of the input and of the target.
+        jitter: of the crop centre that g is told, in mm, shape (B, 3).
+        labelled: which samples have labels, shape (B,).
+    """
+
+    draws: tuple[Draw, Draw]
+    jitter: Tensor
+    labelled: Tensor
+
+    def pairs(self, cut: Iterator[Samples]) -> ViewPairs:
+        """The pairs, whose input and target are the next two of what was cut out."""
+        inputs, target = next(cut), next(cut)
+        return ViewPairs(inputs, target.patch, inputs.centre + self.jitter, self.labelled)
+
+
 class BatchSource:
     """Draws mini-batches from a recording.
 
@@ -132,86 +172,107 @@ class BatchSource:
         size = self.config.training.pretraining_batch
         pool = self.synthetic
         seen_twice = max(size // 4, 1) if len(pool.pairs) else 0
-        return PretrainingBatch(
-            samples=self._frames(pool, size - seen_twice, generator, all_cameras=True),
-            views=self._views(pool, seen_twice, generator, None) if seen_twice else None,
-        )
+        samples = self._draw(pool, size - seen_twice, generator, all_cameras=True)
+        views = self._draw_views(pool, seen_twice, generator) if seen_twice else None
+        cut = self._cut([samples, *(views.draws if views else [])])
+        return PretrainingBatch(next(cut), views.pairs(cut) if views else None)
 
     def joint(self, step: int) -> MiniBatch:
         """Mini-batch number `step` of joint training."""
         size = self.config.training.set_size
         variant = self.variant
         # Each set has a stream of its own, so that variants see the same samples in the sets they share.
-        labelled, synthetic, real_views, synthetic_views, unlabelled = (
-            self._generator(1, step, index) for index in range(5)
-        )
-        views = variant.view_prediction
-        return MiniBatch(
-            corresponding=self._corresponding(size, labelled) if len(self.labelled_rows) else None,
-            synthetic=self._frames(self.synthetic, size, synthetic, all_cameras=True)
-            if variant.synthetic
+        streams = [self._generator(1, step, index) for index in range(5)]
+        corresponding: list[Draw] = []
+        paired = torch.zeros(size, dtype=torch.bool)
+        if len(self.labelled_rows):
+            corresponding, paired = self._draw_corresponding(size, streams[0])
+        synthetic, unlabelled, views = [], [], {}
+        if variant.synthetic:
+            synthetic = [self._draw(self.synthetic, size, streams[1], all_cameras=True)]
+        if variant.view_prediction:
+            views["real"] = self._draw_views(self.real, size, streams[2], self.labelled_rows)
+            if variant.synthetic:
+                views["synthetic"] = self._draw_views(self.synthetic, size, streams[3])
+        if variant.matching:
+            unlabelled = [self._draw(pool, size, streams[4]) for pool in (self.real, self.synthetic)]
+        seen_twice = [draw for pairs in views.values() for draw in pairs.draws]
+        cut = self._cut([*corresponding, *synthetic, *seen_twice, *unlabelled])
+        return MiniBatch(  # in the order of the draws
+            corresponding=CorrespondingPairs(next(cut), next(cut) if paired.any() else None, paired)
+            if corresponding
             else None,
-            real_views=self._views(self.real, size, real_views, self.labelled_rows) if views else None,
-            synthetic_views=self._views(self.synthetic, size, synthetic_views, None)
-            if views and variant.synthetic
-            else None,
-            unlabelled=self._unlabelled(size, unlabelled) if variant.matching else None,
+            synthetic=next(cut) if synthetic else None,
+            real_views=views["real"].pairs(cut) if "real" in views else None,
+            synthetic_views=views["synthetic"].pairs(cut) if "synthetic" in views else None,
+            unlabelled=DomainSamples(real=next(cut), synthetic=next(cut)) if unlabelled else None,
         )
 
     def _generator(self, *key: int) -> Generator:
         state = np.random.SeedSequence((self.seed, *key)).generate_state(1, np.uint64)[0]
         return Generator().manual_seed(int(state >> 1))
 
-    def _samples(self, region: Region, placement: Placement, generator: Generator) -> Samples:
-        return to_samples(
-            region,
-            placement,
-            patch_size=self.config.network.patch_size,
-            cube_mm=self.recording.cube_mm,
-            noise_mm=self.config.augmentation.noise_mm,
-            generator=generator,
-        )
+    def _noise(self, size: int, generator: Generator) -> Tensor:
+        """White noise in mm for each pixel of a set's patches."""
+        noise_mm, side = self.config.augmentation.noise_mm, self.config.network.patch_size
+        if noise_mm == 0:
+            return torch.zeros(size, side, side)
+        return torch.randn(size, side, side, generator=generator).mul_(noise_mm)
 
-    def _frames(self, pool: FramePool, size: int, generator: Generator, all_cameras: bool = False) -> Samples:
+    def _draw(self, pool: FramePool, size: int, generator: Generator, all_cameras: bool = False) -> Draw:
         rows, cameras = pool.draw(size, generator, all_cameras)
         placement = draw_placement(size, self.config.augmentation, generator)
-        return self._samples(pool.frames.regions(rows, cameras), placement, generator)
+        return Draw(pool.frames, rows, cameras, placement, self._noise(size, generator))
 
-    def _corresponding(self, size: int, generator: Generator) -> CorrespondingPairs:
+    def _draw_corresponding(self, size: int, generator: Generator) -> tuple[list[Draw], Tensor]:
+        """Labelled frames, the twins of those of them that have one, if any, and which these are."""
         rows = draw_rows(self.labelled_rows, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator)
-        real = self._samples(self.recording.need("real").regions(rows), placement, generator)
+        real = Draw(self.recording.need("real"), rows, 0, placement, self._noise(size, generator))
         twin = self.recording.twin
         if twin is None or not self.variant.mapping:
-            return CorrespondingPairs(real, None, torch.zeros(size, dtype=torch.bool))
+            return [real], torch.zeros(size, dtype=torch.bool)
         paired = torch.from_numpy(twin.valid[rows, 0] & twin.labelled[rows])
         if not paired.any():
-            return CorrespondingPairs(real, None, paired)
+            return [real], paired
         same = Placement(placement.offset[paired], placement.rotation[paired])
-        regions = twin.regions(rows[paired.numpy()])
-        return CorrespondingPairs(real, self._samples(regions, same, generator), paired)
+        noise = self._noise(int(paired.sum()), generator)
+        return [real, Draw(twin, rows[paired.numpy()], 0, same, noise)], paired
 
-    def _unlabelled(self, size: int, generator: Generator) -> DomainSamples:
-        return DomainSamples(
-            real=self._frames(self.real, size, generator),
-            synthetic=self._frames(self.synthetic, size, generator),
-        )
-
-    def _views(
-        self, pool: FramePool, size: int, generator: Generator, labelled_rows: np.ndarray | None
-    ) -> ViewPairs:
+    def _draw_views(
+        self, pool: FramePool, size: int, generator: Generator, labelled_rows: np.ndarray | None = None
+    ) -> ViewDraw:
         """View pairs; `labelled_rows` says which frames have labels, None that all have."""
         assert self.recording.view_pair is not None
         first, second = self.recording.view_pair
-        frames, rows = pool.frames, draw_rows(pool.pairs, size, generator)
+        rows = draw_rows(pool.pairs, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator, rotate=False)
-        inputs = self._samples(frames.regions(rows, first), placement, generator)
-        target = to_samples(
-            frames.regions(rows, second),
-            still(size),
-            patch_size=self.config.network.patch_size,
-            cube_mm=self.recording.cube_mm,
-        )
+        inputs = Draw(pool.frames, rows, first, placement, self._noise(size, generator))
         jitter = self.config.augmentation.condition_jitter_mm * torch.randn(size, 3, generator=generator)
         labelled = np.ones(size, bool) if labelled_rows is None else np.isin(rows, labelled_rows)
-        return ViewPairs(inputs, target.patch, inputs.centre + jitter, torch.from_numpy(labelled))
+        target = Draw(pool.frames, rows, second, still(size), torch.zeros_like(inputs.noise))
+        return ViewDraw((inputs, target), jitter, torch.from_numpy(labelled))
+
+    def _cut(self, draws: list[Draw]) -> Iterator[Samples]:
+        """The samples of some draws, in their order, cut out together: a set alone is mostly overhead."""
+        regions = [draw.frames.regions(draw.rows, draw.cameras) for draw in draws]
+        if len({region.depth.shape[1:] for region in regions}) > 1:  # as sets from different tools may have
+            for draw, region in zip(draws, regions, strict=True):
+                yield self._samples([draw], [region])
+        else:
+            together = self._samples(draws, regions)
+            start = 0
+            for draw in draws:
+                yield together.part(slice(start, start := start + len(draw.rows)))
+
+    def _samples(self, draws: list[Draw], regions: list[Region]) -> Samples:
+        return to_samples(
+            join_regions(regions),
+            Placement(
+                torch.cat([draw.placement.offset for draw in draws]),
+                torch.cat([draw.placement.rotation for draw in draws]),
+            ),
+            patch_size=self.config.network.patch_size,
+            cube_mm=self.recording.cube_mm,
+            noise_mm=torch.cat([draw.noise for draw in draws]),
+        )

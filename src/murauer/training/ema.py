@@ -1,6 +1,6 @@
 """Exponential moving average of the weights, which takes the noise of the last steps out of the result."""
 
-from collections.abc import Sequence
+from itertools import chain
 from typing import Generic, TypeVar
 
 import torch
@@ -28,20 +28,29 @@ class WeightAverage(AveragedModel, Generic[Model]):
         if not 0 <= decay < 1:
             raise ValueError(f"decay {decay} is not in [0, 1)")
 
-        @torch.no_grad()
-        def average(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
-            share = min(decay, (1 + int(updates)) / (10 + int(updates)))
-            for old, new in zip(averaged, current, strict=True):
-                if old.is_floating_point():
-                    old.lerp_(new, 1 - share)
-                else:
-                    old.copy_(new)
+        super().__init__(model, use_buffers=True)
+        self.decay = decay
 
-        super().__init__(model, multi_avg_fn=average, use_buffers=True)
-
+    @torch.no_grad()
     def update(self, model: Model) -> None:
         """Move the average towards the model's current weights; the first time, to them."""
-        self.update_parameters(model)
+        updates = int(self.n_averaged)
+        share = min(self.decay, (1 + updates) / (10 + updates)) if updates else 0.0
+        moving: tuple[list[Tensor], list[Tensor]] = ([], [])
+        counters: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for old, new in zip(_tensors(self.module), _tensors(model), strict=True):
+            averaged, current = moving if old.is_floating_point() else counters
+            averaged.append(old)
+            current.append(new)
+        # For all tensors at once: of a small network, one by one costs as much as the optimiser.
+        torch._foreach_lerp_(moving[0], moving[1], 1 - share)
+        if counters[0]:
+            torch._foreach_copy_(counters[0], counters[1])
+        self.n_averaged += 1
+
+
+def _tensors(model: nn.Module) -> "chain[Tensor]":
+    return chain(model.parameters(), model.buffers())
 
 
 def average_of(model: Model, decay: float) -> WeightAverage[Model]:

@@ -220,7 +220,7 @@ def train(
 
 
 def _adam(parameters: Iterable[nn.Parameter], rate: float, config: Config) -> torch.optim.Adam:
-    return torch.optim.Adam(parameters, lr=rate, weight_decay=config.training.weight_decay)
+    return torch.optim.Adam(parameters, lr=rate, weight_decay=config.training.weight_decay, fused=True)
 
 
 def _without_mapping(config: Config) -> Config:
