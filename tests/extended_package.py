@@ -91,4 +91,4 @@ if __name__ == "__main__":
     run(f"murauer train --data {work}/own --out {work}/own_run {trained} --variant real_and_synth")
     run(f"murauer evaluate {work}/own_run --data {work}/own --json")
 
-    ablation_figure({"view_unmapped": {4: (20.0, 1.0)}})
+    ablation_figure({"view_unmapped": {4: [20.0, 21.0]}})

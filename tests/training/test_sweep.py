@@ -235,3 +235,30 @@ def test_submitit_is_asked_only_for_what_it_knows(tmp_path: Path) -> None:
     if not os.environ.get("SLURM_CONF"):
         with pytest.raises(UserError, match="submitit cannot submit jobs to 'slurm'"):
             make_engine("slurm", tmp_path)
+
+
+def test_an_interrupted_job_is_started_again(tmp_path: Path) -> None:
+    """As a cluster does at a time limit, or to make way for another job."""
+    pytest.importorskip("submitit", reason="pip install submitit to test the cluster's engine")
+
+    def count_starts(folder: Path) -> int:
+        with open(folder / "starts", "a") as file:
+            file.write("x")
+        while not (folder / "go").exists():
+            time.sleep(0.05)
+        return len((folder / "starts").read_text())
+
+    def wait_for_start(number: int) -> None:
+        limit = time.monotonic() + 120
+        while not (tmp_path / "starts").exists() or len((tmp_path / "starts").read_text()) < number:
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+
+    engine = make_engine("submitit-local", tmp_path / "submitit", workers=1)
+    task: Any = engine.submit(count_starts, tmp_path)
+    wait_for_start(1)
+    children = Path(f"/proc/{task._process.pid}/task/{task._process.pid}/children").read_text()
+    os.kill(int(children), signal.SIGUSR2)  # what submitit has Slurm send
+    wait_for_start(2)
+    (tmp_path / "go").touch()
+    assert task.result() == 2
