@@ -45,7 +45,7 @@ def ablation_figure(
         style = styles[name] | PUBLISHED_STYLE
         if 0 in points:
             axes.axhline(points.pop(0), color=style["color"], **PUBLISHED_LINE)
-        axes.plot(points.keys(), points.values(), markersize=5, **style)
+        axes.plot(list(points), list(points.values()), markersize=5, **style)
         counts |= points.keys()
     finish_axes(axes, title, list(counts))
     if counts:
