@@ -3,8 +3,8 @@
     python benchmarks/confidence.py [--frames 2000] [--seed 1] [--model default] [--fit]
 
 Simulated hands of many people with things around them, their cubes centred up to beside the hand; and cubes
-in which there is no hand but what is around it. Prints how confidence and error go together. `--fit` prints
-weights for `murauer.inference.plausibility` instead; measure with another seed.
+in which there is no hand but what is around it, or a table or wall. Prints how confidence and error go
+together. `--fit` prints weights for `murauer.inference.plausibility` instead; measure with another seed.
 """
 
 import argparse
@@ -25,6 +25,10 @@ from murauer.inference.patches import Cubes
 
 OFFSETS_MM = (0.0, 10.0, 20.0, 40.0, 80.0, 130.0)
 """Distances of the cube's centre from the palm's, in a random direction."""
+
+
+WALL = -1.0
+"""In place of a distance: a cube with a wall through it."""
 
 
 def measure(frames: int, seed: int, model: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -48,7 +52,10 @@ def measure(frames: int, seed: int, model: str) -> tuple[NDArray[np.float64], ND
         for index in range(len(depth)):
             camera = Camera(*intrinsics[index].tolist())
             image = depth[index, None] * np.float32(DEPTH_UNIT_MM)
-            for offset in (*OFFSETS_MM, None):
+            wall = _wall(image, centre[index], camera, random)
+            for offset in (*OFFSETS_MM, None, WALL):
+                if offset == WALL:
+                    image = wall
                 place = _beside(centre[index], image[0], camera, offset, joints[index], random)
                 if place is None:
                     continue
@@ -57,8 +64,20 @@ def measure(frames: int, seed: int, model: str) -> tuple[NDArray[np.float64], ND
                 xyz = cubes.denormalise_joints(engine(patch))
                 rows.append(plausibility.features(patch, xyz, cubes, bones, skeleton.centre)[0])
                 error = np.linalg.norm(xyz[0] - joints[index], axis=-1).mean()
-                errors.append(np.inf if offset is None else error)
+                errors.append(error if offset in OFFSETS_MM else np.inf)
     return np.stack(rows), np.array(errors)
+
+
+def _wall(
+    image: NDArray[np.float32], centre: NDArray[np.float32], camera: Camera, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """A plane through the centre, facing the camera or less so, with the noise of a sensor."""
+    v, u = np.mgrid[: image.shape[1], : image.shape[2]]
+    slope = random.normal(0, 0.4, size=2)
+    across = slope[0] * (u - camera.u0) / camera.fx + slope[1] * (v - camera.v0) / camera.fy
+    distance = centre[2] - slope @ centre[:2]
+    depth = distance / np.maximum(1 - across, 0.1) + random.normal(0, 2, size=across.shape)
+    return depth[None].astype(np.float32)
 
 
 def _beside(
@@ -70,6 +89,8 @@ def _beside(
     random: np.random.Generator,
 ) -> NDArray[np.float32] | None:
     """A centre at a distance from the palm; or, with None, on a surface away from all joints."""
+    if offset == WALL:
+        offset = 10.0
     if offset is not None:
         direction = random.normal(size=3)
         return (centre + offset * direction / np.linalg.norm(direction)).astype(np.float32)

@@ -74,7 +74,8 @@ def test_int8(run_folder: Path, tmp_path: Path, exported: Path, capsys) -> None:
     assert "DequantizeLinear" in types and path.stat().st_size < 0.7 * exported.stat().st_size
     exact, quantised = load_engine(exported), load_engine(path)
     assert quantised.facts == exact.facts
-    patches = np.random.default_rng(0).uniform(-1, 1, (4, 64, 64)).astype(np.float32)
+    size = exact.facts.patch_size
+    patches = np.random.default_rng(0).uniform(-1, 1, (4, size, size)).astype(np.float32)
     assert not np.array_equal(quantised(patches), exact(patches))
 
 

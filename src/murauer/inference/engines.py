@@ -76,7 +76,7 @@ def load_engine(
             raise UserError(f"{source} runs on the CPU only; load the run folder to use {device}")
         from murauer.inference.onnx_engine import OnnxEngine
 
-        return OnnxEngine(path, threads)
+        return OnnxEngine(path, threads or 1)
     if threads is not None:
         raise UserError("threads are those of ONNX Runtime; for PyTorch call torch.set_num_threads")
     try:

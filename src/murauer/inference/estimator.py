@@ -120,7 +120,7 @@ class Estimator:
             engine: "onnx" or "torch", of which "default" comes for both; by default ONNX Runtime if it is
                 installed, which is several times as fast on a CPU and gives the same joints.
             device: for PyTorch, such as "cuda".
-            threads: of ONNX Runtime for one prediction; by default as many as there are cores.
+            threads: of ONNX Runtime for one prediction; by default 1, which is best for small networks.
 
         Raises:
             UserError: If the model, or what it needs to run, is missing or damaged.

@@ -22,13 +22,13 @@ class OnnxEngine:
 
     Args:
         path: The .onnx file.
-        threads: Threads for one prediction; by default as many as there are cores.
+        threads: Threads for one prediction. Networks for real time are too small to be shared out.
 
     Raises:
         UserError: The file is missing, damaged or no model of ours, or ONNX Runtime is not installed.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, path: Path, threads: int = 1) -> None:
         try:
             import onnxruntime
         except ModuleNotFoundError as error:
@@ -38,7 +38,7 @@ class OnnxEngine:
         if not path.is_file():
             raise UserError(f"{path} does not exist; 'murauer export RUN --out {path.name}' makes it")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = threads
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # it has a dozen unrelated classes of its own

@@ -14,10 +14,13 @@ NEAR_JOINT_MM = 30.0
 HAND_RADIUS_MM = 100.0
 """Around the centre; what is farther may be the arm."""
 
+HAND_SHARE = 0.3
+"""Of a patch that a hand covers, more or less; a wall covers all of it."""
+
 GOOD_MM = 30.0
 """Mean error of joints that still are those of this hand in about this pose."""
 
-WEIGHTS = np.array([4.41, 5.67, -0.77, -10.29, -5.26])
+WEIGHTS = np.array([4.41, 5.62, -3.56, -9.98, -5.37])
 """Of the four features and of 1, in a logistic model of whether the mean joint error is below `GOOD_MM`;
 `benchmarks/confidence.py --fit` makes them."""
 
@@ -51,15 +54,15 @@ def features(
 
     Returns:
         In columns: the share of joints with a surface where they should have one; the share of the surface
-        near the centre that a joint or bone is near to; the share of the patch that shows something; the
-        distance of the centre joint from the centre, in half cubes.
+        near the centre that a joint or bone is near to; by how much the share of the patch that shows
+        something exceeds that of a hand; the distance of the centre joint from the centre, in half cubes.
     """
     half = cubes.cube_mm / 2
     joints = (xyz - cubes.centre[:, None]) / half
     off_centre = np.minimum(np.linalg.norm(joints[:, centre], axis=-1), 1)
-    shown = (patch < BACKGROUND).mean(axis=(1, 2))
+    crowded = np.maximum((patch < BACKGROUND).mean(axis=(1, 2)) - HAND_SHARE, 0)
     return np.stack(
-        (_supported(patch, xyz, cubes), _explained(patch, joints, cubes, bones), shown, off_centre), 1
+        (_supported(patch, xyz, cubes), _explained(patch, joints, cubes, bones), crowded, off_centre), 1
     )
 
 

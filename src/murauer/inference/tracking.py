@@ -23,6 +23,9 @@ from murauer.inference.patches import Floats
 LOST_BELOW = 0.5
 """Confidence below which the hand is looked for in the whole frame, too."""
 
+GONE_BELOW = 0.25
+"""Confidence below which there is no hand if the whole frame seems to have none."""
+
 FORGET_AFTER_SECONDS = 0.5
 """Without a hand; then it may be anywhere."""
 
@@ -160,7 +163,7 @@ class Tracker:
                 if followed and followed.confidence >= LOST_BELOW:
                     return followed
         located = self._predict(image, None, 2, start)
-        if followed and followed.confidence >= located.confidence:
+        if followed and followed.confidence >= (located.confidence if located else GONE_BELOW):
             return followed
         return located
 
