@@ -1,6 +1,7 @@
 """Joint training with synthetic, labelled real and unlabelled real data (eq. 1)."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from murauer.training.losses import (
     total_loss,
     view_loss,
 )
+from murauer.training.precision import Precision, convolutions_in
 
 
 @dataclass(frozen=True)
@@ -41,91 +43,96 @@ class JointLosses:
     def discriminator(self, discriminator: Discriminator) -> Tensor:
         """l_h, eq. (12)."""
         assert self.real_latent is not None and self.synthetic_latent is not None
-        return discriminator_loss(discriminator(self.real_latent), discriminator(self.synthetic_latent))
-
-
-@dataclass(frozen=True)
-class Latent:
-    """Features z' = f(x) and latent representation z of one set, (B, F) each."""
-
-    features: Tensor
-    z: Tensor
-
-
-def encode(network: HandPoseNetwork, sets: dict[str, tuple[Samples, bool]]) -> dict[str, Latent]:
-    """Run f once over the images of all sets, m over the real ones, and cut the result up again by set.
-
-    One pass, because BatchNorm then sees the same mixture of domains in training as its running statistics
-    stand for at test time.
-    """
-    features = network.features(torch.cat([samples.patch for samples, _ in sets.values()]))
-    sizes = [len(samples.patch) for samples, _ in sets.values()]
-    return {
-        name: Latent(part, network.align(part, real))
-        for (name, (_, real)), part in zip(sets.items(), features.split(sizes), strict=True)
-    }
+        scores = discriminator(torch.cat([self.real_latent, self.synthetic_latent]))
+        return discriminator_loss(*scores.split([len(self.real_latent), len(self.synthetic_latent)]))
 
 
 def joint_losses(
-    network: HandPoseNetwork, discriminator: Discriminator | None, batch: MiniBatch, weights: LossWeights
+    network: HandPoseNetwork,
+    discriminator: Discriminator | None,
+    batch: MiniBatch,
+    weights: LossWeights,
+    precision: Precision = "float32",
 ) -> JointLosses:
     """All losses of one mini-batch.
+
+    f runs once over the images of all sets: BatchNorm then sees the same mixture of domains in training as
+    its running statistics stand for at test time. m, p and g run once as well, over the sets that they are
+    for, because a set alone is too small to keep a processor busy.
 
     Args:
         network: f, m, p and g.
         discriminator: h; None where the variant does not match distributions.
         batch: the four sets.
         weights: lambda_c, lambda_g and lambda_m for this network's size.
+        precision: of the convolutions.
     """
-    sets: dict[str, tuple[Samples, bool]] = {}
-    if batch.corresponding:
-        sets["corresponding_real"] = (batch.corresponding.real, True)
-        if batch.corresponding.synthetic:
-            sets["corresponding_synthetic"] = (batch.corresponding.synthetic, False)
-    if batch.synthetic:
-        sets["synthetic"] = (batch.synthetic, False)
-    views = {"real_views": batch.real_views, "synthetic_views": batch.synthetic_views}
-    shown = {name: pairs for name, pairs in views.items() if pairs}
-    sets |= {name: (pairs.input, name == "real_views") for name, pairs in shown.items()}
-    if batch.unlabelled:
-        sets["unlabelled_real"] = (batch.unlabelled.real, True)
-        sets["unlabelled_synthetic"] = (batch.unlabelled.synthetic, False)
-    latents = encode(network, sets)
-    poses = {name: network.pose(latent.z) for name, latent in latents.items()}
+    sets = _ordered_sets(batch)
+    real = sum(len(samples.patch) for name, samples in sets.items() if name in REAL_SETS)
+    sizes = [len(samples.patch) for samples in sets.values()]
+    with convolutions_in(precision):
+        features = network.features(torch.cat([samples.patch for samples in sets.values()]))
+    mapped, synthetic = features[:real], features[real:]
+    z = torch.cat([network.align(mapped, True), network.align(synthetic, False)])
+    latent = dict(zip(sets, z.split(sizes), strict=True))
     zero = torch.zeros(())
 
-    labelled = {name: torch.ones(len(samples.patch), dtype=torch.bool) for name, (samples, _) in sets.items()}
+    # p runs over all sets but the first, if that is the one without labels.
+    first = len(batch.unlabelled.real.patch) if batch.unlabelled else 0
+    predicted = network.pose(z[first:])
+    joints = torch.cat([samples.joints for samples in sets.values()])[first:]
+    labelled = torch.ones(len(joints), dtype=torch.bool)
+    starts = dict(zip(sets, accumulate([-first, *sizes]), strict=False))
     if batch.real_views:
-        labelled["real_views"] = batch.real_views.labelled
-    labelled.pop("unlabelled_real", None)
-    pose = sum(
-        (pose_loss(poses[name].joints[rows], sets[name][0].joints[rows]) for name, rows in labelled.items()),
-        zero,
-    )
+        start = starts["real_views"]
+        labelled[start : start + len(batch.real_views.labelled)] = batch.real_views.labelled
+    pose = pose_loss(predicted.joints[labelled], joints[labelled])
 
     correspondence = zero
-    if "corresponding_synthetic" in sets:
+    if batch.corresponding and batch.corresponding.synthetic:
         # The synthetic side is the target and stays constant, as in the published implementation.
-        target = latents["corresponding_synthetic"].z.detach()
-        assert batch.corresponding is not None
-        mapped = latents["corresponding_real"].z[batch.corresponding.paired]
-        correspondence = correspondence_loss(target, mapped)
+        target = latent["corresponding_synthetic"].detach()
+        correspondence = correspondence_loss(target, latent["corresponding_real"][batch.corresponding.paired])
 
     view = zero
+    shown = {
+        name: pairs
+        for name, pairs in (("real_views", batch.real_views), ("synthetic_views", batch.synthetic_views))
+        if pairs
+    }
     if shown:
-        hidden = torch.cat([poses[name].hidden for name in shown])
+        hidden = [predicted.hidden[starts[name] :][: len(pairs.target)] for name, pairs in shown.items()]
         condition = torch.cat([pairs.condition for pairs in shown.values()])
-        target = torch.cat([pairs.target for pairs in shown.values()])
-        view = view_loss(network.view(hidden, condition), target)
+        with convolutions_in(precision):
+            views = network.view(torch.cat(hidden), condition)
+        view = view_loss(views, torch.cat([pairs.target for pairs in shown.values()]))
 
     mapping = zero
     real_latent = synthetic_latent = None
     if discriminator is not None:
         # Detached before m: the adversarial gradient trains m alone, never f (published implementation).
-        aligned = network.align(latents["unlabelled_real"].features.detach(), True)
+        aligned = network.align(features[:first].detach(), True)
         mapping = mapping_adversarial_loss(discriminator(aligned))
-        real_latent = latents["unlabelled_real"].z.detach()
-        synthetic_latent = latents["unlabelled_synthetic"].z.detach()
+        real_latent = latent["unlabelled_real"].detach()
+        synthetic_latent = latent["unlabelled_synthetic"].detach()
 
     total = total_loss(pose, correspondence, view, mapping, weights)
     return JointLosses(pose, correspondence, view, mapping, total, real_latent, synthetic_latent)
+
+
+REAL_SETS = ("unlabelled_real", "corresponding_real", "real_views")
+"""Names of the sets that m is for, and the order in which they come before all others."""
+
+
+def _ordered_sets(batch: MiniBatch) -> dict[str, Samples]:
+    """Samples of the sets that there are, by name: the real ones first, of these the one without labels."""
+    sets = {
+        "unlabelled_real": batch.unlabelled and batch.unlabelled.real,
+        "corresponding_real": batch.corresponding and batch.corresponding.real,
+        "real_views": batch.real_views and batch.real_views.input,
+        "corresponding_synthetic": batch.corresponding and batch.corresponding.synthetic,
+        "synthetic": batch.synthetic,
+        "synthetic_views": batch.synthetic_views and batch.synthetic_views.input,
+        "unlabelled_synthetic": batch.unlabelled and batch.unlabelled.synthetic,
+    }
+    return {name: samples for name, samples in sets.items() if samples}

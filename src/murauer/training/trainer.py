@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -25,11 +24,9 @@ from murauer.training.checkpoint import (
     save_model,
     unpack_module,
 )
-from murauer.training.ema import average_of
-from murauer.training.joint import joint_losses
-from murauer.training.losses import pose_loss, view_loss
 from murauer.training.schedule import make_schedule
 from murauer.training.stage import Stage
+from murauer.training.steps import JointStep, PretrainingStep
 from murauer.training.variants import Variant, find_variant
 
 PRETRAINED_FILE = "pretrained.safetensors"
@@ -65,36 +62,18 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         return result
     torch.manual_seed(seed)
     network = HandPoseNetwork(_without_mapping(config).network)
-    rate = config.training.pretraining_learning_rate
-    optimiser = _adam(network.parameters(), rate, config)
-    weights = config.loss_weights.scaled(config.network)
-    average = average_of(network, config.training.ema_decay)
+    make_step = PretrainingStep(network, config)
     source = BatchSource(recording, config, Variant("pre-training", real=False), np.zeros(0, int), seed)
-    network.train()
 
     def update(step: int) -> dict[str, torch.Tensor]:
-        batch = source.pretraining(step)
-        parts = [batch.samples, *([batch.views.input] if batch.views else [])]
-        output = network.pose(network.latent(torch.cat([part.patch for part in parts]), real=False))
-        pose = pose_loss(output.joints, torch.cat([part.joints for part in parts]))
-        view = torch.zeros(())
-        if batch.views:
-            # g only watches: its gradient stops before p.
-            hidden = output.hidden[-len(batch.views.target) :].detach()
-            view = view_loss(network.view(hidden, batch.views.condition), batch.views.target)
-        total = pose + weights.view * view
-        optimiser.zero_grad()
-        total.backward()
-        optimiser.step()
-        average.update(network)
-        return {"total": total.detach(), "pose": pose.detach(), "view": view.detach()}
+        return make_step(source.pretraining(step))
 
     iterations = config.training.pretraining_iterations
     stage = Stage(
         name="pre-training",
-        modules={"network": network, "average": average},
-        optimisers={"network": optimiser},
-        base_rate=rate,
+        modules={"network": network, "average": make_step.average},
+        optimisers={"network": make_step.optimiser},
+        base_rate=config.training.pretraining_learning_rate,
         schedule=make_schedule(config.training.schedule, iterations),
         iterations=iterations,
         checkpoint=out / PRETRAINING_CHECKPOINT_FILE,
@@ -102,7 +81,7 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         identity=identity,
     )
     stage.run(update, out / "log")
-    save_model(result, average.module, _without_mapping(config), identity=identity)
+    save_model(result, make_step.average.module, _without_mapping(config), identity=identity)
     return result
 
 
@@ -175,38 +154,22 @@ def train(
         pretrained = pretrained or pretrain(recording, config, seed, out)
         _load_pretrained(network, pretrained)
         origin = file_digest(pretrained)
-    rate = config.training.learning_rate
-    average = average_of(network, config.training.ema_decay)
-    optimisers: dict[str, torch.optim.Optimizer] = {"network": _adam(network.parameters(), rate, config)}
-    modules: dict[str, nn.Module] = {"network": network, "average": average}
-    if discriminator is not None:
-        optimisers["discriminator"] = _adam(discriminator.parameters(), rate, config)
+    make_step = JointStep(network, discriminator, config)
+    optimisers: dict[str, torch.optim.Optimizer] = {"network": make_step.optimiser}
+    modules: dict[str, nn.Module] = {"network": network, "average": make_step.average}
+    if discriminator is not None and make_step.discriminator_optimiser is not None:
+        optimisers["discriminator"] = make_step.discriminator_optimiser
         modules["discriminator"] = discriminator
-    weights = config.loss_weights.scaled(config.network)
-    network.train()
 
     def update(step: int) -> dict[str, torch.Tensor]:
-        losses = joint_losses(network, discriminator, source.joint(step), weights)
-        optimisers["network"].zero_grad()
-        losses.total.backward()
-        optimisers["network"].step()
-        average.update(network)
-        terms = {
-            name: getattr(losses, name) for name in ("total", "pose", "correspondence", "view", "mapping")
-        }
-        if discriminator is not None:
-            terms["discriminator"] = losses.discriminator(discriminator)
-            optimisers["discriminator"].zero_grad()  # drops what the mapping's loss left there
-            terms["discriminator"].backward()
-            optimisers["discriminator"].step()
-        return {name: value.detach() for name, value in terms.items()}
+        return make_step(source.joint(step))
 
     iterations = config.training.joint_iterations
     stage = Stage(
         name=variant,
         modules=modules,
         optimisers=optimisers,
-        base_rate=rate,
+        base_rate=config.training.learning_rate,
         schedule=make_schedule(config.training.schedule, iterations),
         iterations=iterations,
         checkpoint=out / CHECKPOINT_FILE,
@@ -215,12 +178,8 @@ def train(
     )
     stage.run(update, out / "log")
     model = out / MODEL_FILE
-    save_model(model, average.module, config, variant=variant, labels=labels, seed=seed)
+    save_model(model, make_step.average.module, config, variant=variant, labels=labels, seed=seed)
     return model
-
-
-def _adam(parameters: Iterable[nn.Parameter], rate: float, config: Config) -> torch.optim.Adam:
-    return torch.optim.Adam(parameters, lr=rate, weight_decay=config.training.weight_decay, fused=True)
 
 
 def _without_mapping(config: Config) -> Config:

@@ -1,0 +1,282 @@
+"""The step of joint training against the same step as a reader of the paper would write it.
+
+    python benchmarks/training_step.py [--preset paper] [--steps 3] [--json]
+
+The naive step runs the networks once for each set of the mini-batch, layer after layer in float32 and in the
+layout that PyTorch has by default, with `torch.optim.Adam` as it comes; a second one runs f once over all sets,
+as murauer does. All start from the same weights, see the same mini-batches and must have the same losses: with
+one pass as they are, with one pass a set where BatchNorm uses its running statistics, since those of a batch
+depend on what is in it. Times are CPU times of one thread, the steps in turn, so that other programs on the
+machine disturb them little; a ratio is the median of those of neighbouring steps. The floor is the step's
+multiplications at the speed of a large matrix product.
+"""
+
+import argparse
+import copy
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from murauer.config import Config, load_preset
+from murauer.data.augmentation import Samples
+from murauer.data.recording import Recording
+from murauer.data.simulated import SimulationConfig, simulate_recording
+from murauer.nets.discriminator import Discriminator
+from murauer.nets.network import HandPoseNetwork, make_discriminator
+from murauer.training.batches import BatchSource, MiniBatch
+from murauer.training.memory import keep_freed_memory
+from murauer.training.steps import JointStep
+from murauer.training.variants import VARIANTS
+
+TOLERANCE = 1e-3
+"""Largest relative difference between the losses of the two steps in float32."""
+
+FRAMES = SimulationConfig(
+    synthetic_frames=256, real_frames=256, validation_frames=8, test_frames=8, sensor="clean"
+)
+
+
+@dataclass
+class NaiveStep:
+    """The losses of the paper, set by set."""
+
+    network: HandPoseNetwork
+    discriminator: Discriminator
+    config: Config
+
+    def __post_init__(self) -> None:
+        training = self.config.training
+        settings = {"lr": training.learning_rate, "weight_decay": training.weight_decay}
+        self.network.train()
+        self.average = copy.deepcopy(self.network)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), **settings)
+        self.discriminator_optimiser = torch.optim.Adam(self.discriminator.parameters(), **settings)
+        self.steps = 0
+
+    def features(self, patch: Tensor) -> Tensor:
+        """f, layer by layer."""
+        extractor = self.network.extractor
+        stem = extractor.stem
+        maps = functional.conv2d(patch, stem.weight, stride=stem.stride, padding=stem.padding)
+        maps = extractor.stages(functional.max_pool2d(maps, 2))
+        return extractor.features(functional.relu(extractor.norm(maps)).flatten(1))
+
+    def z(self, features: Tensor, real: bool) -> Tensor:
+        """The latent representation of one set."""
+        z = functional.relu(self.network.mapping(features) if real else features)
+        normalised = self.network.config.latent_normalisation == "layer"
+        return functional.layer_norm(z, z.shape[-1:]) if normalised else z
+
+    def view(self, hidden: Tensor, centre_mm: Tensor) -> Tensor:
+        """g, layer by layer; the condition as the supplement says."""
+        centre = ((centre_mm - torch.tensor([0.0, 0.0, 775.0])) / 725).clamp(-1, 1)
+        view = self.network.view_generator.layers(torch.cat([hidden, centre], dim=1)[:, :, None, None])
+        size = self.network.config.patch_size
+        return torch.tanh(
+            functional.interpolate(view, size=(size, size), mode="bilinear", align_corners=True)
+        )
+
+    def losses(self, batch: MiniBatch, one_pass: bool) -> dict[str, Tensor]:
+        """All losses; with `one_pass`, f sees all sets at once, as its BatchNorm does in murauer's step."""
+        corresponding, synthetic, unlabelled = batch.corresponding, batch.synthetic, batch.unlabelled
+        real_views, synthetic_views = batch.real_views, batch.synthetic_views
+        assert corresponding and corresponding.synthetic and synthetic and unlabelled
+        assert real_views and synthetic_views
+        sets: list[tuple[Samples, bool]] = [
+            (corresponding.real, True), (corresponding.synthetic, False), (synthetic, False),
+            (real_views.input, True), (synthetic_views.input, False),
+            (unlabelled.real, True), (unlabelled.synthetic, False),
+        ]  # fmt: skip
+        if one_pass:
+            sizes = [len(samples.patch) for samples, _ in sets]
+            features = list(self.features(torch.cat([samples.patch for samples, _ in sets])).split(sizes))
+        else:
+            features = [self.features(samples.patch) for samples, _ in sets]
+        z = [self.z(own, real) for own, (_, real) in zip(features, sets, strict=True)]
+
+        pose = torch.zeros(())
+        hidden = {}
+        for index, (samples, _) in enumerate(sets):
+            if samples is unlabelled.real:
+                continue
+            output = self.network.pose_head(z[index])
+            hidden[index] = output.hidden
+            error = (output.joints - samples.joints) ** 2
+            pose = pose + (error[real_views.labelled] if samples is real_views.input else error).sum()
+        correspondence = ((z[0][corresponding.paired] - z[1].detach()) ** 2).sum()
+        # One pass of g for both domains, whose BatchNorm sees both as well.
+        shown = self.view(
+            torch.cat([hidden[3], hidden[4]]), torch.cat([real_views.condition, synthetic_views.condition])
+        )
+        view = (shown - torch.cat([real_views.target, synthetic_views.target])).abs().sum()
+        mapping = 0.5 * (self.discriminator(self.z(features[5].detach(), True)) ** 2).sum()
+        weights = self.config.loss_weights.scaled(self.config.network)
+        total = (
+            pose + weights.correspondence * correspondence + weights.view * view + weights.mapping * mapping
+        )
+        real_score, synthetic_score = (self.discriminator(own.detach()) for own in (z[5], z[6]))
+        score = 0.5 * ((real_score - 1) ** 2).sum() + 0.5 * (synthetic_score**2).sum()
+        return {
+            "total": total, "pose": pose, "correspondence": correspondence, "view": view,
+            "mapping": mapping, "discriminator": score,
+        }  # fmt: skip
+
+    def __call__(self, batch: MiniBatch, one_pass: bool = False) -> dict[str, Tensor]:
+        """Make the step; returns the losses before it."""
+        losses = self.losses(batch, one_pass)
+        self.optimiser.zero_grad()
+        losses["total"].backward()
+        self.optimiser.step()
+        self.discriminator_optimiser.zero_grad()
+        losses["discriminator"].backward()
+        self.discriminator_optimiser.step()
+        decay = self.config.training.ema_decay
+        if decay:
+            with torch.no_grad():
+                for old, new in zip(
+                    self.average.state_dict().values(), self.network.state_dict().values(), strict=True
+                ):
+                    old.copy_(decay * old + (1 - decay) * new)
+        return {name: loss.detach() for name, loss in losses.items()}
+
+
+def differences(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, float]:
+    """Relative differences of losses, by name."""
+    return {name: float((first[name] - second[name]).abs() / second[name].abs()) for name in second}
+
+
+def frozen(network: HandPoseNetwork) -> None:
+    """Let BatchNorm use its running statistics, which do not depend on what is in one pass."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+def peak_flops(precision: torch.dtype, size: int = 1024, repeats: int = 10) -> float:
+    """Operations per second of CPU time in a large matrix product."""
+    left, right = (torch.randn(size, size).to(precision) for _ in range(2))
+    return 2 * size**3 / min(cpu_seconds(lambda: left @ right) for _ in range(repeats))
+
+
+def cpu_seconds(function: Callable[[], object]) -> float:
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
+def mini_batches(config: Config, count: int) -> list[MiniBatch]:
+    """Mini-batches of the variant "full" from a small simulated recording."""
+    with TemporaryDirectory() as folder:
+        recording: Recording = simulate_recording(FRAMES, Path(folder) / "recording", workers=1)
+        source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
+        return [source.joint(step) for step in range(count)]
+
+
+def measure(preset: str, steps: int) -> dict[str, Any]:
+    """Ratios, rates, floor and differences of the losses.
+
+    Raises:
+        AssertionError: the float32 losses differ by more than `TOLERANCE`.
+    """
+    keep_freed_memory()
+    config = load_preset(preset)
+    batches = mini_batches(config, steps + 2)
+    torch.manual_seed(0)
+    network, discriminator = HandPoseNetwork(config.network), make_discriminator(config.network)
+    half = msgspec.structs.replace(
+        config, training=msgspec.structs.replace(config.training, precision="bfloat16")
+    )
+
+    def parts() -> tuple[HandPoseNetwork, Discriminator]:
+        return copy.deepcopy(network), copy.deepcopy(discriminator)
+
+    naive, one_pass = NaiveStep(*parts(), config), NaiveStep(*parts(), config)
+    own, own_half = JointStep(*parts(), config), JointStep(*parts(), half)
+    candidates: dict[str, Callable[[MiniBatch], dict[str, Tensor]]] = {
+        "naive": naive,
+        "naive_one_pass": lambda batch: one_pass(batch, one_pass=True),
+        "murauer": own,
+        "murauer_bfloat16": own_half,
+    }
+    first: dict[str, dict[str, Tensor]] = {}
+    with FlopCounterMode(display=False) as counter:
+        first["naive_one_pass"] = candidates["naive_one_pass"](batches[0])
+    for name in ("naive", "murauer", "murauer_bfloat16"):
+        first[name] = candidates[name](batches[0])
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for batch in batches[2:]:
+        for name, step in candidates.items():
+            seconds[name].append(cpu_seconds(lambda step=step, batch=batch: step(batch)))
+
+    naive.network.load_state_dict(own.network.state_dict())
+    assert own.discriminator is not None
+    naive.discriminator.load_state_dict(own.discriminator.state_dict())
+    frozen(naive.network)
+    frozen(own.network)
+    per_set = differences(own(batches[1]), naive(batches[1]))
+    together = differences(first["murauer"], first["naive_one_pass"])
+    worst = max(*per_set.values(), *together.values())
+    assert worst < TOLERANCE, f"losses differ: {per_set} with frozen and {together} with batch statistics"
+
+    images = 7 * config.training.set_size
+    flops = counter.get_total_flops()
+    result: dict[str, Any] = {
+        "preset": preset,
+        "images": images,
+        "gflop": flops / 1e9,
+        "floor_ms": 1e3 * flops / peak_flops(torch.float32),
+        "floor_bfloat16_ms": 1e3 * flops / peak_flops(torch.bfloat16),
+        "largest_loss_difference": worst,
+        "largest_loss_difference_bfloat16": max(
+            differences(first["murauer_bfloat16"], first["murauer"]).values()
+        ),
+    }
+    for name, times in seconds.items():
+        result[f"{name}_ms"] = 1e3 * statistics.median(times)
+        result[f"{name}_images_per_s"] = images / statistics.median(times)
+    for name, other in (
+        ("ratio", "naive"), ("ratio_one_pass", "naive_one_pass"),
+    ):  # fmt: skip
+        for kind in ("", "_bfloat16"):
+            pairs = zip(seconds[other], seconds["murauer" + kind], strict=True)
+            result[name + kind] = spread([theirs / ours for theirs, ours in pairs])
+    return result
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median, smallest and largest."""
+    return {"median": statistics.median(values), "least": min(values), "most": max(values)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--preset", default="paper")
+    parser.add_argument("--steps", type=int, default=3, help="timed steps of each kind")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    result = measure(options.preset, options.steps)
+    if options.json:
+        print(json.dumps(result, indent=1))
+        return
+    for name, value in result.items():
+        if isinstance(value, dict):
+            value = "{median:.2f} ({least:.2f} to {most:.2f})".format(**value)
+        print(f"{name:36s} {value:.4g}" if isinstance(value, float) else f"{name:36s} {value}")
+
+
+if __name__ == "__main__":
+    main()

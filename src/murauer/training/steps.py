@@ -1,0 +1,130 @@
+"""One step of either stage: losses of a batch, gradients, optimisers, moving average."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from murauer.config import Config
+from murauer.nets.discriminator import Discriminator
+from murauer.nets.network import HandPoseNetwork
+from murauer.training.batches import MiniBatch, PretrainingBatch
+from murauer.training.ema import average_of
+from murauer.training.joint import joint_losses
+from murauer.training.losses import pose_loss, view_loss
+from murauer.training.precision import convolutions_in
+
+
+class PretrainingStep:
+    """Trains f and p on synthetic samples, and g on the side.
+
+    Args:
+        network: to train, with the sizes of `config`.
+        config: learning rate, decays, loss weights and precision.
+
+    Attributes:
+        network: f, p and g.
+        average: moving average of the network.
+        optimiser: of the network.
+    """
+
+    def __init__(self, network: HandPoseNetwork, config: Config) -> None:
+        self.network = network.train()
+        self.average = average_of(network, config.training.ema_decay)
+        self.optimiser = adam(network.parameters(), config.training.pretraining_learning_rate, config)
+        self.precision = config.training.precision
+        self.weights = config.loss_weights.scaled(config.network)
+
+    def losses(self, batch: PretrainingBatch) -> dict[str, Tensor]:
+        """l_p, l_g and their weighted sum "total"."""
+        network = self.network
+        parts = [batch.samples, *([batch.views.input] if batch.views else [])]
+        with convolutions_in(self.precision):
+            features = network.features(torch.cat([part.patch for part in parts]))
+        output = network.pose(network.align(features, False))
+        pose = pose_loss(output.joints, torch.cat([part.joints for part in parts]))
+        view = torch.zeros(())
+        if batch.views:
+            # g only watches: its gradient stops before p.
+            hidden = output.hidden[-len(batch.views.target) :].detach()
+            with convolutions_in(self.precision):
+                views = network.view(hidden, batch.views.condition)
+            view = view_loss(views, batch.views.target)
+        return {"total": pose + self.weights.view * view, "pose": pose, "view": view}
+
+    def __call__(self, batch: PretrainingBatch) -> dict[str, Tensor]:
+        """Make the step; returns the losses before it."""
+        losses = self.losses(batch)
+        self.optimiser.zero_grad()
+        losses["total"].backward()
+        self.optimiser.step()
+        self.average.update(self.network)
+        return {name: loss.detach() for name, loss in losses.items()}
+
+
+class JointStep:
+    """Trains f, m, p and g with eq. (1), then h with eq. (12).
+
+    Args:
+        network: to train, with the sizes of `config`.
+        discriminator: h; None where the variant does not match distributions.
+        config: learning rate, decays, loss weights and precision.
+
+    Attributes:
+        network: f, m, p and g.
+        discriminator: h, or None.
+        average: moving average of the network.
+        optimiser: of the network.
+        discriminator_optimiser: of h, or None.
+    """
+
+    def __init__(self, network: HandPoseNetwork, discriminator: Discriminator | None, config: Config) -> None:
+        rate = config.training.learning_rate
+        self.network, self.discriminator = network.train(), discriminator
+        self.average = average_of(network, config.training.ema_decay)
+        self.optimiser = adam(network.parameters(), rate, config)
+        self.discriminator_optimiser = (
+            None if discriminator is None else adam(discriminator.parameters(), rate, config)
+        )
+        self.precision = config.training.precision
+        self.weights = config.loss_weights.scaled(config.network)
+
+    def __call__(self, batch: MiniBatch) -> dict[str, Tensor]:
+        """Make the step; returns the losses before it."""
+        with _constant(self.discriminator):
+            losses = joint_losses(
+                self.network, self.discriminator, batch, self.weights, precision=self.precision
+            )
+            self.optimiser.zero_grad()
+            losses.total.backward()
+        self.optimiser.step()
+        self.average.update(self.network)
+        terms = {
+            name: getattr(losses, name) for name in ("total", "pose", "correspondence", "view", "mapping")
+        }
+        if self.discriminator is not None and self.discriminator_optimiser is not None:
+            terms["discriminator"] = losses.discriminator(self.discriminator)
+            self.discriminator_optimiser.zero_grad()
+            terms["discriminator"].backward()
+            self.discriminator_optimiser.step()
+        return {name: value.detach() for name, value in terms.items()}
+
+
+def adam(parameters: Iterable[nn.Parameter], rate: float, config: Config) -> Adam:
+    """The optimiser of all networks; one kernel a tensor in place of a dozen."""
+    return Adam(parameters, lr=rate, weight_decay=config.training.weight_decay, fused=True)
+
+
+@contextmanager
+def _constant(module: nn.Module | None) -> Iterator[None]:
+    """Let gradients through a module but not into it."""
+    if module is None:
+        yield
+        return
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
