@@ -2,13 +2,16 @@
 
     python benchmarks/training_step.py [--preset paper] [--steps 3] [--json]
 
-The naive step runs the networks once for each set of the mini-batch, layer after layer in float32 and in the
-layout that PyTorch has by default, with `torch.optim.Adam` as it comes; a second one runs f once over all sets,
-as murauer does. All start from the same weights, see the same mini-batches and must have the same losses: with
-one pass as they are, with one pass a set where BatchNorm uses its running statistics, since those of a batch
-depend on what is in it. Times are CPU times of one thread, the steps in turn, so that other programs on the
-machine disturb them little; a ratio is the median of those of neighbouring steps. The floor is the step's
-multiplications at the speed of a large matrix product.
+The naive step runs the networks once for each set of the mini-batch, layer after layer in float32 and in
+the layout that PyTorch has by default, with `torch.optim.Adam` as it comes; "naive_one_pass" runs f once
+over all sets, as murauer does. Each step has a process of its own, the naive ones as Python starts it,
+murauer's with the memory settings of `murauer train`; they take turns.
+
+All start from the same weights, see the same mini-batches and must have the same losses: with one pass as
+they are, with one pass a set where BatchNorm uses its running statistics, since those of a batch depend on
+what is in it. Times are CPU times of one thread, so that other programs on the machine disturb them little; a
+ratio is the median of those of neighbouring steps. The floor is the step's multiplications at the speed of a
+large matrix product.
 """
 
 import argparse
@@ -17,7 +20,10 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,14 +36,19 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from murauer.config import Config, load_preset
 from murauer.data.augmentation import Samples
-from murauer.data.recording import Recording
+from murauer.data.recording import open_recording
 from murauer.data.simulated import SimulationConfig, simulate_recording
 from murauer.nets.discriminator import Discriminator
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.training.batches import BatchSource, MiniBatch
+from murauer.training.joint import joint_losses
 from murauer.training.memory import keep_freed_memory
+from murauer.training.precision import Precision
 from murauer.training.steps import JointStep
 from murauer.training.variants import VARIANTS
+
+KINDS = ("naive", "naive_one_pass", "murauer", "murauer_bfloat16")
+LOSSES = ("total", "pose", "correspondence", "view", "mapping")
 
 TOLERANCE = 1e-3
 """Largest relative difference between the losses of the two steps in float32."""
@@ -156,13 +167,6 @@ def differences(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str
     return {name: float((first[name] - second[name]).abs() / second[name].abs()) for name in second}
 
 
-def frozen(network: HandPoseNetwork) -> None:
-    """Let BatchNorm use its running statistics, which do not depend on what is in one pass."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
-
-
 def peak_flops(precision: torch.dtype, size: int = 1024, repeats: int = 10) -> float:
     """Operations per second of CPU time in a large matrix product."""
     left, right = (torch.randn(size, size).to(precision) for _ in range(2))
@@ -175,12 +179,72 @@ def cpu_seconds(function: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def mini_batches(config: Config, count: int) -> list[MiniBatch]:
-    """Mini-batches of the variant "full" from a small simulated recording."""
-    with TemporaryDirectory() as folder:
-        recording: Recording = simulate_recording(FRAMES, Path(folder) / "recording", workers=1)
-        source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
-        return [source.joint(step) for step in range(count)]
+def mini_batches(config: Config, folder: Path, count: int) -> list[MiniBatch]:
+    """Mini-batches of the variant "full"."""
+    recording = open_recording(folder)
+    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
+    return [source.joint(step) for step in range(count)]
+
+
+class Candidate:
+    """A kind of step in a process of its own."""
+
+    def __init__(self, kind: str, preset: str, folder: Path, steps: int) -> None:
+        self.process = ProcessPoolExecutor(1, get_context("spawn"))
+        self.process.submit(_prepare, kind, preset, folder, steps).result()
+
+    def __call__(self, index: int) -> tuple[float, dict[str, Tensor]]:
+        """CPU seconds and losses of the step with one of the mini-batches."""
+        return self.process.submit(_step, index).result()
+
+
+_state: tuple[Callable[[MiniBatch], dict[str, Tensor]], list[MiniBatch]]
+"""What the process of a candidate works with."""
+
+
+def _prepare(kind: str, preset: str, folder: Path, steps: int) -> None:
+    global _state
+    torch.set_num_threads(1)
+    config = load_preset(preset)
+    network, discriminator = networks(config)
+    batches = mini_batches(config, folder, steps)
+    if kind.startswith("naive"):
+        naive = NaiveStep(network, discriminator, config)
+        _state = partial(naive, one_pass=kind == "naive_one_pass"), batches
+        return
+    keep_freed_memory()
+    precision: Precision = "bfloat16" if kind.endswith("bfloat16") else "float32"
+    training = msgspec.structs.replace(config.training, precision=precision)
+    _state = JointStep(network, discriminator, msgspec.structs.replace(config, training=training)), batches
+
+
+def _step(index: int) -> tuple[float, dict[str, Tensor]]:
+    step, batches = _state
+    start = time.process_time()
+    losses = step(batches[index])
+    return time.process_time() - start, losses
+
+
+def networks(config: Config) -> tuple[HandPoseNetwork, Discriminator]:
+    """The same initial weights each time."""
+    torch.manual_seed(0)
+    return HandPoseNetwork(config.network), make_discriminator(config.network)
+
+
+def frozen_differences(config: Config, batch: MiniBatch) -> tuple[dict[str, float], int]:
+    """Of murauer's losses from the naive ones with one pass a set; and the operations of a naive step."""
+    network, discriminator = networks(config)
+    naive = NaiveStep(network, discriminator, config)
+    with FlopCounterMode(display=False) as counter:
+        naive(batch)  # fills the running statistics, too
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    with torch.no_grad():
+        own = joint_losses(network, discriminator, batch, config.loss_weights.scaled(config.network))
+        losses = {name: getattr(own, name) for name in LOSSES}
+        losses["discriminator"] = own.discriminator(discriminator)
+        return differences(losses, naive.losses(batch, one_pass=False)), counter.get_total_flops()
 
 
 def measure(preset: str, steps: int) -> dict[str, Any]:
@@ -189,48 +253,25 @@ def measure(preset: str, steps: int) -> dict[str, Any]:
     Raises:
         AssertionError: the float32 losses differ by more than `TOLERANCE`.
     """
-    keep_freed_memory()
     config = load_preset(preset)
-    batches = mini_batches(config, steps + 2)
-    torch.manual_seed(0)
-    network, discriminator = HandPoseNetwork(config.network), make_discriminator(config.network)
-    half = msgspec.structs.replace(
-        config, training=msgspec.structs.replace(config.training, precision="bfloat16")
-    )
-
-    def parts() -> tuple[HandPoseNetwork, Discriminator]:
-        return copy.deepcopy(network), copy.deepcopy(discriminator)
-
-    naive, one_pass = NaiveStep(*parts(), config), NaiveStep(*parts(), config)
-    own, own_half = JointStep(*parts(), config), JointStep(*parts(), half)
-    candidates: dict[str, Callable[[MiniBatch], dict[str, Tensor]]] = {
-        "naive": naive,
-        "naive_one_pass": lambda batch: one_pass(batch, one_pass=True),
-        "murauer": own,
-        "murauer_bfloat16": own_half,
-    }
-    first: dict[str, dict[str, Tensor]] = {}
-    with FlopCounterMode(display=False) as counter:
-        first["naive_one_pass"] = candidates["naive_one_pass"](batches[0])
-    for name in ("naive", "murauer", "murauer_bfloat16"):
-        first[name] = candidates[name](batches[0])
-    seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for batch in batches[2:]:
-        for name, step in candidates.items():
-            seconds[name].append(cpu_seconds(lambda step=step, batch=batch: step(batch)))
-
-    naive.network.load_state_dict(own.network.state_dict())
-    assert own.discriminator is not None
-    naive.discriminator.load_state_dict(own.discriminator.state_dict())
-    frozen(naive.network)
-    frozen(own.network)
-    per_set = differences(own(batches[1]), naive(batches[1]))
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "recording"
+        simulate_recording(FRAMES, folder, workers=1)
+        per_set, flops = frozen_differences(config, mini_batches(config, folder, 1)[0])
+        candidates = {kind: Candidate(kind, preset, folder, steps + 2) for kind in KINDS}
+        seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        first = {kind: step(0)[1] for kind, step in candidates.items()}
+        for index in range(1, steps + 2):
+            for kind, step in candidates.items():
+                seconds[kind].append(step(index)[0])
+        for step in candidates.values():
+            step.process.shutdown()
+    seconds = {kind: times[1:] for kind, times in seconds.items()}  # after one more that warms up
     together = differences(first["murauer"], first["naive_one_pass"])
     worst = max(*per_set.values(), *together.values())
     assert worst < TOLERANCE, f"losses differ: {per_set} with frozen and {together} with batch statistics"
 
     images = 7 * config.training.set_size
-    flops = counter.get_total_flops()
     result: dict[str, Any] = {
         "preset": preset,
         "images": images,

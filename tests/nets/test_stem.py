@@ -40,7 +40,14 @@ def test_any_layout_of_the_patches_will_do():
 
 
 def test_depth_keeps_its_precision_under_autocast():
+    """Only the result is rounded: the next layer would do that to it."""
     layer, patch = PooledConvolution(4, 5, 1), patches(2, 32)
+    exact = layer(patch)
+    exact.backward(torch.ones_like(exact))
+    gradient = layer.weight.grad.clone()
+    layer.zero_grad()
     with torch.autocast("cpu", torch.bfloat16):
-        low = layer(patch)
-    assert low.dtype == torch.float32 and torch.equal(low, layer(patch))
+        rounded = layer(patch)
+    assert torch.equal(rounded, exact.to(torch.bfloat16))
+    rounded.backward(torch.ones_like(rounded))
+    assert torch.equal(layer.weight.grad, gradient)

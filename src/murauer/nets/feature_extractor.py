@@ -86,7 +86,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Rectified sum of shortcut and branch."""
-        return cast(Tensor, self.relu(self.branch(maps) + self.downsample(maps)))
+        # In place, because the normalisation that ends the branch does not need its own result again.
+        return cast(Tensor, self.relu(self.branch(maps).add_(self.downsample(maps))))
 
 
 class BottleneckBlock(ResidualBlock):

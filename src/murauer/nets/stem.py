@@ -35,7 +35,8 @@ class PooledConvolution(nn.Conv2d):
     def forward(self, patch: Tensor) -> Tensor:
         """Pooled maps; no gradient reaches the patch.
 
-        In the precision of the patch, whatever autocast says: half of it would round depth to a millimetre.
+        They are computed in the precision of the patch, since half of it would round depth to a millimetre,
+        and under autocast rounded to the precision that the next layer would round them to.
 
         Args:
             patch: (B, 1, P, P).
@@ -43,23 +44,28 @@ class PooledConvolution(nn.Conv2d):
         Returns:
             (B, C, P / (2 stride), P / (2 stride)), channels last in memory.
         """
-        with torch.autocast(patch.device.type, enabled=False):
-            if patch.device.type == "cpu":
-                return cast(Tensor, _PooledConvolution.apply(patch.contiguous(), self.weight, self.stride[0]))
+        device = patch.device.type
+        precision = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else patch.dtype
+        with torch.autocast(device, enabled=False):
+            if device == "cpu":
+                return cast(
+                    Tensor,
+                    _PooledConvolution.apply(patch.contiguous(), self.weight, self.stride[0], precision),
+                )
             maps = functional.max_pool2d(super().forward(patch), POOL)
-            return maps.contiguous(memory_format=torch.channels_last)
+            return maps.to(precision, memory_format=torch.channels_last)
 
 
 class _PooledConvolution(torch.autograd.Function):
     """A few images at a time, forward and backward."""
 
     @staticmethod
-    def forward(ctx: Any, patch: Tensor, weight: Tensor, stride: int) -> Tensor:
+    def forward(ctx: Any, patch: Tensor, weight: Tensor, stride: int, precision: torch.dtype) -> Tensor:
         batch, _, height, width = patch.shape
         shape = (len(weight), height // stride, width // stride)
         ctx.stride, ctx.shape = stride, shape
         ctx.images = max(1, CACHED_VALUES // (shape[0] * shape[1] * shape[2]))
-        pooled = _empty(batch, shape[0], shape[1] // POOL, shape[2] // POOL)
+        pooled = _empty(batch, shape[0], shape[1] // POOL, shape[2] // POOL, dtype=precision)
         places = []
         for images, out in zip(patch.split(ctx.images), pooled.split(ctx.images), strict=True):
             maps = functional.conv2d(
@@ -73,25 +79,25 @@ class _PooledConvolution(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None, None]:
         patch, weight, *places = ctx.saved_tensors
         total = torch.zeros_like(weight)
         for images, pooled, place in zip(
             patch.split(ctx.images), gradient.split(ctx.images), places, strict=True
         ):
             # Only shape and layout of the maps are looked at.
-            maps = _empty(len(images), *ctx.shape)
+            maps = _empty(len(images), *ctx.shape, dtype=weight.dtype)
             spread = torch.ops.aten.max_pool2d_with_indices_backward(
-                pooled, maps, [POOL, POOL], [POOL, POOL], [0, 0], [1, 1], False, place
+                pooled.to(weight), maps, [POOL, POOL], [POOL, POOL], [0, 0], [1, 1], False, place
             )
             total += conv2d_weight(
                 _channels_last(images), weight.shape, spread, ctx.stride, weight.shape[-1] // 2
             )
-        return None, total, None
+        return None, total, None, None
 
 
-def _empty(*shape: int) -> Tensor:
-    return torch.empty(shape, memory_format=torch.channels_last)
+def _empty(*shape: int, dtype: torch.dtype) -> Tensor:
+    return torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
 
 
 def _channels_last(patch: Tensor) -> Tensor:
