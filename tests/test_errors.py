@@ -264,8 +264,14 @@ CASES: dict[str, Case] = {
         lambda w: w.predict(more="--out /proc/joints.json"),
         "cannot write /proc/joints.json",
     ),
-    "folder as result": (lambda w: w.predict(more="--out @"), "let its name end in .json or .csv"),
-    "unknown format": (lambda w: w.predict(more="--out @/joints.xml"), "let its name end in .json or .csv"),
+    "folder as result": (
+        lambda w: w.predict(more="--out @"),
+        "let its name end in .coco.json or .json or .csv",
+    ),
+    "unknown format": (
+        lambda w: w.predict(more="--out @/joints.xml"),
+        "let its name end in .coco.json or .json or .csv",
+    ),
     "unknown picture format": (
         lambda w: w.predict(more="--overlay @/picture.tex"),
         "let its name end in .png",
