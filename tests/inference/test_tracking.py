@@ -106,7 +106,7 @@ def test_a_hand_that_moved_while_it_was_out_of_sight(estimator: Estimator, frame
 
 
 def test_times_of_frames(estimator: Estimator, frame) -> None:
-    times = [0.0, 0.033, 0.033, 0.02, float("nan"), "now", 0.066]
+    times = [np.float32(0.0), 0.033, 0.033, 0.02, float("nan"), "now", 0.066]
     poses = list(estimator.track([(time, frame) for time in times], CAMERA))
     assert [bool(pose) for pose in poses] == [True, True, False, False, False, False, True]
     assert "not after the one before it" in (poses[2].problem or "")

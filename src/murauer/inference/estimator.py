@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from murauer.camera import Camera, xyz_to_uvd
 from murauer.distortion import Distortion
@@ -211,7 +212,8 @@ class Estimator:
         if centres is not None and len(centres) != len(frames):
             raise UserError(f"got {len(centres)} centres for {len(frames)} frames; give one a frame")
         given = [None] * len(frames) if centres is None else [read_centre(centre) for centre in centres]
-        return self.predict(np.stack(frames), camera, given, handedness, start=start)
+        images = frames[0][None] if len(frames) == 1 else np.stack(frames)
+        return self.predict(images, camera, given, handedness, start=start)
 
     def track(
         self,
@@ -257,7 +259,7 @@ class Estimator:
 
     def predict(
         self,
-        depth: Floats,
+        depth: NDArray[Any],
         camera: Camera,
         centres: Sequence[Floats | None],
         handedness: Handedness = "right",
@@ -268,7 +270,7 @@ class Estimator:
         """Predict joints from depth that is known to be good; what all else ends in.
 
         Args:
-            depth: (B, H, W) float32 in mm, 0 = no measurement, undistorted.
+            depth: (B, H, W) in mm, 0 = no measurement, undistorted.
             camera: of the same size.
             centres: of each frame, mm, (3,); None where the hand is to be located.
             handedness: which hand it is.
@@ -297,7 +299,11 @@ class Estimator:
             begin = time.perf_counter()
             left = handedness == "left"
             xyz[found], centre, sure[found], empty = self._predict_at(
-                depth[found], camera, places[found], left, passes
+                depth if found.size == len(depth) else depth[found],  # no copy of a single frame
+                camera,
+                places[found],
+                left,
+                passes,
             )
             for index in found[empty]:
                 problems[index] = _empty_cube(places[index], camera)
@@ -321,7 +327,7 @@ class Estimator:
         ]
 
     def _predict_at(
-        self, depth: Floats, camera: Camera, centre: Floats, mirrored: bool, passes: int
+        self, depth: NDArray[Any], camera: Camera, centre: Floats, mirrored: bool, passes: int
     ) -> tuple[Floats, Floats, Floats, Mask]:
         """Predict joints around (B, 3) centres: joints, last centres, confidence, which cubes are empty."""
         facts = self._engine.facts

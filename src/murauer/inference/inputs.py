@@ -18,7 +18,7 @@ METRES_UP_TO = 20.0
 """Depth that is all smaller is in metres, depth that is all larger in mm: no camera sees otherwise."""
 
 
-def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | None) -> NDArray[np.float32]:
+def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | None) -> NDArray[Any]:
     """Turn one image into depth in mm.
 
     Args:
@@ -28,7 +28,8 @@ def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | 
         distortion: of the lens, if the image has not been undistorted.
 
     Returns:
-        (H, W) in mm, 0 = no measurement.
+        (H, W) in mm, 0 = no measurement. What is in mm already is not copied, which would take longer
+        than the network does.
 
     Raises:
         UserError: If it is no depth image, is of another camera or in another unit, or holds no measurement.
@@ -41,15 +42,19 @@ def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | 
     if image.dtype.kind not in "uif":
         raise UserError(f"expected depth as integers or floats, got an array of {image.dtype}")
     camera = camera.for_image(image.shape[1], image.shape[0])
-    millimetres = image.astype(np.float32)
+    millimetres = image
     if image.dtype.kind == "f":
-        millimetres[~np.isfinite(millimetres)] = 0
-    nearest, farthest = float(millimetres.min()), float(millimetres.max())
+        measured = image if np.isfinite(image.sum()) else np.where(np.isfinite(image), image, 0)
+        millimetres = measured.astype(np.float32, copy=False)
+    nearest = 0.0 if image.dtype.kind == "u" else float(millimetres.min())
     if nearest < 0:
         raise UserError(f"the image holds negative depth ({nearest:g}); write missing measurements as 0")
+    scale = millimetres_per_unit(unit)
+    farthest = float(millimetres[::8].max())  # nearly always tells all that must be known
+    if farthest * scale < METRES_UP_TO:
+        farthest = float(millimetres.max())
     if farthest == 0:
         raise UserError("the image holds no measurement: every pixel is 0, NaN or infinite")
-    scale = millimetres_per_unit(unit)
     if farthest * scale < METRES_UP_TO:
         raise UserError(
             f"nothing is farther than {farthest * scale:g} mm; say unit='m' if the depth is in metres, or "
@@ -58,7 +63,7 @@ def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | 
     if unit == "m" and (far := float(millimetres[millimetres > 0].min())) > METRES_UP_TO:
         raise UserError(f"nothing is nearer than {far:g} m; say unit='mm' if the depth is in millimetres")
     if scale != 1:
-        millimetres *= np.float32(scale)
+        millimetres = millimetres.astype(np.float32) * np.float32(scale)
     if distortion is not None and not distortion.is_pinhole:
         millimetres = undistort_depth(millimetres, _undistortion(camera, distortion))
     return millimetres

@@ -4,6 +4,7 @@ The tests hold the two against each other, to the bit.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,12 +47,12 @@ class Cubes:
         columns, rows = self._sampled()
         height, width = depth.shape[1:]
         seen_columns, seen_rows = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
-        frame = np.arange(len(depth))[:, None, None]
-        measured = depth[
-            frame, np.where(seen_rows, rows, 0)[:, :, None], np.where(seen_columns, columns, 0)[:, None]
-        ]
-        patch = (measured.astype(np.float32) - self.centre[:, 2, None, None]) / np.float32(self.cube_mm / 2)
-        visible = seen_rows[:, :, None] & seen_columns[:, None] & (measured > 0) & (np.abs(patch) <= 1)
+        pixels = (rows.clip(0, height - 1) * width)[:, :, None] + columns.clip(0, width - 1)[:, None]
+        measured = np.take_along_axis(depth.reshape(len(depth), -1), pixels.reshape(len(depth), -1), axis=1)
+        measured = measured.reshape(pixels.shape).astype(np.float32)
+        patch = (measured - self.centre[:, 2, None, None]) / np.float32(self.cube_mm / 2)
+        visible = (measured > 0) & (np.abs(patch) <= 1)
+        visible &= seen_rows[:, :, None] & seen_columns[:, None]
         return np.where(visible, patch, BACKGROUND)
 
     def denormalise_joints(self, joints: Floats) -> Floats:
@@ -60,18 +61,20 @@ class Cubes:
 
     def patch_from_xyz(self, xyz: Floats) -> NDArray[np.float64]:
         """Return the patch pixels, (B, J, 2) as column and row, where joints (B, J, 3) in mm appear."""
-        low, scale = self._box()
-        uvd = xyz_to_uvd(xyz.astype(np.float64), self._intrinsics())
+        low, scale = self._box
+        uvd = xyz_to_uvd(xyz.astype(np.float64), self._intrinsics)
         return (uvd[..., :2] - low[:, None]) / scale[:, None] - 0.5
 
+    @cached_property
     def _intrinsics(self) -> NDArray[np.float64]:
         # Rounded to float32, as the tensors of training are.
         camera = self.camera
         return np.array([camera.fx, camera.fy, camera.u0, camera.v0], np.float32).astype(np.float64)
 
+    @cached_property
     def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Low corner of the cubes' outlines in the image, and image pixels per patch pixel; (B, 2)."""
-        intrinsics = self._intrinsics()
+        intrinsics = self._intrinsics
         uvd = xyz_to_uvd(self.centre.astype(np.float64), intrinsics)
         half = intrinsics[:2] * (self.cube_mm / 2) / uvd[:, 2:]
         low, high = uvd[:, :2] - half, uvd[:, :2] + half
@@ -79,7 +82,7 @@ class Cubes:
 
     def _sampled(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Image column and row, each (B, P), that patch columns and rows show."""
-        low, scale = self._box()
+        low, scale = self._box
         sampled = (low + scale / 2)[..., None] + scale[..., None] * np.arange(self.patch_size)
         nearest = np.floor(sampled.astype(np.float32) + np.float32(0.5)).astype(np.int64)
         return nearest[:, 0], nearest[:, 1]

@@ -1,5 +1,7 @@
 """How well predicted joints agree with the depth that they were predicted from."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,9 @@ NEAR_JOINT_MM = 30.0
 
 HAND_RADIUS_MM = 100.0
 """Around the centre; what is farther may be the arm."""
+
+AROUND = np.array([(u, v) for u in (-1, 0, 1) for v in (-1, 0, 1)])
+"""A pixel and its neighbours, (9, 2)."""
 
 HAND_SHARE = 0.3
 """Of a patch that a hand covers, more or less; a wall covers all of it."""
@@ -69,9 +74,7 @@ def features(
 def _supported(patch: Floats, xyz: Floats, cubes: Cubes) -> NDArray[np.float64]:
     """Share of joints that lie a little behind a surface, (B,)."""
     size, half = cubes.patch_size, cubes.cube_mm / 2
-    pixel = np.rint(cubes.patch_from_xyz(xyz)).astype(np.int64)
-    around = np.array([(u, v) for u in (-1, 0, 1) for v in (-1, 0, 1)])
-    pixel = pixel[:, :, None] + around  # (B, J, 9, 2)
+    pixel = np.rint(cubes.patch_from_xyz(xyz)).astype(np.int64)[:, :, None] + AROUND  # (B, J, 9, 2)
     inside = ((pixel >= 0) & (pixel < size)).all(axis=-1)
     pixel = pixel.clip(0, size - 1)
     frame = np.arange(len(patch))[:, None, None]
@@ -84,16 +87,26 @@ def _supported(patch: Floats, xyz: Floats, cubes: Cubes) -> NDArray[np.float64]:
 
 def _explained(patch: Floats, joints: Floats, cubes: Cubes, bones: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share of the surface around the centre that is near to a joint or the middle of a bone, (B,)."""
-    step = max(1, cubes.patch_size // 16)
-    z = patch[:, step // 2 :: step, step // 2 :: step]
-    line = (np.arange(cubes.patch_size) + 0.5)[step // 2 :: step] / cubes.patch_size * 2 - 1
-    # At the centre's depth; perspective moves the nearest and farthest points by a few per cent.
-    points = np.stack(np.broadcast_arrays(line[None, None, :], line[None, :, None], z), -1).reshape(
-        len(z), -1, 3
-    )
     half = cubes.cube_mm / 2
-    measured = (points[..., 2] < BACKGROUND) & (np.linalg.norm(points, axis=-1) < HAND_RADIUS_MM / half)
-    anchors = np.concatenate((joints, joints[:, bones].mean(axis=2)), axis=1)
-    distance = np.linalg.norm(points[:, :, None] - anchors[:, None], axis=-1).min(axis=-1)
-    near = measured & (distance < NEAR_JOINT_MM / half)
+    step, xy = _grid(cubes.patch_size)
+    z = patch[:, step // 2 :: step, step // 2 :: step].reshape(len(patch), -1)
+    length = (xy**2).sum(axis=-1) + z**2
+    measured = (z < BACKGROUND) & (length < (HAND_RADIUS_MM / half) ** 2)
+    middles = (joints[:, bones[:, 0]] + joints[:, bones[:, 1]]) / 2
+    anchors: Floats = np.concatenate((joints, middles), axis=1)
+    # |p - a|² = |p|² - 2 p a + |a|², for all pairs at once: (B, points, anchors)
+    product = xy @ anchors[..., :2].transpose(0, 2, 1) + z[..., None] * anchors[:, None, :, 2]
+    squared = length + ((anchors**2).sum(axis=-1)[:, None] - 2 * product).min(axis=-1)
+    near = measured & (squared < (NEAR_JOINT_MM / half) ** 2)
     return near.sum(axis=1) / np.maximum(measured.sum(axis=1), 1)
+
+
+@cache
+def _grid(patch_size: int) -> tuple[int, Floats]:
+    """Every n-th patch pixel, about 16 in a row: n, and where they are in half cubes, (N, 2).
+
+    That is at the centre's depth; perspective moves the nearest and farthest points by a few per cent.
+    """
+    step = max(1, patch_size // 16)
+    line = (np.arange(patch_size, dtype=np.float32)[step // 2 :: step] + 0.5) / patch_size * 2 - 1
+    return step, np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2).astype(np.float32)

@@ -9,9 +9,11 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from murauer.camera import Camera, xyz_to_uvd
 from murauer.distortion import Distortion
@@ -150,7 +152,7 @@ class Tracker:
         took = replace(pose.timings, total=1e3 * (time.perf_counter() - start))
         return replace(pose, joints_xyz=xyz, joints_uvd=xyz_to_uvd(xyz, intrinsics), timings=took)
 
-    def _find(self, image: Floats, elapsed: float, start: float) -> HandPose:
+    def _find(self, image: NDArray[Any], elapsed: float, start: float) -> HandPose:
         """Look where the hand should be, and in the whole frame if it is not there."""
         followed = None
         if self._place is not None:
@@ -167,7 +169,7 @@ class Tracker:
             return followed
         return located
 
-    def _predict(self, image: Floats, place: Floats | None, passes: int, start: float) -> HandPose:
+    def _predict(self, image: NDArray[Any], place: Floats | None, passes: int, start: float) -> HandPose:
         return self._estimator.predict(
             image, self._camera, [place], self._handedness, passes=passes, start=start
         )[0]
@@ -176,7 +178,7 @@ class Tracker:
         """Take the time from a frame that has one."""
         if not isinstance(frame, tuple):
             return due, frame
-        if len(frame) != 2 or not isinstance(frame[0], int | float) or not math.isfinite(frame[0]):
+        if len(frame) != 2 or not isinstance(frame[0], Real) or not math.isfinite(frame[0]):
             raise UserError("expected a depth image, or a pair of its time in seconds and the image")
         seconds, depth = frame
         if seconds <= last:
