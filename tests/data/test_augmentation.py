@@ -38,7 +38,7 @@ def test_draws_have_the_stated_size() -> None:
 def test_noise_leaves_the_background_alone() -> None:
     patch = torch.full((4, 64, 64), 0.2)
     patch[:, :32] = 1.0
-    noisy = add_white_noise(patch, 0.05 * torch.randn(patch.shape, generator=generator()))
+    noisy = add_white_noise(patch, torch.randn(patch.shape, generator=generator()), 0.05)
     assert (noisy[:, :32] == 1.0).all()
     assert (noisy[:, 32:] - 0.2).std().item() == pytest.approx(0.05, rel=0.05)
 

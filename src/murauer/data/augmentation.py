@@ -90,21 +90,28 @@ def still(size: int) -> Placement:
     return Placement(torch.zeros(size, 3), torch.zeros(size))
 
 
-def add_white_noise(patch: Tensor, noise: Tensor) -> Tensor:
+def add_white_noise(patch: Tensor, noise: Tensor, deviation: float) -> Tensor:
     """Add noise to the pixels that show a surface; the background stays +1.
 
     Args:
         patch: depth in [-1, 1], shape (B, P, P).
-        noise: what to add, in units of the patch, shape (B, P, P).
+        noise: of standard deviation 1, shape (B, P, P).
+        deviation: the standard deviation wanted, in units of the patch.
 
     Returns:
         Depth in [-1, 1], shape (B, P, P).
     """
-    return torch.where(patch < BACKGROUND, (patch + noise).clamp_(-1.0, 1.0), patch)
+    return torch.where(patch < BACKGROUND, patch.add(noise, alpha=deviation).clamp_(-1.0, 1.0), patch)
 
 
 def to_samples(
-    region: Region, placement: Placement, *, patch_size: int, cube_mm: float, noise_mm: Tensor | None = None
+    region: Region,
+    placement: Placement,
+    *,
+    patch_size: int,
+    cube_mm: float,
+    noise: Tensor | None = None,
+    noise_mm: float = 0.0,
 ) -> Samples:
     """Cut a batch of regions into patches.
 
@@ -113,7 +120,8 @@ def to_samples(
         placement: offset and rotation of each cube.
         patch_size: side P of the patches in pixels.
         cube_mm: side of the hand cube in mm.
-        noise_mm: what to add to the depth of each patch pixel that shows a surface, shape (B, P, P).
+        noise: of standard deviation 1 for each patch pixel, shape (B, P, P); none by default.
+        noise_mm: standard deviation that it is given on the surfaces.
 
     Raises:
         ValueError: a centre is not in front of the camera.
@@ -127,8 +135,8 @@ def to_samples(
         rotation=placement.rotation,
         pivot=region.centre,
     )
-    if noise_mm is not None:
-        patch = add_white_noise(patch, noise_mm / (cube_mm / 2))
+    if noise is not None:
+        patch = add_white_noise(patch, noise, noise_mm / (cube_mm / 2))
     # Joints that an offset pushes out of the cube are clipped like the published targets.
     joints = crop.normalise_joints(region.joints).clamp(-1.0, 1.0)
     return Samples(patch.unsqueeze(1), joints, crop)

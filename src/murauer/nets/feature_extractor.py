@@ -2,7 +2,6 @@
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from murauer.nets.config import NetworkConfig
@@ -57,9 +56,8 @@ class FeatureExtractor(nn.Module):
             z', (B, F), not rectified.
         """
         # Channels last is up to twice as fast on a CPU; the weights keep the plain layout of checkpoints.
-        maps = self.stages(self.stem(patch)).float()
-        with torch.autocast(patch.device.type, enabled=False):
-            return cast(Tensor, self.features(self.relu(self.norm(maps)).flatten(1)))
+        maps = self.relu(self.norm(self.stages(self.stem(patch))))
+        return cast(Tensor, self.features(maps.flatten(1)).float())  # from half precision under autocast
 
 
 class ResidualBlock(nn.Module):

@@ -102,7 +102,7 @@ class Draw:
         rows: the moments, shape (B,).
         cameras: the camera, one for all or one for each, shape (B,).
         placement: of the cubes.
-        noise: in mm, for each patch pixel that shows a surface, shape (B, P, P).
+        noise: of standard deviation 1 for each patch pixel, or zeros, shape (B, P, P).
     """
 
     frames: FrameSet
@@ -213,11 +213,11 @@ class BatchSource:
         return Generator().manual_seed(int(state >> 1))
 
     def _noise(self, size: int, generator: Generator) -> Tensor:
-        """White noise in mm for each pixel of a set's patches."""
-        noise_mm, side = self.config.augmentation.noise_mm, self.config.network.patch_size
-        if noise_mm == 0:
+        """White noise of standard deviation 1 for each pixel of a set's patches."""
+        side = self.config.network.patch_size
+        if self.config.augmentation.noise_mm == 0:
             return torch.zeros(size, side, side)
-        return torch.randn(size, side, side, generator=generator).mul_(noise_mm)
+        return torch.randn(size, side, side, generator=generator)
 
     def _draw(self, pool: FramePool, size: int, generator: Generator, all_cameras: bool = False) -> Draw:
         rows, cameras = pool.draw(size, generator, all_cameras)
@@ -267,12 +267,13 @@ class BatchSource:
 
     def _samples(self, draws: list[Draw], regions: list[Region]) -> Samples:
         return to_samples(
-            join_regions(regions),
+            join_regions(regions) if len(regions) > 1 else regions[0],
             Placement(
                 torch.cat([draw.placement.offset for draw in draws]),
                 torch.cat([draw.placement.rotation for draw in draws]),
             ),
             patch_size=self.config.network.patch_size,
             cube_mm=self.recording.cube_mm,
-            noise_mm=torch.cat([draw.noise for draw in draws]),
+            noise=torch.cat([draw.noise for draw in draws]) if len(draws) > 1 else draws[0].noise,
+            noise_mm=self.config.augmentation.noise_mm,
         )

@@ -1,4 +1,4 @@
-"""Half precision where most of the arithmetic is: in the convolutions."""
+"""Half precision where most of the arithmetic is: in f and g."""
 
 from contextlib import AbstractContextManager
 from typing import Literal
@@ -9,9 +9,9 @@ Precision = Literal["float32", "bfloat16"]
 
 
 def convolutions_in(precision: Precision, device: str = "cpu") -> AbstractContextManager[object]:
-    """Context in which f and g compute their maps with this precision.
+    """Context in which f and g compute with this precision.
 
-    The first convolution of f, which sees the depth, and all fully connected layers keep float32, as do
-    weights, their gradients, normalisation statistics and losses.
+    The first convolution of f, which sees the depth, keeps float32, and so do m, p and h, the results of f
+    and g, weights, their gradients, the statistics of normalisations and the losses.
     """
     return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
