@@ -47,7 +47,7 @@ class PooledConvolution(nn.Conv2d):
         device = patch.device.type
         precision = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else patch.dtype
         with torch.autocast(device, enabled=False):
-            if device == "cpu":
+            if device == "cpu" and not torch.compiler.is_compiling():  # an exported graph has layers alone
                 return cast(
                     Tensor,
                     _PooledConvolution.apply(patch.contiguous(), self.weight, self.stride[0], precision),
