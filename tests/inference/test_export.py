@@ -70,8 +70,9 @@ def test_int8(run_folder: Path, tmp_path: Path, exported: Path, capsys) -> None:
     report = json.loads(capsys.readouterr().out)
     assert 0 < report["int8_displacement_mm"] < 10
     assert report["largest_difference_mm"] < 0.01
-    types = {each.op_type for each in onnx.load(path).graph.node}
-    assert "DequantizeLinear" in types and path.stat().st_size < 0.7 * exported.stat().st_size
+    weights = [each for each in onnx.load(path).graph.initializer if len(each.dims) > 1]
+    assert sum(each.data_type == onnx.TensorProto.INT8 for each in weights) >= len(weights) - 2
+    assert path.stat().st_size < exported.stat().st_size
     exact, quantised = load_engine(exported), load_engine(path)
     assert quantised.facts == exact.facts
     size = exact.facts.patch_size

@@ -305,10 +305,10 @@ class Estimator:
                 left,
                 passes,
             )
-            for index in found[empty]:
-                problems[index] = _empty_cube(places[index], camera)
-            places[found] = centre
-            xyz[found[empty]], places[found[empty]], sure[found[empty]] = np.nan, np.nan, 0
+            given, places[found] = places[found], centre
+            for index in np.flatnonzero(empty).tolist():
+                problems[found[index]] = _empty_cube(given[index], camera)
+                xyz[found[index]], places[found[index]], sure[found[index]] = np.nan, np.nan, 0
             network = 1e3 * (time.perf_counter() - begin) / len(depth)
         uvd = xyz_to_uvd(xyz, _intrinsics(camera))
         rest = (1e3 * (time.perf_counter() - start) - sum(localisation)) / len(depth)

@@ -47,9 +47,9 @@ class Cubes:
         columns, rows = self._sampled()
         height, width = depth.shape[1:]
         seen_columns, seen_rows = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
-        pixels = (rows.clip(0, height - 1) * width)[:, :, None] + columns.clip(0, width - 1)[:, None]
-        measured = np.take_along_axis(depth.reshape(len(depth), -1), pixels.reshape(len(depth), -1), axis=1)
-        measured = measured.reshape(pixels.shape).astype(np.float32)
+        first = np.arange(len(depth))[:, None, None] * (height * width)
+        pixels = rows.clip(0, height - 1)[:, :, None] * width + columns.clip(0, width - 1)[:, None] + first
+        measured = depth.reshape(-1).take(pixels).astype(np.float32)
         patch = (measured - self.centre[:, 2, None, None]) / np.float32(self.cube_mm / 2)
         visible = (measured > 0) & (np.abs(patch) <= 1)
         visible &= seen_rows[:, :, None] & seen_columns[:, None]
