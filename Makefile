@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types clean
+.PHONY: demo test bench lint types clean
 
 demo: .venv/installed  ## simulate a recording, train, evaluate: runs/demo/report.html
 	$(BIN)/murauer demo
 
 test: .venv/installed-dev  ## the whole test suite, on all cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+
+bench: .venv/installed-dev  ## speed against peers and against the machine's limits: runs/bench.json
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check src tests benchmarks docs
