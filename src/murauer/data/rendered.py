@@ -12,7 +12,10 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, open_frame_set
+from murauer.data.recording import Recording
 from murauer.data.windows import window_intrinsics
+from murauer.errors import UserError
+from murauer.hand.joints import JOINT_SETS
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import Sensor
 from murauer.progress import track
@@ -20,6 +23,20 @@ from murauer.rig import CameraRig
 
 CHUNK = 250
 """Frames rendered at a time: the unit of work, of randomness and of progress."""
+
+
+def check_joints_are_modelled(recording: Recording) -> None:
+    """Refuse a recording whose joints the hand model cannot give.
+
+    Raises:
+        UserError: the hand model has no such joints.
+    """
+    skeleton = recording.skeleton.name
+    if skeleton not in JOINT_SETS:
+        raise UserError(
+            f"the hand model has no joints for the skeleton {skeleton} of {recording.folder}; import "
+            f"with one of {', '.join(JOINT_SETS)}"
+        )
 
 
 class ChunkRenderer(Protocol):

@@ -19,11 +19,10 @@ from torch import Tensor
 from murauer.camera import CAMERAS
 from murauer.data.frame_set import FrameSet, create_frame_set
 from murauer.data.recording import Recording, open_recording, write_description
-from murauer.data.rendered import random_stream, render_regions, render_sets
+from murauer.data.rendered import check_joints_are_modelled, random_stream, render_regions, render_sets
 from murauer.data.simulated import nyu_like_rig
 from murauer.errors import UserError
 from murauer.hand.joint_offsets import JOINT_OFFSETS_FILE, JointOffsets
-from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
@@ -200,12 +199,7 @@ def _windows(recording: Recording) -> tuple[int, float]:
 
 def _check(recording: Recording, replace: bool) -> None:
     """Refuse what cannot or should not be done before anything is rendered."""
-    skeleton = recording.skeleton.name
-    if skeleton not in JOINT_SETS:
-        raise UserError(
-            f"the hand model has no joints for the skeleton {skeleton} of {recording.folder}; import "
-            f"with one of {', '.join(JOINT_SETS)}"
-        )
+    check_joints_are_modelled(recording)
     if recording.synthetic is None:
         return
     if not replace:

@@ -26,11 +26,11 @@ from murauer.data.forearm import fit_forearms
 from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, create_frame_set, open_frame_set
 from murauer.data.recording import Recording, open_recording, write_description
 from murauer.data.registration import register_to_depth
+from murauer.data.rendered import check_joints_are_modelled
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.hand.fitting import FEWEST_JOINTS, HandFit, Side, align, fit_hands
 from murauer.hand.joint_offsets import JOINT_OFFSETS_FILE
-from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.progress import Progress
@@ -129,12 +129,7 @@ def make_twins(
 
 def _check(recording: Recording, replace: bool) -> None:
     """Refuse what cannot or should not be done before anything is fitted."""
-    skeleton = recording.skeleton.name
-    if skeleton not in JOINT_SETS:
-        raise UserError(
-            f"the hand model has no joints for the skeleton {skeleton} of {recording.folder}; import "
-            f"with one of {', '.join(JOINT_SETS)}"
-        )
+    check_joints_are_modelled(recording)
     if recording.twin is None:
         return
     aliases = recording.description.get("aliases", {})
