@@ -247,7 +247,7 @@ def loss_differences(config: Config, batches: list[MiniBatch]) -> tuple[dict[str
     def worst(one_pass: bool) -> dict[str, float]:
         largest = dict.fromkeys((*LOSSES, "discriminator"), 0.0)
         for batch in batches:
-            own = joint_losses(network, discriminator, batch, weights)
+            own = joint_losses(network, discriminator, batch, weights, config.training)
             losses = {name: getattr(own, name) for name in LOSSES}
             losses["discriminator"] = own.discriminator(discriminator)
             found = differences(losses, naive.losses(batch, one_pass))

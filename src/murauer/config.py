@@ -33,6 +33,10 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         checkpoint_every: steps between checkpoints.
         precision: of the convolutions; "bfloat16" is faster on processors that have it, and its effect on the
             error of a trained model has not been measured yet.
+        generator_learns_from: domains that train g, and p's first layer through it: "both" as in the paper,
+            or "synthetic". Then g is a renderer of synthetic features, and views of real frames train f and m
+            alone: to give features that this renderer can read, and so can p.
+        matching_reaches: what l_m trains: m alone as in the published implementation, or f as well.
     """
 
     pretraining_iterations: int = 170_000
@@ -46,6 +50,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schedule: Literal["supplement", "published", "cosine"] = "supplement"
     checkpoint_every: int = 1_000
     precision: Literal["float32", "bfloat16"] = "float32"
+    generator_learns_from: Literal["both", "synthetic"] = "both"
+    matching_reaches: Literal["mapping", "extractor"] = "mapping"
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

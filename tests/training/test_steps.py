@@ -14,7 +14,7 @@ from murauer.config import Config, load_preset
 from murauer.data.recording import Recording
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.training.batches import BatchSource, MiniBatch
-from murauer.training.joint import joint_losses
+from murauer.training.joint import JointLosses, joint_losses
 from murauer.training.precision import Precision
 from murauer.training.steps import JointStep, PretrainingStep, adam
 from murauer.training.variants import VARIANTS, Variant
@@ -40,6 +40,19 @@ def joint_step(config: Config, precision: Precision = "float32") -> JointStep:
     return JointStep(HandPoseNetwork(config.network), make_discriminator(config.network), config)
 
 
+def losses_of(batch: MiniBatch, config: Config, **training: object) -> tuple[HandPoseNetwork, JointLosses]:
+    """A new network and its losses, with some settings of the training changed."""
+    torch.manual_seed(0)
+    network, discriminator = HandPoseNetwork(config.network).train(), make_discriminator(config.network)
+    settings = msgspec.structs.replace(config.training, **training)
+    weights = config.loss_weights.scaled(config.network)
+    return network, joint_losses(network, discriminator, batch, weights, settings)
+
+
+def has_gradient(module: torch.nn.Module) -> bool:
+    return any(parameter.grad is not None and parameter.grad.any() for parameter in module.parameters())
+
+
 def test_losses_are_those_of_a_naive_implementation(source: BatchSource, config: Config) -> None:
     batches: list[MiniBatch] = [source.joint(step) for step in range(3)]
     frozen, together = loss_differences(config, batches)
@@ -56,24 +69,53 @@ def test_the_discriminator_learns_from_its_own_loss_alone(source: BatchSource, c
     # h's gradient is that of eq. (12) with the z of before the step.
     network = joint_step(config).network
     weights = config.loss_weights.scaled(config.network)
-    losses = joint_losses(network, reference, batch, weights)
+    losses = joint_losses(network, reference, batch, weights, config.training)
     losses.discriminator(reference).backward()
     for gradient, parameter in zip(gradients, reference.parameters(), strict=True):
         torch.testing.assert_close(gradient, parameter.grad)
     assert all(parameter.requires_grad for parameter in step.discriminator.parameters())
 
 
-def test_the_mapping_loss_trains_the_mapping_and_not_the_features(
+@pytest.mark.parametrize("reached", ["mapping", "extractor"])
+def test_the_mapping_loss_trains_what_it_is_told_to_reach(
+    source: BatchSource, config: Config, reached: str
+) -> None:
+    network, losses = losses_of(source.joint(0), config, matching_reaches=reached)
+    losses.mapping.backward()
+    assert has_gradient(network.mapping) and not has_gradient(network.pose_head)
+    assert has_gradient(network.extractor) == (reached == "extractor")
+
+
+@pytest.mark.parametrize("domains", ["both", "synthetic"])
+def test_the_generator_learns_from_views_of_the_domains_that_it_is_told(
+    source: BatchSource, config: Config, domains: str
+) -> None:
+    batch = source.joint(0)
+    real = batch.real_views
+    assert real is not None
+    other = dataclasses.replace(real, target=-real.target)
+    gradients = []
+    for views in (real, other):
+        changed = dataclasses.replace(batch, real_views=views)
+        network, losses = losses_of(changed, config, generator_learns_from=domains)
+        losses.view.backward()
+        assert network.training and all(parameter.requires_grad for parameter in network.parameters())
+        gradients.append({name: p.grad for name, p in network.named_parameters() if p.grad is not None})
+    # What learns from the views of real frames has another gradient where they look different.
+    learns = {name.split(".")[0] for name in gradients[0] if not gradients[0][name].equal(gradients[1][name])}
+    assert learns == {"extractor", "mapping"} | (
+        {"pose_head", "view_generator"} if domains == "both" else set()
+    )
+    assert has_gradient(network.view_generator)
+
+
+def test_without_synthetic_views_the_generator_learns_from_real_ones(
     source: BatchSource, config: Config
 ) -> None:
-    torch.manual_seed(0)
-    network, discriminator = HandPoseNetwork(config.network).train(), make_discriminator(config.network)
-    losses = joint_losses(network, discriminator, source.joint(0), config.loss_weights.scaled(config.network))
-    losses.mapping.backward()
-    assert all(parameter.grad is None for parameter in network.extractor.parameters())
-    assert any(
-        parameter.grad is not None and parameter.grad.any() for parameter in network.mapping.parameters()
-    )
+    batch = dataclasses.replace(source.joint(0), synthetic_views=None)
+    network, losses = losses_of(batch, config, generator_learns_from="synthetic")
+    losses.view.backward()
+    assert has_gradient(network.view_generator)
 
 
 def test_the_fused_optimiser_is_adam(config: Config) -> None:

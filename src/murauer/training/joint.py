@@ -1,15 +1,18 @@
 """Joint training with synthetic, labelled real and unlabelled real data (eq. 1)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from murauer.config import TrainingConfig
 from murauer.data.augmentation import Samples
 from murauer.nets.discriminator import Discriminator
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.batches import MiniBatch
+from murauer.training.batches import MiniBatch, ViewPairs
 from murauer.training.loss_weights import LossWeights
 from murauer.training.losses import (
     correspondence_loss,
@@ -19,7 +22,7 @@ from murauer.training.losses import (
     total_loss,
     view_loss,
 )
-from murauer.training.precision import Precision, convolutions_in
+from murauer.training.precision import convolutions_in
 
 
 @dataclass(frozen=True)
@@ -52,25 +55,25 @@ def joint_losses(
     discriminator: Discriminator | None,
     batch: MiniBatch,
     weights: LossWeights,
-    precision: Precision = "float32",
+    training: TrainingConfig,
 ) -> JointLosses:
     """All losses of one mini-batch.
 
     f runs once over the images of all sets: BatchNorm then sees the same mixture of domains in training as
-    its running statistics stand for at test time. m, p and g run once as well, over the sets that they are
-    for, because a set alone is too small to keep a processor busy.
+    its running statistics stand for at test time. m and p run once as well, over the sets that they are for,
+    because a set alone is too small to keep a processor busy; so does g where it learns from both domains.
 
     Args:
         network: f, m, p and g.
         discriminator: h; None where the variant does not match distributions.
         batch: the four sets.
         weights: lambda_c, lambda_g and lambda_m for this network's size.
-        precision: of the convolutions.
+        training: what g learns from, what l_m reaches, and the precision of the convolutions.
     """
     sets = _ordered_sets(batch)
     real = sum(len(samples.patch) for name, samples in sets.items() if name in REAL_SETS)
     sizes = [len(samples.patch) for samples in sets.values()]
-    with convolutions_in(precision):
+    with convolutions_in(training.precision):
         features = network.features(torch.cat([samples.patch for samples in sets.values()]))
     mapped, synthetic = features[:real], features[real:]
     z = torch.cat([network.align(mapped, True), network.align(synthetic, False)])
@@ -94,30 +97,42 @@ def joint_losses(
         target = latent["corresponding_synthetic"].detach()
         correspondence = correspondence_loss(target, latent["corresponding_real"][batch.corresponding.paired])
 
-    view = zero
-    shown = {
-        name: pairs
-        for name, pairs in (("real_views", batch.real_views), ("synthetic_views", batch.synthetic_views))
-        if pairs
-    }
-    if shown:
-        hidden = [predicted.hidden[starts[name] :][: len(pairs.target)] for name, pairs in shown.items()]
-        condition = torch.cat([pairs.condition for pairs in shown.values()])
-        with convolutions_in(precision):
-            views = network.view(torch.cat(hidden), condition)
-        view = view_loss(views, torch.cat([pairs.target for pairs in shown.values()]))
+    shown = {"real_views": batch.real_views, "synthetic_views": batch.synthetic_views}
+    views = {name: pairs for name, pairs in shown.items() if pairs}
+    view = _view_loss(network, views, latent, training) if views else zero
 
     mapping = zero
     real_latent = synthetic_latent = None
     if discriminator is not None:
-        # Detached before m: the adversarial gradient trains m alone, never f (published implementation).
-        aligned = network.align(features[:first].detach(), True)
-        mapping = mapping_adversarial_loss(discriminator(aligned))
+        reached = features[:first] if training.matching_reaches == "extractor" else features[:first].detach()
+        with _constant(discriminator):
+            mapping = mapping_adversarial_loss(discriminator(network.align(reached, True)))
         real_latent = latent["unlabelled_real"].detach()
         synthetic_latent = latent["unlabelled_synthetic"].detach()
 
     total = total_loss(pose, correspondence, view, mapping, weights)
     return JointLosses(pose, correspondence, view, mapping, total, real_latent, synthetic_latent)
+
+
+def _view_loss(
+    network: HandPoseNetwork, pairs: dict[str, ViewPairs], latent: dict[str, Tensor], training: TrainingConfig
+) -> Tensor:
+    """l_g, eq. (10), of the view pairs of both domains, by the names of their sets."""
+
+    def loss(*names: str) -> Tensor:
+        hidden = network.pose(torch.cat([latent[name] for name in names])).hidden
+        condition = torch.cat([pairs[name].condition for name in names])
+        with convolutions_in(training.precision):
+            views = network.view(hidden, condition)
+        return view_loss(views, torch.cat([pairs[name].target for name in names]))
+
+    if training.generator_learns_from == "both" or len(pairs) < 2:
+        return loss(*pairs)
+    # Were g free to learn from real features, it would follow them to wherever f and m put them, and p would
+    # not. As a renderer that only knows synthetic ones, it draws the real view from those that p can read.
+    with _constant(network.pose_head, network.view_generator):
+        real = loss("real_views")
+    return real + loss("synthetic_views")
 
 
 REAL_SETS = ("unlabelled_real", "corresponding_real", "real_views")
@@ -136,3 +151,16 @@ def _ordered_sets(batch: MiniBatch) -> dict[str, Samples]:
         "unlabelled_synthetic": batch.unlabelled and batch.unlabelled.synthetic,
     }
     return {name: samples for name, samples in sets.items() if samples}
+
+
+@contextmanager
+def _constant(*modules: nn.Module) -> Iterator[None]:
+    """What is computed through the modules has a gradient, and they have none from it."""
+    training = [module.training for module in modules]
+    for module in modules:
+        module.requires_grad_(False).eval()
+    try:
+        yield
+    finally:
+        for module, was in zip(modules, training, strict=True):
+            module.requires_grad_(True).train(was)

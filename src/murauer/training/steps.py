@@ -1,7 +1,6 @@
 """One step of either stage: losses of a batch, gradients, optimisers, moving average."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -88,17 +87,14 @@ class JointStep:
         self.discriminator_optimiser = (
             None if discriminator is None else adam(discriminator.parameters(), rate, config)
         )
-        self.precision = config.training.precision
+        self.training = config.training
         self.weights = config.loss_weights.scaled(config.network)
 
     def __call__(self, batch: MiniBatch) -> dict[str, Tensor]:
         """Make the step; returns the losses before it."""
-        with _constant(self.discriminator):
-            losses = joint_losses(
-                self.network, self.discriminator, batch, self.weights, precision=self.precision
-            )
-            self.optimiser.zero_grad()
-            losses.total.backward()
+        losses = joint_losses(self.network, self.discriminator, batch, self.weights, self.training)
+        self.optimiser.zero_grad()
+        losses.total.backward()
         self.optimiser.step()
         self.average.update(self.network)
         terms = {
@@ -116,15 +112,3 @@ def adam(parameters: Iterable[nn.Parameter], rate: float, config: Config) -> Ada
     """The optimiser of all networks; one kernel a tensor in place of a dozen."""
     return Adam(parameters, lr=rate, weight_decay=config.training.weight_decay, fused=True)
 
-
-@contextmanager
-def _constant(module: nn.Module | None) -> Iterator[None]:
-    """Let gradients through a module but not into it."""
-    if module is None:
-        yield
-        return
-    module.requires_grad_(False)
-    try:
-        yield
-    finally:
-        module.requires_grad_(True)
