@@ -41,7 +41,6 @@ def training(result: Rows) -> None:
             )
         for term, difference in measured["loss_differences"].items():
             result[f"{name}_difference_of_{term}"] = difference
-        result[f"{name}_losses_within_tolerance"] = measured["losses_within_tolerance"]
 
 
 def data(result: Rows) -> None:

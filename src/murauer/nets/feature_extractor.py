@@ -5,6 +5,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from murauer.nets.config import NetworkConfig
+from murauer.nets.normalisation import BatchNorm
 from murauer.nets.stem import PooledConvolution
 
 
@@ -30,7 +31,7 @@ class FeatureExtractor(nn.Module):
             stages.append(nn.Sequential(*blocks))
             channels = width
         self.stages = nn.Sequential(*stages)
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = BatchNorm(channels)
         self.relu = nn.ReLU()
         map_size = config.patch_size // config.extractor_stride
         self.features = nn.Linear(channels * map_size**2, config.features)
@@ -66,7 +67,7 @@ class ResidualBlock(nn.Module):
     The shortcut is a strided 1x1 projection where the shape changes, else the identity.
     """
 
-    last_norm: nn.BatchNorm2d
+    last_norm: BatchNorm
     """Normalisation that ends the residual branch."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
@@ -75,7 +76,7 @@ class ResidualBlock(nn.Module):
         self.downsample: nn.Module = nn.Identity()
         if stride != 1 or channels != width:
             self.downsample = nn.Sequential(
-                nn.Conv2d(channels, width, kernel_size=1, stride=stride, bias=False), nn.BatchNorm2d(width)
+                nn.Conv2d(channels, width, kernel_size=1, stride=stride, bias=False), BatchNorm(width)
             )
 
     def branch(self, maps: Tensor) -> Tensor:
@@ -95,14 +96,14 @@ class BottleneckBlock(ResidualBlock):
         super().__init__(channels, width, stride)
         inner = width // 4
         self.conv1 = nn.Conv2d(channels, inner, kernel_size=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(inner)
+        self.bn1 = BatchNorm(inner)
         self.conv2 = nn.Conv2d(inner, inner, kernel_size=3, stride=stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(inner)
+        self.bn2 = BatchNorm(inner)
         self.conv3 = nn.Conv2d(inner, width, kernel_size=1, bias=False)
-        self.bn3 = nn.BatchNorm2d(width)
+        self.bn3 = BatchNorm(width)
 
     @property
-    def last_norm(self) -> nn.BatchNorm2d:  # type: ignore[override]
+    def last_norm(self) -> BatchNorm:  # type: ignore[override]
         """Normalisation that ends the residual branch."""
         return self.bn3
 
@@ -119,12 +120,12 @@ class BasicBlock(ResidualBlock):
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__(channels, width, stride)
         self.conv1 = nn.Conv2d(channels, width, kernel_size=3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.bn1 = BatchNorm(width)
         self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
+        self.bn2 = BatchNorm(width)
 
     @property
-    def last_norm(self) -> nn.BatchNorm2d:  # type: ignore[override]
+    def last_norm(self) -> BatchNorm:  # type: ignore[override]
         """Normalisation that ends the residual branch."""
         return self.bn2
 

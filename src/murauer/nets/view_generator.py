@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from murauer.nets.normalisation import BatchNorm
+
 DEPTH_RANGE_MM = (50.0, 1500.0)
 
 
@@ -48,7 +50,7 @@ class ViewGenerator(nn.Module):
         layers: list[nn.Module] = [nn.ConvTranspose2d(features + 3, channels[0], kernel_size=4, bias=False)]
         for inner, outer in zip(channels, (*channels[1:], 1), strict=True):
             layers += [
-                nn.BatchNorm2d(inner),
+                BatchNorm(inner),
                 nn.LeakyReLU(0.2),
                 nn.ConvTranspose2d(inner, outer, kernel_size=4, stride=2, padding=1, bias=False),
             ]
