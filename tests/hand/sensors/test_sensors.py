@@ -9,7 +9,13 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor
 
-from murauer.hand.sensors import SENSORS, CleanSensor, StructuredLightSensor, TimeOfFlightSensor
+from murauer.hand.sensors import (
+    SENSORS,
+    CleanSensor,
+    MixedSensor,
+    StructuredLightSensor,
+    TimeOfFlightSensor,
+)
 from murauer.hand.sensors.time_of_flight import axial_sigma_mm
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -171,3 +177,12 @@ def test_time_of_flight_noise_grows_with_distance_and_incidence() -> None:
     sigma = axial_sigma_mm(torch.full((3,), 1000.0), cosine)
     expected = [1.3, 1.3 + 0.1 * (1 / (math.pi / 2 - 1)) ** 2, 1.3 + 0.1 * (1.3 / (math.pi / 2 - 1.3)) ** 2]
     assert sigma.tolist() == pytest.approx(expected, rel=1e-4)
+
+
+def test_mixed_measures_each_image_by_one_of_its_sensors() -> None:
+    depth, camera = scene(0.25, images=24)
+    mixed = MixedSensor((CleanSensor(), TimeOfFlightSensor()))
+    measured = mixed(depth, camera, Generator().manual_seed(0))
+    exact = (measured == depth).all(dim=(1, 2))
+    assert 4 < exact.sum() < 20
+    assert ((measured - depth).abs()[~exact] > 0).float().mean() > 0.3

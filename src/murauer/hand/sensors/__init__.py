@@ -7,6 +7,7 @@ A new sensor is one file with a frozen dataclass that is called like :class:`Sen
 from collections.abc import Callable
 
 from murauer.hand.sensors.clean import CleanSensor
+from murauer.hand.sensors.mixed import MixedSensor
 from murauer.hand.sensors.sensor import Sensor
 from murauer.hand.sensors.structured_light import StructuredLightSensor
 from murauer.hand.sensors.time_of_flight import TimeOfFlightSensor
@@ -15,7 +16,8 @@ SENSORS: dict[str, Callable[..., Sensor]] = {
     "clean": CleanSensor,
     "structured_light": StructuredLightSensor,
     "time_of_flight": TimeOfFlightSensor,
+    "mixed": MixedSensor,
 }
 """Sensor models by name."""
 
-__all__ = ["SENSORS", "CleanSensor", "Sensor", "StructuredLightSensor", "TimeOfFlightSensor"]
+__all__ = ["SENSORS", "CleanSensor", "MixedSensor", "Sensor", "StructuredLightSensor", "TimeOfFlightSensor"]
