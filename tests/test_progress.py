@@ -60,3 +60,9 @@ def test_error_inside_is_not_hidden(capsys):
     with pytest.raises(RuntimeError), Progress("training", total=3):
         raise RuntimeError("boom")
     assert capsys.readouterr().err == ""
+
+
+def test_line_without_a_total(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress("recording", None, unit="frame") as progress:
+        progress.advance(3)
+    assert capsys.readouterr().err.startswith("recording: 3 frame, ")

@@ -14,7 +14,9 @@ from murauer.commands import (
     import_,
     info,
     predict,
+    record,
     report,
+    select,
     simulate,
     synthesise,
     train,
@@ -25,9 +27,11 @@ from murauer.errors import UserError
 
 COMMANDS = {
     "demo": demo,
+    "record": record,
     "import": import_,
     "simulate": simulate,
     "synthesise": synthesise,
+    "select": select,
     "twin": twin,
     "train": train,
     "evaluate": evaluate,

@@ -20,12 +20,12 @@ class Progress:
 
     Args:
         name: What is being done.
-        total: Units in all.
+        total: Units in all; None if nobody knows.
         start: Units already done, by a run that is resumed; they do not count for the rate.
         unit: What is counted.
     """
 
-    def __init__(self, name: str, total: int, start: int = 0, unit: str = "it") -> None:
+    def __init__(self, name: str, total: int | None, start: int = 0, unit: str = "it") -> None:
         self._name, self._total, self._start, self._unit = name, total, start, unit
         self._done = self._shown = start
         self._started = self._last_line = time.monotonic()
@@ -63,8 +63,9 @@ class Progress:
         """Write one plain line with rate and time left."""
         self._last_line, self._shown = time.monotonic(), self._done
         rate = (self._done - self._start) / max(self._last_line - self._started, 1e-9)
-        parts = [f"{self._name}: {self._done}/{self._total} {self._unit}", f"{rate:.1f} {self._unit}/s"]
-        if 0 < self._done < self._total and rate > 0:
+        of = "" if self._total is None else f"/{self._total}"
+        parts = [f"{self._name}: {self._done}{of} {self._unit}", f"{rate:.1f} {self._unit}/s"]
+        if self._total is not None and 0 < self._done < self._total and rate > 0:
             left = tqdm.format_interval((self._total - self._done) / rate)
             parts.append(f"{left} left")
         else:

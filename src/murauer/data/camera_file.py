@@ -73,6 +73,20 @@ def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[RecordingCamer
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
+    return parse_cameras(values, folders, path)
+
+
+def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tuple[RecordingCamera, ...]:
+    """Check what a camera file holds.
+
+    Args:
+        values: what its JSON says.
+        folders: as for `read_camera_file`.
+        path: where it comes from, for the message.
+
+    Raises:
+        UserError: it does not describe cameras.
+    """
     if not isinstance(values, dict) or not values:
         raise UserError(f"{path} must hold an object with a camera under the name of each camera's folder")
     if not all(isinstance(value, dict) for value in values.values()):
@@ -94,6 +108,12 @@ def write_camera_file(path: Path, cameras: Iterable[RecordingCamera]) -> None:
     Raises:
         UserError: The file cannot be written.
     """
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(camera_document(cameras), indent=1), encoding="utf-8")
+
+
+def camera_document(cameras: Iterable[RecordingCamera]) -> dict[str, Any]:
+    """What a camera file holds: numbers by camera and key."""
     document = {}
     for each in cameras:
         numbers = each.camera.to_dict()
@@ -107,8 +127,7 @@ def write_camera_file(path: Path, cameras: Iterable[RecordingCamera]) -> None:
             values["cam_R_w2c"] = each.camera_from_world[:3, :3].flatten().tolist()
             values["cam_t_w2c"] = each.camera_from_world[:3, 3].tolist()
         document[each.name] = values
-    with written_whole(path) as partial:
-        partial.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    return document
 
 
 def make_rig(cameras: tuple[RecordingCamera, ...]) -> CameraRig | None:
@@ -165,7 +184,7 @@ def _parse_pose(rotation: Any, translation: Any, where: str) -> Tensor:
     return torch.from_numpy(pose)
 
 
-def _check_poses(cameras: tuple[RecordingCamera, ...], path: Path) -> None:
+def _check_poses(cameras: tuple[RecordingCamera, ...], path: Path | str) -> None:
     """Refuse rigs of which a part is missing or that are in metres."""
     posed = [each for each in cameras if each.camera_from_world is not None]
     if posed and len(posed) < len(cameras):

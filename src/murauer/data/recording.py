@@ -11,6 +11,7 @@ import numpy as np
 
 from murauer.data.frame_set import FrameSet, open_frame_set
 from murauer.data.integrity import checksums
+from murauer.data.row_file import read_rows
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.rig import CameraRig
@@ -131,8 +132,8 @@ class Recording:
         """Read which labelled frames training may use, as somebody else chose them.
 
         Args:
-            path: text with the index of a frame in `real`, from 0, on each line; lines that begin with # are
-                left out.
+            path: text with the index of a frame in `real`, from 0, on each line, as 'murauer select' writes
+                it; what is behind a # is left out.
 
         Returns:
             The indices, ascending, shape (n,).
@@ -141,13 +142,8 @@ class Recording:
             UserError: the file cannot be read, or an index is out of range, twice there, or of a frame that
                 is not labelled or not usable.
         """
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-            rows = np.array([int(line) for line in lines if line.strip() and not line.startswith("#")], int)
-        except (OSError, ValueError) as error:
-            raise UserError(f"cannot read labelled frames from {path}: {error}; one index a line") from error
         real = self.need("real")
-        values, counts = np.unique(rows, return_counts=True)
+        values, counts = np.unique(read_rows(path), return_counts=True)
         for wrong, reason in (
             (values[(values < 0) | (values >= len(real))], f"is none of its {len(real)} real frames"),
             (values[counts > 1], "is named twice"),
@@ -155,8 +151,6 @@ class Recording:
         ):
             if len(wrong):
                 raise UserError(f"{path}: frame {wrong[0]} of {self.folder} {reason}; correct the file")
-        if not len(rows):
-            raise UserError(f"{path} names no frame; write the index of a real frame, from 0, on each line")
         return values
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,9 +12,9 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from murauer.data.camera_file import CAMERA_FILE, RecordingCamera, write_camera_file
+from murauer.data.camera_file import CAMERA_FILE, RecordingCamera, camera_document, write_camera_file
 from murauer.data.datasets.own import LABEL_FILE, PERSON_FILE, TWIN_FOLDER
-from murauer.data.keypoint_file import Keypoints, write_keypoint_file
+from murauer.data.keypoint_file import Keypoints, read_keypoint_file, write_keypoint_file
 from murauer.distortion import project
 from murauer.errors import UserError
 from murauer.files import written_whole
@@ -27,27 +28,42 @@ class RecordingWriter:
     persons and the lists of held-out frames are written when the recording is closed.
 
     Args:
-        folder: Where to; it must not hold anything.
+        folder: Where to; it must not hold anything, unless this goes on.
         cameras: The synchronised cameras, input view first.
         skeleton: Of the labels, if there will be any.
+        label_file: Where labels go; by default where training finds them.
+        go_on: Whether to add to a recording of the same cameras, if there is one in the folder.
+
+    Attributes:
+        frames: Number of frames in the recording.
 
     Raises:
-        UserError: The folder is not empty or cannot be written.
+        UserError: The folder is not empty or cannot be written, or holds a recording of other cameras.
     """
 
     def __init__(
-        self, folder: Path, cameras: Sequence[RecordingCamera], skeleton: Skeleton | None = None
+        self,
+        folder: Path,
+        cameras: Sequence[RecordingCamera],
+        skeleton: Skeleton | None = None,
+        *,
+        label_file: str = LABEL_FILE,
+        go_on: bool = False,
     ) -> None:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} exists and is not empty; choose another folder for the recording")
         self.folder = folder
         self.cameras = tuple(cameras)
         self.skeleton = skeleton
-        self._frames = 0
+        self.frames = 0
+        self._label_file = folder / label_file
         self._labels: list[Keypoints] = []
         self._persons: list[tuple[str, int]] = []
         self._held_out: dict[str, list[str]] = {}
-        write_camera_file(folder / CAMERA_FILE, self.cameras)
+        if go_on and (folder / CAMERA_FILE).is_file():
+            self._find_what_is_there()
+        elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder} exists and is not empty; choose another folder for the recording")
+        else:
+            write_camera_file(folder / CAMERA_FILE, self.cameras)
 
     def write(
         self,
@@ -71,14 +87,18 @@ class RecordingWriter:
             The name of the frame.
 
         Raises:
-            UserError: The frame cannot be written.
+            UserError: The frame cannot be written; then no camera has it.
             ValueError: The images are not those of the cameras, or labels come without a skeleton.
         """
-        name = f"{self._frames:06d}"
+        name = f"{self.frames:06d}"
         if len(depths) != len(self.cameras):
             raise ValueError(f"{len(depths)} images of {len(self.cameras)} cameras")
-        for camera, depth in zip(self.cameras, depths, strict=True):
-            _write_depth(self.folder / camera.name / f"{name}.png", depth, camera)
+        try:
+            for camera, depth in zip(self.cameras, depths, strict=True):
+                _write_depth(self.folder / camera.name / f"{name}.png", depth, camera)
+        except BaseException:  # Ctrl-C too: every camera has every moment, or the recording is none
+            self._remove(name)
+            raise
         for camera, depth in zip(self.cameras, twins, strict=False):
             _write_depth(self.folder / TWIN_FOLDER / camera.name / f"{name}.png", depth, camera)
         for view, xyz in (joints or {}).items():
@@ -87,7 +107,7 @@ class RecordingWriter:
             self._persons.append((name, person))
         if held_out is not None:
             self._held_out.setdefault(held_out, []).append(name)
-        self._frames += 1
+        self.frames += 1
         return name
 
     def close(self) -> None:
@@ -97,7 +117,7 @@ class RecordingWriter:
             UserError: A file cannot be written.
         """
         if self.skeleton is not None:
-            write_keypoint_file(self.folder / LABEL_FILE, self.skeleton, self._labels)
+            write_keypoint_file(self._label_file, self.skeleton, self._labels)
         if self._persons:
             text = io.StringIO()
             csv.writer(text, lineterminator="\n").writerows([("frame", "person"), *self._persons])
@@ -112,6 +132,25 @@ class RecordingWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _find_what_is_there(self) -> None:
+        """Count the frames of a former recording, without a last one that not all cameras have."""
+        path = self.folder / CAMERA_FILE
+        if json.loads(path.read_text(encoding="utf-8")) != camera_document(self.cameras):
+            raise UserError(
+                f"{self.folder} holds a recording of other cameras, see {path}; choose another folder"
+            )
+        names = [{path.stem for path in (self.folder / each.name).glob("*.png")} for each in self.cameras]
+        whole = set.intersection(*names)
+        for name in set.union(*names) - whole:
+            self._remove(name)
+        self.frames = 1 + max((int(name) for name in whole), default=-1)
+        if self.skeleton is not None and self._label_file.is_file():
+            self._labels = read_keypoint_file(self._label_file)[1]
+
+    def _remove(self, name: str) -> None:
+        for camera in self.cameras:
+            (self.folder / camera.name / f"{name}.png").unlink(missing_ok=True)
 
     def _label(self, name: str, camera: RecordingCamera, xyz: Tensor) -> Keypoints:
         if self.skeleton is None or xyz.shape != (len(self.skeleton), 3):

@@ -26,10 +26,13 @@ SOURCES = {
     "simulated": "simulated.SimulatedSource",
     "folder": "folder.FolderSource",
     "stack": "stack.StackSource",
+    "video": "video.VideoSource",
+    "tcp": "network.NetworkSource",
+    "realsense": "realsense.RealSenseSource",
 }
 """Module and class of each source by the word before the colon; imported only when it is wanted."""
 
-SUFFIXES = {".npy": "stack", ".npz": "stack"}
+SUFFIXES = {".npy": "stack", ".npz": "stack", ".mkv": "video", ".bag": "realsense", ".db3": "realsense"}
 """Files that need no word before them."""
 
 

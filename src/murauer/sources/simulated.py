@@ -9,6 +9,7 @@ from torch import Tensor
 
 from murauer.camera import find_camera
 from murauer.data.camera_file import RecordingCamera
+from murauer.data.frame_set import DEPTH_UNIT_MM
 from murauer.data.rendered import random_stream
 from murauer.data.simulated import nyu_like_rig
 from murauer.errors import UserError
@@ -78,7 +79,12 @@ class SimulatedSource(Source):
         self._person = ShapePrior().sample(1, random_stream(person, "person"), spread=0.5)
         self._rig = nyu_like_rig(find_camera("nyu"), DISTANCE_MM)
         self.cameras = tuple(
-            RecordingCamera(NAMES[view], self._rig.cameras[view], camera_from_world=pose.double())
+            RecordingCamera(
+                NAMES[view],
+                self._rig.cameras[view],
+                depth_scale=DEPTH_UNIT_MM,
+                camera_from_world=pose.double(),
+            )
             for view, pose in enumerate(self._rig.camera_from_world[:cameras])
         )
         room = random_stream(person, "room")

@@ -21,6 +21,7 @@ from safetensors import safe_open
 
 from murauer.config import Config
 from murauer.data.recording import Recording, open_recording
+from murauer.data.row_file import read_rows
 from murauer.errors import UserError
 from murauer.evaluation.split import evaluate_split
 from murauer.files import written_whole
@@ -57,6 +58,7 @@ class Job:
         out: run folder.
         pretraining: folder of the pre-trained f and p that it starts from, which trainings of one seed share
             and the first makes; None for a variant without synthetic data.
+        label_file: lists the labelled frames, see `read_rows`, in place of a choice by the seed.
     """
 
     variant: str
@@ -64,6 +66,7 @@ class Job:
     seed: int
     out: Path
     pretraining: Path | None
+    label_file: Path | None = None
 
     def __str__(self) -> str:
         """Name it in a message."""
@@ -184,7 +187,8 @@ def _read_metrics(recording: Recording, config: Config, job: Job) -> dict[str, A
 
 def _identity(recording: Recording, config: Config, job: Job) -> str:
     origin = file_digest(job.pretraining / PRETRAINED_FILE) if job.pretraining else ""
-    return training_identity(recording, config, job.seed, job.variant, job.labels, origin)
+    rows = [] if job.label_file is None else [read_rows(job.label_file)]
+    return training_identity(recording, config, job.seed, job.variant, job.labels, origin, *rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,6 +345,7 @@ def _train(recording_folder: Path, config: Config, job: Job, splits: tuple[str, 
         seed=job.seed,
         out=job.out,
         pretrained=job.pretraining / PRETRAINED_FILE if job.pretraining else None,
+        label_rows=None if job.label_file is None else recording.labelled_rows_from(job.label_file),
     )
     facts = {"variant": job.variant, "n_labelled": job.labels, "seed": job.seed}
     metrics = facts | {"identity": _identity(recording, config, job)} | known

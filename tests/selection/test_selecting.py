@@ -1,0 +1,105 @@
+"""Frames that should be labelled."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from murauer.cli import main
+from murauer.data.frame_set import open_frame_set
+from murauer.data.recording import Recording, open_recording
+from murauer.data.row_file import read_rows
+from murauer.errors import UserError
+from murauer.selection.selecting import encode, principal_part, propose_frames, write_proposals
+from murauer.training.checkpoint import load_model
+
+
+@pytest.fixture
+def store(tiny_recording: Recording, tmp_path: Path) -> Path:
+    """A recording of which two frames are labelled, and one cannot be used."""
+    folder = tmp_path / "store"
+    shutil.copytree(tiny_recording.folder, folder)
+    real = open_frame_set(folder / "real", writable=True)
+    real.labelled[:] = False
+    real.labelled[[1, 4]] = True
+    real.valid[2] = False
+    real.flush()
+    return folder
+
+
+def test_proposes_unlabelled_usable_frames_by_what_the_model_sees(store: Path, small_model: Path) -> None:
+    recording = open_recording(store)
+    network, _ = load_model(small_model)
+    proposals = propose_frames(recording, network, 5)
+    rows = [one.row for one in proposals]
+    assert len(set(rows)) == 5 and not {1, 2, 4}.intersection(rows)
+    assert [one.share for one in proposals] == sorted((one.share for one in proposals), reverse=True)
+    assert 0 < sum(one.share for one in proposals) <= 1
+    assert propose_frames(recording, network, 5) == proposals
+
+
+def test_labels_are_not_looked_at(store: Path, small_model: Path) -> None:
+    network, _ = load_model(small_model)
+    before = propose_frames(open_recording(store), network, 4)
+    real = open_frame_set(store / "real", writable=True)
+    real.joints[:] = np.nan
+    real.flush()
+    assert propose_frames(open_recording(store), network, 4) == before
+
+
+def test_copies_of_a_frame_are_proposed_once(store: Path, small_model: Path) -> None:
+    real = open_frame_set(store / "real", writable=True)
+    for array in (real.depth, real.intrinsics, real.centre):
+        array[5:] = array[5]
+    real.flush()
+    proposals = propose_frames(open_recording(store), load_model(small_model)[0], 6)
+    assert sum(one.row >= 5 for one in proposals) == 1
+
+
+def test_refuses_more_frames_than_there_are(
+    store: Path, tiny_recording: Recording, small_model: Path
+) -> None:
+    network, _ = load_model(small_model)
+    with pytest.raises(UserError, match="usable unlabelled real frames"):
+        propose_frames(open_recording(store), network, 10_000)
+    with pytest.raises(UserError, match="has 0 usable unlabelled real frames; --among-labelled"):
+        propose_frames(tiny_recording, network, 1)
+    assert len(propose_frames(tiny_recording, network, 1, among_labelled=True)) == 1
+
+
+def test_principal_part_keeps_distances_when_all_directions_are_kept() -> None:
+    points = np.random.default_rng(0).standard_normal((50, 6)) * [9, 5, 3, 1, 0.1, 0]
+    part = principal_part(points, 6)
+    assert (np.diff(part.var(axis=0)) <= 1e-12).all()
+    np.testing.assert_allclose(
+        np.linalg.norm(part[0] - part[1:], axis=1), np.linalg.norm(points[0] - points[1:], axis=1)
+    )
+    assert principal_part(points, 2).shape == (50, 2)
+
+
+def test_latents_are_those_of_the_rows(tiny_recording: Recording, small_model: Path) -> None:
+    network, _ = load_model(small_model)
+    both = encode(tiny_recording, network, np.array([3, 0]), tiny_recording.cube_mm)
+    alone = encode(tiny_recording, network, np.array([0]), tiny_recording.cube_mm)
+    np.testing.assert_allclose(both[1], alone[0], atol=1e-5)
+
+
+def test_command_writes_what_training_reads(
+    store: Path, small_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["select", str(store), "-n", "3", "--model", str(small_model)]
+    out = tmp_path / "chosen.txt"
+    assert main([*words, "--json", "--out", str(out)]) == 0
+    rows = [one["row"] for one in json.loads(capsys.readouterr().out)]
+    assert read_rows(out) == rows and "stands for" in out.read_text()
+    assert main(words) == 0
+    assert capsys.readouterr().out == out.read_text()
+    real = open_frame_set(store / "real", writable=True)
+    real.labelled[rows] = True
+    real.flush()
+    assert open_recording(store).labelled_rows_from(out).tolist() == sorted(rows)
+    write_proposals(out, [])
+    with pytest.raises(UserError, match="names no frame"):
+        read_rows(out)
