@@ -18,6 +18,7 @@ from murauer.commands import (
     report,
     select,
     simulate,
+    studio,
     synthesise,
     train,
     twin,
@@ -38,6 +39,7 @@ COMMANDS = {
     "experiment": experiment,
     "report": report,
     "predict": predict,
+    "studio": studio,
     "export": export,
     "info": info,
 }

@@ -22,7 +22,7 @@ def checksums(folder: Path, sets: Iterable[str]) -> dict[str, str]:
             return dict(
                 zip(
                     (path.relative_to(folder).as_posix() for path in files),
-                    pool.map(_digest, files),
+                    pool.map(file_checksum, files),
                     strict=True,
                 )
             )
@@ -60,6 +60,7 @@ def verify(folder: Path, description: dict[str, Any]) -> int:
     return len(expected)
 
 
-def _digest(path: Path) -> str:
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -91,7 +91,7 @@ def draw_skeleton(
 def draw_hand(
     depth: Tensor,
     camera: Camera,
-    joints_xyz: Tensor,
+    joints_xyz: Tensor | None,
     centre: Tensor,
     skeleton: Skeleton,
     *,
@@ -103,7 +103,7 @@ def draw_hand(
     Args:
         depth: (H, W) in mm, 0 = no measurement.
         camera: The camera that took it.
-        joints_xyz: (J, 3) camera coordinates in mm.
+        joints_xyz: (J, 3) camera coordinates in mm; None to draw the depth alone.
         centre: (3,) centre of the cube, camera coordinates in mm.
         skeleton: Of the joints.
         cube_mm: Side of the cube in mm.
@@ -114,6 +114,8 @@ def draw_hand(
     middle = float(centre[2])
     near, far = middle - 0.4 * cube_mm, middle + 0.4 * cube_mm
     picture = shade_depth(geometry.depth_mm(patch)[0], near, far)
+    if joints_xyz is None:
+        return picture
     points = torch.cat((geometry.patch_from_xyz(joints_xyz[None])[0], joints_xyz[:, 2:]), dim=-1)
     return draw_skeleton(picture, points, skeleton, width=size / 96)
 

@@ -60,7 +60,7 @@ class OwnRecording:
         self._paths = self._find_frames()
         self._check_units()
         self.skeleton, self._labels = self._read_labels()
-        self._names = self._split()
+        self.names = self._split()  # of the frames of each set, without suffix
         persons = self._read_persons()
         self.sets: Mapping[str, FrameSetInfo] = {
             name: FrameSetInfo(
@@ -69,16 +69,16 @@ class OwnRecording:
                 real=not name.endswith("twin"),
                 person=np.array([persons.get(frame, -1) for frame in frames], dtype=np.int16),
             )
-            for name, frames in self._names.items()
+            for name, frames in self.names.items()
         }
         self.aliases: Mapping[str, str] = {}
-        trained = {persons.get(frame, -1) for frame in self._names.get("real", ())}
-        held_out = {persons.get(frame, -1) for name in HELD_OUT for frame in self._names.get(name, ())}
+        trained = {persons.get(frame, -1) for frame in self.names.get("real", ())}
+        held_out = {persons.get(frame, -1) for name in HELD_OUT for frame in self.names.get(name, ())}
         self.unseen_persons = frozenset(held_out - trained - {-1})
 
     def frame(self, set_name: str, index: int, view: int) -> Frame:
         """Read one image and undistort it, see `Dataset.frame`."""
-        name = self._names[set_name][index]
+        name = self.names[set_name][index]
         camera = self.cameras[view]
         if set_name.endswith("twin"):
             path = _find(self.folder / TWIN_FOLDER / camera.name, name)

@@ -149,19 +149,19 @@ def _fit(problem: FittingProblem, persons: int, learn_offsets: bool, shared_fram
     total = sum(_JOINT_ITERATIONS)
     with Progress("fitting people", total, unit="step") as progress:
         offsets = torch.zeros_like(problem.labels[0])
-        found = _from_starts(few, first_shapes(few, persons), offsets)
+        found = fit_poses(few, first_shapes(few, persons), offsets)
         found = fit_jointly(few, found, without, offsets=False, after_step=progress.advance)
         # Labels of no hand would move everybody's joints: they are fitted, but nothing is learned from them.
         trusted = _explained(few, found)
         chosen, few, found = chosen[trusted], few.of_frames(trusted), found.of_frames(trusted)
         found = fit_jointly(few, found, with_offsets, offsets=learn_offsets, after_step=progress.advance)
-        again = _from_starts(few, found.shape, found.offsets)
+        again = fit_poses(few, found.shape, found.offsets)
         found = found.with_frames(again, few.frame_cost(again) < few.frame_cost(found))
         found = fit_jointly(few, found, last, offsets=learn_offsets, after_step=progress.advance)
     poses = []
     with Progress("fitting poses", len(problem.person), unit="frame") as progress:
         for rows in torch.arange(len(problem.person)).split(_CHUNK):
-            poses.append(_from_starts(problem.of_frames(rows), found.shape, found.offsets))
+            poses.append(fit_poses(problem.of_frames(rows), found.shape, found.offsets))
             progress.advance(len(rows))
     everything = joined(poses)
     # The frames of the joint fit have been followed longer: keep what is better there.
@@ -190,7 +190,7 @@ def _explained(problem: FittingProblem, unknowns: Unknowns) -> Tensor:
     return (error <= OUTLIER * error.median()).nonzero()[:, 0]
 
 
-def _from_starts(problem: FittingProblem, shape: Tensor, offsets: Tensor) -> Unknowns:
+def fit_poses(problem: FittingProblem, shape: Tensor, offsets: Tensor) -> Unknowns:
     """Poses with given shapes and offsets: the best of several starts for each frame."""
     best, *others = (
         fit_frames(problem, start, _FRAME_ITERATIONS) for start in starts(problem, shape, offsets, _STARTS)
@@ -213,7 +213,7 @@ def _left_hands(problem: FittingProblem, persons: int, side: Side) -> Tensor:
         costs = []
         for mirrored in (False, True):
             tried = _mirrored(some, torch.full_like(some.person, mirrored, dtype=torch.bool))
-            fitted = _from_starts(tried, first_shapes(tried, persons), torch.zeros_like(tried.labels[0]))
+            fitted = fit_poses(tried, first_shapes(tried, persons), torch.zeros_like(tried.labels[0]))
             costs.append(float(tried.frame_cost(fitted).sum()))
         left[person] = costs[1] < costs[0]
     return left

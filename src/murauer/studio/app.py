@@ -1,0 +1,66 @@
+"""Puts studio, page and controls together, and runs them until Ctrl-C."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murauer.studio.actions import Actions
+from murauer.studio.album import Album
+from murauer.studio.journal import Journal
+from murauer.studio.label_controls import LabelControls
+from murauer.studio.labelling import Labelling
+from murauer.studio.page import Page
+from murauer.studio.playback_controls import PlaybackControls
+from murauer.studio.predicting import Predictor
+from murauer.studio.studio import Studio
+from murauer.studio.worker import Worker
+
+if TYPE_CHECKING:
+    from viser import ViserServer
+
+
+def run_studio(
+    server: "ViserServer",
+    album: Album,
+    predictors: Sequence[Predictor],
+    journal: Journal,
+    listed: dict[str, NDArray[np.int64]] | None = None,
+    worker: Worker | None = None,
+) -> None:
+    """Show a folder on a page and let people label it; returns when the worker is stopped, or at Ctrl-C.
+
+    Args:
+        server: guarded, see `guard.serve`.
+        album: the folder.
+        predictors: none, one, or two to compare.
+        journal: of the folder's labels.
+        listed: frames to leaf through, by set.
+        worker: does everything.
+    """
+    worker = worker or Worker()
+    page = Page(server)
+    studio = Studio(album, page, predictors, Labelling(journal, album.skeleton), listed)
+
+    def draw() -> None:
+        studio.draw()
+        playback.follow()
+        labels.follow()
+
+    actions = Actions(server, worker, draw)
+    playback = PlaybackControls(studio, actions)
+    labels = LabelControls(studio, actions)
+
+    def tick() -> float | None:
+        place = studio.place
+        wait = studio.tick()
+        if studio.place != place:
+            playback.follow()
+            labels.follow()
+        return wait
+
+    draw()
+    with suppress(KeyboardInterrupt):
+        worker.run(tick)

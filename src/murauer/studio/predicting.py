@@ -1,0 +1,136 @@
+"""What models, or files of predictions, say of moments."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from murauer.errors import UserError
+from murauer.inference.estimator import Estimator, Handedness
+from murauer.skeletons import Skeleton, convert
+from murauer.studio.album import Album, Floats, Moment
+
+REMEMBERED = 500
+"""Predictions that are kept for going back: a few hundred kilobytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What is said of the first camera's image.
+
+    Attributes:
+        joints: mm, (J, 3); None if there are none.
+        skeleton: of the joints.
+        facts: confidence and times in words, or why there are no joints.
+    """
+
+    joints: Floats | None
+    skeleton: Skeleton
+    facts: str
+
+    def as_label(self, skeleton: Skeleton) -> Floats | None:
+        """The joints in the order of another skeleton, (J, 3); None if it has others."""
+        try:
+            return None if self.joints is None else convert(self.joints, self.skeleton.name, skeleton.name)
+        except UserError:
+            return None
+
+
+class Predictor(Protocol):
+    """Where predictions come from.
+
+    Attributes:
+        name: shown on the page.
+    """
+
+    name: str
+
+    def __call__(self, set_name: str, index: int, moment: Moment) -> Prediction | None:
+        """Say where the joints are; None if nothing can be said."""
+        ...
+
+
+class ModelPredictor:
+    """A model; see `Predictor`. Recent predictions are remembered.
+
+    Args:
+        name: shown on the page.
+        estimator: the model.
+        handedness: of the hands.
+    """
+
+    def __init__(self, name: str, estimator: Estimator, handedness: Handedness) -> None:
+        self.name = name
+        self._estimator = estimator
+        self._handedness: Handedness = handedness
+        self._known: OrderedDict[str, Prediction] = OrderedDict()
+
+    def __call__(self, set_name: str, index: int, moment: Moment) -> Prediction | None:
+        """See `Predictor`."""
+        if moment.problem is not None:
+            return None
+        if moment.key not in self._known:
+            first = moment.views[0]
+            pose = self._estimator(first.depth, first.camera, first.centre, self._handedness)
+            took = pose.timings
+            facts = pose.problem or (
+                f"confidence {pose.confidence:.2f}, {took.total:.1f} ms "
+                f"(hand found in {took.localisation:.1f}, network {took.network:.1f})"
+            )
+            self._known[moment.key] = Prediction(pose.joints_xyz if pose else None, pose.skeleton, facts)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return self._known[moment.key]
+
+
+class FilePredictor:
+    """A text of predictions, one frame a line, x y z of all joints in mm; see `Predictor`.
+
+    Args:
+        path: the file, as `murauer evaluate` reads it with `--format xyz`.
+        album: it belongs to the set that has as many frames as it has lines.
+
+    Raises:
+        UserError: it cannot be read or fits no set.
+    """
+
+    def __init__(self, path: Path, album: Album) -> None:
+        from murauer.evaluation.prediction_files import read_joints
+
+        self.name = path.name
+        self._joints = read_joints(path, "xyz").float().numpy()
+        self._skeleton = album.skeleton
+        fitting = [name for name, frames in album.sets.items() if frames == len(self._joints)]
+        if not fitting or self._joints.shape[1] != len(album.skeleton):
+            sizes = ", ".join(f"{name} {frames}" for name, frames in album.sets.items())
+            raise UserError(
+                f"{path} has {len(self._joints)} lines of {self._joints.shape[1]} joints; {album.folder} has "
+                f"{len(album.skeleton)} joints and so many frames: {sizes}"
+            )
+        self._sets = fitting
+
+    def __call__(self, set_name: str, index: int, moment: Moment) -> Prediction | None:
+        """See `Predictor`."""
+        if set_name not in self._sets:
+            return None
+        return Prediction(self._joints[index], self._skeleton, "read from the file")
+
+
+def open_predictor(source: str, album: Album, handedness: Handedness) -> Predictor:
+    """Load a model, or a text file of predictions.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    if source.endswith(".txt"):
+        return FilePredictor(Path(source), album)
+    name = Path(source).name if source != "default" else "packaged model"
+    return ModelPredictor(name, Estimator.load(source), handedness)
+
+
+def error_mm(prediction: Prediction | None, label: Floats | None, skeleton: Skeleton) -> Floats | None:
+    """Distance of each predicted joint to its label in mm, (J,); None if they cannot be compared."""
+    joints = None if prediction is None else prediction.as_label(skeleton)
+    return None if joints is None or label is None else np.linalg.norm(joints - label, axis=-1)

@@ -1,0 +1,37 @@
+"""The frames of a set from the one that is predicted worst to the one that is predicted best."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murauer.evaluation.frames import spread_rows
+from murauer.studio.album import Album
+from murauer.studio.predicting import Predictor, error_mm
+
+MOST_FRAMES = 2000
+"""Frames that are predicted for it, spread evenly: more than anybody looks at, and it takes seconds."""
+
+
+def worst_first(album: Album, set_name: str, predictor: Predictor) -> Iterator[NDArray[np.int64]]:
+    """Predict the labelled frames of a set and sort them by their mean error.
+
+    Args:
+        album: with the frames.
+        set_name: of the set.
+        predictor: whose errors.
+
+    Yields:
+        After every frame, the indices of the labelled frames so far, worst first.
+    """
+    indices: list[int] = []
+    errors: list[float] = []
+    for index in spread_rows(album.sets[set_name], MOST_FRAMES).tolist():
+        moment = album.moment(set_name, index)
+        error = None
+        if moment.label is not None:
+            error = error_mm(predictor(set_name, index, moment), moment.label, album.skeleton)
+        if error is not None:
+            indices.append(index)
+            errors.append(float(error.mean()))
+        yield np.array(indices, np.int64)[np.argsort(-np.array(errors), kind="stable")]

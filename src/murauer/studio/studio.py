@@ -1,0 +1,236 @@
+"""The studio of a folder: leaf through its moments, see what models make of them, label them."""
+
+import time
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from murauer.errors import UserError
+from murauer.studio.album import Album, Floats, Moment, View, moved
+from murauer.studio.display import show_views
+from murauer.studio.frame_rate import FrameRate
+from murauer.studio.labelling import Labelling
+from murauer.studio.page import Page
+from murauer.studio.pictures import picture
+from murauer.studio.predicting import Prediction, Predictor, error_mm
+from murauer.studio.ranking import worst_first
+from murauer.studio.table import joint_table
+
+Order = Literal["as recorded", "worst first", "given list"]
+Pictures = Literal["cameras", "models", "twin"]
+PICTURES: tuple[Pictures, ...] = get_args(Pictures)
+
+MODEL_COLOURS = ((86, 180, 233), (230, 159, 0))
+"""Of the skeletons of two models, told apart by everybody."""
+
+SLOWEST_RATE, USUAL_RATE, FASTEST_RATE = 1, 15, 60
+
+
+class Studio:
+    """What is shown, and how it follows from the place in the folder.
+
+    Args:
+        album: the folder.
+        page: where it is shown.
+        predictors: none, one, or two to compare.
+        labelling: of its frames.
+        listed: frames to leaf through, by set, such as those that `murauer select` proposes.
+
+    Attributes:
+        set_name: set that is leafed through.
+        order: indices of its frames in the order in which they come, (M,).
+        place: in this order, from 0.
+        playing: whether frames follow each other by themselves.
+        rate: at most so many a second.
+        pictures: which pictures are shown.
+        wide: whether they show what is around the hand.
+        points: whether what the cameras measured is shown in space.
+        twin: whether the twin is, too.
+        moment: the frame that is shown.
+    """
+
+    def __init__(
+        self,
+        album: Album,
+        page: Page,
+        predictors: Sequence[Predictor],
+        labelling: Labelling,
+        listed: dict[str, NDArray[np.int64]] | None = None,
+    ) -> None:
+        self.album, self.page, self.predictors, self.labelling = album, page, predictors, labelling
+        self.listed = listed or {}
+        self.set_name = next(iter(self.listed), None) or next(iter(album.sets))
+        self.order = self._orders()
+        self.place = 0
+        self.playing, self.rate, self._shown_at, self._measured = False, USUAL_RATE, 0.0, FrameRate()
+        self.pictures: Pictures = "models" if len(predictors) > 1 else "cameras"
+        self.wide, self.twin, self.points = False, False, True
+        self.moment: Moment
+        self._predictions: list[Prediction | None] = []
+        self.go(0)
+
+    @property
+    def index(self) -> int:
+        """The frame in its set."""
+        return int(self.order[self.place])
+
+    def go(self, place: int) -> None:
+        """Turn to another frame; places beyond the ends are the ends."""
+        self.place = min(max(place, 0), len(self.order) - 1)
+        self.moment = self.album.moment(self.set_name, self.index)
+        self._predictions = [
+            predictor(self.set_name, self.index, self.moment) for predictor in self.predictors
+        ]
+        first = self._predictions[0] if self._predictions else None
+        self.labelling.open(self.moment, None if first is None else first.as_label(self.album.skeleton))
+
+    def toggle_points(self) -> None:
+        """Show or hide what the cameras measured, inside which the joints are."""
+        self.points = not self.points
+
+    def step(self, by: int) -> None:
+        """Go on or back, and stop playing."""
+        self.playing = False
+        self.go(self.place + by)
+
+    def play(self) -> None:
+        """Play, from the beginning if at the end, or pause."""
+        self.playing = not self.playing
+        if self.playing and self.place == len(self.order) - 1:
+            self.go(0)
+
+    def choose_set(self, name: str) -> None:
+        """Leaf through another set."""
+        self.set_name, self.order, self.playing = name, self._orders(name), False
+        self.go(0)
+
+    def choose_order(self, order: Order) -> None:
+        """Leaf through the frames in another order.
+
+        Raises:
+            UserError: there is no model, or no labelled frame that it predicts.
+        """
+        self.playing = False
+        self.order = self._worst() if order == "worst first" else self._orders(self.set_name, order)
+        self.go(0)
+
+    def look_at_hand(self) -> None:
+        """Move the page's camera to the hand."""
+        if (middle := self._middle()) is not None:
+            self.page.look_at(middle)
+
+    def next_to_label(self) -> None:
+        """Turn to the next frame without an accepted label."""
+        accepted = self.labelling.journal.accepted()
+        for place in (*range(self.place + 1, len(self.order)), *range(self.place)):
+            if self.album.key(self.set_name, int(self.order[place])) not in accepted:
+                return self.go(place)
+        raise UserError("all frames here have an accepted label")
+
+    def tick(self) -> float | None:
+        """Play on if it is time; returns the seconds until it is."""
+        if not self.playing:
+            return None
+        left = self._shown_at + 1 / self.rate - time.monotonic()
+        if left > 0:
+            return left
+        self._shown_at = time.monotonic()
+        self._measured.count()
+        self.go(self.place + 1)
+        self.playing = self.place < len(self.order) - 1
+        self.draw()
+        return 0.0
+
+    def draw(self) -> None:
+        """Bring the page up to date."""
+        label, views, middle = self.labelling.joints, self.moment.views, self._middle()
+        if middle is not None:
+            self.page.keep_in_view(middle)
+        show_views(self.page, views if self.points else (), self.moment.twin if self.twin else None, middle)
+        self.page.skeleton("label", self.album.skeleton).show(label)
+        for number, prediction in enumerate(self._predictions):
+            name, same = f"model {number + 1}", number == 0 and self.labelling.state == "prediction"
+            if prediction is None or same:
+                self.page.hide_skeleton(name)
+            else:
+                self.page.skeleton(name, prediction.skeleton, MODEL_COLOURS[number]).show(prediction.joints)
+        self.page.show_pictures(self._pictures(middle))
+        errors = [
+            (name, error_mm(prediction, self._truth(), self.album.skeleton))
+            for name, prediction in zip(("A", "B"), self._predictions, strict=False)
+        ]
+        self.page.show_table(joint_table(self.album.skeleton, label, errors, self.labelling.selected))
+        self.page.show_status(self._status())
+
+    def _truth(self) -> Floats | None:
+        return None if self.labelling.state == "prediction" else self.labelling.joints
+
+    def _middle(self) -> Floats | None:
+        """Where the hand is, coordinates of the first camera."""
+        if self.labelling.joints is not None:
+            return self.labelling.joints[self.album.skeleton.centre]
+        for view in self.moment.views:
+            if view.centre is not None and view.from_first is not None:
+                return moved(view.centre, np.linalg.inv(view.from_first))
+        return None
+
+    def _pictures(self, middle: Floats | None) -> list[tuple[str, Image]]:
+        label, skeleton, views = self.labelling.joints, self.album.skeleton, self.moment.views
+        if not views:
+            return []
+
+        def draw(title: str, view: View, joints: Floats | None) -> tuple[str, Image]:
+            return title, picture(view, middle, joints, skeleton, self.wide)
+
+        if self.pictures == "models" and self._predictions:
+            return [
+                draw(
+                    f"{letter}: {predictor.name}",
+                    views[0],
+                    None if prediction is None else prediction.as_label(skeleton),
+                )
+                for letter, predictor, prediction in zip(
+                    "AB", self.predictors, self._predictions, strict=False
+                )
+            ]
+        if self.pictures == "twin" and self.moment.twin is not None:
+            twin = self.moment.twin
+            return [draw(views[0].name, views[0], label), draw("twin", twin, twin.joints)]
+        return [draw(view.name, view, label) for view in views[:2]]
+
+    def _status(self) -> str:
+        lines = [
+            f"**{self.set_name}**, frame {self.index} ({self.place + 1} of {len(self.order)})"
+            + (f", {self._measured.per_second:.0f} frames/s" if self.playing else ""),
+            self.moment.problem or f"Label: **{self.labelling.state}**",
+        ]
+        for letter, predictor, prediction in zip("AB", self.predictors, self._predictions, strict=False):
+            error = error_mm(prediction, self._truth(), self.album.skeleton)
+            text = "no prediction" if prediction is None else prediction.facts
+            off = "" if error is None else f", **{error.mean():.1f} mm** off the label"
+            lines.append(f"{letter} {predictor.name}: {text}{off}")
+        journal = self.labelling.journal
+        lines.append(f"{len(journal.accepted())} accepted, {len(journal.unfinished())} not accepted yet")
+        return "  \n".join(lines)
+
+    def _orders(self, set_name: str | None = None, order: Order | None = None) -> NDArray[np.int64]:
+        """The frames that are listed, unless all are asked for or none are."""
+        set_name = set_name or self.set_name
+        if order != "as recorded" and set_name in self.listed:
+            return self.listed[set_name]
+        return np.arange(self.album.sets[set_name])
+
+    def _worst(self) -> NDArray[np.int64]:
+        if not self.predictors:
+            raise UserError("the worst frames are those of a model: start the studio with --model")
+        ranked = np.zeros(0, np.int64)
+        for done, so_far in enumerate(worst_first(self.album, self.set_name, self.predictors[0])):
+            ranked = so_far
+            if done % 50 == 0:
+                self.page.show_status(f"Ranking: {done} frames predicted ...")
+        if not len(ranked):
+            raise UserError(f"no frame of {self.set_name} has both a label and a prediction to compare")
+        return ranked
