@@ -107,6 +107,13 @@ def test_what_is_no_folder_to_show(recording: Path, store: Path, tmp_path: Path)
             open_album(folder, skeleton)
 
 
+def test_labels_for_another_recording_are_refused(recording: Path) -> None:
+    before = (recording / "labels.json").read_bytes()
+    with pytest.raises(UserError, match="no frame 000099"):
+        open_album(recording).write_labels({"000099": np.zeros((14, 3), np.float32)})
+    assert (recording / "labels.json").read_bytes() == before
+
+
 def test_labels_for_another_store_are_refused(store: Path) -> None:
     before = json.loads((store / "recording.json").read_text())
     with pytest.raises(UserError, match="no frame real/99"):

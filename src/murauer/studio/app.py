@@ -45,20 +45,19 @@ def run_studio(
     studio = Studio(album, page, predictors, Labelling(journal, album.skeleton), listed)
 
     def draw() -> None:
-        studio.draw()
-        playback.follow()
-        labels.follow()
+        with page.at_once():
+            studio.draw()
+            playback.follow()
+            labels.follow()
 
     actions = Actions(server, worker, draw)
     playback = PlaybackControls(studio, actions)
     labels = LabelControls(studio, actions)
 
     def tick() -> float | None:
-        place = studio.place
-        wait = studio.tick()
+        place, wait = studio.place, studio.tick()
         if studio.place != place:
-            playback.follow()
-            labels.follow()
+            draw()
         return wait
 
     draw()

@@ -9,7 +9,7 @@ from murauer.errors import UserError
 from murauer.studio.actions import Actions
 from murauer.studio.album import Floats
 from murauer.studio.labelling import MODES, Mode
-from murauer.studio.page import UNIT_MM
+from murauer.studio.page import UNIT_MM, WORLD
 from murauer.studio.snapping import UNDER_THE_SKIN_MM
 from murauer.studio.studio import Studio
 
@@ -33,7 +33,7 @@ class LabelControls:
         gui, joints = server.gui, studio.album.skeleton.joints
         self._dragging = False
         self._gizmo = server.scene.add_transform_controls(
-            "/gizmo",
+            f"{WORLD}/gizmo",
             scale=GIZMO_MM / UNIT_MM,
             line_width=3.0,
             depth_test=False,
@@ -117,7 +117,11 @@ class LabelControls:
             raise UserError(f"frames of {self._studio.set_name} are rendered: their labels are exact")
 
     def _choose_mode(self, mode: Mode) -> None:
-        self._labelling.mode = mode
+        labelling = self._labelling
+        labelling.mode = mode
+        if mode == "held bones" and labelling.can_label and not labelling.hand_is_fitted:
+            self._actions.tell("The hand model is fitted to this hand; that takes some seconds.")
+            labelling.fit_hand()
 
     def _put(self, place: tuple[float, float, float]) -> None:
         self._may_label()

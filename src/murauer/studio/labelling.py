@@ -83,6 +83,19 @@ class Labelling:
         """Choose the joint to move; numbers go round."""
         self.selected = joint % len(self._skeleton)
 
+    @property
+    def hand_is_fitted(self) -> bool:
+        """Whether the bones of the person seen are known, so that a drag that holds them takes no time."""
+        return self._moment is not None and self._moment.person in self._hands
+
+    def fit_hand(self) -> None:
+        """Fit the hand model to the person seen, which takes seconds; otherwise the first drag does it.
+
+        Raises:
+            UserError: the hand model does not have these joints, or they are those of no hand.
+        """
+        self._hand()
+
     def drag(self, target: Floats, rotation: NDArray[np.float64] = UNTURNED) -> None:
         """Show the selected joint at a place; nothing is changed before `drop`.
 

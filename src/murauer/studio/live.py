@@ -93,7 +93,8 @@ class Live:
             return None
         self._take()
         if self.ended or time.monotonic() - self._drawn_at >= 1 / SHOWN_PER_SECOND:
-            self.draw()
+            with self._page.at_once():
+                self.draw()
         return 0.0
 
     def _take(self) -> None:

@@ -1,10 +1,11 @@
 """The page that studio and live view share: points and skeletons in space, pictures, table, status.
 
-World coordinates of the page are those of the first camera, x right, y down, z forward, in units of 10 cm:
-viser's steps, near plane and keys are made for things that are a few units large.
+Everything is in the coordinates of the first camera, x right, y down, z forward, moved so that the hand is
+in the middle, and in units of 10 cm: viser's steps, near plane and keys are made for things of a few units.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +30,11 @@ PANEL_WIDTH, CONTROLS_WIDTH = 480, 340
 LEFT_MM = 80.0
 """A hand that is this far from the place that is looked at is about to leave the view."""
 
-DISTANCE_MM = 260.0
-"""From the hand to where the page looks from at first, along the first camera's axis and above it."""
+EYE = (0.26, -0.36, -2.6)
+"""Where the page looks at the hand from at first: near the line to the first camera, in units."""
+
+WORLD = "/world"
+"""The node that all others are below: the first camera's coordinates."""
 
 
 class Page:
@@ -43,12 +47,15 @@ class Page:
     def __init__(self, server: "ViserServer") -> None:
         self.server = server
         self._points: dict[str, Any] = {}
-        self._looked_at: Floats | None = None
+        self._middle: Floats | None = None
         self._skeletons: dict[str, SkeletonNode] = {}
         server.gui.configure_theme(dark_mode=True, show_logo=False, show_share_button=False)
         server.gui.main_panel.dock_right()
         server.gui.main_panel.set_width(CONTROLS_WIDTH)
         server.scene.set_up_direction("-y")
+        self._world = server.scene.add_frame(WORLD, show_axes=False)
+        initial = server.initial_camera
+        initial.position, initial.look_at, initial.up = EYE, (0.0, 0.0, 0.0), (0.0, -1.0, 0.0)
         panel = server.gui.add_panel()
         with panel.add_tab("Depth"):
             blank = np.zeros((8, 8, 3), np.uint8)
@@ -60,28 +67,25 @@ class Page:
         panel.set_width(PANEL_WIDTH)
         self._status = server.gui.add_markdown("")
 
+    def at_once(self) -> AbstractContextManager[None]:
+        """Have all that is shown meanwhile appear at the same time."""
+        return self.server.atomic()
+
     def look_at(self, middle: Floats) -> None:
         """Look at a place (3,) in mm from between it and the first camera."""
-        self._looked_at = middle
-        place = np.asarray(middle, np.float64) / UNIT_MM
-        eye = place + np.array([0.10, -0.14, -1.0]) * DISTANCE_MM / UNIT_MM
-        initial = self.server.initial_camera
-        initial.look_at, initial.position, initial.up = place, eye, (0.0, -1.0, 0.0)
+        self._place_middle(middle)
         for client in self.server.get_clients().values():
-            client.camera.position, client.camera.look_at = eye, place
+            client.camera.position, client.camera.look_at = EYE, (0.0, 0.0, 0.0)
 
     def keep_in_view(self, middle: Floats) -> None:
-        """Move on with a hand whose middle (3,) in mm has left the place that is looked at."""
-        if self._looked_at is None:
-            self.look_at(middle)
-        elif np.linalg.norm(middle - self._looked_at) > LEFT_MM:
-            shift = (middle - self._looked_at).astype(np.float64) / UNIT_MM
-            self._looked_at = middle
-            clients = self.server.get_clients().values()
-            cameras: list[Any] = [self.server.initial_camera, *(client.camera for client in clients)]
-            for camera in cameras:
-                place, position = camera.look_at + shift, camera.position + shift
-                camera.position, camera.look_at = position, place
+        """Go along with a hand whose middle (3,) in mm has left the place that is looked at."""
+        if self._middle is None or np.linalg.norm(middle - self._middle) > LEFT_MM:
+            self._place_middle(middle)
+
+    def _place_middle(self, middle: Floats) -> None:
+        # What is shown moves, not the cameras of those who look: theirs may be on the way to us.
+        self._middle = middle
+        self._world.position = -np.asarray(middle, np.float64) / UNIT_MM
 
     def hide_points(self, name: str) -> None:
         """Show none of the points of a name."""
@@ -101,16 +105,15 @@ class Page:
         node = self._points.get(name)
         if node is None:
             self._points[name] = self.server.scene.add_point_cloud(
-                f"/points/{name}",
+                f"{WORLD}/points/{name}",
                 points / UNIT_MM,
                 colours,
                 point_size=size,
                 precision="float32",
             )
             return
-        with self.server.atomic():
-            node.points, node.colors = (points / UNIT_MM).astype(np.float32), colours
-            node.point_size, node.visible = size, True
+        node.points, node.colors = (points / UNIT_MM).astype(np.float32), colours
+        node.point_size, node.visible = size, True
 
     def skeleton(
         self, name: str, skeleton: Skeleton, colour: tuple[int, int, int] | None = None
@@ -153,13 +156,12 @@ class SkeletonNode:
     def __init__(
         self, server: "ViserServer", name: str, skeleton: Skeleton, colour: tuple[int, int, int] | None
     ) -> None:
-        self._server = server
         self._bones = np.array(skeleton.bones, np.int64).reshape(-1, 2)
         colours = [colour or FINGER_COLOURS[group] for group in skeleton.groups]
         ends = np.array([colours[joint] for joint, _ in skeleton.bones], np.uint8)
         nothing = np.zeros((len(self._bones), 2, 3), np.float32)
         self._lines = server.scene.add_line_segments(
-            f"/{name}/bones",
+            f"{WORLD}/{name}/bones",
             nothing,
             np.repeat(ends[:, None], 2, axis=1),
             thickness=BONE_MM / UNIT_MM,
@@ -167,7 +169,7 @@ class SkeletonNode:
         )
         self._joints = [
             server.scene.add_icosphere(
-                f"/{name}/{joint}",
+                f"{WORLD}/{name}/{joint}",
                 radius=JOINT_MM / UNIT_MM,
                 color=colours[index],
                 subdivisions=2,
@@ -183,11 +185,9 @@ class SkeletonNode:
                 node.visible = False
             return
         places = joints / UNIT_MM
-        with self._server.atomic():
-            self._lines.points = places[self._bones]
-            self._lines.visible = True
-            for node, place in zip(self._joints, places, strict=True):
-                node.position, node.visible = place, True
+        self._lines.points, self._lines.visible = places[self._bones], True
+        for node, place in zip(self._joints, places, strict=True):
+            node.position, node.visible = place, True
 
     def emphasise(self, joint: int) -> None:
         """Draw one joint larger than the others."""

@@ -58,6 +58,9 @@ class RecordingAlbum:
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
         """See `Album`: new labels replace all that the keypoint file has of their moments."""
+        known = {name for names in self._recording.names.values() for name in names}
+        if lost := sorted(set(labels) - known):
+            raise UserError(f"{self.folder} has no frame {lost[0]} to label; it is not the recording it was")
         path, first = self.folder / LABEL_FILE, self._recording.cameras[0]
         kept = [
             label

@@ -141,7 +141,6 @@ class Studio:
         self._measured.count()
         self.go(self.place + 1)
         self.playing = self.place < len(self.order) - 1
-        self.draw()
         return 0.0
 
     def draw(self) -> None:
