@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 SOFTWARE_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-VIEWPORT = {"width": 1400, "height": 900}
+VIEWPORT = {"width": 1200, "height": 700}
 PATIENCE_MS = 90_000
 """WebGL without a graphics card on a busy machine takes its time."""
 
