@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from murauer import progress
-from murauer.progress import Progress, track
+from murauer.progress import Progress
 
 
 class Terminal(io.StringIO):
@@ -49,11 +49,6 @@ def test_bar_on_a_terminal(monkeypatch):
         for _ in range(3):
             shown.advance(1, loss=1.25)
     assert "training: 100%" in terminal.getvalue() and "\r" in terminal.getvalue()
-
-
-def test_track_sums_the_reports(capsys):
-    assert list(track([250, 250, 20], "simulating", total=520, unit="frame")) == [250, 250, 20]
-    assert "simulating: 520/520 frame" in capsys.readouterr().err
 
 
 def test_error_inside_is_not_hidden(capsys):

@@ -6,7 +6,6 @@ in one endless line, so a line is written now and then instead.
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from tqdm import tqdm
@@ -71,21 +70,6 @@ class Progress:
         else:
             parts.append(f"{tqdm.format_interval(self._last_line - self._started)} in all")
         print(", ".join([*parts, _text(values)] if values else parts), file=sys.stderr, flush=True)
-
-
-def track(counts: Iterable[int], name: str, total: int, unit: str = "it") -> Iterator[int]:
-    """Pass on numbers of finished units, as workers report them, and show their sum as progress.
-
-    Args:
-        counts: How many units each report stands for.
-        name: What is being done.
-        total: Units in all.
-        unit: What is counted.
-    """
-    with Progress(name, total, unit=unit) as progress:
-        for count in counts:
-            progress.advance(count)
-            yield count
 
 
 def _text(values: dict[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""Predict the joints of a hand in depth images.
+"""Predict the joints of a hand in depth images, or of all frames of a recording's set.
 
 murauer predict frame.png --camera nyu --out joints.json --overlay picture.png
 murauer predict *.png --camera sr305 --depth-scale 0.125 --out joints.json --out joints.csv
@@ -6,6 +6,12 @@ murauer predict *.png --camera sr305 --depth-scale 0.125 --out joints.json --out
 FRAME is a 16-bit PNG in mm (or with --depth-scale), an RGB PNG as in the NYU dataset, or a .npy array.
 Without --centre the hand nearest to the camera is located; --centre holds for all frames given. Hands are
 taken for right ones unless --handedness left is given.
+murauer predict stores/nyu --split test --out joints.npy
+
+FRAME may also be a recording, with --split: then the joints of all its frames, around the recorded centres,
+go into one array. What was stopped goes on when the same command is given again; on several machines, give
+each a --shard, and at the end the command without it.
+
 Without --out the joints are printed as JSON. --overlay shows one frame and its hand side by side; of several
 frames it shows the hands on one contact sheet.
 """
@@ -14,7 +20,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from murauer.commands.arguments import centre, positive_float
+from murauer.commands.arguments import centre, positive_float, positive_int
 from murauer.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,7 +39,7 @@ SHEET_LIMIT = 400
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("frames", nargs="+", type=Path, metavar="FRAME", help="depth image")
-    parser.add_argument("--camera", required=True, metavar="nyu|sr305|FILE.json", help="intrinsics")
+    parser.add_argument("--camera", metavar="nyu|sr305|FILE.json", help="intrinsics")
     parser.add_argument("--depth-scale", type=positive_float, metavar="S", help="mm per unit of the images")
     parser.add_argument("--centre", type=centre, metavar="U,V,D", help="middle of the hand: pixel, pixel, mm")
     parser.add_argument("--model", default="default", metavar="PATH", help="run folder, model file, .onnx")
@@ -41,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, action="append", default=[], metavar="FILE", help=".json, .coco.json, .csv"
     )
+    parser.add_argument("--split", metavar="NAME", help="set of the recording: real, test, ...")
+    parser.add_argument("--shard", metavar="K/N", help="every N-th chunk of the set, from the K-th on")
+    parser.add_argument("--workers", type=positive_int, metavar="N", help="processes (default: all cores)")
     parser.add_argument("--overlay", type=Path, metavar="FILE", help="picture of the result, .png or .jpg")
 
 
@@ -50,6 +59,13 @@ def run(args: argparse.Namespace) -> None:
     from murauer.inference.estimator import Estimator
     from murauer.inference.pose_files import check_pose_path
 
+    if args.split is not None:
+        _predict_set(args)
+        return
+    if args.shard is not None:
+        raise UserError("--shard is for the frames of a recording; give --split with it")
+    if args.camera is None:
+        raise UserError("give the --camera that took the frames, or the --split of a recording")
     for path in args.out:
         check_pose_path(path)
     if args.overlay is not None and args.overlay.suffix not in PICTURE_SUFFIXES:
@@ -58,6 +74,23 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{len(args.frames)} frames are too many for one overlay; give up to {SHEET_LIMIT}")
     camera = find_camera(args.camera)
     predict_frames(args, camera, Estimator.load(args.model))
+
+
+def _predict_set(args: argparse.Namespace) -> None:
+    """Predict all frames of a set."""
+    from murauer.chunks import WHOLE, Shard
+    from murauer.data.recording import open_recording
+    from murauer.inference.store_prediction import predict_store
+
+    if len(args.frames) != 1 or len(args.out) != 1:
+        raise UserError("with --split give one recording and one --out file, such as joints.npy")
+    shard = WHOLE if args.shard is None else Shard.parse(args.shard)
+    recording = open_recording(args.frames[0])
+    (out,) = args.out
+    if predict_store(recording, args.split, args.model, out, shard=shard, workers=args.workers):
+        print(f"{out}: joints of the {len(recording.need(args.split))} {args.split} frames")
+    else:
+        print(f"shard {args.shard} is done; the command without --shard puts all together in {out}")
 
 
 def predict_frames(args: argparse.Namespace, camera: "Camera", estimator: "Estimator") -> None:

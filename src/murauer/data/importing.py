@@ -7,22 +7,18 @@ alone, so the result is the same to the byte for any number of workers and inter
 
 import csv
 import json
-import os
 import shutil
-import signal
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 from torch import Tensor
 
+from murauer.chunks import work_through
 from murauer.data.centres import CentreFormat, Centres, choose_centres
 from murauer.data.datasets.dataset import Dataset, Frame
 from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, create_frame_set, open_frame_set
@@ -109,17 +105,20 @@ class Importer:
     settings: ImportSettings
     folder: Path
 
-    def rows(self, set_name: str) -> np.ndarray:
-        """Index in the dataset of each moment of the recording's set."""
+    def frames(self, set_name: str) -> int:
+        """Number of moments of the recording's set."""
         count, limit = self.dataset.sets[set_name].frames, self.settings.max_frames
-        return np.arange(count) if limit is None or limit >= count else np.arange(limit) * count // limit
+        return count if limit is None else min(limit, count)
+
+    def rows(self, set_name: str, start: int, stop: int) -> np.ndarray:
+        """Index in the dataset of some moments of the recording's set."""
+        return np.arange(start, stop) * self.dataset.sets[set_name].frames // self.frames(set_name)
 
     def chunk(self, set_name: str, start: int, stop: int) -> list[Problem]:
         """Fill some moments of a set in, on disk when this returns, and tell which images have problems."""
         frames = open_frame_set(self.folder / set_name, writable=True)
-        rows, problems = self.rows(set_name), []
-        for row in range(start, stop):
-            index = int(rows[row])
+        person, problems = self.dataset.sets[set_name].person, []
+        for row, index in enumerate(self.rows(set_name, start, stop).tolist(), start):
             images = [self._read(set_name, index, view) for view in range(frames.views)]
             found = self.centres.of_moment(images, set_name, index)
             for view, (image, centre) in enumerate(zip(images, found, strict=True)):
@@ -132,7 +131,7 @@ class Importer:
             seen = frames.valid[row]
             # Views without a label of their own come after the input view, in rigs that are not calibrated.
             frames.labelled[row] = seen.any() and known[seen.argmax()]
-            frames.person[row] = self.dataset.sets[set_name].person[rows[row]]
+            frames.person[row] = person[index]
         frames.flush()
         return problems
 
@@ -219,14 +218,14 @@ def import_dataset(
             return done
         raise UserError(f"{folder} holds another recording; choose another --out folder, or delete it first")
     check_place(folder)
-    partial = partial_folder(folder)
-    importer = Importer(dataset, chosen, settings, partial)
-    if not (partial / DESCRIPTION_FILE).exists():
+    working = partial_folder(folder)
+    importer = Importer(dataset, chosen, settings, working)
+    if not (working / DESCRIPTION_FILE).exists():
         _start_or_resume(importer, facts | {"source": str(source.resolve())})
         _run_chunks(importer, workers)
         _describe(importer, facts)
-    shutil.rmtree(partial / JOURNAL, ignore_errors=True)
-    finish_folder(partial, folder)
+    shutil.rmtree(working / JOURNAL, ignore_errors=True)
+    finish_folder(working, folder)
     return open_recording(folder)
 
 
@@ -247,105 +246,76 @@ def _facts(dataset: Dataset, source: Path, centres: Centres, settings: ImportSet
 
 def _start_or_resume(importer: Importer, identity: dict[str, Any]) -> None:
     """Make the empty frame sets, unless an interrupted import of the same left them."""
-    partial, dataset = importer.folder, importer.dataset
+    working, dataset = importer.folder, importer.dataset
     identity = identity | {"skeleton": dataset.skeleton.name}
-    path = partial / JOURNAL / SETTINGS_FILE
+    path = working / JOURNAL / SETTINGS_FILE
     if path.exists() and json.loads(path.read_text()) == identity:
         return
-    if partial.exists():
-        shutil.rmtree(partial)
+    if working.exists():
+        shutil.rmtree(working)
     for name, info in dataset.sets.items():
-        frames, joints = len(importer.rows(name)), len(dataset.skeleton)
-        create_frame_set(partial / name, frames, info.views, importer.settings.region_size, joints)
+        frames, joints = importer.frames(name), len(dataset.skeleton)
+        create_frame_set(working / name, frames, info.views, importer.settings.region_size, joints)
     with written_whole(path) as file:
         file.write_text(json.dumps(identity))
 
 
 def _run_chunks(importer: Importer, workers: int | None) -> None:
     """Import all chunks that the journal does not have."""
-    jobs = [
-        (name, start, min(start + CHUNK, len(importer.rows(name))))
-        for name in importer.dataset.sets
-        for start in range(0, len(importer.rows(name)), CHUNK)
-    ]
+    sizes = {name: importer.frames(name) for name in importer.dataset.sets}
     views = {name: info.views for name, info in importer.dataset.sets.items()}
-    images = [(stop - start) * views[name] for name, start, stop in jobs]
+    jobs = [
+        (name, start, min(start + CHUNK, size))
+        for name, size in sizes.items()
+        for start in range(0, size, CHUNK)
+    ]
     left = [job for job in jobs if not _journal_file(importer.folder, job).exists()]
-    done = sum(size for job, size in zip(jobs, images, strict=True) if job not in set(left))
-    workers = min(workers or os.cpu_count() or 1, len(left))
-    with Progress("importing", sum(images), start=done, unit="image") as progress:
-        if workers < 2:
-            for job in left:
-                progress.advance(_import_chunk(importer, job))
-            return
-        context = get_context("spawn")
-        with ProcessPoolExecutor(workers, context, _start_worker, (importer,)) as pool:
-            try:
-                for future in [pool.submit(_work, job) for job in left]:
-                    progress.advance(future.result())
-            except BaseException:  # Ctrl-C too: end after the chunks at work, not after all that wait
-                pool.shutdown(cancel_futures=True)
-                raise
+    images, waiting = (
+        sum((stop - start) * views[name] for name, start, stop in some) for some in (jobs, left)
+    )
+    with Progress("importing", images, start=images - waiting, unit="image") as progress:
+        work_through(partial(_Work, importer), left, progress, workers)
 
 
 def _journal_file(folder: Path, job: Job) -> Path:
     return folder / JOURNAL / f"{job[0]}-{job[1]:08d}.json"
 
 
-_importer: Importer | None = None
+@dataclass(frozen=True)
+class _Work:
+    """Imports a chunk and notes it in the journal; returns the number of images."""
 
+    importer: Importer
 
-def _start_worker(importer: Importer) -> None:
-    global _importer
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the program that the user stops stops its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _importer = importer
-
-
-def _end_with_parent() -> None:
-    """Do not go on when the program that wants the result was killed: the next one does the work again."""
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _work(job: Job) -> int:
-    assert _importer is not None
-    return _import_chunk(_importer, job)
-
-
-def _import_chunk(importer: Importer, job: Job) -> int:
-    """Import a chunk and note it in the journal; returns the number of images."""
-    name, start, stop = job
-    problems = importer.chunk(name, start, stop)
-    with written_whole(_journal_file(importer.folder, job)) as file:
-        file.write_bytes(msgspec.json.encode(problems))
-    return (stop - start) * importer.dataset.sets[name].views
+    def __call__(self, job: Job) -> int:
+        name, start, stop = job
+        problems = self.importer.chunk(name, start, stop)
+        with written_whole(_journal_file(self.importer.folder, job)) as file:
+            file.write_bytes(msgspec.json.encode(problems))
+        return (stop - start) * self.importer.dataset.sets[name].views
 
 
 def _describe(importer: Importer, facts: dict[str, Any]) -> None:
     """Write the list of problems and, last, the description."""
-    partial, dataset = importer.folder, importer.dataset
+    working, dataset = importer.folder, importer.dataset
     problems = [
         problem
         for name in dataset.sets
-        for file in sorted((partial / JOURNAL).glob(f"{name}-*.json"))
+        for file in sorted((working / JOURNAL).glob(f"{name}-*.json"))
         for problem in msgspec.json.decode(file.read_bytes(), type=list[Problem])
     ]
-    counts = {name: _counts(open_frame_set(partial / name), dataset, name) for name in dataset.sets}
+    counts = {name: _counts(open_frame_set(working / name), dataset, name) for name in dataset.sets}
     for name in dataset.sets:
         # Everything that is trained or evaluated looks through the first camera.
-        if not len(open_frame_set(partial / name).usable_rows(0)):
+        if not len(open_frame_set(working / name).usable_rows(0)):
             first = next(problem for problem in problems if (problem.set, problem.view) == (name, 0))
-            shutil.rmtree(partial)
+            shutil.rmtree(working)
             where = f"{first.name}: " if first.name else ""
             raise UserError(f"none of the {name} frames can be used; the first: {where}{first.reason}")
-    _write_problems(partial / PROBLEMS_FILE, problems)
+    _write_problems(working / PROBLEMS_FILE, problems)
     pair, kinds = dataset.view_pair, dict(importer.centres.kinds)
     write_description(
-        partial,
+        working,
         {
             "dataset": dataset.name,
             "skeleton": dataset.skeleton.name,

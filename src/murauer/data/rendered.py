@@ -1,16 +1,15 @@
 """Frame sets filled with renderings, in parallel and chunk by chunk."""
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
 
+from murauer.chunks import work_through
 from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, open_frame_set
 from murauer.data.recording import Recording
 from murauer.data.windows import window_intrinsics
@@ -18,7 +17,7 @@ from murauer.errors import UserError
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import Sensor
-from murauer.progress import track
+from murauer.progress import Progress
 from murauer.rig import CameraRig
 
 CHUNK = 250
@@ -79,15 +78,12 @@ def render_sets(
         task: what is being done, for the progress display.
     """
     jobs = [
-        (folder, name, start, min(start + CHUNK, size))
+        (name, start, min(start + CHUNK, size))
         for name, size in frames.items()
         for start in range(0, size, CHUNK)
     ]
-    workers = workers or os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (make,)) as pool:
-        done = pool.map(_render_chunk, *zip(*jobs, strict=True))
-        for count in track(done, task, total=sum(frames.values()), unit="frame"):
-            del count
+    with Progress(task, sum(frames.values()), unit="frame") as progress:
+        work_through(partial(_Work, make, folder), jobs, progress, workers)
 
 
 def render_regions(
@@ -141,20 +137,17 @@ def render_regions(
     }
 
 
-_renderer: ChunkRenderer | None = None
+class _Work:
+    """Renders a chunk into its frame set; returns the number of frames."""
 
+    def __init__(self, make: Callable[[], ChunkRenderer], folder: Path) -> None:
+        self.renderer, self.folder = make(), folder
 
-def _start_worker(make: Callable[[], ChunkRenderer]) -> None:
-    global _renderer
-    torch.set_num_threads(1)
-    _renderer = make()
-
-
-def _render_chunk(folder: Path, set_name: str, start: int, stop: int) -> int:
-    assert _renderer is not None
-    frames = open_frame_set(folder / set_name, writable=True)
-    _store(frames, start, stop, _renderer.chunk(set_name, start, stop))
-    return stop - start
+    def __call__(self, job: tuple[str, int, int]) -> int:
+        name, start, stop = job
+        frames = open_frame_set(self.folder / name, writable=True)
+        _store(frames, start, stop, self.renderer.chunk(name, start, stop))
+        return stop - start
 
 
 def _store(frames: FrameSet, start: int, stop: int, arrays: dict[str, Tensor]) -> None:

@@ -5,14 +5,13 @@ decision, what is finished stands in the run folders; an engine keeps nothing.
 """
 
 import os
-import signal
-import threading
 from collections.abc import Callable, Mapping
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
+from murauer.chunks import obey_parent
 from murauer.errors import UserError
 
 ENGINES = ("local", "submitit-local", "slurm")
@@ -90,18 +89,8 @@ class _ProcessTask:
 
 
 def _answer(sender: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    # Ctrl-C reaches every process of a terminal; the sweep stops its tasks itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A sweep that is killed cannot; its tasks must not train on unseen.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    obey_parent()
     sender.send(function(*arguments))
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def make_engine(
