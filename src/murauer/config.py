@@ -5,7 +5,7 @@ configuration is saved beside every result.
 """
 
 from importlib import resources
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -31,6 +31,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "published" is that of the published code, "cosine" warms up over the first twentieth of a short
             run and decays to zero at its end.
         checkpoint_every: steps between checkpoints.
+        accumulation: parts of a mini-batch that are computed one after the other, for want of memory; their
+            gradients add up to that of the whole, but BatchNorm has the statistics of each part.
         precision: of the convolutions; "bfloat16" is faster on processors that have it, and its effect on the
             error of a trained model has not been measured yet.
         generator_learns_from: domains that train g, and p's first layer through it: "both" as in the paper,
@@ -49,6 +51,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ema_decay: float = 0.0
     schedule: Literal["supplement", "published", "cosine"] = "supplement"
     checkpoint_every: int = 1_000
+    accumulation: Annotated[int, msgspec.Meta(ge=1)] = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     generator_learns_from: Literal["both", "synthetic"] = "both"
     matching_reaches: Literal["mapping", "extractor"] = "mapping"

@@ -3,6 +3,7 @@
 murauer train --data recordings/a --variant full --labels 100 --out runs/full
 
 A run that was stopped goes on where its last checkpoint was when the same command is given again.
+With `torchrun --nproc-per-node N -m murauer train ...` N processes share each mini-batch.
 """
 
 import argparse
@@ -44,22 +45,26 @@ def run(args: argparse.Namespace) -> None:
     from murauer.data.recording import open_recording
     from murauer.errors import UserError
     from murauer.evaluation.split import evaluate_split
+    from murauer.training.parallel import processes
     from murauer.training.trainer import RUN_FILE, train
 
     recording = open_recording(args.data)
     if args.resume and not (args.out / RUN_FILE).exists():
         raise UserError(f"there is no run to resume in {args.out}: it has no {RUN_FILE}; leave --resume away")
     rows = recording.labelled_rows_from(args.labels) if isinstance(args.labels, Path) else None
-    model = train(
-        recording,
-        read_configuration(args.preset),
-        variant=args.variant,
-        labels=args.labels if rows is None else len(rows),
-        seed=args.seed,
-        out=args.out,
-        pretrained=args.pretrained,
-        label_rows=rows,
-    )
+    with processes() as leading:
+        model = train(
+            recording,
+            read_configuration(args.preset),
+            variant=args.variant,
+            labels=args.labels if rows is None else len(rows),
+            seed=args.seed,
+            out=args.out,
+            pretrained=args.pretrained,
+            label_rows=rows,
+        )
+    if not leading:
+        return
     validation = recording.validation
     labelled = validation is not None and len(validation.usable_rows(0, labelled=True)) > 0
     result = evaluate_split(model, recording, "validation") if labelled else None

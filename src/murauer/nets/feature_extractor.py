@@ -58,7 +58,8 @@ class FeatureExtractor(nn.Module):
         """
         # Channels last is up to twice as fast on a CPU; the weights keep the plain layout of checkpoints.
         maps = self.relu(self.norm(self.stages(self.stem(patch))))
-        return cast(Tensor, self.features(maps.flatten(1)).float())  # from half precision under autocast
+        features = self.features(maps.flatten(1))
+        return cast(Tensor, features.to(self.features.weight.dtype))  # from half precision under autocast
 
 
 class ResidualBlock(nn.Module):

@@ -73,7 +73,7 @@ class ViewGenerator(nn.Module):
         # Of one pixel a transposed convolution is a matrix product, which takes a fraction of its time.
         kernel = cast(Tensor, self.layers[0].weight)
         maps = (condition @ kernel.flatten(1)).unflatten(1, kernel.shape[1:])
-        view = self.layers[1:](maps).float()  # from half precision under autocast
+        view = self.layers[1:](maps).to(kernel.dtype)  # from half precision under autocast
         if view.shape[-1] != self.patch_size:
             size = (self.patch_size, self.patch_size)
             # Corner pixels stay in the corners, as in the published network.

@@ -17,6 +17,7 @@ from murauer.data.frame_pool import FramePool, draw_rows
 from murauer.data.frame_set import FrameSet, Region, join_regions
 from murauer.data.recording import Recording
 from murauer.errors import UserError
+from murauer.training.parallel import WHOLE, Part
 from murauer.training.variants import Variant
 
 
@@ -111,6 +112,12 @@ class Draw:
     placement: Placement
     noise: Tensor
 
+    def part(self, rows: slice | np.ndarray) -> "Draw":
+        """Some of the samples."""
+        cameras = self.cameras if isinstance(self.cameras, int) else self.cameras[rows]
+        placement = Placement(self.placement.offset[rows], self.placement.rotation[rows])
+        return Draw(self.frames, self.rows[rows], cameras, placement, self.noise[rows])
+
 
 @dataclass(frozen=True)
 class ViewDraw:
@@ -130,6 +137,11 @@ class ViewDraw:
         """The pairs, whose input and target are the next two of what was cut out."""
         inputs, target = next(cut), next(cut)
         return ViewPairs(inputs, target.patch, inputs.centre + self.jitter, self.labelled)
+
+    def part(self, rows: slice) -> "ViewDraw":
+        """Some of the pairs."""
+        inputs, target = self.draws
+        return ViewDraw((inputs.part(rows), target.part(rows)), self.jitter[rows], self.labelled[rows])
 
 
 class BatchSource:
@@ -166,36 +178,45 @@ class BatchSource:
                     "has no frames of two; choose 'distr_match' or record with two"
                 )
 
-    def pretraining(self, step: int) -> PretrainingBatch:
-        """Batch number `step` of the pre-training: a quarter of the samples also show another view."""
+    def pretraining(self, step: int, part: Part = WHOLE) -> PretrainingBatch:
+        """Part of batch `step` of the pre-training: a quarter of the samples also show another view."""
         generator = self._generator(0, step)
         size = self.config.training.pretraining_batch
         pool = self.synthetic
         seen_twice = max(size // 4, 1) if len(pool.pairs) else 0
         samples = self._draw(pool, size - seen_twice, generator, all_cameras=True)
         views = self._draw_views(pool, seen_twice, generator) if seen_twice else None
+        samples = samples.part(part.rows(size - seen_twice))
+        views = views and views.part(part.rows(seen_twice))
         cut = self._cut([samples, *(views.draws if views else [])])
         return PretrainingBatch(next(cut), views.pairs(cut) if views else None)
 
-    def joint(self, step: int) -> MiniBatch:
-        """Mini-batch number `step` of joint training."""
+    def joint(self, step: int, part: Part = WHOLE) -> MiniBatch:
+        """Part of mini-batch `step` of joint training.
+
+        What is random is drawn for all samples, and only those of the part are read and cut out, so that the
+        parts together are the whole.
+        """
         size = self.config.training.set_size
+        rows = part.rows(size)
         variant = self.variant
         # Each set has a stream of its own, so that variants see the same samples in the sets they share.
         streams = [self._generator(1, step, index) for index in range(5)]
         corresponding: list[Draw] = []
         paired = torch.zeros(size, dtype=torch.bool)
         if len(self.labelled_rows):
-            corresponding, paired = self._draw_corresponding(size, streams[0])
+            corresponding, paired = self._draw_corresponding(size, streams[0], rows)
         synthetic, unlabelled, views = [], [], {}
         if variant.synthetic:
-            synthetic = [self._draw(self.synthetic, size, streams[1], all_cameras=True)]
+            synthetic = [self._draw(self.synthetic, size, streams[1], all_cameras=True).part(rows)]
         if variant.view_prediction:
-            views["real"] = self._draw_views(self.real, size, streams[2], self.labelled_rows)
+            views["real"] = self._draw_views(self.real, size, streams[2], self.labelled_rows).part(rows)
             if variant.synthetic:
-                views["synthetic"] = self._draw_views(self.synthetic, size, streams[3])
+                views["synthetic"] = self._draw_views(self.synthetic, size, streams[3]).part(rows)
         if variant.matching:
-            unlabelled = [self._draw(pool, size, streams[4]) for pool in (self.real, self.synthetic)]
+            unlabelled = [
+                self._draw(pool, size, streams[4]).part(rows) for pool in (self.real, self.synthetic)
+            ]
         seen_twice = [draw for pairs in views.values() for draw in pairs.draws]
         cut = self._cut([*corresponding, *synthetic, *seen_twice, *unlabelled])
         return MiniBatch(  # in the order of the draws
@@ -224,20 +245,19 @@ class BatchSource:
         placement = draw_placement(size, self.config.augmentation, generator)
         return Draw(pool.frames, rows, cameras, placement, self._noise(size, generator))
 
-    def _draw_corresponding(self, size: int, generator: Generator) -> tuple[list[Draw], Tensor]:
-        """Labelled frames, the twins of those of them that have one, if any, and which these are."""
+    def _draw_corresponding(self, size: int, generator: Generator, part: slice) -> tuple[list[Draw], Tensor]:
+        """Part of the labelled frames, the twins of those that have one, if any, and which these are."""
         rows = draw_rows(self.labelled_rows, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator)
         real = Draw(self.recording.need("real"), rows, 0, placement, self._noise(size, generator))
         twin = self.recording.twin
         if twin is None or not self.variant.mapping:
-            return [real], torch.zeros(size, dtype=torch.bool)
-        paired = torch.from_numpy(twin.valid[rows, 0] & twin.labelled[rows])
-        if not paired.any():
-            return [real], paired
-        same = Placement(placement.offset[paired], placement.rotation[paired])
-        noise = self._noise(int(paired.sum()), generator)
-        return [real, Draw(twin, rows[paired.numpy()], 0, same, noise)], paired
+            return [real.part(part)], torch.zeros(len(rows[part]), dtype=torch.bool)
+        paired = twin.valid[rows, 0] & twin.labelled[rows]
+        noise = torch.empty_like(real.noise)
+        noise[paired] = self._noise(int(paired.sum()), generator)
+        twins = Draw(twin, rows, 0, placement, noise).part(part).part(paired[part])
+        return [real.part(part), *([twins] if len(twins.rows) else [])], torch.from_numpy(paired[part])
 
     def _draw_views(
         self, pool: FramePool, size: int, generator: Generator, labelled_rows: np.ndarray | None = None

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from murauer.training.checkpoint import (
     write_tensors,
 )
 from murauer.training.memory import keep_freed_memory
+from murauer.training.parallel import leads, wait_for_all
 
 LOG_EVERY = 50
 """Steps between points in the log."""
@@ -94,10 +95,8 @@ class Stage:
         """
         keep_freed_memory()
         start = self.load()
-        with (
-            _writer(log, start) as writer,
-            Progress(self.name, self.iterations, start, unit="step") as progress,
-        ):
+        wait_for_all()  # before one of them writes a checkpoint, all have read the last one
+        with self._reporting(log, start) if leads() else nullcontext() as report:
             for step in range(start, self.iterations):
                 rate = self.base_rate * self.schedule(step)
                 for optimiser in self.optimisers.values():
@@ -110,19 +109,23 @@ class Stage:
                             f"{self.name} stopped at step {step}: the loss '{name}' is {loss}; "
                             "lower the learning rate or that loss's weight and start again in another folder"
                         )
+                if report:
+                    report(step, losses | {"learning_rate": rate})
+
+    @contextmanager
+    def _reporting(self, log: Path, start: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+        """Yields what logs a finished step, writes the checkpoint and shows the progress."""
+        with (
+            closing(SummaryWriter(str(log), purge_step=start)) as writer,
+            Progress(self.name, self.iterations, start, unit="step") as progress,
+        ):
+
+            def report(step: int, values: dict[str, float]) -> None:
                 if step % LOG_EVERY == 0:
-                    for name, loss in losses.items():
-                        writer.add_scalar(f"{self.name}/{name}", loss, step)
-                    writer.add_scalar(f"{self.name}/learning_rate", rate, step)
+                    for name, value in values.items():
+                        writer.add_scalar(f"{self.name}/{name}", value, step)
                 if (step + 1) % self.checkpoint_every == 0 or step + 1 == self.iterations:
                     self.save(step + 1)
-                progress.advance(1, loss=losses["total"])
+                progress.advance(1, loss=values["total"])
 
-
-@contextmanager
-def _writer(log: Path, start: int) -> Iterator[SummaryWriter]:
-    writer = SummaryWriter(str(log), purge_step=start)
-    try:
-        yield writer
-    finally:
-        writer.close()
+            yield report

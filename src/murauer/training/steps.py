@@ -1,6 +1,8 @@
 """One step of either stage: losses of a batch, gradients, optimisers, moving average."""
 
+import operator
 from collections.abc import Iterable
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,11 @@ from murauer.training.batches import MiniBatch, PretrainingBatch
 from murauer.training.ema import average_of
 from murauer.training.joint import joint_losses
 from murauer.training.losses import pose_loss, view_loss
+from murauer.training.parallel import add_up_all, share_statistics
 from murauer.training.precision import convolutions_in
+
+TERMS = ("total", "pose", "correspondence", "view", "mapping")
+"""Losses of joint training, all but that of h."""
 
 
 class PretrainingStep:
@@ -31,6 +37,7 @@ class PretrainingStep:
 
     def __init__(self, network: HandPoseNetwork, config: Config) -> None:
         self.network = network.train()
+        share_statistics(network)
         self.average = average_of(network, config.training.ema_decay)
         self.optimiser = adam(network.parameters(), config.training.pretraining_learning_rate, config)
         self.precision = config.training.precision
@@ -53,14 +60,14 @@ class PretrainingStep:
             view = view_loss(views, batch.views.target)
         return {"total": pose + self.weights.view * view, "pose": pose, "view": view}
 
-    def __call__(self, batch: PretrainingBatch) -> dict[str, Tensor]:
-        """Make the step; returns the losses before it."""
-        losses = self.losses(batch)
+    def __call__(self, *parts: PretrainingBatch) -> dict[str, Tensor]:
+        """Make the step with all parts of a batch; returns the losses before it."""
         self.optimiser.zero_grad()
-        losses["total"].backward()
+        losses = [_backward(self.losses(part)) for part in parts]
+        sums = _add_up(losses, self.network)
         self.optimiser.step()
         self.average.update(self.network)
-        return {name: loss.detach() for name, loss in losses.items()}
+        return sums
 
 
 class JointStep:
@@ -82,6 +89,7 @@ class JointStep:
     def __init__(self, network: HandPoseNetwork, discriminator: Discriminator | None, config: Config) -> None:
         rate = config.training.learning_rate
         self.network, self.discriminator = network.train(), discriminator
+        share_statistics(network)
         self.average = average_of(network, config.training.ema_decay)
         self.optimiser = adam(network.parameters(), rate, config)
         self.discriminator_optimiser = (
@@ -90,25 +98,39 @@ class JointStep:
         self.training = config.training
         self.weights = config.loss_weights.scaled(config.network)
 
-    def __call__(self, batch: MiniBatch) -> dict[str, Tensor]:
-        """Make the step; returns the losses before it."""
-        losses = joint_losses(self.network, self.discriminator, batch, self.weights, self.training)
+    def __call__(self, *parts: MiniBatch) -> dict[str, Tensor]:
+        """Make the step with all parts of a mini-batch; returns the losses before it."""
         self.optimiser.zero_grad()
-        losses.total.backward()
+        losses, latents = [], []
+        for part in parts:
+            own = joint_losses(self.network, self.discriminator, part, self.weights, self.training)
+            losses.append(_backward({name: getattr(own, name) for name in TERMS}))
+            latents.append(own)
+        sums = _add_up(losses, self.network)
         self.optimiser.step()
         self.average.update(self.network)
-        terms = {
-            name: getattr(losses, name) for name in ("total", "pose", "correspondence", "view", "mapping")
-        }
         if self.discriminator is not None and self.discriminator_optimiser is not None:
-            terms["discriminator"] = losses.discriminator(self.discriminator)
             self.discriminator_optimiser.zero_grad()
-            terms["discriminator"].backward()
+            scores = [_backward({"total": own.discriminator(self.discriminator)}) for own in latents]
+            sums["discriminator"] = _add_up(scores, self.discriminator)["total"]
             self.discriminator_optimiser.step()
-        return {name: value.detach() for name, value in terms.items()}
+        return sums
+
+
+def _backward(losses: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Add the gradient of "total" to that of the parts before; returns the losses as plain numbers."""
+    losses["total"].backward()
+    return {name: loss.detach() for name, loss in losses.items()}
+
+
+def _add_up(losses: list[dict[str, Tensor]], module: nn.Module) -> dict[str, Tensor]:
+    """Sums of the losses over all parts and, of them and of the gradients, over all processes."""
+    sums = {name: reduce(operator.add, [own[name] for own in losses]) for name in losses[0]}
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    add_up_all([*sums.values(), *gradients])
+    return sums
 
 
 def adam(parameters: Iterable[nn.Parameter], rate: float, config: Config) -> Adam:
     """The optimiser of all networks; one kernel a tensor in place of a dozen."""
     return Adam(parameters, lr=rate, weight_decay=config.training.weight_decay, fused=True)
-

@@ -24,6 +24,7 @@ from murauer.training.checkpoint import (
     save_model,
     unpack_module,
 )
+from murauer.training.parallel import leads, own_parts, wait_for_all
 from murauer.training.schedule import make_schedule
 from murauer.training.stage import Stage
 from murauer.training.steps import JointStep, PretrainingStep
@@ -65,8 +66,10 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
     make_step = PretrainingStep(network, config)
     source = BatchSource(recording, config, Variant("pre-training", real=False), np.zeros(0, int), seed)
 
+    parts = own_parts(config.training.accumulation, max(config.training.pretraining_batch // 4, 1))
+
     def update(step: int) -> dict[str, torch.Tensor]:
-        return make_step(source.pretraining(step))
+        return make_step(*(source.pretraining(step, part) for part in parts))
 
     iterations = config.training.pretraining_iterations
     stage = Stage(
@@ -81,7 +84,9 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         identity=identity,
     )
     stage.run(update, out / "log")
-    save_model(result, make_step.average.module, _without_mapping(config), identity=identity)
+    if leads():
+        save_model(result, make_step.average.module, _without_mapping(config), identity=identity)
+    wait_for_all()
     return result
 
 
@@ -140,7 +145,7 @@ def train(
     if chosen_rows:
         settings["label_rows"] = chosen_rows[0]
     _start_run(out, settings, config, recording)
-    if chosen.mapping and recording.twin is None:
+    if chosen.mapping and recording.twin is None and leads():
         print(
             f"murauer: {recording.folder} has no twins, so the correspondence loss, eq. (8), is left out; "
             f"{MAKERS['twin'].format(folder=recording.folder)} to have it",
@@ -161,8 +166,10 @@ def train(
         optimisers["discriminator"] = make_step.discriminator_optimiser
         modules["discriminator"] = discriminator
 
+    parts = own_parts(config.training.accumulation, config.training.set_size)
+
     def update(step: int) -> dict[str, torch.Tensor]:
-        return make_step(source.joint(step))
+        return make_step(*(source.joint(step, part) for part in parts))
 
     iterations = config.training.joint_iterations
     stage = Stage(
@@ -178,7 +185,9 @@ def train(
     )
     stage.run(update, out / "log")
     model = out / MODEL_FILE
-    save_model(model, make_step.average.module, config, variant=variant, labels=labels, seed=seed)
+    if leads():
+        save_model(model, make_step.average.module, config, variant=variant, labels=labels, seed=seed)
+    wait_for_all()
     return model
 
 
@@ -224,5 +233,6 @@ def _start_run(out: Path, settings: dict[str, object], config: Config, recording
             f"{out} belongs to another training, whose settings are in its {path.name}; choose another "
             "--out folder or the same settings"
         )
-    with written_whole(path) as partial:
-        partial.write_text(text + "\n")
+    if leads():
+        with written_whole(path) as partial:
+            partial.write_text(text + "\n")

@@ -1,0 +1,112 @@
+"""One training in several processes, which each compute a part of every mini-batch.
+
+    torchrun --nproc-per-node 2 -m murauer train ...
+
+All losses are sums over samples. So the sum of the gradients of the parts is the gradient of the whole, and
+processes that start with the same weights and add up their gradients keep the same weights. What is no sum of
+parts are the statistics of BatchNorm: they, too, are put together from those of all processes, see
+`nets.normalisation`. With that, the processes do what one alone would have done, but for rounding.
+
+Outside of `processes` every function does what is right for a process that is alone. The processes of several
+machines need the data, the run folder and the pre-trained network in the same places.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as distributed
+from torch import Tensor, nn
+
+from murauer.errors import UserError
+from murauer.nets.normalisation import BatchNorm
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of a mini-batch: number `index` of `count`, of each of its sets."""
+
+    index: int = 0
+    count: int = 1
+
+    def rows(self, size: int) -> slice:
+        """The samples of a set of this size that belong to the part."""
+        return slice(size * self.index // self.count, size * (self.index + 1) // self.count)
+
+
+WHOLE = Part()
+
+
+@contextmanager
+def processes() -> Iterator[bool]:
+    """Join the processes that torchrun started, if it did; yields whether this one leads them.
+
+    The leading one writes everything that is written.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        yield True
+        return
+    distributed.init_process_group("gloo")
+    try:
+        yield leads()
+    finally:
+        distributed.destroy_process_group()
+
+
+def leads() -> bool:
+    """Whether this process is alone or the first."""
+    return not _joined() or distributed.get_rank() == 0
+
+
+def own_parts(accumulation: int, smallest_set: int) -> list[Part]:
+    """The parts of each mini-batch that this process computes, one after the other.
+
+    Args:
+        accumulation: how many.
+        smallest_set: samples in the smallest set of the mini-batch.
+
+    Raises:
+        UserError: a part of a set would be empty.
+    """
+    rank, size = (distributed.get_rank(), distributed.get_world_size()) if _joined() else (0, 1)
+    if smallest_set < size * accumulation:
+        raise UserError(
+            f"a set of {smallest_set} samples cannot be shared by {size} processes with accumulation "
+            f"{accumulation}; use fewer, or a larger set_size or pretraining_batch"
+        )
+    return [Part(rank * accumulation + index, size * accumulation) for index in range(accumulation)]
+
+
+def wait_for_all() -> None:
+    """Wait until every process has come this far."""
+    if _joined():
+        distributed.barrier()
+
+
+def add_up(tensor: Tensor) -> Tensor:
+    """Sum of a tensor over all processes, in its place."""
+    distributed.all_reduce(tensor)
+    return tensor
+
+
+@torch.no_grad()
+def add_up_all(tensors: list[Tensor]) -> None:
+    """Put into each tensor its sum over all processes; they travel as one."""
+    if _joined():
+        sums = add_up(torch.cat([tensor.flatten() for tensor in tensors]))
+        parts = sums.split([tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+
+def share_statistics(network: nn.Module) -> None:
+    """Let BatchNorm have the statistics of the whole mini-batch."""
+    for module in network.modules():
+        if isinstance(module, BatchNorm) and _joined():
+            module.add_up = add_up
+
+
+def _joined() -> bool:
+    return distributed.is_available() and distributed.is_initialized()

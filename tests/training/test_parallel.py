@@ -1,0 +1,239 @@
+"""Two processes, or parts one after the other, train what one process does with whole mini-batches."""
+
+import copy
+import dataclasses
+import os
+import socket
+import subprocess
+import sys
+from collections import defaultdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from murauer.config import Config, load_preset
+from murauer.data.recording import Recording, open_recording
+from murauer.errors import UserError
+from murauer.nets.network import HandPoseNetwork, make_discriminator
+from murauer.training import stage
+from murauer.training.batches import BatchSource
+from murauer.training.checkpoint import CHECKPOINT_FILE, MODEL_FILE, read_tensors
+from murauer.training.parallel import Part, own_parts, processes
+from murauer.training.steps import JointStep, PretrainingStep
+from murauer.training.trainer import PRETRAINED_FILE, train
+from murauer.training.variants import VARIANTS
+
+STEPS = 50
+
+State = dict[str, np.ndarray]
+"""Losses of each step and final weights."""
+
+
+def states(config: Config, folder: Path, precision: torch.dtype) -> dict[str, State]:
+    """Pre-training and joint training of 50 steps each, by this process and those that it has joined."""
+    recording = open_recording(folder)
+    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(10, 0), seed=0)
+    torch.manual_seed(0)
+    network = HandPoseNetwork(config.network).to(precision)
+    discriminator = make_discriminator(config.network).to(precision)
+    trained = {
+        "pretraining": (PretrainingStep(copy.deepcopy(network), config), source.pretraining),
+        "joint": (JointStep(network, discriminator, config), source.joint),
+    }
+    result = {}
+    parts = own_parts(config.training.accumulation, 4)
+    for name, (make_step, batch) in trained.items():
+        losses = [
+            make_step(*(in_precision(batch(step, part), precision) for part in parts))
+            for step in range(STEPS)
+        ]
+        modules = [make_step.network, make_step.average.module]
+        if isinstance(make_step, JointStep):
+            modules.append(make_step.discriminator)
+        result[name] = {
+            f"loss {loss}": np.array([float(own[loss]) for own in losses]) for loss in losses[0]
+        } | {
+            f"{index}.{key}": value.numpy()
+            for index, module in enumerate(modules)
+            for key, value in module.state_dict().items()
+        }
+    return result
+
+
+def in_precision(value: Any, precision: torch.dtype) -> Any:
+    """A batch with its floating point tensors in another precision."""
+    if isinstance(value, torch.Tensor):
+        return value.to(precision) if value.is_floating_point() else value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return type(value)(**{name: in_precision(own, precision) for name, own in fields.items()})
+    return value
+
+
+def _process(rank: int, port: int, results: Any, *arguments: Any) -> None:
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
+    torch.set_num_threads(1)
+    with processes() as leading:
+        assert leading == (rank == 0)
+        results.put((rank, states(*arguments)))
+
+
+def two_processes(*arguments: Any) -> list[dict[str, State]]:
+    """What each of two processes has after `states`."""
+    context = get_context("spawn")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    results = context.Queue()
+    workers = [context.Process(target=_process, args=(rank, port, results, *arguments)) for rank in (0, 1)]
+    for worker in workers:
+        worker.start()
+    found = dict(results.get(timeout=1000) for _ in workers)
+    for worker in workers:
+        worker.join()
+    return [found[0], found[1]]
+
+
+def assert_close(first: State, second: State, tolerance: float) -> None:
+    """Each loss, and the weights of each network as a whole, relative to their size."""
+    assert first.keys() == second.keys()
+    squares: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
+    for name, values in first.items():
+        expected = second[name]
+        if name.startswith("loss") or values.dtype.kind != "f":
+            np.testing.assert_allclose(values, expected, rtol=tolerance, err_msg=name)
+        else:
+            values, expected = values.astype(float), expected.astype(float)
+            squares[name.split(".")[0]] += ((values - expected) ** 2).sum(), (expected**2).sum()
+    for name, (difference, size) in squares.items():
+        assert difference <= tolerance**2 * size, (name, np.sqrt(difference / size))
+
+
+@pytest.mark.parametrize(
+    ("precision", "rate", "of_total", "of_all"),
+    [
+        # In float64 rounding stays small whatever the rate, and anything else would show.
+        (torch.float64, 1e-3, 1e-12, 1e-10),
+        # The rate of the paper's first epoch. Adam makes whole steps of gradients that are hardly more than
+        # rounding, which l_c and l_m, in eq. (1) with small weights, show first.
+        (torch.float32, 3.3e-5, 1e-5, 1e-3),
+    ],
+)
+def test_two_processes_are_one(
+    tiny_recording: Recording, precision: torch.dtype, rate: float, of_total: float, of_all: float
+) -> None:
+    config = load_preset("smoke")
+    rates = {"learning_rate": rate, "pretraining_learning_rate": rate}
+    config = msgspec.structs.replace(config, training=msgspec.structs.replace(config.training, **rates))
+    alone = states(config, tiny_recording.folder, precision)
+    first, second = two_processes(config, tiny_recording.folder, precision)
+    for name, expected in alone.items():
+        assert_close(first[name], second[name], 0.0)
+        assert_close(first[name], expected, of_all)
+        np.testing.assert_allclose(first[name]["loss total"], expected["loss total"], rtol=of_total)
+        assert expected["loss total"][-10:].mean() < expected["loss total"][:10].mean()  # it did train
+
+
+def test_parts_one_after_the_other_are_the_whole(tiny_recording: Recording) -> None:
+    """Where BatchNorm does not look at the batch."""
+    config = load_preset("smoke")
+    labelled = tiny_recording.labelled_rows(10, 0)
+    source = BatchSource(tiny_recording, config, VARIANTS["full"], labelled, seed=0)
+    found = []
+    for accumulation in (1, 3):
+        torch.manual_seed(0)
+        network, discriminator = HandPoseNetwork(config.network), make_discriminator(config.network)
+        make_step = JointStep(network, discriminator, config)
+        network.eval()  # which concerns BatchNorm alone
+        losses = {}
+        for step in range(3):
+            losses = make_step(*(source.joint(step, part) for part in own_parts(accumulation, 4)))
+        state = network.state_dict() | {
+            f"h.{key}": value for key, value in discriminator.state_dict().items()
+        }
+        found.append({name: value.numpy() for name, value in (state | losses).items()})
+    assert_close(found[1], found[0], 1e-5)
+
+
+def test_parts_of_a_batch_are_its_samples_in_order(tiny_recording: Recording) -> None:
+    config = load_preset("smoke")
+    labelled = tiny_recording.labelled_rows(10, 0)
+    source = BatchSource(tiny_recording, config, VARIANTS["full"], labelled, seed=0)
+    for step in range(4):
+        whole = source.joint(step)
+        parts = [source.joint(step, Part(index, 3)) for index in range(3)]
+        assert whole.corresponding and whole.real_views and whole.unlabelled
+        together = torch.cat([part.corresponding.real.patch for part in parts if part.corresponding])
+        assert torch.equal(together, whole.corresponding.real.patch)
+        twins = [part.corresponding.synthetic for part in parts if part.corresponding]
+        assert whole.corresponding.synthetic is not None
+        together = torch.cat([samples.patch for samples in twins if samples])
+        assert torch.equal(together, whole.corresponding.synthetic.patch)
+        together = torch.cat([part.real_views.condition for part in parts if part.real_views])
+        assert torch.equal(together, whole.real_views.condition)
+        together = torch.cat([part.unlabelled.synthetic.joints for part in parts if part.unlabelled])
+        assert torch.equal(together, whole.unlabelled.synthetic.joints)
+
+
+def test_a_set_that_is_too_small_to_share_is_refused() -> None:
+    with pytest.raises(UserError, match="a set of 4 samples cannot be shared by 1 processes"):
+        own_parts(5, smallest_set=4)
+
+
+def test_torchrun_goes_on_where_one_process_was_stopped(tiny_recording: Recording, tmp_path: Path) -> None:
+    """And ends with the same model; one of the processes writes, once, what one process would write."""
+    config = load_preset("smoke")
+    training = msgspec.structs.replace(
+        config.training, pretraining_iterations=3, joint_iterations=6, checkpoint_every=2
+    )
+    config = msgspec.structs.replace(config, training=training)
+    (tmp_path / "preset.json").write_bytes(msgspec.json.encode(config))
+    settings = {"variant": "full", "labels": 10, "seed": 0}
+    train(tiny_recording, config, out=tmp_path / "alone", **settings)  # type: ignore[arg-type]
+
+    class Stopped(Exception):
+        pass
+
+    class Stops(stage.Progress):
+        def advance(self, units: int = 1, **values: object) -> None:
+            super().advance(units, **values)
+            if self._total == 6 and self._done == 3:
+                raise Stopped
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(stage, "Progress", Stops)
+        train(tiny_recording, config, out=tmp_path / "run", **settings)  # type: ignore[arg-type]
+    logs = len(list((tmp_path / "run" / "log").iterdir()))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    murauer = [
+        "-m",
+        "murauer",
+        "train",
+        "--data",
+        tiny_recording.folder,
+        "--out",
+        tmp_path / "run",
+        "--resume",
+    ]
+    options = ["--preset", tmp_path / "preset.json", "--labels", "10"]
+    done = subprocess.run(
+        [*map(str, [*torchrun, *murauer, *options])], capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("mm on the validation frames") == 1
+    assert len(list((tmp_path / "run" / "log").iterdir())) == logs + 1
+    for file in (PRETRAINED_FILE, MODEL_FILE, CHECKPOINT_FILE):
+        own, expected = (
+            {
+                name: value.numpy()
+                for name, value in read_tensors(tmp_path / folder / file)[0].items()
+                if not name.startswith("optimiser")
+            }
+            for folder in ("run", "alone")
+        )
+        assert_close(own, expected, 1e-4)
