@@ -110,13 +110,11 @@ def _listed(path: Path, album: "Album") -> "np.ndarray":
     """Read the frames to leaf through."""
     import numpy as np
 
-    try:
-        lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
-        rows = np.array([int(line) for line in lines if line], np.int64)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read frames from {path}: {error}; write one index a line") from error
+    from murauer.data.row_file import read_rows
+
+    rows = np.array(read_rows(path), np.int64)
     frames = album.sets.get("real", 0)
-    if not len(rows) or rows.min() < 0 or rows.max() >= frames:
+    if rows.min() < 0 or rows.max() >= frames:
         raise UserError(
             f"{path} must name frames of {album.folder}, from 0 to {frames - 1}, one index a line"
         )
