@@ -24,6 +24,7 @@ from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.viewpoint import sample_viewpoints
 from murauer.skeletons import convert, find_skeleton
+from murauer.sources import open_source
 
 
 def run(command: str) -> None:
@@ -90,5 +91,10 @@ if __name__ == "__main__":
     run(f"murauer synthesise {work}/own --frames 8 --workers 1")
     run(f"murauer train --data {work}/own --out {work}/own_run {trained} --variant real_and_synth")
     run(f"murauer evaluate {work}/own_run --data {work}/own --json")
+
+    run(f"murauer record 'wall:nyu?speed=22500' --out {work}/wall")
+    walls = list(open_source(work / "wall"))
+    assert [float(moment.depths[0].max()) for moment in walls] == [2000.0, 1250.0]
+    assert [round(moment.time_s * 30) for moment in walls] == [0, 1]
 
     ablation_figure({"view_unmapped": {4: [20.0, 21.0]}})

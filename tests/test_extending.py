@@ -45,8 +45,9 @@ def apply(path: Path, language: str, text: str) -> None:
 
 def test_every_extension_is_shown() -> None:
     names = [name for name, _, _ in examples()]
-    assert len(names) == len(set(names)) == 9
-    for folder in ("hand/sensors", "presets", "data/datasets", "training", "skeletons", "hand/joints"):
+    assert len(names) == len(set(names)) == 11
+    folders = ("hand/sensors", "presets", "data/datasets", "training", "skeletons", "hand/joints", "sources")
+    for folder in folders:
         assert any(name.startswith(f"src/murauer/{folder}") for name in names), folder
 
 

@@ -1,0 +1,78 @@
+"""docs/first_steps.md from its beginning to its end, as it stands there but with small numbers."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from murauer.cli import main, make_parser
+from murauer.config import load_preset
+from murauer.data.recording import open_recording
+from murauer.data.row_file import read_rows
+from untrained_runs import NETWORK
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "first_steps.md"
+BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+SMALLER = {
+    "--frames 600": "--frames 16",
+    "500 599": "12 15",
+    "-n 20": "-n 4",
+    "--frames 20000": "--frames 12 --workers 1",
+    "import recording": "import --workers 1 recording",
+    "--variant full": "--variant full --preset few_steps.json",
+}
+"""What the test has in place of the numbers on the page; each must be there."""
+
+BY_HAND = ("studio", "live")
+"""Commands that open a page and wait for somebody."""
+
+
+def steps() -> list[tuple[str, str]]:
+    """Language and text of each step, a command alone."""
+    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    return [
+        (language, step)
+        for language, text in blocks
+        for step in (text.splitlines() if language == "bash" else [text])
+    ]
+
+
+def test_the_whole_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    smoke = load_preset("smoke")
+    training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
+    few_steps = msgspec.structs.replace(smoke, network=NETWORK, training=training)
+    Path("few_steps.json").write_bytes(msgspec.json.encode(few_steps))
+    used, done = set(), []
+    for language, step in steps():
+        if language == "python":
+            exec(compile(step, str(PAGE), "exec"), {})
+            continue
+        for large, small in SMALLER.items():
+            if large in step:
+                step = step.replace(large, small)
+                used.add(large)
+        program, *words = shlex.split(step)
+        if program == "seq":
+            subprocess.run(step, shell=True, check=True)
+        elif program == "murauer" and words[0] in BY_HAND:
+            make_parser().parse_args(words)
+        elif program == "murauer":
+            assert main(words) == 0, f"{step}\n{capsys.readouterr().err}"
+            done.append(words[0])
+    assert used == set(SMALLER)
+    assert done == ["record", "import", "select", "import", "twin", "synthesise", "train", "evaluate"]
+
+    store = open_recording(Path("stores/first"))
+    chosen = read_rows(Path("captures/to_label.txt"))
+    assert np.flatnonzero(store.need("real").labelled).tolist() == sorted(chosen)
+    assert len(chosen) == 4 and len(store.need("real")) == 12
+    assert store.need("test").labelled.all() and store.rig is not None
+    assert "mm" in capsys.readouterr().out
