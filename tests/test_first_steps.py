@@ -22,6 +22,7 @@ SMALLER = {
     "--frames 600": "--frames 16",
     "500 599": "12 15",
     "-n 20": "-n 4",
+    "--labels 20": "--labels 4",
     "--frames 20000": "--frames 12 --workers 1",
     "import recording": "import --workers 1 recording",
     "--variant full": "--variant full --preset few_steps.json",
