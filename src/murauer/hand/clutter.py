@@ -5,14 +5,12 @@ are in front of a depth camera: mostly behind or beside the hand and outside its
 never covering it wholly. They are placed in world coordinates, so that all cameras of a rig see one scene.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
-CELLS = 8
-"""Squares along an edge of the cube from which the solids are formed."""
+from murauer.hand.solids import ball, cylinder, rotations, uniform, unit_cube
 
 
 @dataclass(frozen=True)
@@ -67,17 +65,17 @@ def sample_clutter(
     if centre.ndim != 2 or centre.shape[1] != 3:
         raise ValueError(f"centre must have shape (B, 3), got {tuple(centre.shape)}")
     prior = prior or ClutterPrior()
-    cube, faces = _cube(centre.device)
+    box, faces = unit_cube(centre.device)
     pieces = {
-        "body": (prior.body, _body(cube, len(centre), generator)),
-        "table": (prior.table, _table(cube, len(centre), generator)),
-        "object": (prior.object, _object(cube, len(centre), generator)),
-        "arm": (prior.arm, _arm(cube, len(centre), generator)),
+        "body": (prior.body, _body(box, len(centre), generator)),
+        "table": (prior.table, _table(box, len(centre), generator)),
+        "object": (prior.object, _object(box, len(centre), generator)),
+        "arm": (prior.arm, _arm(box, len(centre), generator)),
     }
     return tuple(
         ClutterPiece(
             name,
-            torch.where(_uniform(centre, (len(centre), 1, 1), 0, 1, generator) < share, vertices, 0.0)
+            torch.where(uniform(centre, (len(centre), 1, 1), 0, 1, generator) < share, vertices, 0.0)
             + centre[:, None],
             faces,
         )
@@ -101,33 +99,33 @@ def merge_depth(first: Tensor, second: Tensor) -> Tensor:
 
 def _body(cube: Tensor, batch: int, generator: Generator) -> Tensor:
     """A torso, upright, its front 130 to 450 mm behind the hand; (B, V, 3) relative to the hand."""
-    half_depth = _uniform(cube, (batch, 1), 90, 140, generator)
+    half_depth = uniform(cube, (batch, 1), 90, 140, generator)
     size = torch.cat(
         [
-            _uniform(cube, (batch, 1), 160, 230, generator),
-            _uniform(cube, (batch, 1), 280, 380, generator),
+            uniform(cube, (batch, 1), 160, 230, generator),
+            uniform(cube, (batch, 1), 280, 380, generator),
             half_depth,
         ],
         1,
     )
     position = torch.cat(
         [
-            _uniform(cube, (batch, 1), -300, 300, generator),
-            _uniform(cube, (batch, 1), -100, 350, generator),
-            half_depth + _uniform(cube, (batch, 1), 130, 450, generator),
+            uniform(cube, (batch, 1), -300, 300, generator),
+            uniform(cube, (batch, 1), -100, 350, generator),
+            half_depth + uniform(cube, (batch, 1), 130, 450, generator),
         ],
         1,
     )
-    torso = (_ball(cube) + _cylinder(cube)) / 2
+    torso = (ball(cube) + cylinder(cube)) / 2
     return torso * size[:, None] + position[:, None]
 
 
 def _table(cube: Tensor, batch: int, generator: Generator) -> Tensor:
     """A slab 120 to 320 mm below the hand, tilted by a few degrees as cameras are; (B, V, 3)."""
     slab = cube * cube.new_tensor([450.0, 15.0, 350.0])
-    slope = _uniform(cube, (batch, 2, 1), -0.15, 0.15, generator)
+    slope = uniform(cube, (batch, 2, 1), -0.15, 0.15, generator)
     height = slab[:, 1] + slope[:, 0] * slab[:, 0] + slope[:, 1] * slab[:, 2]
-    lift = _uniform(cube, (batch, 1), 120, 320, generator) + 15 - _lowest_under_hand(slope)
+    lift = uniform(cube, (batch, 1), 120, 320, generator) + 15 - _lowest_under_hand(slope)
     return torch.stack([slab[:, 0].expand(batch, -1), height + lift, (slab[:, 2] + 150).expand(batch, -1)], 2)
 
 
@@ -139,82 +137,35 @@ def _lowest_under_hand(slope: Tensor) -> Tensor:
 
 def _object(cube: Tensor, batch: int, generator: Generator) -> Tensor:
     """A box, a cylinder or a ball of 4 to 12 cm, touching the hand or beside it; (B, V, 3)."""
-    solids = torch.stack([cube, _cylinder(cube), _ball(cube)])
+    solids = torch.stack([cube, cylinder(cube), ball(cube)])
     kind = torch.randint(3, (batch,), generator=generator, device=cube.device)
-    size = _uniform(cube, (batch, 1, 3), 20, 60, generator)
-    turned = (solids[kind] * size) @ _rotations(cube, batch, generator).mT
+    size = uniform(cube, (batch, 1, 3), 20, 60, generator)
+    turned = (solids[kind] * size) @ rotations(cube, batch, generator).mT
     away = _behind_or_beside(cube, batch, generator)
-    distance = size.amax(2) + _uniform(cube, (batch, 1), 25, 110, generator)
+    distance = size.amax(2) + uniform(cube, (batch, 1), 25, 110, generator)
     return turned + (away * distance)[:, None]
 
 
 def _arm(cube: Tensor, batch: int, generator: Generator) -> Tensor:
     """A tapered cylinder that passes the hand at 80 to 180 mm; (B, V, 3)."""
-    cylinder = _cylinder(cube)
-    radius = _uniform(cube, (batch, 1), 25, 42, generator)
-    taper = 1 + 0.25 * cylinder[:, 1]
-    limb = torch.stack([cylinder[:, 0] * taper, cylinder[:, 1], cylinder[:, 2] * taper], 1)
-    length = _uniform(cube, (batch, 1), 130, 220, generator)
+    shaft = cylinder(cube)
+    radius = uniform(cube, (batch, 1), 25, 42, generator)
+    taper = 1 + 0.25 * shaft[:, 1]
+    limb = torch.stack([shaft[:, 0] * taper, shaft[:, 1], shaft[:, 2] * taper], 1)
+    length = uniform(cube, (batch, 1), 130, 220, generator)
     away = _behind_or_beside(cube, batch, generator)
-    axis = torch.linalg.cross(away, _rotations(cube, batch, generator)[:, 0])
+    axis = torch.linalg.cross(away, rotations(cube, batch, generator)[:, 0])
     axis = torch.nn.functional.normalize(axis, dim=1)
     frame = torch.stack([away, axis, torch.linalg.cross(away, axis)], 2)
-    slid = axis * _uniform(cube, (batch, 1), -100, 100, generator)
-    distance = radius + _uniform(cube, (batch, 1), 55, 140, generator)
+    slid = axis * uniform(cube, (batch, 1), -100, 100, generator)
+    distance = radius + uniform(cube, (batch, 1), 55, 140, generator)
     size = torch.stack([radius, length, radius], 2)
     return (limb * size) @ frame.mT + (away * distance + slid)[:, None]
 
 
 def _behind_or_beside(like: Tensor, batch: int, generator: Generator) -> Tensor:
     """Random unit vectors (B, 3) that do not point towards the cameras."""
-    direction = _rotations(like, batch, generator)[:, 0]
+    direction = rotations(like, batch, generator)[:, 0]
     return direction * direction.new_tensor([1.0, 1.0, 0.0]) + direction.abs() * direction.new_tensor(
         [0.0, 0.0, 1.0]
     )
-
-
-def _rotations(like: Tensor, batch: int, generator: Generator) -> Tensor:
-    """Uniformly random rotations (B, 3, 3), from normalised Gaussian quaternions."""
-    quaternion = torch.randn(batch, 4, generator=generator, device=like.device)
-    w, x, y, z = torch.nn.functional.normalize(quaternion, dim=1).unbind(1)
-    rows = [
-        torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], 1),
-        torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], 1),
-        torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], 1),
-    ]
-    return torch.stack(rows, 1)
-
-
-def _uniform(like: Tensor, shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
-    return low + (high - low) * torch.rand(shape, generator=generator, device=like.device)
-
-
-def _cube(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Surface of the cube [-1, 1]^3 as a grid, (V, 3), and its triangles, outward, int32 (F, 3)."""
-    ticks = torch.linspace(-1, 1, CELLS + 1)
-    a, b = (grid.reshape(-1) for grid in torch.meshgrid(ticks, ticks, indexing="ij"))
-    one = torch.ones_like(a)
-    sides = []
-    for axis in range(3):
-        for sign in (1.0, -1.0):
-            # Cyclic order of the axes keeps the side's own axes right-handed; the mirrored side swaps them.
-            own = (a, b) if sign > 0 else (b, a)
-            side = torch.stack([sign * one, *own], 1)
-            sides.append(side.roll(axis, 1))
-    corner = torch.arange((CELLS + 1) * CELLS).reshape(CELLS, CELLS + 1)[:, :-1].reshape(-1)
-    along, across = corner + CELLS + 1, corner + 1
-    square = torch.cat([torch.stack([corner, along, across], 1), torch.stack([along, along + 1, across], 1)])
-    faces = torch.cat([square + k * len(a) for k in range(6)])
-    return torch.cat(sides).to(device), faces.to(device, torch.int32)
-
-
-def _ball(cube: Tensor) -> Tensor:
-    """The unit ball, its surface points spread evenly by the tangent."""
-    return torch.nn.functional.normalize((cube * (math.pi / 4)).tan(), dim=1)
-
-
-def _cylinder(cube: Tensor) -> Tensor:
-    """The upright cylinder of radius 1 and height 2: each square cross-section becomes a disc."""
-    flat = cube[:, [0, 2]]
-    disc = flat * (flat.abs().amax(1) / flat.norm(dim=1).clamp(min=1e-6))[:, None]
-    return torch.stack([disc[:, 0], cube[:, 1], disc[:, 1]], 1)

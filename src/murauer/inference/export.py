@@ -91,7 +91,10 @@ def export_onnx(source: str | Path, out: Path, *, int8: bool = False, seed: int 
     _require_packages()
     engine = TorchEngine(source)
     frames = simulate_patches(engine.facts, CHECKED_FRAMES, seed)
-    model = _translate(load_model(source)[0], engine.facts)
+    size = engine.facts.patch_size
+    example = torch.zeros(2, 1, size, size)  # a batch of 1 would be taken for a constant
+    free = {0: torch.export.Dim("batch", min=1)}
+    model = translate(_ForRealFrames(load_model(source)[0]), example, (INPUT, OUTPUT), free)
     with TemporaryDirectory() as folder:
         exact = Path(folder) / "exact.onnx"
         _save(model, exact, engine.facts, precision="float32", source=str(source))
@@ -134,33 +137,41 @@ def _measure_int8(
     )
 
 
-def _translate(network: HandPoseNetwork, facts: ModelFacts) -> "ModelProto":
-    """Let PyTorch trace the network."""
-    batch = torch.export.Dim("batch", min=1)
-    example = torch.zeros(2, 1, facts.patch_size, facts.patch_size)  # 1 would be taken for a constant
+def translate(
+    module: nn.Module, example: Tensor, names: tuple[str, str], free: dict[int, Any]
+) -> "ModelProto":
+    """Let PyTorch trace a module of one input and one output.
+
+    Args:
+        module: in evaluation mode when it is used.
+        example: an input.
+        names: of input and output in the graph.
+        free: dimensions of the input that may vary, as `torch.export.Dim`.
+    """
     with _quiet():
         program = torch.onnx.export(
-            _ForRealFrames(network).eval(),
+            module.eval(),
             (example,),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
+            input_names=[names[0]],
+            output_names=[names[1]],
             opset_version=OPSET,
-            dynamic_shapes={"patch": {0: batch}},
+            dynamic_shapes=(free,),
             dynamo=True,
             verbose=False,
         )
     assert program is not None
-    return program.model_proto
+    model = program.model_proto
+    del model.metadata_props[:]  # paths of the machine that exported
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    model.producer_name, model.producer_version = "murauer", __version__
+    return model
 
 
 def _save(model: "ModelProto", path: Path, facts: ModelFacts, **more: object) -> None:
     import onnx
 
-    del model.metadata_props[:]  # paths of the machine that exported
-    for node in model.graph.node:
-        del node.metadata_props[:]
     onnx.helper.set_model_props(model, {METADATA_KEY: encode_facts(facts, murauer=__version__, **more)})
-    model.producer_name, model.producer_version = "murauer", __version__
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 

@@ -1,0 +1,153 @@
+"""How well hands are found in simulated rooms of people that no training saw.
+
+    python benchmarks/hand_finder.py MODELS [--rooms 1000] [--sure 0.5] [--seed 1000000]
+
+MODELS is a folder with the two networks that `python -m murauer.training.finder` wrote. Renders as many
+rooms with one hand, with two, and with everything but hands, whole frames of three cameras in turn, each
+sensor model in turn. Of one hand: error of the centre, and of the joints of the packaged model with this
+centre and with the true one. A room counts as one with a hand if its centre is in the image and a third of it
+in sight.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from murauer import Camera, Estimator
+from murauer.camera import CAMERAS, xyz_to_uvd
+from murauer.data.rendered import random_stream
+from murauer.hand.room_sampler import RoomSampler
+from murauer.hand.rooms import RoomPrior
+from murauer.hand.sensors import SENSORS
+from murauer.inference.hand_finder import FoundHand, HandFinder
+from murauer.progress import Progress
+from murauer.training.finder_data import SEEN
+
+TESTED = (CAMERAS["nyu"], CAMERAS["sr305"], Camera(365.0, 365.0, 255.5, 211.5, 512, 424))
+BATCH = 5
+
+
+@dataclass(frozen=True)
+class Room:
+    """A frame (H, W) in mm, its camera; joints (K, 14, 3), palms (K, 3) and sides of hands in sight."""
+
+    depth: NDArray[np.float32]
+    camera: Camera
+    joints: NDArray[np.float32]
+    palms: NDArray[np.float32]
+    left: NDArray[np.bool_]
+
+
+def rooms(count: int, hands: int, seed: int) -> Iterator[Room]:
+    """Render rooms in which exactly so many hands are in sight."""
+    sampler = RoomSampler(RoomPrior(first=float(hands > 0), second=float(hands > 1)))
+    given = number = 0
+    with Progress(f"rooms with {hands} hands", count, unit="room") as progress:
+        while given < count:
+            stream = random_stream(seed, "benchmark", hands, number)
+            camera = TESTED[number % len(TESTED)]
+            sensor = list(SENSORS.values())[number // len(TESTED) % len(SENSORS)]()
+            number += 1
+            scene, intrinsics = sampler.sample(BATCH, stream), camera.intrinsics().expand(BATCH, 4)
+            exact, share = scene.depth(intrinsics, camera.height, camera.width)
+            depth = sensor(exact, intrinsics, stream)
+            uvd = xyz_to_uvd(scene.palms, intrinsics)
+            inside = ((uvd[..., :2] >= 0) & (uvd[..., :2] < torch.tensor([camera.width, camera.height]))).all(
+                -1
+            )
+            seen = inside & (share > SEEN)
+            for row in torch.nonzero((seen.sum(1) == hands) & (depth > 0).any(2).any(1))[:, 0].tolist():
+                if given == count:
+                    return
+                parts = (
+                    scene.joints[row, seen[row]],
+                    scene.palms[row, seen[row]],
+                    scene.left[row, seen[row]],
+                )
+                yield Room(depth[row].numpy(), camera, *(part.numpy() for part in parts))
+                given += 1
+                progress.advance()
+
+
+def one_hand(finder: HandFinder, estimator: Estimator, count: int, sure: float, seed: int) -> None:
+    """Print errors of centre and joints, handedness, and time."""
+    centre, own, true, right, milliseconds = [], [], [], [], []
+    for room in rooms(count, 1, seed):
+        start = time.process_time()
+        found = _sure(finder(room.depth, room.camera), sure)
+        milliseconds.append(1e3 * (time.process_time() - start))
+        if not found:
+            centre.append(np.inf)
+            continue
+        centre.append(float(np.linalg.norm(found[0].centre - room.palms[0])))
+        right.append((found[0].right > 0.5) != room.left[0])
+        side = "left" if room.left[0] else "right"
+        for errors, place in ((own, found[0].centre), (true, room.palms[0])):
+            pose = estimator(room.depth, room.camera, place, side)
+            errors.append(np.linalg.norm(pose.joints_xyz - room.joints[0], axis=-1).mean())
+    error, both = np.array(centre), np.isfinite(own) & np.isfinite(true)
+    with_own, with_true = np.array(own)[both], np.array(true)[both]
+    print(f"one hand: centre within 40 mm {np.mean(error < 40):.1%}, median {np.median(error):.1f}, "
+          f"95 % {np.quantile(error, 0.95):.0f} mm, not found {np.isinf(error).mean():.1%}")  # fmt: skip
+    print(f"joint error with own centre {with_own.mean():.2f} mm, with the true one {with_true.mean():.2f}: "
+          f"{with_own.mean() / with_true.mean():.3f} times; "
+          f"medians {np.median(with_own):.2f} and {np.median(with_true):.2f}")  # fmt: skip
+    print(f"handedness right {np.mean(right):.1%}; of hands found within 40 mm "
+          f"{np.mean(np.array(right)[error[np.isfinite(error)] < 40]):.1%}")  # fmt: skip
+    print(f"CPU time to find hands: median {np.median(milliseconds):.2f} ms, "
+          f"95 % {np.quantile(milliseconds, 0.95):.2f} ms")  # fmt: skip
+
+
+def two_hands(finder: HandFinder, count: int, sure: float, seed: int) -> None:
+    """Print how many of two hands are found."""
+    close, alarms = [], 0
+    for room in rooms(count, 2, seed):
+        found = np.array([hand.centre for hand in _sure(finder(room.depth, room.camera), sure)]).reshape(
+            -1, 3
+        )
+        away = np.linalg.norm(found[:, None] - room.palms, axis=-1)
+        close += (away < 40).any(0).tolist()
+        alarms += int((away.min(1) > 80).sum()) if len(found) else 0
+    print(
+        f"two hands: {np.mean(close):.1%} of them found within 40 mm, {alarms / count:.3f} false ones a room"
+    )
+
+
+def no_hand(finder: HandFinder, count: int, seed: int) -> None:
+    """Print false alarms over the threshold."""
+    best = []
+    for room in rooms(count, 0, seed):
+        found = finder(room.depth, room.camera)
+        best.append(found[0].confidence if found else 0.0)
+    alarms = ", ".join(f"{np.mean(np.array(best) >= s):.1%} at {s}" for s in (0.3, 0.5, 0.7, 0.8, 0.9, 0.95))
+    print(f"no hand: false alarms {alarms}")
+
+
+def _sure(hands: list[FoundHand], sure: float) -> list[FoundHand]:
+    return [hand for hand in hands if hand.confidence >= sure]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", type=Path)
+    parser.add_argument("--rooms", type=int, default=1000)
+    parser.add_argument("--sure", type=float, default=0.5)
+    parser.add_argument("--seed", type=int, default=1_000_000)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    finder = HandFinder(options.models)
+    one_hand(finder, Estimator.load("default"), options.rooms, options.sure, options.seed)
+    two_hands(finder, options.rooms, options.sure, options.seed)
+    no_hand(finder, options.rooms, options.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Simple solids, as triangle meshes of one topology, and what it takes to place them at random."""
+
+import math
+
+import torch
+from torch import Generator, Tensor
+
+CELLS = 8
+"""Squares along an edge of the cube from which the solids are formed."""
+
+
+def rotations(like: Tensor, batch: int, generator: Generator) -> Tensor:
+    """Uniformly random rotations (B, 3, 3), from normalised Gaussian quaternions."""
+    quaternion = torch.randn(batch, 4, generator=generator, device=like.device)
+    w, x, y, z = torch.nn.functional.normalize(quaternion, dim=1).unbind(1)
+    rows = [
+        torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], 1),
+        torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], 1),
+        torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], 1),
+    ]
+    return torch.stack(rows, 1)
+
+
+def uniform(like: Tensor, shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
+    """Uniform random numbers of a shape, on the device of a tensor."""
+    return low + (high - low) * torch.rand(shape, generator=generator, device=like.device)
+
+
+def unit_cube(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Surface of the cube [-1, 1]^3 as a grid, (V, 3), and its triangles, outward, int32 (F, 3)."""
+    ticks = torch.linspace(-1, 1, CELLS + 1)
+    a, b = (grid.reshape(-1) for grid in torch.meshgrid(ticks, ticks, indexing="ij"))
+    one = torch.ones_like(a)
+    sides = []
+    for axis in range(3):
+        for sign in (1.0, -1.0):
+            # Cyclic order of the axes keeps the side's own axes right-handed; the mirrored side swaps them.
+            own = (a, b) if sign > 0 else (b, a)
+            side = torch.stack([sign * one, *own], 1)
+            sides.append(side.roll(axis, 1))
+    corner = torch.arange((CELLS + 1) * CELLS).reshape(CELLS, CELLS + 1)[:, :-1].reshape(-1)
+    along, across = corner + CELLS + 1, corner + 1
+    square = torch.cat([torch.stack([corner, along, across], 1), torch.stack([along, along + 1, across], 1)])
+    faces = torch.cat([square + k * len(a) for k in range(6)])
+    return torch.cat(sides).to(device), faces.to(device, torch.int32)
+
+
+def ball(cube: Tensor) -> Tensor:
+    """The unit ball, its surface points spread evenly by the tangent."""
+    return torch.nn.functional.normalize((cube * (math.pi / 4)).tan(), dim=1)
+
+
+def cylinder(cube: Tensor) -> Tensor:
+    """The upright cylinder of radius 1 and height 2: each square cross-section becomes a disc."""
+    flat = cube[:, [0, 2]]
+    disc = flat * (flat.abs().amax(1) / flat.norm(dim=1).clamp(min=1e-6))[:, None]
+    return torch.stack([disc[:, 0], cube[:, 1], disc[:, 1]], 1)

@@ -1,0 +1,180 @@
+"""Hands in a whole depth frame, by two small networks.
+
+The first proposes places in the whole frame, at a low resolution; the judge looks at each through the cube
+that the pose network would see, moves the cube onto the hand, looks again, and says how sure it is that this
+is a hand, and which. See `murauer.nets.hand_finder` for the networks and `murauer.training.finder` for
+how they are trained, on simulated rooms. They run by ONNX Runtime; nothing here needs PyTorch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murauer.camera import Camera, uvd_to_xyz
+from murauer.errors import UserError
+from murauer.inference.patches import Cubes, Floats
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+PROPOSAL, JUDGE = "hand_proposal.onnx", "hand_judge.onnx"
+INPUT, OUTPUT = "depth", "found"
+
+PIXELS_PER_RADIAN = 160.0
+"""Resolution of the search: 4 mm a pixel at 640 mm, a fifth of a finger."""
+
+CUBE_MM, PATCH_SIZE = 300.0, 64
+"""What the judge sees."""
+
+STRIDE, MULTIPLE = 8, 16
+"""As in `murauer.nets.hand_finder`."""
+
+MOST, LEAST_LOG_ODDS = 4, -3.0
+"""Places that are judged, at most, and the log-odds of a proposal from which they are."""
+
+LEAST = 0.1
+"""Probability of a hand below which a place is none."""
+
+APART_MM = 60.0
+"""Places nearer to each other than this are one hand."""
+
+REACH_MM = (100.0, 1600.0)
+"""Distances from the camera at which hands are looked for."""
+
+
+@dataclass(frozen=True)
+class FoundHand:
+    """A hand in a frame.
+
+    Attributes:
+        centre: of the hand, inside it near the middle of the palm, as the joint that cubes are centred on in
+            training; camera coordinates, mm, float64 (3,).
+        confidence: probability that it is one.
+        right: probability that it is a right one.
+    """
+
+    centre: NDArray[np.float64]
+    confidence: float
+    right: float
+
+
+class HandFinder:
+    """Finds hands; keeps nothing between calls and may be used from several threads.
+
+    Args:
+        folder: holds the two networks that `murauer.training.finder` wrote.
+
+    Raises:
+        UserError: They are missing or damaged, or ONNX Runtime is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._proposal, self._judge = (_session(folder / name) for name in (PROPOSAL, JUDGE))
+
+    def __call__(self, depth: NDArray[Any], camera: Camera) -> list[FoundHand]:
+        """Find all hands in a frame.
+
+        Args:
+            depth: (H, W) in mm, 0 = no measurement.
+            camera: that took it.
+
+        Returns:
+            Hands with a confidence above `LEAST`, the surest first; perhaps none.
+        """
+        places = self.propose(depth, camera)
+        if not len(places):
+            return []
+        moved = _moved(places, self.judge(depth, camera, places))
+        judged = self.judge(depth, camera, moved)
+        centres = _moved(moved, judged).astype(np.float64)
+        sure, right = (1 / (1 + np.exp(-judged[:, column].astype(np.float64))) for column in (0, 4))
+        hands: list[FoundHand] = []
+        for index in np.argsort(-sure):
+            apart = all(np.linalg.norm(centres[index] - hand.centre) > APART_MM for hand in hands)
+            if sure[index] > LEAST and apart and REACH_MM[0] < centres[index, 2] < REACH_MM[1]:
+                hands.append(FoundHand(centres[index], float(sure[index]), float(right[index])))
+        return hands
+
+    def propose(self, depth: NDArray[Any], camera: Camera) -> Floats:
+        """Propose places of hands; arguments as for `__call__`.
+
+        Returns:
+            (N, 3) in mm, at most `MOST`, the likeliest first.
+        """
+        small, intrinsics = reduced(depth, camera)
+        heat, *place = self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0]
+        padded = np.pad(heat, 1, constant_values=-np.inf)
+        rows, columns = heat.shape
+        around = [padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
+        row, column = np.nonzero((heat >= np.max(around, axis=0)) & (heat > LEAST_LOG_ODDS))
+        likeliest = np.argsort(-heat[row, column])[:MOST]
+        row, column = row[likeliest], column[likeliest]
+        across, down, metres = (part[row, column] for part in place)
+        u, v = STRIDE * (column + 0.5 + across) - 0.5, STRIDE * (row + 0.5 + down) - 0.5
+        uvd = np.stack((u, v, np.maximum(1000 * metres, REACH_MM[0])), -1)
+        return uvd_to_xyz(uvd, intrinsics).astype(np.float32)
+
+    def judge(self, depth: NDArray[Any], camera: Camera, centres: Floats) -> Floats:
+        """Judge places in one frame.
+
+        Args:
+            depth: as for `__call__`.
+            camera: as for `__call__`.
+            centres: (N, 3) in mm.
+
+        Returns:
+            (N, 5), see `murauer.nets.hand_finder.JudgeNetwork`.
+        """
+        cubes = [Cubes(centre[None], camera, CUBE_MM, PATCH_SIZE) for centre in centres]
+        patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])  # no copies of the frame
+        judged: Floats = self._judge.run([OUTPUT], {INPUT: patches[:, None]})[0]
+        return judged
+
+
+def reduced(depth: NDArray[Any], camera: Camera) -> tuple[Floats, NDArray[np.float64]]:
+    """Take a frame to the resolution of the search, by nearest neighbour.
+
+    Args:
+        depth: (H, W) in mm.
+        camera: that took it.
+
+    Returns:
+        Depth with sides that are multiples of `MULTIPLE`, filled up with 0; and its intrinsics, (4,).
+    """
+    lines, middles = [], []
+    sides = ((depth.shape[0], camera.fy, camera.v0), (depth.shape[1], camera.fx, camera.u0))
+    for count, focal, middle in sides:
+        step = focal / PIXELS_PER_RADIAN
+        taken = np.arange(max(1, round(count / step)))
+        lines.append(np.rint((taken + 0.5) * step - 0.5).astype(np.int64).clip(0, count - 1))
+        middles.append((middle + 0.5) / step - 0.5)
+    small = np.zeros([-(-len(line) // MULTIPLE) * MULTIPLE for line in lines], np.float32)
+    small[: len(lines[0]), : len(lines[1])] = depth[lines[0][:, None], lines[1]]
+    return small, np.array([PIXELS_PER_RADIAN, PIXELS_PER_RADIAN, middles[1], middles[0]])
+
+
+def _moved(centres: Floats, judged: Floats) -> Floats:
+    moved: Floats = centres + judged[:, 1:4] * np.float32(CUBE_MM / 2)
+    moved[:, 2] = np.maximum(moved[:, 2], REACH_MM[0])
+    return moved
+
+
+def _session(path: Path) -> "InferenceSession":
+    try:
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{path} needs ONNX Runtime, which is not installed: pip install 'murauer[runtime]'"
+        ) from error
+    if not path.is_file():
+        fix = f"'python -m murauer.training.finder --out {path.parent}' makes it"
+        raise UserError(f"{path} does not exist; {fix}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # it has a dozen unrelated classes of its own
+        raise UserError(f"{path} is no complete ONNX model; train it again") from error
