@@ -32,11 +32,12 @@ def cloud(view: View, middle: Floats | None, limit: int = MOST_POINTS) -> tuple[
     assert view.from_first is not None
     camera, depth = view.camera, view.depth
     intrinsics = np.array([camera.fx, camera.fy, camera.u0, camera.v0], np.float32)
-    order = _scattered(depth.shape)
+    rows, columns = _scattered(depth.shape)
     if middle is not None:
-        order = np.concatenate((order[_beside(order, view, middle)], order[:limit]))
-    order = order[(depth.ravel()[order] > 0) & (depth.ravel()[order] < FARTHEST_MM)]
-    rows, columns = np.divmod(order, depth.shape[1])
+        beside = np.flatnonzero(_beside(rows, columns, view, middle))
+        rows, columns = (np.concatenate((all_[beside], all_[:limit])) for all_ in (rows, columns))
+    measured = (depth[rows, columns] > 0) & (depth[rows, columns] < FARTHEST_MM)
+    rows, columns = rows[measured], columns[measured]
     uvd = np.stack((columns, rows, depth[rows, columns]), -1).astype(np.float32)
     xyz = moved(uvd_to_xyz(uvd, intrinsics), np.linalg.inv(view.from_first))
     near = np.full(len(xyz), middle is None)
@@ -65,20 +66,24 @@ def _colours(
     return np.clip((NEAR_COLOUR + (FAR_COLOUR - NEAR_COLOUR) * share) * light, 0, 255).astype(np.uint8)
 
 
-def _beside(order: NDArray[np.int64], view: View, middle: Floats) -> NDArray[np.bool_]:
+def _beside(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], view: View, middle: Floats
+) -> NDArray[np.bool_]:
     """Which pixels may show what is near the hand: those of a box around it, few of many."""
-    camera, (rows, columns) = view.camera, np.divmod(order, view.depth.shape[1])
+    camera = view.camera
     assert view.from_first is not None
     x, y, z = moved(middle, view.from_first)
     if z <= NEAR_MM:
-        return np.ones(len(order), bool)
-    across = np.abs(columns - camera.fx * x / z - camera.u0) < camera.fx * NEAR_MM / z
-    down = np.abs(rows - camera.fy * y / z - camera.v0) < camera.fy * NEAR_MM / z
+        return np.ones(len(rows), bool)
+    column, row = camera.fx * x / z + camera.u0, camera.fy * y / z + camera.v0
+    across = np.abs(columns - int(column)) <= camera.fx * NEAR_MM / z
+    down = np.abs(rows - int(row)) <= camera.fy * NEAR_MM / z
     beside: NDArray[np.bool_] = across & down
     return beside
 
 
 @cache
-def _scattered(shape: tuple[int, int]) -> NDArray[np.int64]:
-    """All pixels in an order whose beginning is spread over the image, the same every time."""
-    return np.random.default_rng(0).permutation(shape[0] * shape[1])
+def _scattered(shape: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of all pixels in a fixed order whose beginning is spread over the image."""
+    rows, columns = np.divmod(np.random.default_rng(0).permutation(shape[0] * shape[1]), shape[1])
+    return rows, columns
