@@ -1,0 +1,200 @@
+"""Does memory stay flat over many training steps and many rendered frames, and how much does a preset take?
+
+    python benchmarks/memory.py [--steps 20000] [--frames 1000000] [--out runs]
+
+Training is joint training of the preset smoke with log and checkpoints as in `murauer train`; frames are
+simulated as `murauer simulate` does, hands of both domains with clutter and sensor, at 32 x 32 pixels.
+Resident memory is read every 100 steps and every chunk of frames; the slope is a least-squares line through
+what comes after the first fifth. The peak of a preset is that of a process that makes a few steps of each
+stage.
+
+Every measurement has a process of its own. Writes memory.json and memory.svg.
+"""
+
+import argparse
+import json
+import os
+import resource
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from training_step import FRAMES, networks
+
+from murauer.config import load_preset, preset_names
+from murauer.data.recording import open_recording
+from murauer.data.rendered import CHUNK
+from murauer.data.simulated import SimulationConfig, Simulator, simulate_recording
+from murauer.evaluation.drawing import new_figure, save_figure, tidy
+from murauer.progress import Progress
+from murauer.training.batches import BatchSource
+from murauer.training.memory import keep_freed_memory
+from murauer.training.stage import Stage
+from murauer.training.steps import JointStep, PretrainingStep
+from murauer.training.variants import VARIANTS
+
+MEGABYTE = 1 << 20
+WARM_UP = 0.2
+"""Share of a measurement before the line through the rest."""
+
+SMALL_WINDOWS = SimulationConfig(region_size=32)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Resident memory in bytes after each number of steps or frames."""
+
+    done: list[int]
+    resident: list[int]
+
+    def growth(self) -> dict[str, float]:
+        """Line through the memory after the warm-up, and its extremes, in megabytes."""
+        done, resident = np.array(self.done), np.array(self.resident) / MEGABYTE
+        after = done > WARM_UP * done[-1]
+        slope = np.polyfit(done[after], resident[after], 1)[0]
+        return {
+            "megabytes_per_million": float(slope * 1e6),
+            "growth_megabytes": float(slope * (done[-1] - done[after][0])),
+            "least_megabytes": float(resident[after].min()),
+            "most_megabytes": float(resident[after].max()),
+        }
+
+
+def resident_bytes() -> int:
+    """Memory of this process that is in RAM."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def over_training_steps(folder: Path, count: int) -> Series:
+    """Joint training, as `murauer train` runs it."""
+    torch.set_num_threads(1)
+    config = load_preset("smoke")
+    recording = open_recording(folder)
+    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
+    network, discriminator = networks(config)
+    make_step = JointStep(network, discriminator, config)
+    assert make_step.discriminator_optimiser is not None
+    series = Series([], [])
+
+    def update(step: int) -> dict[str, torch.Tensor]:
+        if step % 100 == 0:
+            series.done.append(step)
+            series.resident.append(resident_bytes())
+        return make_step(source.joint(step))
+
+    stage = Stage(
+        name="training",
+        modules={"network": network, "discriminator": discriminator, "average": make_step.average},
+        optimisers={"network": make_step.optimiser, "discriminator": make_step.discriminator_optimiser},
+        base_rate=config.training.learning_rate,
+        schedule=lambda step: 0.1,
+        iterations=count,
+        checkpoint=folder / "checkpoint.safetensors",
+        checkpoint_every=500,
+        identity="",
+    )
+    stage.run(update, folder / "log")
+    return series
+
+
+def over_rendered_frames(count: int) -> Series:
+    """Chunks of both domains in turn; a frame is one image of one camera."""
+    torch.set_num_threads(1)
+    sizes = msgspec.structs.replace(SMALL_WINDOWS, synthetic_frames=count, real_frames=count)
+    simulator = Simulator(sizes)
+    series, done, start = Series([], []), 0, 0
+    with Progress("rendering", count, unit="frame") as progress:
+        while done < count:
+            for name in ("synthetic", "real"):
+                rendered = simulator.chunk(name, start, start + CHUNK)["depth"].shape[:2].numel()
+                done += rendered
+                progress.advance(rendered)
+            start += CHUNK
+            series.done.append(done)
+            series.resident.append(resident_bytes())
+    return series
+
+
+def peak_of_preset(folder: Path, preset: str, steps: int) -> dict[str, float]:
+    """Largest resident memory in megabytes of a few steps of each stage, and before them."""
+    torch.set_num_threads(1)
+    config = load_preset(preset)
+    recording = open_recording(folder)
+    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
+    keep_freed_memory()  # as `murauer train` does
+    result = {"before": resident_bytes() / MEGABYTE}
+    network, discriminator = networks(config)
+    kinds: dict[str, Callable[[], Callable[[int], Any]]] = {
+        "pretraining": lambda: _of(PretrainingStep(network, config), source.pretraining),
+        "joint": lambda: _of(JointStep(network, discriminator, config), source.joint),
+    }
+    for name, make in kinds.items():
+        step = make()
+        for index in range(steps):
+            step(index)
+        result[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE
+    return result
+
+
+def _of(make_step: Callable[[Any], Any], batch: Callable[[int], Any]) -> Callable[[int], Any]:
+    return lambda index: make_step(batch(index))
+
+
+def apart(*calls: Callable[[], Any]) -> list[Any]:
+    """Results of calls, each in a process of its own, all at once."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(len(calls), context, max_tasks_per_child=1) as pool:
+        return [task.result() for task in [pool.submit(call) for call in calls]]
+
+
+def draw(series: dict[str, Series], path: Path) -> None:
+    """Memory over steps and over frames, side by side."""
+    figure = new_figure(7.5, 3.2)
+    for axes, (name, own) in zip(
+        figure.subplots(1, len(series), squeeze=False)[0], series.items(), strict=True
+    ):
+        axes.plot(own.done, np.array(own.resident) / MEGABYTE, linewidth=1)
+        axes.set_xlabel(name)
+        axes.set_ylabel("Resident memory (MB)")
+        axes.set_ylim(0, 1.2 * max(own.resident) / MEGABYTE)
+        tidy(axes)
+    save_figure(figure, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--frames", type=int, default=1_000_000)
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "recording"
+        simulate_recording(FRAMES, folder, workers=1)
+        peaks = {
+            preset: apart(partial(peak_of_preset, folder, preset, steps=4))[0] for preset in preset_names()
+        }
+        steps, frames = apart(
+            partial(over_training_steps, folder, options.steps), partial(over_rendered_frames, options.frames)
+        )
+    series = {"Training steps": steps, "Rendered frames": frames}
+    growth = {name: own.growth() for name, own in series.items()}
+    points = {name: msgspec.to_builtins(own) for name, own in series.items()}
+    document = {"peak_megabytes": peaks, "growth": growth, "series": points}
+    (options.out / "memory.json").write_text(json.dumps(document) + "\n")
+    draw(series, options.out / "memory.svg")
+    print(json.dumps({"peak_megabytes": peaks, "growth": growth}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
