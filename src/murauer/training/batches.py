@@ -179,11 +179,11 @@ class BatchSource:
                 )
 
     def pretraining(self, step: int, part: Part = WHOLE) -> PretrainingBatch:
-        """Part of batch `step` of the pre-training: a quarter of the samples also show another view."""
+        """Part of batch `step` of the pre-training: half of the samples also show another view."""
         generator = self._generator(0, step)
         size = self.config.training.pretraining_batch
         pool = self.synthetic
-        seen_twice = max(size // 4, 1) if len(pool.pairs) else 0
+        seen_twice = max(size // 2, 1) if len(pool.pairs) else 0
         samples = self._draw(pool, size - seen_twice, generator, all_cameras=True)
         views = self._draw_views(pool, seen_twice, generator) if seen_twice else None
         samples = samples.part(part.rows(size - seen_twice))

@@ -40,7 +40,7 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
     """Train f and p on synthetic data (Sec. 3.1, 4.1), resuming where a former run stopped.
 
     g learns on the side to predict views of synthetic hands from what p has. Its gradient does not reach
-    f and p; they notice it only in that the quarter of each batch that g learns from is not rotated.
+    f and p; they notice it only in that the half of each batch that g learns from is not rotated.
     The paper starts joint training with an untrained g; in a run of a few thousand steps, that g would have
     nothing to teach about real frames for most of the time.
 
