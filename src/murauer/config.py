@@ -4,8 +4,9 @@ A preset is a small JSON file in `murauer/presets` that says only what differs f
 configuration is saved beside every result.
 """
 
+import json
 from importlib import resources
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -92,4 +93,29 @@ def load_preset(name: str) -> Config:
     if name not in preset_names():
         raise UserError(f"unknown preset '{name}'; choose one of {', '.join(preset_names())}")
     text = resources.files("murauer").joinpath("presets", f"{name}.json").read_text()
-    return msgspec.json.decode(text, type=Config)
+    return msgspec.convert(whole_preset(json.loads(text)), type=Config)
+
+
+def whole_preset(document: dict[str, Any]) -> dict[str, Any]:
+    """Fill in a preset that says what differs from another one.
+
+    Args:
+        document: fields of `Config`, as in a file; "extends" among them names the packaged preset that has
+            the rest. Without it the rest are the paper's values.
+
+    Returns:
+        All that differs from the paper.
+
+    Raises:
+        UserError: there is no such preset.
+    """
+    if "extends" not in document:
+        return document
+    base = msgspec.to_builtins(load_preset(str(document["extends"])))
+    return _merged(base, {key: value for key, value in document.items() if key != "extends"})
+
+
+def _merged(base: Any, changes: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(changes, dict)):
+        return changes
+    return base | {key: _merged(base.get(key), value) for key, value in changes.items()}

@@ -22,7 +22,7 @@ SEED = 0
 VARIANTS = ("synth_only", "real_and_synth", "full")
 
 
-def run_demo(out: Path, preset: str = "small", simulation: SimulationConfig | None = None) -> dict[str, Any]:
+def run_demo(out: Path, preset: str = "demo", simulation: SimulationConfig | None = None) -> dict[str, Any]:
     """Simulate, pre-train, train the variants, evaluate on the test split and write report and metrics.
 
     Nothing starts from the packaged model: that one has seen the sensor of the simulated "real" domain.

@@ -81,17 +81,18 @@ def read_configuration(name: str) -> "Config":
     """Load a packaged preset, or a file: a preset of one's own or the `config.json` of a run."""
     import json
 
-    from murauer.config import load_preset
+    from murauer.config import load_preset, whole_preset
     from murauer.errors import UserError
     from murauer.training.checkpoint import decode_config
 
     if not name.endswith(".json"):
         return load_preset(name)
     try:
-        text = Path(name).read_text(encoding="utf-8")
-        document = json.loads(text)
+        document = json.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the configuration {name}: {error}") from error
-    if isinstance(document, dict) and "config" in document:  # beside variant, labels, seed and recording
-        text = json.dumps(document["config"])
-    return decode_config(text, Path(name))
+    if isinstance(document, dict):
+        document = document.get("config", document)  # a run has variant, labels, seed and recording beside it
+    if isinstance(document, dict):
+        document = whole_preset(document)
+    return decode_config(json.dumps(document), Path(name))
