@@ -7,6 +7,8 @@ the layout that PyTorch has by default, with `torch.optim.Adam` as it comes; "na
 over all sets, as murauer does. Each step has a process of its own, the naive ones as Python starts it,
 murauer's with the memory settings of `murauer train`; they take turns.
 
+All train what the losses train in the paper, whatever the preset says: g from both domains, m alone by l_m.
+
 The losses are compared from the same weights on the same mini-batches: one pass a set where BatchNorm uses
 its running statistics, since those of a batch depend on what is in it, and one pass for all as they are.
 
@@ -168,6 +170,15 @@ class NaiveStep:
         return {name: loss.detach() for name, loss in losses.items()}
 
 
+def paper_gradients(preset: str) -> Config:
+    """A preset whose losses train what they train in the paper, which is what the naive step does."""
+    config = load_preset(preset)
+    training = msgspec.structs.replace(
+        config.training, generator_learns_from="both", matching_reaches="mapping"
+    )
+    return msgspec.structs.replace(config, training=training)
+
+
 def differences(first: dict[str, Tensor], second: dict[str, Tensor]) -> dict[str, float]:
     """Relative differences of losses, by name."""
     return {name: float((first[name] - second[name]).abs() / second[name].abs()) for name in second}
@@ -211,7 +222,7 @@ _state: tuple[Callable[[MiniBatch], dict[str, Tensor]], list[MiniBatch]]
 def _prepare(kind: str, preset: str, folder: Path, steps: int) -> None:
     global _state
     torch.set_num_threads(1)
-    config = load_preset(preset)
+    config = paper_gradients(preset)
     network, discriminator = networks(config)
     batches = mini_batches(config, folder, steps)
     if kind.startswith("naive"):
@@ -278,7 +289,7 @@ def measure(preset: str, steps: int) -> dict[str, Any]:
     Raises:
         AssertionError: a loss in float32 differs by more than `TOLERANCE`.
     """
-    config = load_preset(preset)
+    config = paper_gradients(preset)
     with TemporaryDirectory() as name:
         folder = Path(name) / "recording"
         simulate_recording(FRAMES, folder, workers=1)
