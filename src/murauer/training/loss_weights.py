@@ -21,7 +21,7 @@ class LossWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name the kind of latent space that they are for, and `scaled` refuses the other.
 
     The defaults are those of the supplement. Weights that held for a small normalised network:
-    `LossWeights(correspondence=0.002, view=3e-4, mapping=0.03, features=256, patch_size=64,
+    `LossWeights(correspondence=0.002, view=4.5e-3, mapping=0.3, features=256, patch_size=64,
     latent_normalisation="layer")`.
 
     Raises:
