@@ -93,6 +93,15 @@ def test_the_loss_of_proposals_is_least_for_the_truth() -> None:
     assert proposal_loss(right, nobody) < 0.05 < proposal_loss(right, nothing)
 
 
+def test_a_hand_in_half_a_pixel_at_the_border_is_in_the_last_cell() -> None:
+    hands = torch.tensor([[[WIDTH - 0.2, HEIGHT - 0.2, 600.0], NONE], [[-0.8, 20.0, 600.0], NONE]])
+    heat = heat_target(hands, HEIGHT // STRIDE, WIDTH // STRIDE)
+    assert heat[0, -1, -1] == 1 and heat[1, 2, 0] == 1
+    nobody, rest = torch.full((2, 2, 3), torch.nan), [torch.zeros(0)] * 4
+    frames = FinderFrames(torch.zeros(0), hands, nobody, *rest)
+    assert proposal_loss(torch.zeros(2, 4, HEIGHT // STRIDE, WIDTH // STRIDE), frames).isfinite()
+
+
 def test_a_mirrored_frame_shows_the_other_hand(frames: FinderFrames) -> None:
     other = mirrored(frames)
     again = mirrored(other)

@@ -57,13 +57,22 @@ def heat_target(hands: Tensor, rows: int, columns: int) -> Tensor:
     Returns:
         (B, rows, columns) in [0, 1]; exactly 1 in the cells that hold a hand's centre.
     """
-    u, v, z = (part[..., None, None] for part in hands.unbind(-1))
-    cell_u, cell_v = torch.floor((u + 0.5) / STRIDE), torch.floor((v + 0.5) / STRIDE)
+    cell_u, cell_v = (part[..., None, None] for part in cells(hands, rows, columns).unbind(-1))
+    z = hands[..., 2, None, None]
     spread = (SPREAD_MM * PIXELS_PER_RADIAN / z / STRIDE).clamp(min=SMALLEST_SPREAD)
     across = torch.arange(columns) - cell_u
     down = torch.arange(rows)[:, None] - cell_v
     peaks = torch.exp(-(across.square() + down.square()) / (2 * spread.square()))
     return torch.nan_to_num(peaks, 0.0).amax(1)
+
+
+def cells(hands: Tensor, rows: int, columns: int) -> Tensor:
+    """Column and row of the cells that hold hands, (..., 2): whole numbers, NaN for none.
+
+    Those of centres beyond the image's last half pixel are at its border.
+    """
+    cell = torch.floor((hands[..., :2] + 0.5) / STRIDE)
+    return cell.clamp(min=torch.zeros(2), max=torch.tensor([columns - 1.0, rows - 1.0]))
 
 
 def proposal_loss(found: Tensor, frames: FinderFrames) -> Tensor:
@@ -85,10 +94,12 @@ def proposal_loss(found: Tensor, frames: FinderFrames) -> Tensor:
     )
     focal = -(gain * (hit | ~doubt)).sum()
     image, hand = torch.nonzero(frames.hands[..., 0].isfinite(), as_tuple=True)
-    u, v, z = frames.hands[image, hand].unbind(-1)
-    column, row = (u + 0.5) / STRIDE, (v + 0.5) / STRIDE
-    expected = torch.stack([column - column.floor() - 0.5, row - row.floor() - 0.5, z / 1000], -1)
-    actual = found[image, 1:, row.long(), column.long()]
+    hands = frames.hands[image, hand]
+    cell = cells(hands, rows, columns)
+    within = (hands[:, :2] + 0.5) / STRIDE - cell - 0.5
+    expected = torch.cat([within, hands[:, 2:] / 1000], -1)
+    column, row = cell.long().unbind(-1)
+    actual = found[image, 1:, row, column]
     return (focal + 2 * smooth_l1_loss(actual, expected, beta=0.1, reduction="sum")) / len(found)
 
 
