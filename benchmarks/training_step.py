@@ -44,9 +44,10 @@ from murauer.data.simulated import SimulationConfig, simulate_recording
 from murauer.nets.discriminator import Discriminator
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.nets.normalisation import BatchNorm
-from murauer.training.batches import BatchSource, MiniBatch
+from murauer.training.batches import BatchSource
 from murauer.training.joint import joint_losses
 from murauer.training.memory import keep_freed_memory
+from murauer.training.mini_batch import MiniBatch
 from murauer.training.precision import Precision
 from murauer.training.steps import JointStep
 from murauer.training.variants import VARIANTS

@@ -167,8 +167,10 @@ def crop_hand(
     index = rows.mul_(width + 2).add_(columns).long()
     bordered = functional.pad(depth, (1, 1, 1, 1))
     measured = bordered.flatten(1).gather(1, index.flatten(1)).view_as(index)
-    if not bool(torch.isfinite(measured.sum())):
-        raise ValueError("depth holds NaN or infinite values; write missing measurements as 0")
+    _require(
+        torch.isfinite(measured.sum()),
+        "depth holds NaN or infinite values; write missing measurements as 0",
+    )
     # In place: what was not measured is infinitely far, what is nearer than the cube is background as well,
     # and the background ends where the cube does.
     patch = torch.threshold_(measured, 0.0, torch.inf)
@@ -233,8 +235,10 @@ def _geometry(
     pivot_uv = xyz_to_uvd((centre if pivot is None else pivot).double(), intrinsics.double())[:, :2]
     if rotation.shape != centre.shape[:1] or pivot_uv.shape != (len(centre), 2):
         raise ValueError("rotation must have shape (B,) and pivot (B, 3), one each per centre")
-    if not bool(torch.isfinite(rotation).all() & torch.isfinite(pivot_uv).all()):
-        raise ValueError("rotation and pivot must be finite, the pivot in front of the camera")
+    _require(
+        torch.isfinite(rotation).all() & torch.isfinite(pivot_uv).all(),
+        "rotation and pivot must be finite, the pivot in front of the camera",
+    )
     image_from_rotated = torch.zeros_like(outline.image_from_patch)
     image_from_rotated[:, :2, :2] = _rotation_matrix(-rotation.double())
     image_from_rotated[:, :2, 2] = pivot_uv - (image_from_rotated[:, :2, :2] @ pivot_uv[..., None])[..., 0]
@@ -287,7 +291,15 @@ def _check_placement(intrinsics: Tensor, centre: Tensor, cube_mm: float, patch_s
         )
     if not (cube_mm > 0 and patch_size > 0):
         raise ValueError(f"cube_mm and patch_size must be positive, got {cube_mm} and {patch_size}")
-    if not bool(torch.isfinite(intrinsics).all() & torch.isfinite(centre).all() & (centre[:, 2] > 0).all()):
-        raise ValueError(
-            "centres and intrinsics must be finite and every centre in front of the camera (z > 0)"
-        )
+    _require(
+        torch.isfinite(intrinsics).all() & torch.isfinite(centre).all() & (centre[:, 2] > 0).all(),
+        "centres and intrinsics must be finite and every centre in front of the camera (z > 0)",
+    )
+
+
+def _require(condition: Tensor, message: str) -> None:
+    """Raise a ValueError unless a condition holds; a GPU is not waited for and stops by itself, later."""
+    if condition.device.type != "cpu":
+        torch._assert_async(condition, message)
+    elif not bool(condition):
+        raise ValueError(message)

@@ -13,8 +13,9 @@ import torch
 from murauer.config import Config, load_preset
 from murauer.data.recording import Recording
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training.batches import BatchSource, MiniBatch
+from murauer.training.batches import BatchSource
 from murauer.training.joint import JointLosses, joint_losses
+from murauer.training.mini_batch import MiniBatch
 from murauer.training.precision import Precision
 from murauer.training.steps import JointStep, PretrainingStep, adam
 from murauer.training.variants import VARIANTS, Variant

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=count, default=0, help="seed of everything random (default: 0)")
     parser.add_argument("--pretrained", type=Path, metavar="FILE", help="start from this pre-trained network")
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda or cuda:N (default: cpu)")
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in --out; an error if there is none"
     )
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> None:
     from murauer.data.recording import open_recording
     from murauer.errors import UserError
     from murauer.evaluation.split import evaluate_split
+    from murauer.training.device import open_device
     from murauer.training.parallel import processes
     from murauer.training.trainer import RUN_FILE, train
 
@@ -52,7 +54,8 @@ def run(args: argparse.Namespace) -> None:
     if args.resume and not (args.out / RUN_FILE).exists():
         raise UserError(f"there is no run to resume in {args.out}: it has no {RUN_FILE}; leave --resume away")
     rows = recording.labelled_rows_from(args.labels) if isinstance(args.labels, Path) else None
-    with processes() as leading:
+    device = open_device(args.device)
+    with processes(device) as leading:
         model = train(
             recording,
             read_configuration(args.preset),
@@ -62,6 +65,7 @@ def run(args: argparse.Namespace) -> None:
             out=args.out,
             pretrained=args.pretrained,
             label_rows=rows,
+            device=device,
         )
     if not leading:
         return

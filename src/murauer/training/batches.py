@@ -1,4 +1,4 @@
-"""The mini-batch of joint training: the paper's four sets, by name.
+"""Draws mini-batches from a recording.
 
 Batch k of a training is a function of the seed and k alone, so a resumed run sees what an uninterrupted
 one would have seen.
@@ -17,81 +17,16 @@ from murauer.data.frame_pool import FramePool, draw_rows
 from murauer.data.frame_set import FrameSet, Region, join_regions
 from murauer.data.recording import Recording
 from murauer.errors import UserError
+from murauer.training.device import CPU, to_device
+from murauer.training.mini_batch import (
+    CorrespondingPairs,
+    DomainSamples,
+    MiniBatch,
+    PretrainingBatch,
+    ViewPairs,
+)
 from murauer.training.parallel import WHOLE, Part
 from murauer.training.variants import Variant
-
-
-@dataclass(frozen=True)
-class CorrespondingPairs:
-    """Labelled real frames and synthetic frames of the same pose, under the same offset and rotation.
-
-    Attributes:
-        real: B labelled real frames.
-        synthetic: the twins of those of them that have a usable one, in the same order; None where the
-            variant has no mapping to learn from them, or no frame of the batch has one.
-        paired: which of the real frames these are, shape (B,).
-    """
-
-    real: Samples
-    synthetic: Samples | None
-    paired: Tensor
-
-
-@dataclass(frozen=True)
-class ViewPairs:
-    """Input of one camera and what another camera saw at that moment.
-
-    Attributes:
-        input: patches of the first camera.
-        target: patches of the other camera, shape (B, 1, P, P).
-        condition: crop centre of the input, jittered, as told to g, in mm, shape (B, 3).
-        labelled: which samples have labels, shape (B,).
-    """
-
-    input: Samples
-    target: Tensor
-    condition: Tensor
-    labelled: Tensor
-
-
-@dataclass(frozen=True)
-class DomainSamples:
-    """Unpaired frames of both domains, seen by the same camera, for matching their distributions."""
-
-    real: Samples
-    synthetic: Samples
-
-
-@dataclass(frozen=True)
-class MiniBatch:
-    """The four sets of the supplement; a set that the variant does not use is None.
-
-    Attributes:
-        corresponding: labelled real frames with their synthetic twins.
-        synthetic: labelled synthetic frames.
-        real_views, synthetic_views: the multi-view set of either domain.
-        unlabelled: real and synthetic frames for matching the distributions.
-    """
-
-    corresponding: CorrespondingPairs | None
-    synthetic: Samples | None
-    real_views: ViewPairs | None
-    synthetic_views: ViewPairs | None
-    unlabelled: DomainSamples | None
-
-
-@dataclass(frozen=True)
-class PretrainingBatch:
-    """What one step of pre-training sees, all of it synthetic and labelled.
-
-    Attributes:
-        samples: from any camera.
-        views: two-view moments, whose input f and p learn from like any other and g learns to turn; None
-            where the synthetic frames are of one camera.
-    """
-
-    samples: Samples
-    views: ViewPairs | None
 
 
 @dataclass(frozen=True)
@@ -126,7 +61,7 @@ class ViewDraw:
     Attributes:
         draws: of the input and of the target.
         jitter: of the crop centre that g is told, in mm, shape (B, 3).
-        labelled: which samples have labels, shape (B,).
+        labelled: whether samples have labels, shape (B,).
     """
 
     draws: tuple[Draw, Draw]
@@ -136,7 +71,9 @@ class ViewDraw:
     def pairs(self, cut: Iterator[Samples]) -> ViewPairs:
         """The pairs, whose input and target are the next two of what was cut out."""
         inputs, target = next(cut), next(cut)
-        return ViewPairs(inputs, target.patch, inputs.centre + self.jitter, self.labelled)
+        device = inputs.centre.device
+        condition = inputs.centre + to_device(self.jitter, device)
+        return ViewPairs(inputs, target.patch, condition, row_indices(self.labelled, device))
 
     def part(self, rows: slice) -> "ViewDraw":
         """Some of the pairs."""
@@ -153,18 +90,27 @@ class BatchSource:
         variant: which sets are drawn.
         labelled_rows: indices of the real frames whose labels may be used, shape (n,).
         seed: of all batches.
+        device: where frames are cut out and varied, and the batches are. What is random is drawn by the
+            processor, so that all devices see the same.
 
     Raises:
         UserError: the recording lacks a set, or usable frames in one, that the variant draws from.
     """
 
     def __init__(
-        self, recording: Recording, config: Config, variant: Variant, labelled_rows: np.ndarray, seed: int
+        self,
+        recording: Recording,
+        config: Config,
+        variant: Variant,
+        labelled_rows: np.ndarray,
+        seed: int,
+        device: torch.device = CPU,
     ):
         self.recording = recording
         self.config = config
         self.variant = variant
         self.seed = seed
+        self.device = device
         self.labelled_rows = labelled_rows
         if variant.synthetic:
             self.synthetic = FramePool.of(recording, "synthetic", labelled=True)
@@ -220,7 +166,9 @@ class BatchSource:
         seen_twice = [draw for pairs in views.values() for draw in pairs.draws]
         cut = self._cut([*corresponding, *synthetic, *seen_twice, *unlabelled])
         return MiniBatch(  # in the order of the draws
-            corresponding=CorrespondingPairs(next(cut), next(cut) if paired.any() else None, paired)
+            corresponding=CorrespondingPairs(
+                next(cut), next(cut) if paired.any() else None, row_indices(paired, self.device)
+            )
             if corresponding
             else None,
             synthetic=next(cut) if synthetic else None,
@@ -286,14 +234,21 @@ class BatchSource:
                 yield together.part(slice(start, start := start + len(draw.rows)))
 
     def _samples(self, draws: list[Draw], regions: list[Region]) -> Samples:
+        region = join_regions(regions) if len(regions) > 1 else regions[0]
+        noise = torch.cat([draw.noise for draw in draws]) if len(draws) > 1 else draws[0].noise
         return to_samples(
-            join_regions(regions) if len(regions) > 1 else regions[0],
+            Region(**{name: to_device(values, self.device) for name, values in vars(region).items()}),
             Placement(
-                torch.cat([draw.placement.offset for draw in draws]),
-                torch.cat([draw.placement.rotation for draw in draws]),
+                to_device(torch.cat([draw.placement.offset for draw in draws]), self.device),
+                to_device(torch.cat([draw.placement.rotation for draw in draws]), self.device),
             ),
             patch_size=self.config.network.patch_size,
             cube_mm=self.recording.cube_mm,
-            noise=torch.cat([draw.noise for draw in draws]) if len(draws) > 1 else draws[0].noise,
+            noise=to_device(noise, self.device),
             noise_mm=self.config.augmentation.noise_mm,
         )
+
+
+def row_indices(mask: Tensor, device: torch.device) -> Tensor:
+    """Where a mask (B,) of the processor is true: indices on a device, (n,)."""
+    return to_device(mask.nonzero()[:, 0], device)

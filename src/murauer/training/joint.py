@@ -12,7 +12,6 @@ from murauer.config import TrainingConfig
 from murauer.data.augmentation import Samples
 from murauer.nets.discriminator import Discriminator
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.batches import MiniBatch, ViewPairs
 from murauer.training.loss_weights import LossWeights
 from murauer.training.losses import (
     correspondence_loss,
@@ -22,6 +21,7 @@ from murauer.training.losses import (
     total_loss,
     view_loss,
 )
+from murauer.training.mini_batch import MiniBatch, ViewPairs
 from murauer.training.precision import convolutions_in
 
 
@@ -73,22 +73,23 @@ def joint_losses(
     sets = _ordered_sets(batch)
     real = sum(len(samples.patch) for name, samples in sets.items() if name in REAL_SETS)
     sizes = [len(samples.patch) for samples in sets.values()]
-    with convolutions_in(training.precision):
-        features = network.features(torch.cat([samples.patch for samples in sets.values()]))
+    patches = torch.cat([samples.patch for samples in sets.values()])
+    with convolutions_in(training.precision, patches.device.type):
+        features = network.features(patches)
     mapped, synthetic = features[:real], features[real:]
     z = torch.cat([network.align(mapped, True), network.align(synthetic, False)])
     latent = dict(zip(sets, z.split(sizes), strict=True))
-    zero = torch.zeros(())
+    zero = z.new_zeros(())
 
     # p runs over all sets but the first, if that is the one without labels.
     first = len(batch.unlabelled.real.patch) if batch.unlabelled else 0
     predicted = network.pose(z[first:])
     joints = torch.cat([samples.joints for samples in sets.values()])[first:]
-    labelled = torch.ones(len(joints), dtype=torch.bool)
-    starts = dict(zip(sets, accumulate([-first, *sizes]), strict=False))
+    labelled = torch.arange(len(joints), device=joints.device)
     if batch.real_views:
-        start = starts["real_views"]
-        labelled[start : start + len(batch.real_views.labelled)] = batch.real_views.labelled
+        start = dict(zip(sets, accumulate([-first, *sizes]), strict=False))["real_views"]
+        end = start + len(batch.real_views.input.patch)
+        labelled = torch.cat([labelled[:start], start + batch.real_views.labelled, labelled[end:]])
     pose = pose_loss(predicted.joints[labelled], joints[labelled])
 
     correspondence = zero
@@ -122,7 +123,7 @@ def _view_loss(
     def loss(*names: str) -> Tensor:
         hidden = network.pose(torch.cat([latent[name] for name in names])).hidden
         condition = torch.cat([pairs[name].condition for name in names])
-        with convolutions_in(training.precision):
+        with convolutions_in(training.precision, condition.device.type):
             views = network.view(hidden, condition)
         return view_loss(views, torch.cat([pairs[name].target for name in names]))
 

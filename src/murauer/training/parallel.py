@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from murauer.errors import UserError
 from murauer.nets.normalisation import BatchNorm
+from murauer.training.device import CPU
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,18 @@ WHOLE = Part()
 
 
 @contextmanager
-def processes() -> Iterator[bool]:
+def processes(device: torch.device = CPU) -> Iterator[bool]:
     """Join the processes that torchrun started, if it did; yields whether this one leads them.
 
     The leading one writes everything that is written.
+
+    Args:
+        device: where this process computes.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield True
         return
-    distributed.init_process_group("gloo")
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield leads()
     finally:

@@ -8,7 +8,7 @@ import torch
 Precision = Literal["float32", "bfloat16"]
 
 
-def convolutions_in(precision: Precision, device: str = "cpu") -> AbstractContextManager[object]:
+def convolutions_in(precision: Precision, device: str) -> AbstractContextManager[object]:
     """Context in which f and g compute with this precision.
 
     The first convolution of f, which sees the depth, keeps float32, and so do m, p and h, the results of f

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils.tensorboard import SummaryWriter
 
@@ -56,7 +56,7 @@ class Stage:
 
     def save(self, step: int) -> None:
         """Write the state before step `step`."""
-        tensors: dict[str, torch.Tensor] = {}
+        tensors: dict[str, Tensor] = {}
         for name, module in self.modules.items():
             tensors |= pack_module(name, module)
         for name, optimiser in self.optimisers.items():
@@ -83,11 +83,12 @@ class Stage:
             unpack_optimiser(f"optimiser_{name}", optimiser, tensors)
         return int(metadata["step"])
 
-    def run(self, update: Callable[[int], dict[str, torch.Tensor]], log: Path) -> None:
+    def run(self, update: Callable[[int], dict[str, Tensor]], log: Path) -> None:
         """Run what is left of the stage.
 
         Args:
-            update: makes one step and returns its losses, by name.
+            update: makes one step and returns its losses, by name. Nobody waits for the values of those on a
+                GPU until they are logged or a checkpoint is due.
             log: folder for TensorBoard.
 
         Raises:
@@ -95,6 +96,7 @@ class Stage:
         """
         keep_freed_memory()
         start = self.load()
+        unread: dict[int, dict[str, Tensor]] = {}
         wait_for_all()  # before one of them writes a checkpoint, all have read the last one
         with self._reporting(log, start) if leads() else nullcontext() as report:
             for step in range(start, self.iterations):
@@ -102,30 +104,47 @@ class Stage:
                 for optimiser in self.optimisers.values():
                     for group in optimiser.param_groups:
                         group["lr"] = rate
-                losses = {name: float(loss) for name, loss in update(step).items()}
-                for name, loss in losses.items():
-                    if not math.isfinite(loss):
-                        raise UserError(
-                            f"{self.name} stopped at step {step}: the loss '{name}' is {loss}; "
-                            "lower the learning rate or that loss's weight and start again in another folder"
-                        )
-                if report:
-                    report(step, losses | {"learning_rate": rate})
+                unread[step] = update(step)
+                if self._is_due(step) or not unread[step]["total"].is_cuda:
+                    losses = self._read(unread)
+                    if report:
+                        report(step, len(unread), losses | {"learning_rate": rate})
+                    unread.clear()
+
+    def _is_due(self, step: int) -> bool:
+        """Whether the losses of a step are logged or a checkpoint follows it."""
+        return step % LOG_EVERY == 0 or self._ends_in_checkpoint(step)
+
+    def _ends_in_checkpoint(self, step: int) -> bool:
+        return (step + 1) % self.checkpoint_every == 0 or step + 1 == self.iterations
+
+    def _read(self, unread: dict[int, dict[str, Tensor]]) -> dict[str, float]:
+        """Losses of the last of some steps, by name, after those of all have been found finite."""
+        losses: dict[str, float] = {}
+        for step, of_step in unread.items():
+            losses = dict(zip(of_step, torch.stack(list(of_step.values())).tolist(), strict=True))
+            for name, loss in losses.items():
+                if not math.isfinite(loss):
+                    raise UserError(
+                        f"{self.name} stopped at step {step}: the loss '{name}' is {loss}; "
+                        "lower the learning rate or that loss's weight and start again in another folder"
+                    )
+        return losses
 
     @contextmanager
-    def _reporting(self, log: Path, start: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
-        """Yields what logs a finished step, writes the checkpoint and shows the progress."""
+    def _reporting(self, log: Path, start: int) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+        """Yields what logs a finished step, writes the checkpoint and shows the progress of some steps."""
         with (
             closing(SummaryWriter(str(log), purge_step=start)) as writer,
             Progress(self.name, self.iterations, start, unit="step") as progress,
         ):
 
-            def report(step: int, values: dict[str, float]) -> None:
+            def report(step: int, steps: int, values: dict[str, float]) -> None:
                 if step % LOG_EVERY == 0:
                     for name, value in values.items():
                         writer.add_scalar(f"{self.name}/{name}", value, step)
-                if (step + 1) % self.checkpoint_every == 0 or step + 1 == self.iterations:
+                if self._ends_in_checkpoint(step):
                     self.save(step + 1)
-                progress.advance(1, loss=values["total"])
+                progress.advance(steps, loss=values["total"])
 
             yield report

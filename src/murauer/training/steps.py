@@ -11,10 +11,10 @@ from torch.optim import Adam
 from murauer.config import Config
 from murauer.nets.discriminator import Discriminator
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.batches import MiniBatch, PretrainingBatch
 from murauer.training.ema import average_of
 from murauer.training.joint import joint_losses
 from murauer.training.losses import pose_loss, view_loss
+from murauer.training.mini_batch import MiniBatch, PretrainingBatch
 from murauer.training.parallel import add_up_all, share_statistics
 from murauer.training.precision import convolutions_in
 
@@ -47,15 +47,16 @@ class PretrainingStep:
         """l_p, l_g and their weighted sum "total"."""
         network = self.network
         parts = [batch.samples, *([batch.views.input] if batch.views else [])]
-        with convolutions_in(self.precision):
+        device = batch.samples.patch.device.type
+        with convolutions_in(self.precision, device):
             features = network.features(torch.cat([part.patch for part in parts]))
         output = network.pose(network.align(features, False))
         pose = pose_loss(output.joints, torch.cat([part.joints for part in parts]))
-        view = torch.zeros(())
+        view = pose.new_zeros(())
         if batch.views:
             # g only watches: its gradient stops before p.
             hidden = output.hidden[-len(batch.views.target) :].detach()
-            with convolutions_in(self.precision):
+            with convolutions_in(self.precision, device):
                 views = network.view(hidden, batch.views.condition)
             view = view_loss(views, batch.views.target)
         return {"total": pose + self.weights.view * view, "pose": pose, "view": view}

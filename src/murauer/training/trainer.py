@@ -24,6 +24,8 @@ from murauer.training.checkpoint import (
     save_model,
     unpack_module,
 )
+from murauer.training.device import CPU, made_ahead, steps_ahead
+from murauer.training.mini_batch import MiniBatch, PretrainingBatch
 from murauer.training.parallel import leads, own_parts, wait_for_all
 from murauer.training.schedule import make_schedule
 from murauer.training.stage import Stage
@@ -36,7 +38,7 @@ RUN_FILE = "config.json"
 """Settings of the training in a run folder."""
 
 
-def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path:
+def pretrain(recording: Recording, config: Config, seed: int, out: Path, device: torch.device = CPU) -> Path:
     """Train f and p on synthetic data (Sec. 3.1, 4.1), resuming where a former run stopped.
 
     g learns on the side to predict views of synthetic hands from what p has. Its gradient does not reach
@@ -49,6 +51,7 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         config: sizes, augmentation, iterations.
         seed: of the initial weights and the batches.
         out: folder for the result, the checkpoint and the log.
+        device: where to compute; a run may go on on another one.
 
     Returns:
         File of the trained network.
@@ -62,14 +65,16 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
     if is_pretrained(recording, config, seed, out):
         return result
     torch.manual_seed(seed)
-    network = HandPoseNetwork(_without_mapping(config).network)
+    network = HandPoseNetwork(_without_mapping(config).network).to(device)
     make_step = PretrainingStep(network, config)
-    source = BatchSource(recording, config, Variant("pre-training", real=False), np.zeros(0, int), seed)
+    source = BatchSource(
+        recording, config, Variant("pre-training", real=False), np.zeros(0, int), seed, device
+    )
 
     parts = own_parts(config.training.accumulation, max(config.training.pretraining_batch // 4, 1))
 
-    def update(step: int) -> dict[str, torch.Tensor]:
-        return make_step(*(source.pretraining(step, part) for part in parts))
+    def batch(step: int) -> list[PretrainingBatch]:
+        return [source.pretraining(step, part) for part in parts]
 
     iterations = config.training.pretraining_iterations
     stage = Stage(
@@ -83,7 +88,8 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path) -> Path
         checkpoint_every=config.training.checkpoint_every,
         identity=identity,
     )
-    stage.run(update, out / "log")
+    with made_ahead(batch, iterations, steps_ahead(device)) as batches:
+        stage.run(lambda step: make_step(*batches(step)), out / "log")
     if leads():
         save_model(result, make_step.average.module, _without_mapping(config), identity=identity)
     wait_for_all()
@@ -112,6 +118,7 @@ def train(
     out: Path,
     pretrained: Path | None = None,
     label_rows: np.ndarray | None = None,
+    device: torch.device = CPU,
 ) -> Path:
     """Train a model: pre-training, unless given, and joint training (eq. 1), resuming where a run stopped.
 
@@ -125,6 +132,7 @@ def train(
         pretrained: result of `pretrain` to start from.
         label_rows: the labelled frames themselves, indices in `real`, in place of a choice by the seed;
             `labels` is then their number.
+        device: where to compute; a run may go on on another one.
 
     Returns:
         File of the trained model.
@@ -139,7 +147,7 @@ def train(
     if not chosen.mapping:
         config = _without_mapping(config)
     rows = recording.labelled_rows(labels if chosen.real else 0, seed) if label_rows is None else label_rows
-    source = BatchSource(recording, config, chosen, rows, seed)
+    source = BatchSource(recording, config, chosen, rows, seed, device)
     settings: dict[str, object] = {"variant": variant, "labels": labels, "seed": seed}
     chosen_rows = [] if label_rows is None else [rows.tolist()]
     if chosen_rows:
@@ -156,9 +164,12 @@ def train(
     discriminator = make_discriminator(config.network) if chosen.matching else None
     origin = ""
     if chosen.synthetic:
-        pretrained = pretrained or pretrain(recording, config, seed, out)
+        pretrained = pretrained or pretrain(recording, config, seed, out, device)
         _load_pretrained(network, pretrained)
         origin = file_digest(pretrained)
+    network.to(device)
+    if discriminator is not None:
+        discriminator.to(device)
     make_step = JointStep(network, discriminator, config)
     optimisers: dict[str, torch.optim.Optimizer] = {"network": make_step.optimiser}
     modules: dict[str, nn.Module] = {"network": network, "average": make_step.average}
@@ -168,8 +179,8 @@ def train(
 
     parts = own_parts(config.training.accumulation, config.training.set_size)
 
-    def update(step: int) -> dict[str, torch.Tensor]:
-        return make_step(*(source.joint(step, part) for part in parts))
+    def batch(step: int) -> list[MiniBatch]:
+        return [source.joint(step, part) for part in parts]
 
     iterations = config.training.joint_iterations
     stage = Stage(
@@ -183,7 +194,8 @@ def train(
         checkpoint_every=config.training.checkpoint_every,
         identity=training_identity(recording, config, seed, variant, labels, origin, *chosen_rows),
     )
-    stage.run(update, out / "log")
+    with made_ahead(batch, iterations, steps_ahead(device)) as batches:
+        stage.run(lambda step: make_step(*batches(step)), out / "log")
     model = out / MODEL_FILE
     if leads():
         save_model(model, make_step.average.module, config, variant=variant, labels=labels, seed=seed)

@@ -1,0 +1,83 @@
+"""Where a training computes: the processor, or a GPU that is fed ahead of time and not waited for."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from murauer.errors import UserError
+
+Batch = TypeVar("Batch")
+
+CPU = torch.device("cpu")
+
+STEPS_AHEAD = 4
+"""Steps whose batches are made while a GPU computes; as many threads draw and read them."""
+
+
+def open_device(name: str) -> torch.device:
+    """The device of that name, ready for batches that are always equally large.
+
+    Args:
+        name: "cpu", "cuda" or "cuda:N"; with torchrun, "cuda" is another GPU in each process of a machine.
+
+    Raises:
+        UserError: there is no such device.
+    """
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
+        raise UserError(f"unknown device '{name}'; choose cpu, cuda or cuda:N")
+    if kind == "cpu":
+        return CPU
+    number, there = int(index or os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if not torch.cuda.is_available() or number >= there:
+        raise UserError(
+            f"there is no device {kind}:{number}: PyTorch {torch.__version__} finds "
+            f"{there if torch.cuda.is_available() else 'no'} GPU here; use --device cpu"
+        )
+    torch.cuda.set_device(number)
+    torch.backends.cudnn.benchmark = True
+    return torch.device(kind, number)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor of the processor to a device, without waiting for the copy if it is a GPU."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+@contextmanager
+def made_ahead(make: Callable[[int], Batch], steps: int, ahead: int) -> Iterator[Callable[[int], Batch]]:
+    """Yields what has the batch of a step, and has begun those of the next steps in threads.
+
+    Args:
+        make: makes the batch of a step, which depends on the step alone.
+        steps: number of steps of the training.
+        ahead: how many batches are made ahead of their step; 0 to make each when it is due, without threads.
+    """
+    if not ahead:
+        yield make
+        return
+    coming: dict[int, Future[Batch]] = {}
+
+    def batch(step: int) -> Batch:
+        for later in range(step, min(step + ahead + 1, steps)):
+            if later not in coming:
+                coming[later] = pool.submit(make, later)
+        return coming.pop(step).result()
+
+    with ThreadPoolExecutor(ahead) as pool:
+        try:
+            yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def steps_ahead(device: torch.device) -> int:
+    """How many batches to make ahead: none on the processor, which the step itself keeps busy."""
+    return STEPS_AHEAD if device.type == "cuda" else 0
