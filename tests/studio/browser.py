@@ -53,7 +53,7 @@ class Server:
     def end(self, how: signal.Signals) -> int:
         """Send a signal; returns the exit code."""
         self._process.send_signal(how)
-        return self._process.wait(60)
+        return self._process.wait(180)
 
 
 @contextmanager
