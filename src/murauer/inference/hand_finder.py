@@ -8,17 +8,14 @@ how they are trained, on simulated rooms. They run by ONNX Runtime; nothing here
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from murauer.camera import Camera, uvd_to_xyz
-from murauer.errors import UserError
+from murauer.inference.onnx_session import open_session
 from murauer.inference.patches import Cubes, Floats
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 PROPOSAL, JUDGE = "hand_proposal.onnx", "hand_judge.onnx"
 INPUT, OUTPUT = "depth", "found"
@@ -72,7 +69,10 @@ class HandFinder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._proposal, self._judge = (_session(folder / name) for name in (PROPOSAL, JUDGE))
+        made_by = f"python -m murauer.training.finder --out {folder}"
+        self._proposal, self._judge = (
+            open_session(folder / name, made_by=made_by, mend="train it again") for name in (PROPOSAL, JUDGE)
+        )
 
     def __call__(self, depth: NDArray[Any], camera: Camera) -> list[FoundHand]:
         """Find all hands in a frame.
@@ -160,21 +160,3 @@ def _moved(centres: Floats, judged: Floats) -> Floats:
     moved: Floats = centres + judged[:, 1:4] * np.float32(CUBE_MM / 2)
     moved[:, 2] = np.maximum(moved[:, 2], REACH_MM[0])
     return moved
-
-
-def _session(path: Path) -> "InferenceSession":
-    try:
-        import onnxruntime
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"{path} needs ONNX Runtime, which is not installed: pip install 'murauer[runtime]'"
-        ) from error
-    if not path.is_file():
-        fix = f"'python -m murauer.training.finder --out {path.parent}' makes it"
-        raise UserError(f"{path} does not exist; {fix}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # it has a dozen unrelated classes of its own
-        raise UserError(f"{path} is no complete ONNX model; train it again") from error

@@ -9,6 +9,7 @@ import numpy as np
 
 from murauer.errors import UserError
 from murauer.inference.engines import ModelFacts
+from murauer.inference.onnx_session import open_session
 from murauer.inference.patches import Floats
 from murauer.skeletons import Skeleton
 
@@ -29,22 +30,8 @@ class OnnxEngine:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        try:
-            import onnxruntime
-        except ModuleNotFoundError as error:
-            raise UserError(
-                f"{path} needs ONNX Runtime, which is not installed: pip install 'murauer[runtime]'"
-            ) from error
-        if not path.is_file():
-            raise UserError(f"{path} does not exist; 'murauer export RUN --out {path.name}' makes it")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # it has a dozen unrelated classes of its own
-            raise UserError(
-                f"{path} is no complete ONNX model; export it again ({_first_line(error)})"
-            ) from error
+        made_by = f"murauer export RUN --out {path.name}"
+        self._session = open_session(path, made_by=made_by, mend="export it again", threads=threads)
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.facts = decode_facts(metadata.get(METADATA_KEY), path)
 
@@ -85,7 +72,3 @@ def decode_facts(text: str | None, path: Path) -> ModelFacts:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"the description in {path} is damaged ({error}); export it again") from error
     raise UserError(f"{path} is of format {version}, this murauer reads {FORMAT_VERSION}; export it again")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:200]
