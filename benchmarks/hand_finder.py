@@ -27,7 +27,7 @@ from murauer.hand.rooms import RoomPrior
 from murauer.hand.sensors import SENSORS
 from murauer.inference.hand_finder import FoundHand, HandFinder
 from murauer.progress import Progress
-from murauer.training.finder_data import SEEN
+from murauer.training.finder_rooms import SEEN
 
 TESTED = (CAMERAS["nyu"], CAMERAS["sr305"], Camera(365.0, 365.0, 255.5, 211.5, 512, 424))
 BATCH = 5

@@ -14,6 +14,9 @@ from murauer.hand.shape import ShapePrior
 from murauer.hand.solids import ball, cylinder, rotations, uniform, unit_cube
 from murauer.hand.viewpoint import sample_viewpoints
 
+WAVES = 3
+"""Of a room's wrinkles."""
+
 
 class RoomSampler:
     """Furnishes rooms.
@@ -56,7 +59,7 @@ class RoomSampler:
             joints=torch.stack(joints, 1),
             left=left,
             there=there,
-            solids=torch.cat(solids, 1),
+            solids=_wrinkled(torch.cat(solids, 1), generator),
             solid_faces=torch.cat([self.faces + k * len(self.cube) for k in range(len(solids))]),
         )
 
@@ -205,6 +208,21 @@ class RoomSampler:
 def _vanish(vertices: Tensor, there: Tensor) -> Tensor:
     """Draw nothing where something is not there: all vertices in one point."""
     return vertices * there.view(-1, *[1] * (vertices.ndim - 1))
+
+
+def _wrinkled(vertices: Tensor, generator: Generator) -> Tensor:
+    """Bend surfaces (B, V, 3) by up to two centimetres: clothes have folds, and little is smooth."""
+    batch, moved = len(vertices), vertices
+    for _ in range(WAVES):
+        along = normalize(torch.randn(batch, 3, 1, generator=generator), dim=1)
+        length = uniform(vertices, (batch, 1), 50, 300, generator)
+        height = 8 * torch.rand(batch, 1, generator=generator).square()
+        phase = (
+            2 * math.pi * ((vertices @ along)[..., 0] / length + torch.rand(batch, 1, generator=generator))
+        )
+        push = normalize(torch.randn(batch, 1, 3, generator=generator), dim=2)
+        moved = moved + (height * phase.sin())[..., None] * push
+    return moved
 
 
 def _across(vectors: Tensor, axis: Tensor) -> Tensor:

@@ -105,17 +105,7 @@ class HandFinder:
             (N, 3) in mm, at most `MOST`, the likeliest first.
         """
         small, intrinsics = reduced(depth, camera)
-        heat, *place = self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0]
-        padded = np.pad(heat, 1, constant_values=-np.inf)
-        rows, columns = heat.shape
-        around = [padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
-        row, column = np.nonzero((heat >= np.max(around, axis=0)) & (heat > LEAST_LOG_ODDS))
-        likeliest = np.argsort(-heat[row, column])[:MOST]
-        row, column = row[likeliest], column[likeliest]
-        across, down, metres = (part[row, column] for part in place)
-        u, v = STRIDE * (column + 0.5 + across) - 0.5, STRIDE * (row + 0.5 + down) - 0.5
-        uvd = np.stack((u, v, np.maximum(1000 * metres, REACH_MM[0])), -1)
-        return uvd_to_xyz(uvd, intrinsics).astype(np.float32)
+        return peaks(self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0], intrinsics)
 
     def judge(self, depth: NDArray[Any], camera: Camera, centres: Floats) -> Floats:
         """Judge places in one frame.
@@ -132,6 +122,29 @@ class HandFinder:
         patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])  # no copies of the frame
         judged: Floats = self._judge.run([OUTPUT], {INPUT: patches[:, None]})[0]
         return judged
+
+
+def peaks(found: Floats, intrinsics: NDArray[Any]) -> Floats:
+    """Read the proposal network's result.
+
+    Args:
+        found: (4, H / 8, W / 8), see `murauer.nets.hand_finder.ProposalNetwork`.
+        intrinsics: of the frame that it saw, (4,).
+
+    Returns:
+        Places where the heat map has a peak, (N, 3) in mm, at most `MOST`, the likeliest first.
+    """
+    heat, *place = found
+    padded = np.pad(heat, 1, constant_values=-np.inf)
+    rows, columns = heat.shape
+    around = [padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
+    row, column = np.nonzero((heat >= np.max(around, axis=0)) & (heat > LEAST_LOG_ODDS))
+    likeliest = np.argsort(-heat[row, column])[:MOST]
+    row, column = row[likeliest], column[likeliest]
+    across, down, metres = (part[row, column] for part in place)
+    u, v = STRIDE * (column + 0.5 + across) - 0.5, STRIDE * (row + 0.5 + down) - 0.5
+    uvd = np.stack((u, v, np.maximum(1000 * metres, REACH_MM[0])), -1)
+    return uvd_to_xyz(uvd, intrinsics).astype(np.float32)
 
 
 def reduced(depth: NDArray[Any], camera: Camera) -> tuple[Floats, NDArray[np.float64]]:

@@ -77,13 +77,13 @@ class JudgeNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            _convolution(1, 16, 2, kernel=5),
-            _convolution(16, 32, 2), _Residual(32),
-            _convolution(32, 64, 2), _Residual(64),
-            _convolution(64, 96, 2), _Residual(96),
+            _convolution(1, 24, 2, kernel=5),
+            _convolution(24, 48, 2), _Residual(48),
+            _convolution(48, 80, 2), _Residual(80),
+            _convolution(80, 128, 2), _Residual(128),
         )  # fmt: skip
         self.head = nn.Sequential(
-            nn.Flatten(), nn.Dropout(0.2), nn.Linear(96 * 16, 64), nn.ReLU(), nn.Linear(64, 5)
+            nn.Flatten(), nn.Dropout(0.2), nn.Linear(128 * 16, 96), nn.ReLU(), nn.Linear(96, 5)
         )
 
     def forward(self, patch: Tensor) -> Tensor:
