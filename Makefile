@@ -29,7 +29,7 @@ clean:
 	@touch $@
 
 .venv/installed: .venv/python pyproject.toml constraints.txt
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[train]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed

@@ -74,7 +74,7 @@ class FewFiles:
     def frame(self, set_name: str, index: int, view: int) -> Frame:
         """Read one image."""
         name, camera = f"{index % FILES}.png", self.cameras[index % FILES]
-        depth = read_depth(self.folder / name, camera, DEPTH_UNIT_MM)
+        depth = torch.from_numpy(read_depth(self.folder / name, camera, DEPTH_UNIT_MM))
         return Frame(name, depth, camera, self.joints[index % FILES], 0)
 
 

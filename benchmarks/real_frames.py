@@ -75,8 +75,7 @@ def main() -> None:
             xyz = torch.from_numpy(pose.joints_xyz)
             errors.append(float((xyz - joints).norm(dim=-1).mean()))
         print(f"{name:32} {errors[0]:14.1f} {errors[1]:9.1f}")
-        picture = draw_hand(depth, camera, xyz, torch.from_numpy(pose.centre), estimator.skeleton)
-        pictures.append(picture)
+        pictures.append(draw_hand(depth, camera, pose.joints_xyz, pose.centre, estimator.skeleton))
     if options.overlay:
         contact_sheet(pictures, list(frames)).save(options.overlay)
 

@@ -60,7 +60,8 @@ class GenuineFrame:
     def frame(self, set_name: str, index: int, view: int) -> Frame:
         """Read the frame, see `Dataset.frame`."""
         camera = CAMERAS["nyu"]
-        return Frame(self.path.name, read_depth(self.path, camera), camera, self.joints, 0)
+        depth = torch.from_numpy(read_depth(self.path, camera))
+        return Frame(self.path.name, depth, camera, self.joints, 0)
 
 
 def rate(read: Callable[[np.ndarray], object], count: int, batch: int, seconds: float) -> float:

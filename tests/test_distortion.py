@@ -5,9 +5,13 @@ import pytest
 import torch
 
 from murauer.camera import CAMERAS, Camera, uvd_to_xyz, xyz_to_uvd
-from murauer.distortion import OUTSIDE, Distortion, project, undistort_depth, undistortion_map
+from murauer.distortion import OUTSIDE, Distortion, project, undistort_depth, undistortion_pixels
 
 LENS = Distortion(k1=-0.28, k2=0.09, p1=0.0012, p2=-0.0008, k3=-0.011)
+
+
+def undistortion_map(camera: Camera, lens: Distortion) -> torch.Tensor:
+    return torch.from_numpy(undistortion_pixels(camera, lens))
 
 
 def plane(camera: Camera, lens: Distortion, normal: tuple[float, float, float], distance: float):

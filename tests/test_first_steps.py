@@ -36,7 +36,7 @@ def label_by_hand(words: list[str]) -> None:
     """Do what somebody does on the page of `murauer studio`: accept a label of each frame."""
     args = make_parser().parse_args(words)
     skeleton, truth = read_keypoint_file(args.folder / "truth.json")
-    joints = {Path(label.image).stem: label.xyz.numpy() for label in truth}
+    joints = {Path(label.image).stem: label.xyz for label in truth}
     with Journal(args.folder, skeleton) as journal:
         for row in read_rows(args.frames):
             journal.change(f"{row:06d}", joints[f"{row:06d}"], "accept", accepted=True)

@@ -13,6 +13,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from murauer.arrays import Points, concatenate
 from murauer.errors import UserError
 
@@ -61,6 +64,10 @@ class Camera:
         import torch
 
         return torch.tensor([self.fx, self.fy, self.u0, self.v0], dtype=torch.float32, device=device)
+
+    def intrinsics_array(self) -> NDArray[np.float64]:
+        """Return fx, fy, u0, v0 as an array of shape (4,)."""
+        return np.array([self.fx, self.fy, self.u0, self.v0])
 
     def for_image(self, width: int, height: int) -> "Camera":
         """Return the camera as that of an image of this size.

@@ -47,6 +47,15 @@ COMMANDS = {
 }
 """Modules with `add_arguments(parser)` and `run(args)`; the first line of their docstring is the help."""
 
+TRAINING_PACKAGES = {
+    "matplotlib": "Matplotlib",
+    "safetensors": "safetensors",
+    "tensorboard": "TensorBoard",
+    "torch": "PyTorch",
+    "warp": "Warp",
+}
+"""What the extra "train" adds to what it takes to run a model, by the name that it is imported by."""
+
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130  # what shells report for SIGINT
 EXIT_BROKEN_PIPE = 141  # likewise for SIGPIPE
@@ -85,6 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # a full disk behind a redirection shows only here
     except UserError as error:
         return _fail(str(error))
+    except ModuleNotFoundError as error:
+        package = TRAINING_PACKAGES.get(str(error.name).partition(".")[0])
+        if package is None:
+            raise
+        return _fail(f"murauer {options.command} needs {package} for this: pip install 'murauer[train]'")
     except BrokenPipeError:  # `murauer info | head`: the reader has all it wants
         _give_up_stdout()
         return EXIT_BROKEN_PIPE

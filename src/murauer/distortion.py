@@ -10,16 +10,12 @@ tangential coefficients p1, p2 at
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from murauer.arrays import Points, concatenate
 from murauer.camera import Camera
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 OUTSIDE = -1
 """In an undistortion map: the lens did not show this pixel."""
@@ -87,7 +83,7 @@ COEFFICIENTS = tuple(field.name for field in fields(Distortion))
 """In OpenCV's order: k1, k2, p1, p2, k3."""
 
 
-def project(xyz: "Tensor", camera: Camera, distortion: Distortion) -> "Tensor":
+def project(xyz: Points, camera: Camera, distortion: Distortion) -> Points:
     """Project points into the image as the lens shows it, before any undistortion.
 
     Args:
@@ -99,15 +95,8 @@ def project(xyz: "Tensor", camera: Camera, distortion: Distortion) -> "Tensor":
         Pixel, pixel, mm; shape (..., 3).
     """
     xy = distortion.distort(xyz[..., :2] / xyz[..., 2:])
-    scale, offset = xyz.new_tensor([camera.fx, camera.fy]), xyz.new_tensor([camera.u0, camera.v0])
-    return concatenate((xy * scale + offset, xyz[..., 2:]))
-
-
-def undistortion_map(camera: Camera, distortion: Distortion) -> "Tensor":
-    """Return what `undistortion_pixels` does as a tensor."""
-    import torch
-
-    return torch.from_numpy(undistortion_pixels(camera, distortion))
+    u, v = xy[..., :1] * camera.fx + camera.u0, xy[..., 1:] * camera.fy + camera.v0
+    return concatenate((u, v, xyz[..., 2:]))
 
 
 def undistortion_pixels(camera: Camera, distortion: Distortion) -> NDArray[np.int64]:
@@ -140,7 +129,7 @@ def undistort_depth(depth: Points, pixels: Points) -> Points:
 
     Args:
         depth: As the lens shows it, mm, 0 = no measurement; shape (..., H, W).
-        pixels: What `undistortion_map` found, or `undistortion_pixels` for an array; shape (H, W).
+        pixels: What `undistortion_pixels` found, as an array or a tensor like the depth; shape (H, W).
 
     Returns:
         mm, 0 = no measurement; shape (..., H, W).

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from murauer.camera import CAMERAS, Camera
@@ -21,8 +20,8 @@ def pack_nyu(depth: np.ndarray) -> np.ndarray:
 def test_16_bit_png(tmp_path: Path):
     Image.fromarray(DEPTH).save(tmp_path / "d.png")
     depth = read_depth(tmp_path / "d.png", CAMERA)
-    assert depth.dtype == torch.float32
-    assert depth.numpy().tolist() == DEPTH.tolist()
+    assert depth.dtype == np.float32
+    assert depth.tolist() == DEPTH.tolist()
 
 
 def test_depth_scale_is_mm_per_unit(tmp_path: Path):
@@ -34,18 +33,18 @@ def test_nyu_packing_with_2001_for_nothing(tmp_path: Path):
     Image.fromarray(pack_nyu(DEPTH)).save(tmp_path / "d.png")
     expected = DEPTH.copy()
     expected[1, 2] = 0
-    assert read_depth(tmp_path / "d.png", CAMERA).numpy().tolist() == expected.tolist()
+    assert read_depth(tmp_path / "d.png", CAMERA).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32, np.float64])
 def test_npy_of_any_number_type(tmp_path: Path, dtype: type):
     np.save(tmp_path / "d.npy", DEPTH.astype(dtype))
-    assert read_depth(tmp_path / "d.npy", CAMERA).numpy().tolist() == DEPTH.tolist()
+    assert read_depth(tmp_path / "d.npy", CAMERA).tolist() == DEPTH.tolist()
 
 
 def test_npy_in_metres_with_scale(tmp_path: Path):
     np.save(tmp_path / "d.npy", DEPTH / 1000)
-    assert read_depth(tmp_path / "d.npy", CAMERA, 1000).numpy() == pytest.approx(DEPTH, rel=1e-6)
+    assert read_depth(tmp_path / "d.npy", CAMERA, 1000) == pytest.approx(DEPTH, rel=1e-6)
 
 
 @pytest.mark.parametrize("missing", [np.nan, np.inf, -np.inf])

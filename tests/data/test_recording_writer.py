@@ -2,7 +2,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from dataset_folders.own import CAMERA
@@ -10,13 +9,13 @@ from murauer.data.camera_file import RecordingCamera
 from murauer.data.recording_writer import RecordingWriter
 from murauer.errors import UserError
 
-DEPTH = torch.full((240, 320), 700.0)
+DEPTH = np.full((240, 320), 700.0, np.float32)
 
 
 def test_units_and_range_of_the_stored_numbers(tmp_path: Path) -> None:
     camera = RecordingCamera("front", CAMERA, depth_scale=0.1)
-    depth = DEPTH.clone()
-    depth[0, :4] = torch.tensor([0.0, 6553.5, 7000.0, float("nan")])
+    depth = DEPTH.copy()
+    depth[0, :4] = [0.0, 6553.5, 7000.0, float("nan")]
     with RecordingWriter(tmp_path / "r", [camera]) as writer:
         assert [writer.write([depth]) for _ in range(2)] == ["000000", "000001"]
     stored = np.asarray(Image.open(tmp_path / "r/front/000001.png"))
@@ -45,4 +44,4 @@ def test_images_must_be_those_of_the_cameras(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="image of shape"):
         writer.write([DEPTH[:100]])
     with pytest.raises(ValueError, match="do not fit the skeleton"):
-        writer.write([DEPTH], joints={0: torch.zeros(14, 3)})
+        writer.write([DEPTH], joints={0: np.zeros((14, 3), np.float32)})

@@ -79,7 +79,8 @@ def test_a_genuine_label_passes_and_does_not_with_other_intrinsics(shared_dir) -
     from murauer.data.images import read_depth
 
     camera = CAMERAS["nyu"]
-    depth = read_depth(shared_dir / "data" / "real" / "nyu_test_depth_1_0000001.png", camera)
+    path = shared_dir / "data" / "real" / "nyu_test_depth_1_0000001.png"
+    depth = torch.from_numpy(read_depth(path, camera))
     with open(shared_dir / "data" / "nyu" / "nyu_test_groundtruth_label.txt") as file:
         uvd = torch.tensor([float(word) for word in file.readline().split()]).view(-1, 3)
     frame = Frame("genuine", depth, camera, uvd_to_xyz(uvd, camera.intrinsics()), 0)

@@ -99,15 +99,15 @@ def write_recording(
     """Write what was simulated as an own recording; labels are those of the first camera."""
     rig = recorded.rig
     cameras = [
-        RecordingCamera(name, camera, lens, depth_scale, pose.double() if extrinsics else None)
+        RecordingCamera(name, camera, lens, depth_scale, pose.double().numpy() if extrinsics else None)
         for name, camera, pose in zip(NAMES, rig.cameras, rig.camera_from_world, strict=False)
     ]
     with RecordingWriter(folder, cameras, SKELETONS[skeleton] if labelled else None) as writer:
         for index, images in enumerate(recorded.seen):
             writer.write(
-                list(images if lens.is_pinhole else through_lens(images, rig.cameras[0], lens)),
-                joints={0: recorded.joints[index, 0]} if index in labelled else None,
+                list((images if lens.is_pinhole else through_lens(images, rig.cameras[0], lens)).numpy()),
+                joints={0: recorded.joints[index, 0].numpy()} if index in labelled else None,
                 person=person(index),
                 held_out=held_out(index),  # type: ignore[arg-type]
-                twins=[recorded.clean[index, 0]] if twins else (),
+                twins=[recorded.clean[index, 0].numpy()] if twins else (),
             )

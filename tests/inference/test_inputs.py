@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from murauer.camera import CAMERAS, Camera, uvd_to_xyz
-from murauer.distortion import Distortion, undistort_depth, undistortion_map
+from murauer.distortion import Distortion, undistort_depth, undistortion_pixels
 from murauer.errors import UserError
 from murauer.inference.inputs import centre_from_uvd, read_centre, read_frame
 
@@ -42,7 +42,8 @@ def test_what_is_handed_in_stays_as_it_is() -> None:
 def test_lenses_are_undistorted() -> None:
     lens = Distortion(k1=-0.2, p1=0.01)
     depth = DEPTH + np.arange(64, dtype=np.uint16)
-    expected = undistort_depth(torch.from_numpy(depth.astype(np.float32)), undistortion_map(CAMERA, lens))
+    pixels = torch.from_numpy(undistortion_pixels(CAMERA, lens))
+    expected = undistort_depth(torch.from_numpy(depth.astype(np.float32)), pixels)
     assert np.array_equal(read_frame(depth, CAMERA, "mm", lens), expected.numpy())
     assert not np.array_equal(expected.numpy(), depth)
 

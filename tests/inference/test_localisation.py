@@ -66,14 +66,15 @@ def test_holes_do_not_matter(scene):
 @pytest.mark.parametrize("name", SR305_HANDS)
 def test_sr305_frames(shared_dir: Path, name: str):
     camera = CAMERAS["sr305"]
-    depth = read_depth(shared_dir / "data" / "real" / f"sr305_{name}.png", camera, 0.125)
+    depth = torch.from_numpy(read_depth(shared_dir / "data" / "real" / f"sr305_{name}.png", camera, 0.125))
     expected = uvd_to_xyz(torch.tensor(SR305_HANDS[name], dtype=torch.float32), camera.intrinsics())
     assert (locate_hand(depth, camera) - expected).norm() < 30
 
 
 def test_nyu_frame(shared_dir: Path):
     camera = CAMERAS["nyu"]
-    depth = read_depth(shared_dir / "data" / "real" / "nyu_test_depth_1_0000001.png", camera)
+    path = shared_dir / "data" / "real" / "nyu_test_depth_1_0000001.png"
+    depth = torch.from_numpy(read_depth(path, camera))
     labels = shared_dir / "data" / "nyu" / "nyu_test_groundtruth_label.txt"
     with open(labels) as lines:
         palm = torch.tensor([float(word) for word in next(lines).split()]).view(14, 3)[13]

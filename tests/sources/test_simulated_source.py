@@ -24,7 +24,7 @@ def test_all_cameras_see_the_joints_where_their_poses_say() -> None:
     source = SimulatedSource(cameras=2, paced=False)
     rig = CameraRig(
         tuple(each.camera for each in source.cameras),
-        torch.stack([each.camera_from_world for each in source.cameras]).float(),
+        torch.tensor(np.stack([each.camera_from_world for each in source.cameras]), dtype=torch.float32),
     )
     moment = source.moment(7)
     for view, depth in enumerate(moment.depths):

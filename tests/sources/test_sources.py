@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from murauer.camera import CAMERAS, Camera
 from murauer.data.camera_file import RecordingCamera
@@ -30,11 +29,11 @@ def record(folder: Path, frames: np.ndarray) -> None:
     ]
     with RecordingWriter(folder, cameras) as writer:
         for moment in frames:
-            writer.write([torch.from_numpy(image.copy()) for image in moment])
+            writer.write(list(moment))
 
 
-def _moved(x: float) -> torch.Tensor:
-    pose = torch.eye(4, dtype=torch.float64)
+def _moved(x: float) -> np.ndarray:
+    pose = np.eye(4)
     pose[0, 3] = x
     return pose
 

@@ -70,7 +70,7 @@ def test_look_label_and_survive(recording: Path) -> None:
             page.keyboard.press("Control+s")
             wait_for(page, "1 labels written")
             assert server.end(signal.SIGINT) == 0
-    labels = {label.image: label.xyz.numpy() for label in read_keypoint_file(recording / "labels.json")[1]}
+    labels = {label.image: label.xyz for label in read_keypoint_file(recording / "labels.json")[1]}
     np.testing.assert_allclose(labels["front/000000.png"][CENTRE], after[CENTRE] + [1, 0, 0], atol=0.01)
 
 

@@ -1,4 +1,4 @@
-"""Show what is installed: versions, device, presets, variants, skeletons, cameras, sensors.
+"""Show what is installed: versions, device, skeletons, cameras; and presets, variants, sensors to train with.
 
 With --preset also the configuration and the number of parameters of f, m, p, g and h. With --data what a
 recording holds instead; --verify compares its files with the checksums that were written with them.
@@ -63,30 +63,44 @@ def _installation() -> dict[str, Any]:
     """Collect what does not depend on a preset."""
     import platform
     from importlib.metadata import version
-
-    import torch
+    from importlib.util import find_spec
 
     from murauer import __version__
     from murauer.camera import CAMERAS
+    from murauer.inference.engines import packaged_model
+    from murauer.skeletons import SKELETONS
+
+    default_model = packaged_model("onnx")
+    facts = {
+        "murauer": __version__,
+        "python": platform.python_version(),
+        "onnxruntime": version("onnxruntime"),
+        "default_model": str(default_model) if default_model.exists() else "not installed",
+        "skeletons": {name: len(skeleton) for name, skeleton in SKELETONS.items()},
+        "cameras": {name: camera.to_dict() for name, camera in CAMERAS.items()},
+    }
+    if find_spec("torch") is None:
+        return facts | {"training": "needs PyTorch: pip install 'murauer[train]'"}
+    return facts | _for_training()
+
+
+def _for_training() -> dict[str, Any]:
+    """Collect what the extra "train" brings."""
+    from importlib.metadata import version
+
+    import torch
+
     from murauer.config import preset_names
     from murauer.hand.sensors import SENSORS
-    from murauer.skeletons import SKELETONS
-    from murauer.training.checkpoint import model_path
     from murauer.training.variants import VARIANTS
 
     cuda = torch.cuda.is_available()
-    default_model = model_path("default")
     return {
-        "murauer": __version__,
-        "python": platform.python_version(),
         "torch": torch.__version__,
         "warp": version("warp-lang"),
         "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
-        "default_model": str(default_model) if default_model.exists() else "not installed",
         "presets": preset_names(),
         "variants": list(VARIANTS),
-        "skeletons": {name: len(skeleton) for name, skeleton in SKELETONS.items()},
-        "cameras": {name: camera.to_dict() for name, camera in CAMERAS.items()},
         "sensors": list(SENSORS),
     }
 

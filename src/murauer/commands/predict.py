@@ -24,8 +24,9 @@ from murauer.commands.arguments import centre, positive_float, positive_int
 from murauer.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
-    from torch import Tensor
 
     from murauer.camera import Camera
     from murauer.inference.estimator import Estimator, HandPose
@@ -126,14 +127,13 @@ def predict_frames(args: argparse.Namespace, camera: "Camera", estimator: "Estim
         print(to_json(document), end="")
 
 
-def _draw(depth: "Tensor", camera: "Camera", pose: "HandPose", cube_mm: float, whole: bool) -> "Image":
+def _draw(
+    depth: "NDArray[np.float32]", camera: "Camera", pose: "HandPose", cube_mm: float, whole: bool
+) -> "Image":
     """Draw the hand, beside the whole frame if wanted."""
-    import torch
-
     from murauer.inference.overlay import draw_frame, draw_hand, side_by_side
 
-    joints, centre = torch.from_numpy(pose.joints_xyz), torch.from_numpy(pose.centre)
-    shown = (depth, camera, joints, centre, pose.skeleton)
+    shown = (depth, camera, pose.joints_xyz, pose.centre, pose.skeleton)
     if not whole:
         return draw_hand(*shown, cube_mm=cube_mm, size=256)
     return side_by_side([draw_frame(*shown, cube_mm=cube_mm), draw_hand(*shown, cube_mm=cube_mm, size=480)])

@@ -8,17 +8,18 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from murauer.camera import Camera
 from murauer.distortion import COEFFICIENTS, PINHOLE, Distortion
 from murauer.errors import UserError
 from murauer.files import written_whole
-from murauer.rig import CameraRig
+
+if TYPE_CHECKING:
+    from murauer.rig import CameraRig
 
 CAMERA_FILE = "camera.json"
 
@@ -45,7 +46,7 @@ class RecordingCamera:
     camera: Camera
     distortion: Distortion = PINHOLE
     depth_scale: float | None = None
-    camera_from_world: Tensor | None = None
+    camera_from_world: NDArray[np.float64] | None = None
 
 
 def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[RecordingCamera, ...]:
@@ -130,14 +131,18 @@ def camera_document(cameras: Iterable[RecordingCamera]) -> dict[str, Any]:
     return document
 
 
-def make_rig(cameras: tuple[RecordingCamera, ...]) -> CameraRig | None:
+def make_rig(cameras: tuple[RecordingCamera, ...]) -> "CameraRig | None":
     """Return the calibrated rig; None if there are several cameras whose poses are unknown."""
+    import torch
+
+    from murauer.rig import CameraRig
+
     if len(cameras) == 1 and cameras[0].camera_from_world is None:
         return CameraRig((cameras[0].camera,), torch.eye(4)[None])
     poses = [each.camera_from_world for each in cameras if each.camera_from_world is not None]
     if not poses:
         return None
-    return CameraRig(tuple(each.camera for each in cameras), torch.stack(poses).float())
+    return CameraRig(tuple(each.camera for each in cameras), torch.from_numpy(np.stack(poses)).float())
 
 
 def _parse_camera(name: str, values: dict[str, Any], where: str) -> RecordingCamera:
@@ -169,7 +174,7 @@ def _split_matrix(matrix: Any, where: str) -> dict[str, float]:
     return {"fx": float(k[0]), "cx": float(k[2]), "fy": float(k[4]), "cy": float(k[5])}
 
 
-def _parse_pose(rotation: Any, translation: Any, where: str) -> Tensor:
+def _parse_pose(rotation: Any, translation: Any, where: str) -> NDArray[np.float64]:
     """Return the transform, with a rotation that rounding did not spoil."""
     printed = _numbers(rotation, 9, f"{where}: cam_R_w2c").reshape(3, 3)
     pose = np.eye(4)
@@ -181,7 +186,7 @@ def _parse_pose(rotation: Any, translation: Any, where: str) -> Tensor:
             f"{where}: cam_R_w2c is no rotation (its determinant is {np.linalg.det(printed):.3f} and must be "
             "1, its rows must be orthogonal); write the rotation row by row, without scale or mirroring"
         )
-    return torch.from_numpy(pose)
+    return pose
 
 
 def _check_poses(cameras: tuple[RecordingCamera, ...], path: Path | str) -> None:
@@ -199,7 +204,7 @@ def _check_poses(cameras: tuple[RecordingCamera, ...], path: Path | str) -> None
         if pose is not None
     ]
     for index, place in enumerate(places[1:], start=1):
-        distance = float((place - places[0]).norm())
+        distance = float(np.linalg.norm(place - places[0]))
         if distance < LEAST_BASELINE_MM:
             raise UserError(
                 f"{path}: cameras {posed[0].name} and {posed[index].name} are {distance:.2g} mm apart; "

@@ -1,6 +1,6 @@
 """Depth images on disk -> depth in millimetres.
 
-Below this file a depth image is a float32 tensor (H, W) in mm with 0 where nothing was measured; nothing else
+Below this file a depth image is float32 (H, W) in mm with 0 where nothing was measured; nothing else
 knows about PNG modes, packed channels or scales.
 """
 
@@ -8,10 +8,8 @@ import math
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
 from murauer.camera import Camera
 from murauer.errors import UserError
@@ -23,7 +21,9 @@ MINIMUM_DEPTH_RANGE_MM = 20.0
 """An image whose farthest pixel is nearer than this is in metres or another unit, not in millimetres."""
 
 
-def read_depth(path: str | Path, camera: Camera | None = None, depth_scale: float | None = None) -> Tensor:
+def read_depth(
+    path: str | Path, camera: Camera | None = None, depth_scale: float | None = None
+) -> NDArray[np.float32]:
     """Read a depth image.
 
     Three formats are told apart by their content: 16-bit grey PNG; the 8-bit RGB PNG of the NYU Hand Pose
@@ -61,7 +61,7 @@ def read_depth(path: str | Path, camera: Camera | None = None, depth_scale: floa
             f"{path} is nearer than {depth.max():g} mm everywhere; give the millimetres per unit as depth "
             "scale (1000 if it is in metres)"
         )
-    return torch.from_numpy(depth)
+    return depth
 
 
 def _read_npy(path: Path, camera: Camera | None) -> tuple[NDArray[np.generic], None]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from murauer.errors import UserError
 from murauer.files import written_whole
@@ -56,7 +56,7 @@ class _Document(msgspec.Struct):
     info: dict[str, Any] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Keypoints:
     """The labelled hand in one image.
 
@@ -68,8 +68,8 @@ class Keypoints:
     """
 
     image: str
-    uv: Tensor
-    xyz: Tensor
+    uv: NDArray[np.float32]
+    xyz: NDArray[np.float32]
     width: int = 0
     height: int = 0
 
@@ -175,10 +175,10 @@ def _parse(annotation: _Annotation, image: _Image, order: list[int], where: str)
         raise UserError(
             f"{where} has {len(annotation.keypoints_3d)} numbers as keypoints_3d, not 3 x {joints}"
         )
-    pixels = torch.tensor(annotation.keypoints, dtype=torch.float32).view(joints, 3)[order]
+    pixels = np.array(annotation.keypoints, np.float32).reshape(joints, 3)[order]
     space = [math.nan if value is None else value for value in annotation.keypoints_3d]
-    xyz = torch.tensor(space, dtype=torch.float32).view(joints, 3)[order]
-    labelled = (pixels[:, 2] > NOT_LABELLED) & xyz.isfinite().all(-1)
+    xyz = np.array(space, np.float32).reshape(joints, 3)[order]
+    labelled = (pixels[:, 2] > NOT_LABELLED) & np.isfinite(xyz).all(-1)
     if not labelled.any():
         raise UserError(f"{where} labels no joint; remove it")
     if (xyz[labelled, 2] < 20).any():
@@ -186,20 +186,19 @@ def _parse(annotation: _Annotation, image: _Image, order: list[int], where: str)
             f"{where} has a joint at z = {xyz[labelled, 2].min():g}; keypoints_3d are in mm with z the "
             "distance along the camera's axis (multiply metres by 1000)"
         )
-    missing = ~labelled[:, None]
-    uv, xyz = pixels[:, :2].masked_fill(missing, math.nan), xyz.masked_fill(missing, math.nan)
-    return Keypoints(image.file_name, uv, xyz, image.width, image.height)
+    pixels[~labelled], xyz[~labelled] = math.nan, math.nan
+    return Keypoints(image.file_name, pixels[:, :2], xyz, image.width, image.height)
 
 
 def _format(label: Keypoints, number: int) -> _Annotation:
     """Turn joints into an annotation; what is not labelled is zeros, as COCO has it."""
-    labelled = label.xyz.isfinite().all(-1) & label.uv.isfinite().all(-1)
-    uv = label.uv.nan_to_num(0, 0, 0) * labelled[:, None]
-    flags = torch.where(labelled, VISIBLE, NOT_LABELLED)[:, None]
-    keypoints = torch.cat((uv, flags), dim=1).double().mul(100).round().div(100)
-    xyz = label.xyz.double().mul(1000).round().div(1000)
-    low, high = (uv[labelled].amin(0), uv[labelled].amax(0)) if labelled.any() else (uv[0], uv[0])
-    box = torch.cat((low, high - low)).double().mul(100).round().div(100).tolist()
+    labelled = np.isfinite(label.uv.sum(axis=1) + label.xyz.sum(axis=1))
+    uv = np.where(labelled[:, None], label.uv, 0).astype(np.float64)
+    flags = np.where(labelled, VISIBLE, NOT_LABELLED)[:, None]
+    keypoints = np.concatenate((uv, flags), axis=1).round(2)
+    xyz = label.xyz.astype(np.float64).round(3)
+    low, high = (uv[labelled].min(0), uv[labelled].max(0)) if labelled.any() else (uv[0], uv[0])
+    box = np.concatenate((low, high - low)).round(2).tolist()
     return _Annotation(
         id=number,
         image_id=number,

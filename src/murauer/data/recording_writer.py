@@ -9,16 +9,18 @@ from types import TracebackType
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from murauer.data.camera_file import CAMERA_FILE, RecordingCamera, camera_document, write_camera_file
-from murauer.data.datasets.own import LABEL_FILE, PERSON_FILE, TWIN_FOLDER
 from murauer.data.keypoint_file import Keypoints, read_keypoint_file, write_keypoint_file
+from murauer.data.recording_folder import LABEL_FILE, PERSON_FILE, TWIN_FOLDER
 from murauer.distortion import project
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.skeletons import Skeleton
+
+Floats = NDArray[np.float32]
 
 
 class RecordingWriter:
@@ -67,12 +69,12 @@ class RecordingWriter:
 
     def write(
         self,
-        depths: Sequence[Tensor],
+        depths: Sequence[Floats],
         *,
-        joints: Mapping[int, Tensor] | None = None,
+        joints: Mapping[int, Floats] | None = None,
         person: int | None = None,
         held_out: Literal["validation", "test"] | None = None,
-        twins: Sequence[Tensor] = (),
+        twins: Sequence[Floats] = (),
     ) -> str:
         """Write one moment.
 
@@ -152,7 +154,7 @@ class RecordingWriter:
         for camera in self.cameras:
             (self.folder / camera.name / f"{name}.png").unlink(missing_ok=True)
 
-    def _label(self, name: str, camera: RecordingCamera, xyz: Tensor) -> Keypoints:
+    def _label(self, name: str, camera: RecordingCamera, xyz: Floats) -> Keypoints:
         if self.skeleton is None or xyz.shape != (len(self.skeleton), 3):
             raise ValueError(f"labels of shape {tuple(xyz.shape)} do not fit the skeleton of the recording")
         uv = project(xyz, camera.camera, camera.distortion)[:, :2]
@@ -160,11 +162,11 @@ class RecordingWriter:
         return Keypoints(f"{camera.name}/{name}.png", uv, xyz, *size)
 
 
-def _write_depth(path: Path, depth: Tensor, camera: RecordingCamera) -> None:
+def _write_depth(path: Path, depth: Floats, camera: RecordingCamera) -> None:
     """Write a 16-bit PNG in the camera's units; what is beyond their range counts as not measured."""
     if depth.shape != (camera.camera.height, camera.camera.width):
         raise ValueError(f"image of shape {tuple(depth.shape)} for camera {camera}")
-    units = np.rint(depth.cpu().numpy().astype(np.float64) / (camera.depth_scale or 1.0))
+    units = np.rint(depth.astype(np.float64) / (camera.depth_scale or 1.0))
     units[~(units <= np.iinfo(np.uint16).max)] = 0
     with written_whole(path) as partial:
         # Little compression: a camera does not wait, and noise does not shrink.

@@ -3,7 +3,6 @@
 Both take patches and give joints as arrays; all that is between them and depth frames is the same code.
 """
 
-import importlib.util
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -44,6 +43,12 @@ class Engine(Protocol):
         ...
 
 
+def packaged_model(engine: EngineName) -> Path:
+    """Where the packaged model lies, in the format that an engine runs."""
+    suffix = {"onnx": "onnx", "torch": "safetensors"}[engine]
+    return Path(str(resources.files("murauer") / "models" / f"default.{suffix}"))
+
+
 def load_engine(
     source: str | Path = "default",
     *,
@@ -59,10 +64,8 @@ def load_engine(
     if engine not in (None, "onnx", "torch"):
         raise UserError(f"unknown engine {engine!r}; use 'onnx' or 'torch'")
     if str(source) == "default":
-        installed = importlib.util.find_spec("onnxruntime") is not None
-        wanted = engine or ("onnx" if installed and device == "cpu" else "torch")
-        suffix = {"onnx": "onnx", "torch": "safetensors"}[wanted]
-        path = Path(str(resources.files("murauer") / "models" / f"default.{suffix}"))
+        wanted = engine or ("onnx" if device == "cpu" else "torch")
+        path = packaged_model(wanted)
     else:
         path = Path(source)
     exported = path.suffix == ".onnx"
@@ -84,6 +87,6 @@ def load_engine(
     except ModuleNotFoundError as error:
         raise UserError(
             f"{source} needs {error.name}, which is not installed; use an exported model (.onnx), or "
-            f"pip install {error.name}"
+            "pip install 'murauer[train]'"
         ) from error
     return TorchEngine(path, device)

@@ -133,8 +133,7 @@ def centre_from_uvd(uvd: tuple[float, float, float], camera: Camera) -> NDArray[
         raise UserError(f"the centre {u:g},{v:g} is outside the image of {size} pixels; give column,row,mm")
     if not 0 < d < float("inf"):
         raise UserError(f"the depth of the centre must be positive and in mm, got {d:g}")
-    intrinsics = np.array([camera.fx, camera.fy, camera.u0, camera.v0])
-    return uvd_to_xyz(np.array(uvd, np.float64), intrinsics).astype(np.float32)
+    return uvd_to_xyz(np.array(uvd, np.float64), camera.intrinsics_array()).astype(np.float32)
 
 
 @lru_cache(maxsize=8)

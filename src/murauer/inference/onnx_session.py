@@ -25,7 +25,7 @@ def open_session(path: Path, *, made_by: str, mend: str, threads: int = 1) -> "I
         import onnxruntime
     except ModuleNotFoundError as error:
         raise UserError(
-            f"{path} needs ONNX Runtime, which is not installed: pip install 'murauer[runtime]'"
+            f"{path} needs ONNX Runtime, which is not installed: pip install onnxruntime"
         ) from error
     if not path.is_file():
         raise UserError(f"{path} does not exist; '{made_by}' makes it")

@@ -1,15 +1,18 @@
-"""Pictures of predictions: the skeleton over the depth that it was predicted from."""
+"""Pictures of predictions: the skeleton over the depth that it was predicted from.
+
+Depth and joints may be NumPy arrays or tensors.
+"""
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
 from murauer.camera import Camera, xyz_to_uvd
-from murauer.crop import crop_hand
+from murauer.inference.inputs import as_array
+from murauer.inference.patches import Cubes
 from murauer.skeletons import Skeleton
 
 Colour = tuple[int, int, int]
@@ -33,7 +36,7 @@ SMOOTHING = 3
 """Lines are drawn this many times larger and reduced, since Pillow draws them with jagged edges."""
 
 
-def shade_depth(depth: Tensor, near_mm: float, far_mm: float) -> Image.Image:
+def shade_depth(depth: Any, near_mm: float, far_mm: float) -> Image.Image:
     """Colour a depth image, with light from the upper left so that fingers stand out from each other.
 
     Args:
@@ -44,7 +47,7 @@ def shade_depth(depth: Tensor, near_mm: float, far_mm: float) -> Image.Image:
     Returns:
         RGB picture of the same size.
     """
-    z = depth.detach().cpu().double().numpy()
+    z = as_array(depth).astype(np.float64)
     measured = z > 0
     share = np.clip((z - near_mm) / (far_mm - near_mm), 0, 1)[..., None]
     colour = NEAR_COLOUR + (FAR_COLOUR - NEAR_COLOUR) * share
@@ -54,9 +57,7 @@ def shade_depth(depth: Tensor, near_mm: float, far_mm: float) -> Image.Image:
     return Image.fromarray(picture.astype(np.uint8))
 
 
-def draw_skeleton(
-    picture: Image.Image, joints: Tensor, skeleton: Skeleton, width: float = 3.0
-) -> Image.Image:
+def draw_skeleton(picture: Image.Image, joints: Any, skeleton: Skeleton, width: float = 3.0) -> Image.Image:
     """Draw bones and joints over a picture, far ones first.
 
     Args:
@@ -72,16 +73,18 @@ def draw_skeleton(
     size = (picture.width * SMOOTHING, picture.height * SMOOTHING)
     lines = Image.new("RGBA", size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(lines)
-    points = ((joints[:, :2].double() + 0.5) * SMOOTHING).tolist()
-    order = joints[:, 2] if joints.shape[1] > 2 else torch.zeros(len(joints))
+    joints = as_array(joints).astype(np.float64)
+    points = ((joints[:, :2] + 0.5) * SMOOTHING).tolist()
+    depth = joints[:, 2] if joints.shape[1] > 2 else np.zeros(len(joints))
+    far_first = np.argsort(-depth, kind="stable").tolist()
     bone = width * SMOOTHING
-    for joint in torch.argsort(order, descending=True, stable=True).tolist():
+    for joint in far_first:
         colour, parent = FINGER_COLOURS[skeleton.groups[joint]], skeleton.parents[joint]
         if parent >= 0:
             ends = [tuple(points[parent]), tuple(points[joint])]
             draw.line(ends, fill=OUTLINE_COLOUR, width=round(1.7 * bone))
             draw.line(ends, fill=colour, width=round(bone))
-    for joint in torch.argsort(order, descending=True, stable=True).tolist():
+    for joint in far_first:
         _dot(draw, points[joint], 1.25 * bone, OUTLINE_COLOUR)
         _dot(draw, points[joint], 0.9 * bone, FINGER_COLOURS[skeleton.groups[joint]])
     lines = lines.resize(picture.size, Image.Resampling.BOX)
@@ -89,10 +92,10 @@ def draw_skeleton(
 
 
 def draw_hand(
-    depth: Tensor,
+    depth: Any,
     camera: Camera,
-    joints_xyz: Tensor | None,
-    centre: Tensor,
+    joints_xyz: Any,
+    centre: Any,
     skeleton: Skeleton,
     *,
     cube_mm: float = 300.0,
@@ -109,22 +112,22 @@ def draw_hand(
         cube_mm: Side of the cube in mm.
         size: Side of the picture in pixels.
     """
-    intrinsics = camera.intrinsics(depth.device)[None]
-    patch, geometry = crop_hand(depth[None], intrinsics, centre[None], cube_mm=cube_mm, patch_size=size)
+    cubes = Cubes(as_array(centre)[None], camera, cube_mm, size)
     middle = float(centre[2])
     near, far = middle - 0.4 * cube_mm, middle + 0.4 * cube_mm
-    picture = shade_depth(geometry.depth_mm(patch)[0], near, far)
+    picture = shade_depth(cubes.depth_mm(cubes.cut(as_array(depth)[None]))[0], near, far)
     if joints_xyz is None:
         return picture
-    points = torch.cat((geometry.patch_from_xyz(joints_xyz[None])[0], joints_xyz[:, 2:]), dim=-1)
+    xyz = as_array(joints_xyz)
+    points = np.concatenate((cubes.patch_from_xyz(xyz[None])[0], xyz[:, 2:]), axis=-1)
     return draw_skeleton(picture, points, skeleton, width=size / 96)
 
 
 def draw_frame(
-    depth: Tensor,
+    depth: Any,
     camera: Camera,
-    joints_xyz: Tensor,
-    centre: Tensor,
+    joints_xyz: Any,
+    centre: Any,
     skeleton: Skeleton,
     *,
     cube_mm: float = 300.0,
@@ -132,12 +135,13 @@ def draw_frame(
     """Draw a whole frame with a skeleton and the outline of the hand cube; arguments as in `draw_hand`."""
     z = float(centre[2])
     picture = shade_depth(depth, z - 0.5 * cube_mm, z + 2 * cube_mm)
-    intrinsics = camera.intrinsics(depth.device)
-    u, v, _ = xyz_to_uvd(centre, intrinsics).tolist()
+    intrinsics = camera.intrinsics_array()
+    u, v, _ = xyz_to_uvd(as_array(centre), intrinsics).tolist()
     half_width, half_height = camera.fx * cube_mm / 2 / z, camera.fy * cube_mm / 2 / z
     box = (u - half_width, v - half_height, u + half_width, v + half_height)
     ImageDraw.Draw(picture).rectangle(box, outline=(255, 255, 255), width=max(1, camera.width // 400))
-    return draw_skeleton(picture, xyz_to_uvd(joints_xyz, intrinsics), skeleton, width=camera.width / 320)
+    joints = xyz_to_uvd(as_array(joints_xyz), intrinsics)
+    return draw_skeleton(picture, joints, skeleton, width=camera.width / 320)
 
 
 def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:

@@ -55,6 +55,11 @@ class Cubes:
         visible &= seen_rows[:, :, None] & seen_columns[:, None]
         return np.where(visible, patch, BACKGROUND)
 
+    def depth_mm(self, patches: Floats) -> Floats:
+        """Return the depth in mm of patches (B, P, P), with 0 for background."""
+        depth = patches * np.float32(self.cube_mm / 2) + self.centre[:, 2, None, None]
+        return np.where(patches < BACKGROUND, depth, np.float32(0))
+
     def denormalise_joints(self, joints: Floats) -> Floats:
         """Take joints (B, J, 3) in units of half the cube around its centre to camera coordinates in mm."""
         return joints * np.float32(self.cube_mm / 2) + self.centre[:, None]
@@ -68,8 +73,7 @@ class Cubes:
     @cached_property
     def _intrinsics(self) -> NDArray[np.float64]:
         # Rounded to float32, as the tensors of training are.
-        camera = self.camera
-        return np.array([camera.fx, camera.fy, camera.u0, camera.v0], np.float32).astype(np.float64)
+        return self.camera.intrinsics_array().astype(np.float32).astype(np.float64)
 
     @cached_property
     def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from murauer.camera import Camera, xyz_to_uvd
@@ -35,14 +34,13 @@ def to_document(poses: Sequence[tuple[str, HandPose]], camera: Camera, model: st
         `centre_xyz_mm`, `centre_uvd`, `joints_xyz_mm` and `joints_uvd` of each.
     """
     skeleton = poses[0][1].skeleton
-    intrinsics = np.array([camera.fx, camera.fy, camera.u0, camera.v0])
     frames = [
         {
             "file": file,
             "handedness": pose.handedness,
             "confidence": round(pose.confidence, DECIMALS),
             "centre_xyz_mm": _rounded(pose.centre),
-            "centre_uvd": _rounded(xyz_to_uvd(pose.centre, intrinsics)),
+            "centre_uvd": _rounded(xyz_to_uvd(pose.centre, camera.intrinsics_array())),
             "joints_xyz_mm": _rounded(pose.joints_xyz),
             "joints_uvd": _rounded(pose.joints_uvd),
         }
@@ -81,8 +79,8 @@ def to_coco(document: dict[str, Any]) -> str:
     labels = (
         Keypoints(
             frame["file"],
-            torch.tensor(frame["joints_uvd"])[:, :2],
-            torch.tensor(frame["joints_xyz_mm"]),
+            np.array(frame["joints_uvd"], np.float32)[:, :2],
+            np.array(frame["joints_xyz_mm"], np.float32),
             camera["width"],
             camera["height"],
         )

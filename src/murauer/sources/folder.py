@@ -3,8 +3,8 @@
 import csv
 from pathlib import Path
 
-from murauer.data.datasets.own import SUFFIXES, TWIN_FOLDER
 from murauer.data.images import read_depth
+from murauer.data.recording_folder import TWIN_FOLDER, frame_files
 from murauer.errors import UserError
 from murauer.sources.camera_option import choose_cameras
 from murauer.sources.source import Moment, StoredSource
@@ -39,7 +39,7 @@ class FolderSource(StoredSource):
             raise UserError(f"{self.folder} is no folder; give a folder of depth images")
         folders = _image_folders(self.folder)
         self.cameras = choose_cameras(camera, self.folder, list(folders), depth_scale)
-        images = [{path.stem: path for path in _images(folders[each.name])} for each in self.cameras]
+        images = [{path.stem: path for path in frame_files(folders[each.name])} for each in self.cameras]
         self.names = sorted(set.intersection(*(set(paths) for paths in images)))
         if not self.names:
             raise UserError(f"{self.folder} has no image that all its cameras took")
@@ -56,7 +56,7 @@ class FolderSource(StoredSource):
         assert self.rate is not None
         time_s, dropped = self._times.get(self.names[index], (index / self.rate, 0))
         depths = (
-            read_depth(paths[index], each.camera, each.depth_scale).numpy()
+            read_depth(paths[index], each.camera, each.depth_scale)
             for paths, each in zip(self._images, self.cameras, strict=True)
         )
         return Moment(time_s, tuple(depths), dropped)
@@ -85,13 +85,9 @@ def read_times(path: Path) -> dict[str, tuple[float, int]]:
 def _image_folders(folder: Path) -> dict[str, Path]:
     """Return the folder of each camera by the camera's name: its subfolders, or the folder itself."""
     within = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()}
-    found = {name: path for name, path in within.items() if name != TWIN_FOLDER and _images(path)}
-    if found and not _images(folder):
+    found = {name: path for name, path in within.items() if name != TWIN_FOLDER and frame_files(path)}
+    if found and not frame_files(folder):
         return found
-    if not _images(folder):
+    if not frame_files(folder):
         raise UserError(f"{folder} holds no frames; put 16-bit depth images (.png) or .npy there")
     return {folder.resolve().name: folder}
-
-
-def _images(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")]

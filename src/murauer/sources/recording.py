@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from murauer.data.recording_writer import RecordingWriter
 from murauer.errors import UserError
 from murauer.progress import Progress
@@ -76,8 +74,8 @@ def record(
 
 def _write(writer: RecordingWriter, moment: Moment) -> None:
     """Write images, time, and joints if there are any."""
-    joints = None if moment.joints is None else {0: torch.from_numpy(moment.joints)}
-    name = writer.write([torch.from_numpy(depth) for depth in moment.depths], joints=joints)
+    joints = None if moment.joints is None else {0: moment.joints}
+    name = writer.write(moment.depths, joints=joints)
     path = writer.folder / TIME_FILE
     head = "" if path.exists() else "frame,time_s,dropped\n"
     with path.open("a", encoding="utf-8") as file:

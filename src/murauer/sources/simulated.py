@@ -83,7 +83,7 @@ class SimulatedSource(Source):
                 NAMES[view],
                 self._rig.cameras[view],
                 depth_scale=DEPTH_UNIT_MM,
-                camera_from_world=pose.double(),
+                camera_from_world=pose.double().numpy(),
             )
             for view, pose in enumerate(self._rig.camera_from_world[:cameras])
         )

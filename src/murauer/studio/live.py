@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.data.camera_file import make_rig
+from murauer.data.camera_file import RecordingCamera
 from murauer.distortion import undistort_depth, undistortion_pixels
 from murauer.inference.estimator import Estimator, Handedness, HandPose
 from murauer.sources.source import Moment, Source
@@ -17,9 +17,8 @@ from murauer.studio.actions import Actions
 from murauer.studio.album import Floats, View
 from murauer.studio.display import show_views
 from murauer.studio.frame_rate import FrameRate
-from murauer.studio.page import Page
+from murauer.studio.page import MODEL_COLOURS, Page
 from murauer.studio.pictures import picture
-from murauer.studio.studio import MODEL_COLOURS
 from murauer.studio.table import joint_table
 from murauer.studio.worker import Worker
 
@@ -69,11 +68,7 @@ class Live:
         self._source, self._followers, self._page = source, followers, page
         self._moments: Iterator[Moment] = iter(source)
         self._pixels = [undistortion_pixels(each.camera, each.distortion) for each in source.cameras]
-        rig = make_rig(source.cameras)
-        self._motions = [
-            np.eye(4) if view == 0 else None if rig is None else rig.target_from_source(0, view).numpy()
-            for view in range(len(source.cameras))
-        ]
+        self._motions = [_from_first(source.cameras, view) for view in range(len(source.cameras))]
         self._rate, self._drawn_at, self._drawing_ms, self._dropped = FrameRate(), 0.0, 0.0, 0
         self._last: tuple[Moment, list[View], list[HandPose]] | None = None
         self.paused, self.ended, self.points, self.wide = False, False, True, False
@@ -196,6 +191,14 @@ def run_live(
         actions.value(wide, lambda on: setattr(live, "wide", on))
     with suppress(KeyboardInterrupt):
         worker.run(live.tick)
+
+
+def _from_first(cameras: Sequence[RecordingCamera], view: int) -> NDArray[np.float64] | None:
+    """Motion (4, 4) from the first camera's coordinates to those of another; None if it is not known."""
+    first, other = cameras[0].camera_from_world, cameras[view].camera_from_world
+    if view == 0:
+        return np.eye(4)
+    return None if first is None or other is None else other @ np.linalg.inv(first)
 
 
 def _pinhole(depth: Floats, pixels: NDArray[np.int64]) -> Floats:

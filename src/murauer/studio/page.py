@@ -25,6 +25,9 @@ LEAST_POINT_MM, BONE_MM, JOINT_MM = 0.7, 3.2, 4.2
 SELECTED = 1.5
 """How much larger the selected joint is drawn."""
 
+MODEL_COLOURS = ((86, 180, 233), (230, 159, 0))
+"""Of the skeletons of two models, told apart by everybody."""
+
 JPEG_QUALITY = 85
 PANEL_WIDTH, CONTROLS_WIDTH = 480, 340
 LEFT_MM = 80.0

@@ -1,7 +1,6 @@
 """Depth images with skeletons over them, as the page shows them."""
 
 import numpy as np
-import torch
 from PIL.Image import Image
 
 from murauer.inference.overlay import draw_hand
@@ -33,10 +32,10 @@ def picture(
     centre = _middle(view) if motion is None or middle is None else moved(middle, motion)
     shown = None if motion is None or joints is None else moved(joints, motion)
     return draw_hand(
-        torch.from_numpy(view.depth),
+        view.depth,
         view.camera,
-        None if shown is None else torch.from_numpy(shown),
-        torch.from_numpy(centre),
+        shown,
+        centre,
         skeleton,
         cube_mm=WIDE_MM if wide else CLOSE_MM,
         size=PICTURE_SIZE,

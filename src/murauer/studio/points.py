@@ -31,7 +31,6 @@ def cloud(view: View, middle: Floats | None, limit: int = MOST_POINTS) -> tuple[
     """
     assert view.from_first is not None
     camera, depth = view.camera, view.depth
-    intrinsics = np.array([camera.fx, camera.fy, camera.u0, camera.v0], np.float32)
     rows, columns = _scattered(depth.shape)
     if middle is not None:
         beside = np.flatnonzero(_beside(rows, columns, view, middle))
@@ -39,7 +38,7 @@ def cloud(view: View, middle: Floats | None, limit: int = MOST_POINTS) -> tuple[
     measured = (depth[rows, columns] > 0) & (depth[rows, columns] < FARTHEST_MM)
     rows, columns = rows[measured], columns[measured]
     uvd = np.stack((columns, rows, depth[rows, columns]), -1).astype(np.float32)
-    xyz = moved(uvd_to_xyz(uvd, intrinsics), np.linalg.inv(view.from_first))
+    xyz = moved(uvd_to_xyz(uvd, camera.intrinsics_array()), np.linalg.inv(view.from_first))
     near = np.full(len(xyz), middle is None)
     if middle is not None:
         near = ((xyz - middle) ** 2).sum(-1) < NEAR_MM**2

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import torch
 
-from murauer.data.datasets.own import LABEL_FILE, OwnRecording
+from murauer.data.datasets.own import OwnRecording
 from murauer.data.keypoint_file import Keypoints, read_keypoint_file, write_keypoint_file
+from murauer.data.recording_folder import LABEL_FILE
 from murauer.distortion import project
 from murauer.errors import UserError
 from murauer.skeletons import find_skeleton
@@ -71,10 +71,9 @@ class RecordingAlbum:
         for key, joints in labels.items():
             if joints is None:
                 continue
-            xyz = torch.from_numpy(np.array(joints))
-            uv = project(xyz, first.camera, first.distortion)[:, :2]
+            uv = project(joints, first.camera, first.distortion)[:, :2]
             image = f"{first.name}/{key}{self._suffix(key)}"
-            new.append(Keypoints(image, uv, xyz, first.camera.width, first.camera.height))
+            new.append(Keypoints(image, uv, joints, first.camera.width, first.camera.height))
         every = sorted([*kept, *new], key=lambda label: PurePosixPath(label.image).stem)
         write_keypoint_file(path, self.skeleton, every)
         return f"to train with them: murauer import recording {self.folder} --out STORE"

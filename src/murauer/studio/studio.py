@@ -13,7 +13,7 @@ from murauer.studio.album import Album, Floats, Moment, View, moved
 from murauer.studio.display import show_views
 from murauer.studio.frame_rate import FrameRate
 from murauer.studio.labelling import Labelling
-from murauer.studio.page import Page
+from murauer.studio.page import MODEL_COLOURS, Page
 from murauer.studio.pictures import picture
 from murauer.studio.predicting import Prediction, Predictor, error_mm
 from murauer.studio.ranking import worst_first
@@ -22,9 +22,6 @@ from murauer.studio.table import joint_table
 Order = Literal["as recorded", "worst first", "given list"]
 Pictures = Literal["cameras", "models", "twin"]
 PICTURES: tuple[Pictures, ...] = get_args(Pictures)
-
-MODEL_COLOURS = ((86, 180, 233), (230, 159, 0))
-"""Of the skeletons of two models, told apart by everybody."""
 
 SLOWEST_RATE, USUAL_RATE, FASTEST_RATE = 1, 15, 60
 

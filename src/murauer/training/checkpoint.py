@@ -1,7 +1,6 @@
 """Weights on disk: safe tensors plus configuration, never pickled code, written at once or not at all."""
 
 import json
-from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from murauer.config import Config
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.inference.engines import packaged_model
 from murauer.nets.network import HandPoseNetwork
 
 MODEL_FILE = "model.safetensors"
@@ -121,7 +121,7 @@ def save_model(path: Path, network: HandPoseNetwork, config: Config, **facts: ob
 def model_path(source: str | Path) -> Path:
     """Where a model lies: "default" (the packaged one), a run folder, or a .safetensors file."""
     if str(source) == "default":
-        return Path(str(resources.files("murauer") / "models" / "default.safetensors"))
+        return packaged_model("torch")
     path = Path(source)
     return path / MODEL_FILE if path.is_dir() else path
 

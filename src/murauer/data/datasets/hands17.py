@@ -87,7 +87,7 @@ class Hands17Dataset:
         name = f"{frames.images}/{frames.names[index]}"
         return Frame(
             name=name,
-            depth=read_depth(self.folder / name, CAMERA),
+            depth=torch.from_numpy(read_depth(self.folder / name, CAMERA)),
             camera=CAMERA,
             joints=None if frames.joints is None else torch.from_numpy(frames.joints[index]),
             person=-1,

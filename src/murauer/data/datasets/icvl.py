@@ -91,7 +91,7 @@ class IcvlDataset:
         name = frames.names[index]
         return Frame(
             name=name,
-            depth=read_depth(self.folder / name, CAMERA),
+            depth=torch.from_numpy(read_depth(self.folder / name, CAMERA)),
             camera=CAMERA,
             joints=torch.from_numpy(frames.joints[index]),
             person=-1,

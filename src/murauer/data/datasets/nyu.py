@@ -141,7 +141,7 @@ class NyuDataset:
         name = f"{part.name}/{source.kind}_{camera}_{index + 1:07d}.png"
         return Frame(
             name=name,
-            depth=read_depth(self.folder / name, CAMERA),
+            depth=torch.from_numpy(read_depth(self.folder / name, CAMERA)),
             camera=CAMERA,
             joints=torch.from_numpy(part.joints[camera - 1, index]),
             person=int(self.sets[set_name].person[index]),

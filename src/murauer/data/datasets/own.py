@@ -10,21 +10,22 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from murauer.data.camera_file import CAMERA_FILE, RecordingCamera, make_rig, read_camera_file
 from murauer.data.datasets.dataset import Frame, FrameSetInfo
 from murauer.data.images import MINIMUM_DEPTH_RANGE_MM, read_depth
 from murauer.data.keypoint_file import Keypoints, read_keypoint_file
-from murauer.distortion import project, undistort_depth, undistortion_map
+from murauer.data.recording_folder import LABEL_FILE, PERSON_FILE, SUFFIXES, TWIN_FOLDER, frame_files
+from murauer.distortion import project, undistort_depth, undistortion_pixels
 from murauer.errors import UserError
 from murauer.skeletons import SKELETONS, Skeleton
 
-LABEL_FILE, PERSON_FILE, TWIN_FOLDER = "labels.json", "persons.csv", "twin"
 HELD_OUT = ("validation", "test")
 """Sets that a list of frames may keep out of training: `validation.txt`, `test.txt`."""
 
-SUFFIXES = (".png", ".npy")
 DEFAULT_SKELETON = "nyu14"
 """Of recordings without labels: the joints of the packaged model."""
 
@@ -53,7 +54,7 @@ class OwnRecording:
         if not folder.is_dir():
             raise UserError(f"{folder} is no folder; give the folder of a recording")
         folders = {path.name for path in folder.iterdir() if path.is_dir() and path.name != TWIN_FOLDER}
-        with_frames = [name for name in folders if any(_frames(folder / name))]
+        with_frames = [name for name in folders if any(frame_files(folder / name))]
         self.cameras = read_camera_file(folder / CAMERA_FILE, with_frames)
         self.rig = make_rig(self.cameras)
         self.view_pair = (0, 1) if len(self.cameras) > 1 else None
@@ -90,7 +91,7 @@ class OwnRecording:
                 depth = undistort_depth(depth, self._undistortion[view])
         return Frame(
             name=path.relative_to(self.folder).as_posix(),
-            depth=depth,
+            depth=torch.from_numpy(depth),
             camera=camera.camera,
             joints=self._joints(name, view),
             person=int(self.sets[set_name].person[index]),
@@ -100,16 +101,21 @@ class OwnRecording:
         """The label of this view, or, with calibrated cameras, that of another in this view's coordinates."""
         label = self._labels.get((name, view))
         if label is not None:
-            return label.xyz
+            return torch.from_numpy(label.xyz)
         for other in range(len(self.cameras)):
             if self.rig is not None and (name, other) in self._labels:
-                return self.rig.transform(self._labels[name, other].xyz, source=other, target=view)
+                return self._moved(self._labels[name, other], other, view)
         return None
 
+    def _moved(self, label: Keypoints, source: int, target: int) -> Tensor:
+        """A label of one camera in the coordinates of another."""
+        assert self.rig is not None
+        return self.rig.transform(torch.from_numpy(label.xyz), source, target)
+
     @cached_property
-    def _undistortion(self) -> list[Tensor]:
+    def _undistortion(self) -> list[NDArray[np.int64]]:
         """The map of each camera, made when the first frame is read and not sent to other processes."""
-        return [undistortion_map(each.camera, each.distortion) for each in self.cameras]
+        return [undistortion_pixels(each.camera, each.distortion) for each in self.cameras]
 
     def _find_frames(self) -> list[dict[str, Path]]:
         """List the frames of each camera by name, and check that all cameras have the same, of one size."""
@@ -119,7 +125,7 @@ class OwnRecording:
             if not folder.is_dir():
                 raise UserError(f"{CAMERA_FILE} names camera {each.name}, but there is no folder {folder}")
             paths: dict[str, Path] = {}
-            for path in sorted(_frames(folder)):
+            for path in sorted(frame_files(folder)):
                 if path.stem in paths:
                     raise UserError(f"{paths[path.stem]} and {path} are the same moment; keep one of them")
                 paths[path.stem] = path
@@ -155,7 +161,7 @@ class OwnRecording:
                         f"depth_scale of {each.name} in {CAMERA_FILE} to the millimetres of one unit, 1000 "
                         "for metres"
                     )
-                near = float(measured.quantile(0.05)) if measured.numel() < 2**24 else float(measured.min())
+                near = float(np.quantile(measured, 0.05))
                 if each.depth_scale is None and near > FARTHEST_HAND_MM:
                     raise UserError(
                         f"{paths[name]} would be farther than {near:.0f} mm nearly everywhere, too far for a "
@@ -188,8 +194,8 @@ class OwnRecording:
 
     def _check_pixels(self, label: Keypoints, camera: RecordingCamera) -> None:
         """Refuse intrinsics that do not take a label's joints to its pixels."""
-        distance = (project(label.xyz, camera.camera, camera.distortion)[:, :2] - label.uv).norm(dim=-1)
-        if (typical := float(distance.nanmedian())) > MISPLACED_PX:
+        seen = project(label.xyz, camera.camera, camera.distortion)[:, :2]
+        if (typical := _typical_distance(seen, label.uv)) > MISPLACED_PX:
             raise UserError(
                 f"{LABEL_FILE}: the keypoints_3d of {label.image} project {typical:.0f} px away from its "
                 f"keypoints; correct the intrinsics of {camera.name} in {CAMERA_FILE}, or the label (x "
@@ -203,8 +209,8 @@ class OwnRecording:
         for (name, view), label in labels.items():
             if view == 0 or (name, 0) not in labels:
                 continue
-            moved = self.rig.transform(label.xyz, source=view, target=0)
-            distance = float((moved - labels[name, 0].xyz).norm(dim=-1).nanmedian())
+            moved = self._moved(label, view, 0).numpy()
+            distance = _typical_distance(moved, labels[name, 0].xyz)
             if distance > MISPLACED_MM:
                 raise UserError(
                     f"{LABEL_FILE}: the hand of {name} as labelled in {self.cameras[view].name} is "
@@ -225,7 +231,7 @@ class OwnRecording:
         for name in self._paths[0]:
             names[held_out.get(name, "real")].append(name)
         twins = self.folder / TWIN_FOLDER / self.cameras[0].name
-        have_twins = {path.stem for path in _frames(twins)} if twins.is_dir() else set()
+        have_twins = {path.stem for path in frame_files(twins)} if twins.is_dir() else set()
         for set_name, frames in (("twin", names["real"]), ("validation_twin", names["validation"])):
             names[set_name] = frames if have_twins.intersection(frames) else []
         return {set_name: frames for set_name, frames in names.items() if frames}
@@ -255,9 +261,11 @@ class OwnRecording:
             )
 
 
-def _frames(folder: Path) -> list[Path]:
-    """List the depth images of a folder."""
-    return [path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")]
+def _typical_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Median distance of two sets of joints, without those that are not labelled."""
+    distance = np.linalg.norm(a - b, axis=-1)
+    known = distance[np.isfinite(distance)]
+    return float(np.median(known)) if known.size else 0.0
 
 
 def _find(folder: Path, name: str) -> Path:

@@ -1,0 +1,104 @@
+"""What runs without PyTorch, and what those are told who ask for more."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+WITHOUT = ("torch", "warp", "safetensors", "tensorboard", "matplotlib")
+"""What the extra "train" installs."""
+
+RUN = f"""
+import sys
+for name in {WITHOUT}:
+    sys.modules[name] = None  # any import of it fails, as if it were not installed
+from murauer.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def murauer(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in a Python that has no PyTorch."""
+    command = [sys.executable, "-c", RUN, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def frame(tmp_path: Path) -> Path:
+    """An open hand, roughly: a palm with fingers as bars, 60 cm from an SR305."""
+    depth = np.zeros((480, 640), np.uint16)
+    depth[240:330, 280:360] = 600
+    for finger in range(4):
+        depth[150:240, 280 + 21 * finger : 293 + 21 * finger] = 600
+    depth[330:480, 295:345] = 620  # the arm
+    path = tmp_path / "frame.png"
+    Image.fromarray(depth).save(path)
+    return path
+
+
+def test_prediction_with_files_and_pictures(frame: Path, tmp_path: Path) -> None:
+    names = ("joints.json", "joints.coco.json", "joints.csv")
+    outs = [word for name in names for word in ("--out", tmp_path / name)]
+    done = murauer("predict", frame, "--camera", "sr305", *outs, "--overlay", tmp_path / "picture.png")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    (result,) = json.loads((tmp_path / "joints.json").read_text())["frames"]
+    assert np.isfinite(result["joints_xyz_mm"]).all()
+    assert result["centre_xyz_mm"][2] == pytest.approx(600, abs=60)
+    assert len((tmp_path / "joints.csv").read_text().splitlines()) == 15
+    assert Image.open(tmp_path / "picture.png").size == (640 + 480, 480)
+
+
+def test_recording_of_a_camera(frame: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "stack.npy", np.repeat(np.asarray(Image.open(frame))[None], 3, axis=0))
+    done = murauer("record", f"{tmp_path / 'stack.npy'}?camera=sr305", "--out", tmp_path / "r", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["new"] == 3
+    assert sorted(path.name for path in (tmp_path / "r").iterdir()) == ["camera.json", "stack", "times.csv"]
+
+
+def test_info_says_what_is_missing() -> None:
+    done = murauer("info", "--json")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert "pip install 'murauer[train]'" in facts["training"] and facts["skeletons"]["nyu14"] == 14
+
+
+def test_a_live_page_is_made_of_what_there_is() -> None:
+    pytest.importorskip("viser", reason="viser is not installed: pip install 'murauer[studio]'")
+    code = RUN.replace("from murauer.cli", "import murauer.studio.live\nfrom murauer.cli")
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train --data recordings/a --variant full --out runs/a",
+        "simulate --out recordings/a",
+        "demo",
+        "evaluate runs/a --data recordings/a",
+        "info --preset paper",
+        "record simulated: --out captures/a --frames 1",
+        "studio captures/a",
+        "export default --out model.onnx",
+        "predict recordings/a --split test --out joints.npy",
+    ],
+)
+def test_what_needs_more_says_so_in_a_sentence(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "captures" / "a").mkdir(parents=True)
+    (tmp_path / "captures" / "a" / "camera.json").write_text("{}")
+    done = murauer(*command.split())
+    told = f"murauer: murauer {command.split()[0]} needs PyTorch for this: pip install 'murauer[train]'\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+def test_a_trained_model_needs_pytorch_too(frame: Path, tmp_path: Path) -> None:
+    done = murauer("predict", frame, "--camera", "sr305", "--model", tmp_path)
+    assert done.returncode == 2 and "pip install 'murauer[train]'" in done.stderr
