@@ -26,8 +26,9 @@ from murauer.camera import Camera
 from murauer.config import load_preset
 from murauer.data.datasets.dataset import Frame, FrameSetInfo
 from murauer.data.frame_set import DEPTH_UNIT_MM
+from murauer.data.image_import import ImportSettings
 from murauer.data.images import read_depth
-from murauer.data.importing import ImportSettings, import_dataset
+from murauer.data.importing import import_dataset
 from murauer.data.recording import open_recording
 from murauer.data.simulated import SimulationConfig, Simulator
 from murauer.data.synthesised import SynthesisConfig, synthesise

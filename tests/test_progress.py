@@ -42,6 +42,16 @@ def test_resumed_units_do_not_count_for_the_rate(every_line, capsys, monkeypatch
     assert "training: 110/200 step, 1.0 step/s, 01:30 left" in capsys.readouterr().err
 
 
+def test_the_rate_of_each_worker(every_line, capsys, monkeypatch):
+    seconds = iter([0.0, *[10.0] * 5])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(seconds))
+    with Progress("importing", total=200, unit="image") as shown:
+        shown.workers = 4
+        shown.advance(100)
+    line = capsys.readouterr().err
+    assert "importing: 100/200 image, 10.0 image/s, 00:10 left, 4 workers with 2.5 image/s each" in line
+
+
 def test_bar_on_a_terminal(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

@@ -75,6 +75,7 @@ def work_through(
     workers = min(workers or os.cpu_count() or 1, len(chunks))
     if not chunks:
         return
+    progress.workers = workers
     if workers == 1:
         with _one_thread():
             work = make()

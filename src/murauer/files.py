@@ -1,6 +1,7 @@
 """Files that appear complete or not at all."""
 
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +28,9 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     if path.is_dir():
         raise UserError(f"cannot write {path}: it is a folder; give the name of a file")
     direct = path.exists() and not path.is_file()
-    # The suffix stays, because writers such as Pillow choose the format by it.
-    partial = path if direct else path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    # Writers of several machines may share a disk. Pillow and others choose the format by the suffix.
+    writer = f"{platform.node()}.{os.getpid()}"
+    partial = path if direct else path.with_name(f".{path.stem}.{writer}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial

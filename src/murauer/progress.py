@@ -22,9 +22,13 @@ class Progress:
         total: Units in all; None if nobody knows.
         start: Units already done, by a run that is resumed; they do not count for the rate.
         unit: What is counted.
+
+    Attributes:
+        workers: Processes that share the work; of several, the rate of each is shown too.
     """
 
     def __init__(self, name: str, total: int | None, start: int = 0, unit: str = "it") -> None:
+        self.workers = 1
         self._name, self._total, self._start, self._unit = name, total, start, unit
         self._done = self._shown = start
         self._started = self._last_line = time.monotonic()
@@ -53,15 +57,25 @@ class Progress:
         self._done += units
         if self._bar is not None:
             self._bar.update(units)
-            if values and self._bar.n == self._bar.last_print_n:  # just redrawn: reading a tensor is due
-                self._bar.set_postfix_str(_text(values), refresh=False)
+            if self._bar.n == self._bar.last_print_n:  # just redrawn: reading a tensor is due
+                self._bar.set_postfix_str(", ".join(self._remarks(values)), refresh=False)
         elif time.monotonic() - self._last_line >= LINE_EVERY_S:
             self._print_line(values)
+
+    def _rate(self) -> float:
+        """Units that were finished in a second."""
+        return (self._done - self._start) / max(time.monotonic() - self._started, 1e-9)
+
+    def _remarks(self, values: dict[str, object]) -> list[str]:
+        """What is shown behind the rate of all."""
+        shares = [f"{self.workers} workers with {self._rate() / self.workers:.1f} {self._unit}/s each"]
+        texts = [f"{name} {float(value):.4g}" for name, value in values.items()]  # type: ignore[arg-type]
+        return [*(shares if self.workers > 1 else []), *([" ".join(texts)] if texts else [])]
 
     def _print_line(self, values: dict[str, object]) -> None:
         """Write one plain line with rate and time left."""
         self._last_line, self._shown = time.monotonic(), self._done
-        rate = (self._done - self._start) / max(self._last_line - self._started, 1e-9)
+        rate = self._rate()
         of = "" if self._total is None else f"/{self._total}"
         parts = [f"{self._name}: {self._done}{of} {self._unit}", f"{rate:.1f} {self._unit}/s"]
         if self._total is not None and 0 < self._done < self._total and rate > 0:
@@ -69,8 +83,4 @@ class Progress:
             parts.append(f"{left} left")
         else:
             parts.append(f"{tqdm.format_interval(self._last_line - self._started)} in all")
-        print(", ".join([*parts, _text(values)] if values else parts), file=sys.stderr, flush=True)
-
-
-def _text(values: dict[str, object]) -> str:
-    return " ".join(f"{name} {float(value):.4g}" for name, value in values.items())  # type: ignore[arg-type]
+        print(", ".join([*parts, *self._remarks(values)]), file=sys.stderr, flush=True)

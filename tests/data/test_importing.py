@@ -12,9 +12,11 @@ import torch
 
 from fake_dataset import CAMERA, HAND_MM, FakeDataset
 from murauer.camera import Camera, uvd_to_xyz, xyz_to_uvd
+from murauer.chunks import Shard
 from murauer.crop import crop_hand
 from murauer.data import importing
-from murauer.data.importing import ImportSettings, import_dataset
+from murauer.data.image_import import ImportSettings
+from murauer.data.importing import import_dataset, import_shard
 from murauer.data.integrity import verify
 from murauer.data.recording import Recording, open_recording
 from murauer.errors import UserError
@@ -132,6 +134,21 @@ def test_interrupted_imports_resume_to_the_same_bytes(
     read = log.read_text().splitlines()
     # The probes look at some images, then only what was not finished is read.
     assert read.count("twin/0/66.png") >= 1 and read.count("real/0/1.png") == 0
+
+
+def test_shards_are_put_together_to_the_same_bytes(
+    dataset: FakeDataset, store: Recording, tmp_path: Path
+) -> None:
+    place, log = tmp_path / "store", tmp_path / "read"
+    arguments = (dataset, Path("somewhere/fake"), place)
+    for shard in (Shard(2, 2), Shard(1, 2)):
+        import_shard(*arguments, shard, centres=["joint"], settings=SMALL, workers=1)
+        assert not place.exists()
+    together = load(replace(dataset, log=log), place, centres=["joint"])
+    assert same_files(store.folder, together.folder)
+    assert len(log.read_text().splitlines()) < 24 * 7 + 1  # probes only
+    import_shard(*arguments, Shard(1, 2), centres=["joint"], settings=SMALL)  # there is nothing left to do
+    assert {path.name for path in tmp_path.iterdir()} == {"store", "read"}
 
 
 def test_stale_remains_of_another_import_are_not_used(dataset: FakeDataset, tmp_path: Path) -> None:

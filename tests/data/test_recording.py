@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from murauer.data.frame_set import LATER_ARRAYS
-from murauer.data.recording import DESCRIPTION_FILE, SPLITS, Recording, open_recording, prepare_folder
+from murauer.data.recording import DESCRIPTION_FILE, SPLITS, Recording, check_place, open_recording
 from murauer.errors import UserError
 
 
@@ -141,5 +141,5 @@ def test_foreign_descriptions_are_refused(copy: Path, change: dict[str, object])
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match="is not a recording"):
-        prepare_folder(tmp_path)
+        check_place(tmp_path)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"

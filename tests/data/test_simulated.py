@@ -1,6 +1,9 @@
 """The simulated recording: reproducible, honest about its two domains, geometrically consistent."""
 
 import dataclasses
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -9,6 +12,8 @@ import pytest
 import torch
 
 from murauer.camera import xyz_to_uvd
+from murauer.cli import main
+from murauer.data.chunked_sets import JOURNAL
 from murauer.data.frame_set import DEPTH_UNIT_MM
 from murauer.data.recording import Recording
 from murauer.data.rendered import random_stream
@@ -38,6 +43,36 @@ def test_number_of_workers_does_not_change_the_recording(
     two = simulate_recording(SMALL, tmp_path / "two", workers=2)
     for split in splits(SMALL):
         assert_same(one, two, split.name)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_shards_and_a_kill_do_not_change_the_recording(tmp_path: Path) -> None:
+    """The command, killed while a shard is rendered and while all is put together."""
+    (tmp_path / "settings.json").write_bytes(
+        msgspec.json.encode(msgspec.structs.replace(SMALL, synthetic_frames=600, region_size=16))
+    )
+    command = ["simulate", "--config", str(tmp_path / "settings.json"), "--workers", "1"]
+    assert main([*command, "--out", str(tmp_path / "one")]) == 0
+    command += ["--out", str(tmp_path / "many")]
+    journal = tmp_path / "many.partial" / JOURNAL
+
+    def kill_after(chunks: int, *options: str) -> None:
+        process = subprocess.Popen([sys.executable, "-m", "murauer", *command, *options])
+        while process.poll() is None and len(list(journal.glob("*-*.json"))) < chunks:
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+
+    kill_after(1, "--shard", "2/2")
+    assert main([*command, "--shard", "2/2"]) == 0
+    assert len(list(journal.glob("*.npz"))) == 4 and not (tmp_path / "many").exists()
+    kill_after(6)
+    assert main(command) == 0
+    assert files(tmp_path / "one") == files(tmp_path / "many")
+    assert not (tmp_path / "many.partial").exists()
 
 
 def test_synthetic_side_knows_nothing_of_the_real_one(tmp_path: Path) -> None:

@@ -3,9 +3,12 @@
 import argparse
 import math
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from murauer.errors import UserError
+
+if TYPE_CHECKING:
+    from murauer.chunks import Shard
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,6 +76,28 @@ def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Declare --data, the recording that a command reads."""
     about = "recording, from 'murauer import' or 'murauer simulate'"
     parser.add_argument("--data", type=Path, required=required, metavar="STORE", help=about)
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Declare --workers and --shard, which share work between processes and machines."""
+    parser.add_argument("--workers", type=positive_int, metavar="N", help="processes (default: all cores)")
+    parser.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="K/N",
+        help="do every N-th chunk from the K-th on; the command without --shard puts all together",
+    )
+
+
+def tell_shard_is_done(shard: "Shard") -> None:
+    """Say what is left to do."""
+    print(f"shard {shard.index}/{shard.count} is done; the command without --shard puts all together")
+
+
+def _shard(text: str) -> "Shard":
+    from murauer.chunks import Shard
+
+    return Shard.parse(text)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -4,13 +4,14 @@ murauer import nyu datasets/nyu --out stores/nyu
 murauer import recording captures/monday --out stores/monday --centres localised
 
 Of each image a window around the hand is kept. An import that was stopped goes on when the same command is
-given again. Images that cannot be used are listed in STORE/problems.csv.
+given again; on several machines, give each a --shard, and at the end the command without it. Images that
+cannot be used are listed in STORE/problems.csv.
 """
 
 import argparse
 from pathlib import Path
 
-from murauer.commands.arguments import positive_float, positive_int
+from murauer.commands.arguments import add_workers, positive_float, positive_int, tell_shard_is_done
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the files (default: xyz)",
     )
     parser.add_argument("--max-frames", type=positive_int, metavar="N", help="of each set, spread evenly")
-    parser.add_argument("--workers", type=positive_int, metavar="N", help="processes (default: all cores)")
+    add_workers(parser)
     for option, about in (
         ("--cube-mm", "side of the hand cube (default: 300)"),
         ("--region-mm", "side of the stored windows at the hand (default: 1.5 x the cube)"),
@@ -51,20 +52,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
     from murauer.data.datasets import DATASETS
-    from murauer.data.importing import ImportSettings, import_dataset
+    from murauer.data.image_import import ImportSettings
+    from murauer.data.importing import import_dataset, import_shard
     from murauer.data.summary import summary
 
     names = ("cube_mm", "region_mm", "region_size", "max_frames", "least_confidence")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.cube_mm is not None and args.region_mm is None:
         given["region_mm"] = 1.5 * args.cube_mm
-    recording = import_dataset(
-        DATASETS[args.dataset](args.path),
-        args.path,
-        args.out,
-        centres=args.centres,
-        centre_format=args.centre_format,
-        settings=ImportSettings(**given),
-        workers=args.workers,
-    )
-    print(summary(recording))
+    dataset, settings = DATASETS[args.dataset](args.path), ImportSettings(**given)
+    how = {"centres": args.centres, "centre_format": args.centre_format, "settings": settings}
+    if args.shard is not None:
+        import_shard(dataset, args.path, args.out, args.shard, workers=args.workers, **how)
+        tell_shard_is_done(args.shard)
+        return
+    print(summary(import_dataset(dataset, args.path, args.out, workers=args.workers, **how)))

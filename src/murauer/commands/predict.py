@@ -20,7 +20,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from murauer.commands.arguments import centre, positive_float, positive_int
+from murauer.commands.arguments import add_workers, centre, positive_float, tell_shard_is_done
 from murauer.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, action="append", default=[], metavar="FILE", help=".json, .coco.json, .csv"
     )
     parser.add_argument("--split", metavar="NAME", help="set of the recording: real, test, ...")
-    parser.add_argument("--shard", metavar="K/N", help="every N-th chunk of the set, from the K-th on")
-    parser.add_argument("--workers", type=positive_int, metavar="N", help="processes (default: all cores)")
+    add_workers(parser)
     parser.add_argument("--overlay", type=Path, metavar="FILE", help="picture of the result, .png or .jpg")
 
 
@@ -79,19 +78,19 @@ def run(args: argparse.Namespace) -> None:
 
 def _predict_set(args: argparse.Namespace) -> None:
     """Predict all frames of a set."""
-    from murauer.chunks import WHOLE, Shard
+    from murauer.chunks import WHOLE
     from murauer.data.recording import open_recording
     from murauer.inference.store_prediction import predict_store
 
     if len(args.frames) != 1 or len(args.out) != 1:
         raise UserError("with --split give one recording and one --out file, such as joints.npy")
-    shard = WHOLE if args.shard is None else Shard.parse(args.shard)
+    shard = args.shard or WHOLE
     recording = open_recording(args.frames[0])
     (out,) = args.out
     if predict_store(recording, args.split, args.model, out, shard=shard, workers=args.workers):
         print(f"{out}: joints of the {len(recording.need(args.split))} {args.split} frames")
     else:
-        print(f"shard {args.shard} is done; the command without --shard puts all together in {out}")
+        tell_shard_is_done(shard)
 
 
 def predict_frames(args: argparse.Namespace, camera: "Camera", estimator: "Estimator") -> None:

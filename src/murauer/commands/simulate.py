@@ -1,14 +1,15 @@
 """Simulate a recording of a hand by three depth cameras, with a synthetic and a "real" domain.
 
 The recording is what `murauer train` reads. Its "real" frames have other hands, sensor noise and clutter that
-the synthetic frames never show.
+the synthetic frames never show. What was stopped goes on when the same command is given again; on several
+machines, give each a --shard, and at the end the command without it.
 """
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from murauer.commands.arguments import add_run_folder, count, positive_int
+from murauer.commands.arguments import add_run_folder, add_workers, count, positive_int, tell_shard_is_done
 
 if TYPE_CHECKING:
     from murauer.data.simulated import SimulationConfig
@@ -25,14 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         about = f"number of {split} frames"
         parser.add_argument(f"--{split}-frames", type=positive_int, metavar="N", help=about)
     parser.add_argument("--sensor", metavar="NAME", help="sensor model of the real domain; see murauer info")
-    parser.add_argument("--workers", type=positive_int, metavar="N", help="processes (default: all cores)")
+    add_workers(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
     import msgspec
 
-    from murauer.data.simulated import SimulationConfig, simulate_recording
+    from murauer.data.simulated import SimulationConfig, simulate_recording, simulate_shard
     from murauer.errors import UserError
     from murauer.hand.sensors import SENSORS
     from murauer.skeletons import find_skeleton
@@ -44,6 +45,10 @@ def run(args: argparse.Namespace) -> None:
     if config.sensor not in SENSORS:
         raise UserError(f"unknown sensor {config.sensor!r}; choose one of {', '.join(SENSORS)}")
     find_skeleton(config.skeleton)
+    if args.shard is not None:
+        simulate_shard(config, args.out, args.shard, args.workers)
+        tell_shard_is_done(args.shard)
+        return
     recording = simulate_recording(config, args.out, args.workers)
     synthetic, real = (len(recording.need(name)) for name in ("synthetic", "real"))
     print(f"{recording.folder}: {synthetic} synthetic, {real} real frames")

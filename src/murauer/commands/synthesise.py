@@ -2,12 +2,15 @@
 
 They show one average hand at the places of the store's hands, in the store's joints, from all its cameras. Of
 a store that does not tell how its cameras stand, the view of a second camera is a guess.
+
+What was stopped goes on when the same command is given again; on several machines, give each a --shard, and
+at the end the command without it.
 """
 
 import argparse
 from pathlib import Path
 
-from murauer.commands.arguments import count, positive_int
+from murauer.commands.arguments import add_workers, count, positive_int, tell_shard_is_done
 
 VIEWPOINTS = {
     "tilt_deg": "standard deviation of the hand's tilt against the camera, degrees",
@@ -22,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("store", type=Path, metavar="STORE", help="what 'murauer import' made")
     parser.add_argument("--frames", type=positive_int, required=True, metavar="N", help="number of moments")
     parser.add_argument("--seed", type=count, default=0, help="seed of everything random (default: 0)")
-    parser.add_argument("--workers", type=positive_int, metavar="N", help="processes (default: all cores)")
+    add_workers(parser)
     parser.add_argument("--replace", action="store_true", help="replace synthetic frames that are there")
     for name, about in VIEWPOINTS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=about)
@@ -30,10 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.data.synthesised import SynthesisConfig, synthesise
+    from murauer.data.synthesised import SynthesisConfig, synthesise, synthesise_shard
 
     given = {name: getattr(args, name) for name in VIEWPOINTS if getattr(args, name) is not None}
     config = SynthesisConfig(frames=args.frames, seed=args.seed, **given)
+    if args.shard is not None:
+        synthesise_shard(args.store, config, args.shard, replace=args.replace, workers=args.workers)
+        tell_shard_is_done(args.shard)
+        return
     recording = synthesise(args.store, config, replace=args.replace, workers=args.workers)
     frames = recording.need("synthetic")
     print(f"{recording.folder}: {len(frames)} synthetic frames from {frames.views} camera(s)")

@@ -1,8 +1,6 @@
 """A recording: the frame sets of a capture session, of its synthetic counterpart, and what describes them."""
 
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -253,29 +251,3 @@ def check_place(folder: Path) -> None:
         folder.is_dir() and ((folder / DESCRIPTION_FILE).exists() or not any(folder.iterdir()))
     ):
         raise UserError(f"{folder} exists and is not a recording; choose another --out folder")
-
-
-def prepare_folder(folder: Path) -> Path:
-    """Return an empty working folder beside `folder`.
-
-    Raises:
-        UserError: `folder` holds something that is not a recording, or the place cannot be written.
-    """
-    check_place(folder)
-    partial = partial_folder(folder)
-    try:
-        if partial.exists():
-            shutil.rmtree(partial)
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {partial}: {error.strerror}; choose another --out folder"
-        ) from error
-    return partial
-
-
-def finish_folder(partial: Path, folder: Path) -> None:
-    """Put a complete working folder in its place, over an older recording if there is one."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(partial, folder)

@@ -1,23 +1,20 @@
-"""Frame sets filled with renderings, in parallel and chunk by chunk."""
+"""Frame sets filled with renderings, chunk by chunk."""
 
 import hashlib
-from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from murauer.chunks import work_through
-from murauer.data.frame_set import DEPTH_UNIT_MM, FrameSet, open_frame_set
+from murauer.data.frame_set import DEPTH_UNIT_MM, array_specs
 from murauer.data.recording import Recording
 from murauer.data.windows import window_intrinsics
 from murauer.errors import UserError
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import Sensor
-from murauer.progress import Progress
 from murauer.rig import CameraRig
 
 CHUNK = 250
@@ -59,31 +56,6 @@ def random_stream(seed: int, *keys: int | str) -> Generator:
     """A random stream of its own for each purpose, the same for any number of workers."""
     digest = hashlib.sha256("/".join(map(str, (seed, *keys))).encode()).digest()
     return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-
-
-def render_sets(
-    make: Callable[[], ChunkRenderer],
-    folder: Path,
-    frames: Mapping[str, int],
-    workers: int | None,
-    task: str,
-) -> None:
-    """Fill frame sets that exist on disk.
-
-    Args:
-        make: makes the renderer in each worker; must survive pickling.
-        folder: the frame sets are its subfolders.
-        frames: number of frames of each set, by name.
-        workers: processes; all cores by default. The result does not depend on it.
-        task: what is being done, for the progress display.
-    """
-    jobs = [
-        (name, start, min(start + CHUNK, size))
-        for name, size in frames.items()
-        for start in range(0, size, CHUNK)
-    ]
-    with Progress(task, sum(frames.values()), unit="frame") as progress:
-        work_through(partial(_Work, make, folder), jobs, progress, workers)
 
 
 def render_regions(
@@ -137,21 +109,17 @@ def render_regions(
     }
 
 
-class _Work:
-    """Renders a chunk into its frame set; returns the number of frames."""
+class RenderedChunks:
+    """Chunks as they go to disk, see `ChunkMaker`.
 
-    def __init__(self, make: Callable[[], ChunkRenderer], folder: Path) -> None:
-        self.renderer, self.folder = make(), folder
+    Args:
+        make: makes the renderer.
+    """
 
-    def __call__(self, job: tuple[str, int, int]) -> int:
-        name, start, stop = job
-        frames = open_frame_set(self.folder / name, writable=True)
-        _store(frames, start, stop, self.renderer.chunk(name, start, stop))
-        return stop - start
+    def __init__(self, make: Callable[[], ChunkRenderer]) -> None:
+        self.renderer = make()
 
-
-def _store(frames: FrameSet, start: int, stop: int, arrays: dict[str, Tensor]) -> None:
-    for name, values in arrays.items():
-        target = getattr(frames, name)
-        target[start:stop] = values.numpy().astype(target.dtype)
-        target.flush()
+    def chunk(self, set_name: str, start: int, stop: int) -> tuple[dict[str, np.ndarray], list[Any]]:
+        """Render some frames; there is nothing to tell of them."""
+        arrays, specs = self.renderer.chunk(set_name, start, stop), array_specs(0, 0, 0, 0)
+        return {name: values.numpy().astype(specs[name][1]) for name, values in arrays.items()}, []

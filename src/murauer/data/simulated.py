@@ -17,16 +17,18 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.camera import Camera, find_camera
-from murauer.data.frame_set import create_frame_set
+from murauer.chunks import Shard
+from murauer.data.chunked_sets import ChunkedSets
 from murauer.data.recording import (
+    DESCRIPTION_FILE,
     SPLITS,
     Recording,
-    finish_folder,
+    check_place,
     open_recording,
-    prepare_folder,
+    partial_folder,
     write_description,
 )
-from murauer.data.rendered import random_stream, render_regions, render_sets
+from murauer.data.rendered import CHUNK, RenderedChunks, random_stream, render_regions
 from murauer.errors import UserError
 from murauer.hand.clutter import ClutterPiece, ClutterPrior, sample_clutter
 from murauer.hand.model import HandModel
@@ -235,7 +237,7 @@ class Simulator:
 
 
 def simulate_recording(config: SimulationConfig, folder: Path, workers: int | None = None) -> Recording:
-    """Simulate a recording and put it on disk.
+    """Simulate a recording and put it on disk, going on with what shards or a killed call of the same left.
 
     Args:
         config: what is recorded.
@@ -245,23 +247,42 @@ def simulate_recording(config: SimulationConfig, folder: Path, workers: int | No
     Raises:
         UserError: the folder cannot be used.
     """
-    assert tuple(split.name for split in splits(config)) == SPLITS
-    joints = len(SKELETONS[config.skeleton].joints)
-    working = prepare_folder(folder)
-    for split in splits(config):
-        create_frame_set(working / split.name, split.frames, split.views, config.region_size, joints)
-    sizes = {split.name: split.frames for split in splits(config)}
-    render_sets(partial(Simulator, config), working, sizes, workers, "simulating")
-    write_description(
-        working,
-        {
-            "skeleton": config.skeleton,
-            "rig": recording_rig(config).to_dict(),
-            "cube_mm": config.cube_mm,
-            "view_pair": [0, 1],
-            "unseen_persons": [config.training_persons, config.training_persons + 1],
-            "simulation": msgspec.to_builtins(config),
-        },
-    )
-    finish_folder(working, folder)
+    sets = _chunked_sets(config, folder)
+    sets.fill(partial(RenderedChunks, partial(Simulator, config)), "simulating", workers)
+    if not (sets.folder / DESCRIPTION_FILE).exists():
+        write_description(
+            sets.folder,
+            {
+                "skeleton": config.skeleton,
+                "rig": recording_rig(config).to_dict(),
+                "cube_mm": config.cube_mm,
+                "view_pair": [0, 1],
+                "unseen_persons": [config.training_persons, config.training_persons + 1],
+                "simulation": msgspec.to_builtins(config),
+            },
+        )
+    sets.finish(folder)
     return open_recording(folder)
+
+
+def simulate_shard(config: SimulationConfig, folder: Path, shard: Shard, workers: int | None = None) -> None:
+    """Render a share of the chunks of a recording, for `simulate_recording` to put together.
+
+    Raises:
+        UserError: the folder cannot be used, or parts of another recording wait there.
+    """
+    sets = _chunked_sets(config, folder)
+    sets.fill_shard(partial(RenderedChunks, partial(Simulator, config)), shard, "simulating", workers)
+
+
+def _chunked_sets(config: SimulationConfig, folder: Path) -> ChunkedSets:
+    assert tuple(split.name for split in splits(config)) == SPLITS
+    check_place(folder)
+    return ChunkedSets(
+        folder=partial_folder(folder),
+        sizes={split.name: (split.frames, split.views) for split in splits(config)},
+        region_size=config.region_size,
+        joints=len(SKELETONS[config.skeleton].joints),
+        chunk=CHUNK,
+        identity=msgspec.to_builtins(config),
+    )

@@ -17,9 +17,18 @@ import torch
 from torch import Tensor
 
 from murauer.camera import CAMERAS
-from murauer.data.frame_set import FrameSet, create_frame_set
+from murauer.chunks import Shard
+from murauer.data.chunked_sets import ChunkedSets, discard
+from murauer.data.frame_set import FrameSet
+from murauer.data.integrity import checksums
 from murauer.data.recording import Recording, open_recording, write_description
-from murauer.data.rendered import check_joints_are_modelled, random_stream, render_regions, render_sets
+from murauer.data.rendered import (
+    CHUNK,
+    RenderedChunks,
+    check_joints_are_modelled,
+    random_stream,
+    render_regions,
+)
 from murauer.data.simulated import nyu_like_rig
 from murauer.errors import UserError
 from murauer.hand.joint_offsets import JOINT_OFFSETS_FILE, JointOffsets
@@ -133,7 +142,7 @@ class Synthesiser:
 def synthesise(
     store: Path, config: SynthesisConfig, *, replace: bool = False, workers: int | None = None
 ) -> Recording:
-    """Render a labelled synthetic set into a store.
+    """Render a labelled synthetic set into a store, going on with what shards or a killed call left.
 
     Args:
         store: folder of the recording.
@@ -149,17 +158,41 @@ def synthesise(
             model does not have.
     """
     recording = open_recording(store)
+    sets = _chunked_sets(recording, config, replace)
+    sets.fill(partial(RenderedChunks, partial(Synthesiser, config, store)), "rendering", workers)
+    description = _describe(recording, config)
+    description["checksums"] |= checksums(sets.folder, ["synthetic"])
+    shutil.rmtree(store / "synthetic", ignore_errors=True)
+    os.replace(sets.folder / "synthetic", store / "synthetic")
+    write_description(store, description)
+    discard(sets.folder)
+    return open_recording(store)
+
+
+def synthesise_shard(
+    store: Path, config: SynthesisConfig, shard: Shard, *, replace: bool = False, workers: int | None = None
+) -> None:
+    """Render a share of the chunks of a synthetic set, for `synthesise` to put into the store.
+
+    Raises:
+        UserError: as in `synthesise`, or parts of another synthetic set wait there.
+    """
+    sets = _chunked_sets(open_recording(store), config, replace)
+    make = partial(RenderedChunks, partial(Synthesiser, config, store))
+    sets.fill_shard(make, shard, "rendering", workers)
+
+
+def _chunked_sets(recording: Recording, config: SynthesisConfig, replace: bool) -> ChunkedSets:
     _check(recording, replace)
     rig, (region_size, _) = synthesis_rig(recording), _windows(recording)
-    working = store / "synthetic.partial"
-    shutil.rmtree(working, ignore_errors=True)
-    create_frame_set(working, config.frames, len(rig.cameras), region_size, len(recording.skeleton))
-    make = partial(Synthesiser, config, store)
-    render_sets(make, store, {working.name: config.frames}, workers, "rendering")
-    shutil.rmtree(store / "synthetic", ignore_errors=True)
-    os.replace(working, store / "synthetic")
-    write_description(store, _describe(recording, config))
-    return open_recording(store)
+    return ChunkedSets(
+        folder=recording.folder / "synthetic.partial",
+        sizes={"synthetic": (config.frames, len(rig.cameras))},
+        region_size=region_size,
+        joints=len(recording.skeleton),
+        chunk=CHUNK,
+        identity=_describe(recording, config),
+    )
 
 
 def synthesis_rig(recording: Recording) -> CameraRig:
