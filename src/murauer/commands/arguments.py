@@ -83,21 +83,25 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=positive_int, metavar="N", help="processes (default: all cores)")
     parser.add_argument(
         "--shard",
-        type=_shard,
         metavar="K/N",
         help="do every N-th chunk from the K-th on; the command without --shard puts all together",
     )
 
 
+def shard_of(args: argparse.Namespace) -> "Shard | None":
+    """The given --shard.
+
+    Raises:
+        UserError: there is no such shard.
+    """
+    from murauer.chunks import Shard
+
+    return None if args.shard is None else Shard.parse(args.shard)
+
+
 def tell_shard_is_done(shard: "Shard") -> None:
     """Say what is left to do."""
     print(f"shard {shard.index}/{shard.count} is done; the command without --shard puts all together")
-
-
-def _shard(text: str) -> "Shard":
-    from murauer.chunks import Shard
-
-    return Shard.parse(text)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ cannot be used are listed in STORE/problems.csv.
 import argparse
 from pathlib import Path
 
-from murauer.commands.arguments import add_workers, positive_float, positive_int, tell_shard_is_done
+from murauer.commands.arguments import add_workers, positive_float, positive_int, shard_of, tell_shard_is_done
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> None:
         given["region_mm"] = 1.5 * args.cube_mm
     dataset, settings = DATASETS[args.dataset](args.path), ImportSettings(**given)
     how = {"centres": args.centres, "centre_format": args.centre_format, "settings": settings}
-    if args.shard is not None:
-        import_shard(dataset, args.path, args.out, args.shard, workers=args.workers, **how)
-        tell_shard_is_done(args.shard)
+    if (shard := shard_of(args)) is not None:
+        import_shard(dataset, args.path, args.out, shard, workers=args.workers, **how)
+        tell_shard_is_done(shard)
         return
     print(summary(import_dataset(dataset, args.path, args.out, workers=args.workers, **how)))

@@ -20,7 +20,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from murauer.commands.arguments import add_workers, centre, positive_float, tell_shard_is_done
+from murauer.commands.arguments import add_workers, centre, positive_float, shard_of, tell_shard_is_done
 from murauer.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _predict_set(args: argparse.Namespace) -> None:
 
     if len(args.frames) != 1 or len(args.out) != 1:
         raise UserError("with --split give one recording and one --out file, such as joints.npy")
-    shard = args.shard or WHOLE
+    shard = shard_of(args) or WHOLE
     recording = open_recording(args.frames[0])
     (out,) = args.out
     if predict_store(recording, args.split, args.model, out, shard=shard, workers=args.workers):

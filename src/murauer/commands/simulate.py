@@ -9,7 +9,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from murauer.commands.arguments import add_run_folder, add_workers, count, positive_int, tell_shard_is_done
+from murauer.commands.arguments import (
+    add_run_folder,
+    add_workers,
+    count,
+    positive_int,
+    shard_of,
+    tell_shard_is_done,
+)
 
 if TYPE_CHECKING:
     from murauer.data.simulated import SimulationConfig
@@ -45,9 +52,9 @@ def run(args: argparse.Namespace) -> None:
     if config.sensor not in SENSORS:
         raise UserError(f"unknown sensor {config.sensor!r}; choose one of {', '.join(SENSORS)}")
     find_skeleton(config.skeleton)
-    if args.shard is not None:
-        simulate_shard(config, args.out, args.shard, args.workers)
-        tell_shard_is_done(args.shard)
+    if (shard := shard_of(args)) is not None:
+        simulate_shard(config, args.out, shard, args.workers)
+        tell_shard_is_done(shard)
         return
     recording = simulate_recording(config, args.out, args.workers)
     synthetic, real = (len(recording.need(name)) for name in ("synthetic", "real"))

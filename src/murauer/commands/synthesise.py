@@ -10,7 +10,7 @@ at the end the command without it.
 import argparse
 from pathlib import Path
 
-from murauer.commands.arguments import add_workers, count, positive_int, tell_shard_is_done
+from murauer.commands.arguments import add_workers, count, positive_int, shard_of, tell_shard_is_done
 
 VIEWPOINTS = {
     "tilt_deg": "standard deviation of the hand's tilt against the camera, degrees",
@@ -37,9 +37,9 @@ def run(args: argparse.Namespace) -> None:
 
     given = {name: getattr(args, name) for name in VIEWPOINTS if getattr(args, name) is not None}
     config = SynthesisConfig(frames=args.frames, seed=args.seed, **given)
-    if args.shard is not None:
-        synthesise_shard(args.store, config, args.shard, replace=args.replace, workers=args.workers)
-        tell_shard_is_done(args.shard)
+    if (shard := shard_of(args)) is not None:
+        synthesise_shard(args.store, config, shard, replace=args.replace, workers=args.workers)
+        tell_shard_is_done(shard)
         return
     recording = synthesise(args.store, config, replace=args.replace, workers=args.workers)
     frames = recording.need("synthetic")
