@@ -14,7 +14,6 @@ Every measurement has a process of its own. Writes memory.json and memory.svg.
 import argparse
 import json
 import os
-import resource
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -71,6 +70,12 @@ class Series:
 def resident_bytes() -> int:
     """Memory of this process that is in RAM."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak_bytes() -> int:
+    """Largest resident memory of this process so far; `getrusage` also counts the process that started it."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+    return int(line.split()[1]) * 1024
 
 
 def over_training_steps(folder: Path, count: int) -> Series:
@@ -140,7 +145,7 @@ def peak_of_preset(folder: Path, preset: str, steps: int) -> dict[str, float]:
         step = make()
         for index in range(steps):
             step(index)
-        result[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE
+        result[name] = peak_bytes() / MEGABYTE
     return result
 
 
