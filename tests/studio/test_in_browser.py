@@ -69,6 +69,12 @@ def test_look_label_and_survive(recording: Path) -> None:
             wait_for(page, "1 accepted, 0 not accepted yet")
             page.keyboard.press("Control+s")
             wait_for(page, "1 labels written")
+
+            page.keyboard.press("2")  # held bones; the page goes on while they are fitted
+            wait_for(page, "the hand model is being fitted")
+            page.keyboard.press("Home")
+            wait_for(page, "frame 0 (1 of 6)")
+            wait_for(page, "drags hold its bones now")
             assert server.end(signal.SIGINT) == 0
     labels = {label.image: label.xyz for label in read_keypoint_file(recording / "labels.json")[1]}
     np.testing.assert_allclose(labels["front/000000.png"][CENTRE], after[CENTRE] + [1, 0, 0], atol=0.01)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 
 from dataset_folders.own import Recorded
 from murauer.errors import UserError
-from murauer.skeletons import SKELETONS
+from murauer.skeletons import SKELETONS, Skeleton
 from murauer.studio.album import Moment, View
 from murauer.studio.journal import Journal
 from murauer.studio.labelling import Labelling
@@ -96,7 +97,10 @@ def test_the_whole_hand_moves_and_turns_about_the_joint(labelling: Labelling, mo
 
 def test_bones_are_held_through_drags_previews_and_undo(labelling: Labelling, moments: list[Moment]) -> None:
     labelling.open(moments[0], None)
-    labelling.mode = "held bones"
+    fitted = Event()
+    assert labelling.fit_hand(lambda _: fitted.set()) and not labelling.fit_hand(lambda _: None)
+    assert fitted.wait(300) and not labelling.is_fitting
+    labelling.choose_mode("held bones")
     tip, inner = NYU.joints.index("TH_KNU3_A"), NYU.joints.index("TH_KNU3_B")  # on one bone
     labelling.select(tip)
     before = shown(labelling).copy()
@@ -112,6 +116,47 @@ def test_bones_are_held_through_drags_previews_and_undo(labelling: Labelling, mo
     assert abs(np.linalg.norm(shown(labelling)[tip] - shown(labelling)[inner]) - length) < 0.01
     assert labelling.undo()
     np.testing.assert_allclose(shown(labelling), after, atol=1e-3)
+
+
+def test_all_else_goes_on_while_the_hand_is_fitted(
+    labelling: Labelling, moments: list[Moment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, ended = Event(), Event()
+
+    class NoHand:
+        fits = staticmethod(lambda skeleton: skeleton is NYU)
+
+        def __init__(self, labels: np.ndarray, skeleton: Skeleton) -> None:
+            assert labels.shape == (1, 14, 3) and go_on.wait(60)
+            raise UserError("these are the joints of no hand")
+
+    monkeypatch.setattr("murauer.studio.hand_fits.HeldHand", NoHand)
+    labelling.open(moments[0], None)
+    labelling.choose_mode("held bones")
+    assert not labelling.can_drag
+    assert labelling.fit_hand(lambda fit: ended.set()) and labelling.is_fitting
+    with pytest.raises(UserError, match="not fitted to this hand yet"):
+        labelling.drop(shown(labelling)[labelling.selected] + 1)
+    labelling.open(moments[1], None)  # of the same person
+    assert labelling.is_fitting and not labelling.can_drag
+    labelling.choose_mode("one joint")
+    labelling.drop(shown(labelling)[labelling.selected] + 1)
+    labelling.accept()
+    assert labelling.state == "accepted" and labelling.is_fitting
+    go_on.set()
+    assert ended.wait(60)
+    assert not labelling.is_fitting
+    labelling.choose_mode("held bones")
+    assert not labelling.can_drag
+
+
+def test_bones_of_other_joints_cannot_be_held(tmp_path: Path) -> None:
+    other = Skeleton("two", ("a", "b"), (-1, 0), ("palm", "thumb"), centre=0)
+    with Journal(tmp_path, other) as journal:
+        labelling = Labelling(journal, other)
+        with pytest.raises(UserError, match="does not have the joints of two"):
+            labelling.choose_mode("held bones")
+        assert labelling.mode == "one joint"
 
 
 def test_snapping_prediction_and_acceptance(

@@ -46,9 +46,9 @@ def run_studio(
 
     def draw() -> None:
         with page.at_once():
-            studio.draw()
             playback.follow()
             labels.follow()
+            studio.draw()
 
     actions = Actions(server, worker, draw)
     playback = PlaybackControls(studio, actions)

@@ -8,7 +8,8 @@ import numpy as np
 from murauer.errors import UserError
 from murauer.studio.actions import Actions
 from murauer.studio.album import Floats
-from murauer.studio.labelling import MODES, Mode
+from murauer.studio.hand_fits import Fit
+from murauer.studio.labelling import MODES
 from murauer.studio.page import UNIT_MM, WORLD
 from murauer.studio.snapping import UNDER_THE_SKIN_MM
 from murauer.studio.studio import Studio
@@ -50,7 +51,7 @@ class LabelControls:
                 lambda name: labelling.select(joints.index(name)),
             )
             self._mode = actions.value(
-                gui.add_dropdown("Drag moves", MODES, initial_value=labelling.mode), self._choose_mode
+                gui.add_dropdown("Drag moves", MODES, initial_value=labelling.mode), labelling.choose_mode
             )
             self._place = actions.value(gui.add_vector3("x, y, z mm", (0.0, 0.0, 0.0), step=0.1), self._put)
             actions.button("Snap to the surface", "G", self._snap)
@@ -66,7 +67,7 @@ class LabelControls:
             )
             actions.button("Write accepted labels", "S", self.export, "cmd/ctrl")
         for number, mode in enumerate(MODES, start=1):
-            actions.key(f"Drag moves {mode}", str(number), partial(self._choose_mode, mode))
+            actions.key(f"Drag moves {mode}", str(number), partial(labelling.choose_mode, mode))
         actions.key("Next joint", "V", lambda: labelling.select(labelling.selected + 1))
         actions.key("Previous joint", "C", lambda: labelling.select(labelling.selected - 1))
         for key, direction in NUDGES.items():
@@ -77,7 +78,9 @@ class LabelControls:
         """Show the label as it is."""
         labelling, joints = self._labelling, self._labelling.joints
         on = labelling.can_label and self._studio.set_name in self._studio.album.to_label
-        self._gizmo.visible = on and not self._studio.playing
+        if on and not self._studio.playing and not labelling.can_drag:
+            self._fit_hand()
+        self._gizmo.visible = on and not self._studio.playing and labelling.can_drag
         self._joint.value = self._studio.album.skeleton.joints[labelling.selected]
         self._mode.value = labelling.mode
         self._gizmo.disable_rotations = labelling.mode != "whole hand"
@@ -116,12 +119,17 @@ class LabelControls:
         if self._studio.set_name not in self._studio.album.to_label:
             raise UserError(f"frames of {self._studio.set_name} are rendered: their labels are exact")
 
-    def _choose_mode(self, mode: Mode) -> None:
-        labelling = self._labelling
-        labelling.mode = mode
-        if mode == "held bones" and labelling.can_label and not labelling.hand_is_fitted:
-            self._actions.tell("The hand model is fitted to this hand; that takes some seconds.")
-            labelling.fit_hand()
+    def _fit_hand(self) -> None:
+        """Have the bones of the person seen fitted; everything but drags that hold them goes on meanwhile."""
+
+        def fitted(fit: Fit) -> None:
+            if fit.exception() is not None:
+                self._labelling.choose_mode("one joint")
+            fit.result()
+            self._actions.tell("The hand model is fitted: drags hold its bones now.")
+
+        if self._labelling.fit_hand(lambda fit: self._actions.perform(partial(fitted, fit))):
+            self._actions.tell("The hand model is being fitted to this hand; all else goes on meanwhile.")
 
     def _put(self, place: tuple[float, float, float]) -> None:
         self._may_label()

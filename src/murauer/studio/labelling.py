@@ -1,6 +1,7 @@
 """What a person does to the label of the frame that is shown, without any page."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from murauer.errors import UserError
 from murauer.skeletons import Skeleton
 from murauer.studio.album import Floats, Moment, View
+from murauer.studio.hand_fits import Fit, HandFits
 from murauer.studio.held_hand import DRAG_ITERATIONS, HeldHand
 from murauer.studio.journal import Journal
 from murauer.studio.snapping import snap
@@ -45,7 +47,7 @@ class Labelling:
         self._moment: Moment | None = None
         self._prediction: Floats | None = None
         self._accepted: dict[int, dict[str, Floats]] = defaultdict(dict)
-        self._hands: dict[int, HeldHand] = {}
+        self._hands = HandFits(skeleton)
         self._base: Floats | None = None  # what a drag starts from
         self._hand_base: Floats | None = None  # the base that the hand was brought to
         self.mode: Mode = "one joint"
@@ -83,18 +85,45 @@ class Labelling:
         """Choose the joint to move; numbers go round."""
         self.selected = joint % len(self._skeleton)
 
-    @property
-    def hand_is_fitted(self) -> bool:
-        """Whether the bones of the person seen are known, so that a drag that holds them takes no time."""
-        return self._moment is not None and self._moment.person in self._hands
-
-    def fit_hand(self) -> None:
-        """Fit the hand model to the person seen, which takes seconds; otherwise the first drag does it.
+    def choose_mode(self, mode: Mode) -> None:
+        """Choose what a drag moves.
 
         Raises:
-            UserError: the hand model does not have these joints, or they are those of no hand.
+            UserError: the hand model, whose bones are to be held, does not have these joints.
         """
-        self._hand()
+        if mode == "held bones":
+            self._hands.check()
+        self.mode = mode
+
+    @property
+    def can_drag(self) -> bool:
+        """Whether a drag moves anything: with held bones not before the hand of the person seen is fitted."""
+        if not self.can_label or self._moment is None:
+            return False
+        return self.mode != "held bones" or self._hands.hand(self._moment.person) is not None
+
+    @property
+    def is_fitting(self) -> bool:
+        """Whether the hand of the person seen is being fitted."""
+        return self._moment is not None and self._hands.running(self._moment.person)
+
+    def fit_hand(self, then: Callable[[Fit], object]) -> bool:
+        """Fit the hand model to the person seen in the background, unless it is fitted or being fitted.
+
+        It is fitted to the accepted labels of that person, and to what is shown.
+
+        Args:
+            then: called at the end, in another thread, with what came of it.
+
+        Returns:
+            Whether a fit was started.
+
+        Raises:
+            UserError: there are no joints to fit it to.
+        """
+        moment, start = self._opened(), self._start()
+        known = np.stack([*self._accepted[moment.person].values(), start])
+        return self._hands.start(moment.person, known, then)
 
     def drag(self, target: Floats, rotation: NDArray[np.float64] = UNTURNED) -> None:
         """Show the selected joint at a place; nothing is changed before `drop`.
@@ -179,18 +208,11 @@ class Labelling:
         return moved
 
     def _hand(self) -> HeldHand:
-        """The hand of the person seen, where the drag starts.
-
-        It is fitted to the accepted labels of that person, or to what is shown.
-        """
+        """The hand of the person seen, where the drag starts."""
         moment, start = self._opened(), self._start()
-        if moment.person not in self._hands:
-            if not HeldHand.fits(self._skeleton):
-                raise UserError(f"the hand model does not have the joints of {self._skeleton.name}")
-            known = [*self._accepted[moment.person].values(), start]
-            self._hands[moment.person] = HeldHand(np.stack(known), self._skeleton)
-            self._hand_base = None
-        hand = self._hands[moment.person]
+        hand = self._hands.hand(moment.person)
+        if hand is None:
+            raise UserError("the hand model is not fitted to this hand yet; press 1 to move a joint alone")
         if self._hand_base is not start:
             hand.settle(start)
             self._hand_base = start

@@ -198,10 +198,11 @@ class Studio:
         return [draw(view.name, view, label) for view in views[:2]]
 
     def _status(self) -> str:
+        fitting = "; the hand model is being fitted" if self.labelling.is_fitting else ""
         lines = [
             f"**{self.set_name}**, frame {self.index} ({self.place + 1} of {len(self.order)})"
             + (f", {self._measured.per_second:.0f} frames/s" if self.playing else ""),
-            self.moment.problem or f"Label: **{self.labelling.state}**",
+            self.moment.problem or f"Label: **{self.labelling.state}**{fitting}",
         ]
         for letter, predictor, prediction in zip("AB", self.predictors, self._predictions, strict=False):
             error = error_mm(prediction, self._truth(), self.album.skeleton)
