@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from murauer.camera import Camera, uvd_to_xyz, xyz_to_uvd
-from murauer.inference.hand_finder import CUBE_MM, STRIDE, HandFinder, reduced
+from murauer.inference.hand_finder import (
+    CUBE_MM,
+    INSIDE_MM,
+    STRIDE,
+    HandFinder,
+    at_surface,
+    reduced,
+)
 
 CAMERA = Camera(588.0, 587.0, 320.0, 240.0, 640, 480)
 HAND = np.array([60.0, -40.0, 700.0])
@@ -54,6 +61,17 @@ def blank(camera: Camera) -> np.ndarray:
 def test_places_come_back_in_camera_coordinates(camera: Camera) -> None:
     places = Oracle(HAND[None], camera).propose(blank(camera), camera)
     np.testing.assert_allclose(places, HAND[None], atol=0.01)
+
+
+def test_places_move_along_their_rays_to_the_surface() -> None:
+    depth = np.full((60, 80), 2000, np.float32)  # a wall, far behind
+    depth[20:50, 10:60] = 600
+    depth[30, 30] = 0
+    intrinsics = np.array([160.0, 160.0, 39.5, 29.5])
+    places = np.array([[-30.0, 20.0, 690.0], [200.0, 20.0, 900.0], [0.0, 0.0, 100.0]], np.float32)
+    moved = at_surface(places, depth, intrinsics)
+    np.testing.assert_allclose(moved[0], places[0] * (600 + INSIDE_MM) / 690, rtol=1e-5)
+    np.testing.assert_array_equal(moved[1:], places[1:])  # nothing is near, in depth or in the image
 
 
 def test_the_judge_moves_proposals_onto_the_hand() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.camera import Camera, uvd_to_xyz
+from murauer.camera import Camera, uvd_to_xyz, xyz_to_uvd
 from murauer.inference.onnx_session import open_session
 from murauer.inference.patches import Cubes, Floats
 
@@ -34,6 +34,9 @@ MOST, LEAST_LOG_ODDS = 4, -3.0
 
 LEAST = 0.1
 """Probability of a hand below which a place is none."""
+
+PALM_MM, INSIDE_MM, ROUGH_MM = 35.0, 15.0, 200.0
+"""Half of a palm's width, depth of a centre below the surface, how wrong a proposed depth may be."""
 
 APART_MM = 60.0
 """Places nearer to each other than this are one hand."""
@@ -105,7 +108,8 @@ class HandFinder:
             (N, 3) in mm, at most `MOST`, the likeliest first.
         """
         small, intrinsics = reduced(depth, camera)
-        return peaks(self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0], intrinsics)
+        places = peaks(self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0], intrinsics)
+        return at_surface(places, small, intrinsics)
 
     def judge(self, depth: NDArray[Any], camera: Camera, centres: Floats) -> Floats:
         """Judge places in one frame.
@@ -145,6 +149,29 @@ def peaks(found: Floats, intrinsics: NDArray[Any]) -> Floats:
     u, v = STRIDE * (column + 0.5 + across) - 0.5, STRIDE * (row + 0.5 + down) - 0.5
     uvd = np.stack((u, v, np.maximum(1000 * metres, REACH_MM[0])), -1)
     return uvd_to_xyz(uvd, intrinsics).astype(np.float32)
+
+
+def at_surface(places: Floats, depth: Floats, intrinsics: NDArray[Any]) -> Floats:
+    """Move places along their rays to where something was measured, as the network's depth is but rough.
+
+    Args:
+        places: (N, 3) in mm.
+        depth: (H, W) in mm, 0 = no measurement.
+        intrinsics: of it, (4,).
+
+    Returns:
+        (N, 3): `INSIDE_MM` behind the median depth of what is within `PALM_MM` to the sides and `ROUGH_MM` in
+        depth; where nothing is, unchanged.
+    """
+    moved = places.copy()
+    for row, (u, v, z) in enumerate(xyz_to_uvd(places, intrinsics)):
+        reach = max(1, round(PALM_MM * intrinsics[0] / z))
+        column, line = round(u), round(v)
+        around = depth[max(line - reach, 0) : line + reach + 1, max(column - reach, 0) : column + reach + 1]
+        palm = around[(around > 0) & (np.abs(around + INSIDE_MM - z) < ROUGH_MM)]
+        if palm.size:
+            moved[row] *= (np.median(palm) + INSIDE_MM) / z
+    return moved
 
 
 def reduced(depth: NDArray[Any], camera: Camera) -> tuple[Floats, NDArray[np.float64]]:

@@ -15,7 +15,7 @@ from murauer.data.rendered import random_stream
 from murauer.data.windows import window_intrinsics
 from murauer.hand.room_sampler import RoomSampler
 from murauer.hand.rooms import HANDS, RoomPrior
-from murauer.inference.hand_finder import CUBE_MM, PATCH_SIZE, peaks
+from murauer.inference.hand_finder import CUBE_MM, PATCH_SIZE, at_surface, peaks
 from murauer.nets.hand_finder import ProposalNetwork
 from murauer.progress import Progress
 from murauer.training.finder_rooms import (
@@ -84,8 +84,10 @@ def _places(room: Furnished, seen: RoomFrames, proposal: ProposalNetwork, stream
         found = proposal(seen.depth.float()).numpy()
     places = torch.stack([_elsewhere(room, seen, stream) for _ in range(PLACES)], 1)
     for row in range(BATCH):
-        proposed = torch.from_numpy(peaks(found[row], room.intrinsics[row].numpy())[: PLACES - 1])
-        places[row, : len(proposed)] = proposed
+        intrinsics = room.intrinsics[row].numpy()
+        proposed = peaks(found[row], intrinsics)[: PLACES - 1]
+        proposed = at_surface(proposed, seen.depth[row].float().numpy(), intrinsics)
+        places[row, : len(proposed)] = torch.from_numpy(proposed)
     return list(places.unbind(1))
 
 
