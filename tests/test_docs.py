@@ -23,11 +23,19 @@ def blocks(page: Path, language: str) -> list[str]:
     return [text for found, text in BLOCK.findall(page.read_text(encoding="utf-8")) if found == language]
 
 
+INDENTED = re.compile(r"^    (murauer .*)$", re.MULTILINE)
+
+
+def lines(page: Path) -> list[str]:
+    """Lines of the blocks of commands, fenced or indented."""
+    fenced = [line for block in blocks(page, "bash") for line in block.splitlines()]
+    return fenced + INDENTED.findall(BLOCK.sub("", page.read_text(encoding="utf-8")))
+
+
 COMMANDS = [
     (page.name, line.partition("  #")[0])
     for page in PAGES
-    for block in blocks(page, "bash")
-    for line in block.splitlines()
+    for line in lines(page)
     if line.startswith("murauer ") and "[" not in line
 ]
 

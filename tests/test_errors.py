@@ -368,6 +368,11 @@ RECORDED_CASES: dict[str, Case] = {
         lambda w: w.write("labels.txt", "3\n8\n") and w.train("--labels @/labels.txt"),
         "none of its 8 real frames",
     ),
+    "labels that are neither a number nor a file": (
+        lambda w: w.train("--labels most"),
+        "cannot read a list of frames from most: No such file",
+    ),
+    "half a label": (lambda w: w.train("--labels 3.5"), "a whole number of at least 0, got '3.5'"),
     "resuming nothing": (lambda w: w.train("--labels 4 --resume"), "no run to resume"),
     "a smaller cube for nobody": (
         lambda w: ["evaluate", w.path("finished"), "--data", w.path("recording"), "--small-cube", "77"],

@@ -67,9 +67,12 @@ def add_run_folder(parser: argparse.ArgumentParser, default: str | None = None) 
 
 
 def labels(text: str) -> int | Path:
-    """Read a number of labelled frames, or the name of a file that lists them."""
-    path = Path(text)
-    return path if path.is_file() else count(text)
+    """Read a number of labelled frames; what is no number is the path of a file that lists them."""
+    try:
+        float(text)
+    except ValueError:
+        return Path(text)
+    return count(text)
 
 
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:

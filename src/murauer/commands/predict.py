@@ -2,11 +2,11 @@
 
 murauer predict frame.png --camera nyu --out joints.json --overlay picture.png
 murauer predict *.png --camera sr305 --depth-scale 0.125 --out joints.json --out joints.csv
+murauer predict stores/nyu --split test --out joints.npy
 
 FRAME is a 16-bit PNG in mm (or with --depth-scale), an RGB PNG as in the NYU dataset, or a .npy array.
 Without --centre the hand nearest to the camera is located; --centre holds for all frames given. Hands are
 taken for right ones unless --handedness left is given.
-murauer predict stores/nyu --split test --out joints.npy
 
 FRAME may also be a recording, with --split: then the joints of all its frames, around the recorded centres,
 go into one array. What was stopped goes on when the same command is given again; on several machines, give

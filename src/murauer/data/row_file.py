@@ -14,8 +14,10 @@ def read_rows(path: Path) -> list[int]:
     try:
         words = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
         rows = [int(word) for word in words if word]
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read labelled frames from {path}: {error}; one index a line") from error
+    except OSError as error:
+        raise UserError(f"cannot read a list of frames from {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"cannot read a list of frames from {path}: {error}; one index a line") from error
     if not rows:
         raise UserError(f"{path} names no frame; write the index of a real frame, from 0, on each line")
     return rows

@@ -18,7 +18,7 @@ from murauer.studio.album import Floats, View
 from murauer.studio.display import show_views
 from murauer.studio.frame_rate import FrameRate
 from murauer.studio.page import MODEL_COLOURS, Page
-from murauer.studio.pictures import picture
+from murauer.studio.pictures import MOST_PICTURES, picture
 from murauer.studio.table import joint_table
 from murauer.studio.worker import Worker
 
@@ -127,7 +127,7 @@ class Live:
             titles = [f"{letter}: {each.name}" for letter, each in zip("AB", self._followers, strict=False)]
             shown = [(title, views[0], pose) for title, pose in zip(titles, poses, strict=True)]
         else:
-            shown = [(view.name, view, poses[0]) for view in views[:2]]
+            shown = [(view.name, view, poses[0]) for view in views[:MOST_PICTURES]]
         self._page.show_pictures(
             [
                 (title, picture(view, middle, pose.joints_xyz if pose else None, pose.skeleton, self.wide))
@@ -143,7 +143,7 @@ class Live:
 
     def _status(self, moment: Moment, poses: Sequence[HandPose]) -> str:
         state = (
-            "ended" if self.ended else "paused" if self.paused else f"{self._rate.per_second:.0f} frames/s"
+            "ended" if self.ended else "paused" if self.paused else f"{self._rate.per_second:.1f} frames/s"
         )
         lines = [
             f"**{state}**, {moment.time_s:.2f} s, {self._dropped} dropped",

@@ -8,6 +8,8 @@ from murauer.skeletons import Skeleton
 from murauer.studio.album import Floats, View, moved
 
 PICTURE_SIZE = 288
+MOST_PICTURES = 4
+"""Cameras whose pictures are shown; those of more would be too small to see anything."""
 CLOSE_MM, WIDE_MM = 300.0, 900.0
 """Side of what is shown: the hand cube, or what is around it."""
 

@@ -14,7 +14,7 @@ from murauer.studio.display import show_views
 from murauer.studio.frame_rate import FrameRate
 from murauer.studio.labelling import Labelling
 from murauer.studio.page import MODEL_COLOURS, Page
-from murauer.studio.pictures import picture
+from murauer.studio.pictures import MOST_PICTURES, picture
 from murauer.studio.predicting import Prediction, Predictor, error_mm
 from murauer.studio.ranking import worst_first
 from murauer.studio.table import joint_table
@@ -195,13 +195,13 @@ class Studio:
         if self.pictures == "twin" and self.moment.twin is not None:
             twin = self.moment.twin
             return [draw(views[0].name, views[0], label), draw("twin", twin, twin.joints)]
-        return [draw(view.name, view, label) for view in views[:2]]
+        return [draw(view.name, view, label) for view in views[:MOST_PICTURES]]
 
     def _status(self) -> str:
         fitting = "; the hand model is being fitted" if self.labelling.is_fitting else ""
         lines = [
             f"**{self.set_name}**, frame {self.index} ({self.place + 1} of {len(self.order)})"
-            + (f", {self._measured.per_second:.0f} frames/s" if self.playing else ""),
+            + (f", {self._measured.per_second:.1f} frames/s" if self.playing else ""),
             self.moment.problem or f"Label: **{self.labelling.state}**{fitting}",
         ]
         for letter, predictor, prediction in zip("AB", self.predictors, self._predictions, strict=False):

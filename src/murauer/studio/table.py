@@ -48,4 +48,5 @@ def joint_table(
         rows.append(f'<tr style="border-top:1px solid #888"><td style="text-align:left">mean</td>'
                     f"<td></td><td></td><td></td>{means}</tr>")  # fmt: skip
     head = '<th style="text-align:left">joint</th>' + "".join(f"<th>{escape(text)}</th>" for text in heads)
-    return f'<table style="{STYLE}"><tr>{head}</tr>{"".join(rows)}</table>'
+    table = f'<table style="{STYLE}"><tr>{head}</tr>{"".join(rows)}</table>'
+    return f'<div style="padding:0 10px">{table}</div>'  # as the pictures above it
