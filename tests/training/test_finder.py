@@ -61,7 +61,7 @@ def test_what_is_written_runs_without_pytorch_and_finds_the_same(tmp_path: Path)
 
 def test_a_training_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "finder"
-    words = ["--out", out, "--cache", tmp_path, "--rooms", 50, "--passes", 1]
+    words = ["--out", out, "--cache", tmp_path, "--rooms", 50, "--passes", 1, "--judge-passes", 1]
     monkeypatch.setattr(sys, "argv", ["finder", *map(str, words)])
 
     def stopped(*_: object, **__: object) -> None:

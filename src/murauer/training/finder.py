@@ -1,6 +1,7 @@
 """Train the two networks of the hand finder on simulated rooms, and write them as ONNX.
 
-    python -m murauer.training.finder --out runs/finder [--rooms 48000] [--passes 8] [--seed 0] [--bfloat16]
+    python -m murauer.training.finder --out runs/finder [--rooms 40000] [--passes 7] [--judge-passes 10]
+        [--seed 0] [--bfloat16]
 
 First the proposal network on whole frames, then the judge on cubes, most of them at its proposals. Writes
 `hand_proposal.onnx` and `hand_judge.onnx`, after having compared them with PyTorch. Frames, cubes and the
@@ -51,10 +52,10 @@ def train(
         network: in place.
         loss: of the network on some samples.
         samples: all of them.
-        batch: samples of a step.
+        batch: samples of a step, at most.
         passes: how often each is seen.
     """
-    count = len(samples)
+    count, batch = len(samples), min(batch, len(samples))
     steps = passes * (count // batch)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY, fused=True)
@@ -152,8 +153,9 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path("runs/hand_finder"))
-    parser.add_argument("--rooms", type=positive_int, default=48_000)
-    parser.add_argument("--passes", type=positive_int, default=8)
+    parser.add_argument("--rooms", type=positive_int, default=40_000)
+    parser.add_argument("--passes", type=positive_int, default=7)
+    parser.add_argument("--judge-passes", type=positive_int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--bfloat16", action="store_true", help="for processors that have it: 1.6 times as fast"
@@ -182,7 +184,7 @@ def main() -> None:
         JudgedCubes,
         lambda: cut_cubes(frames, proposal, options.seed),
     )
-    write_judge(train_judge(cubes, options.passes, bfloat16=options.bfloat16), options.out / JUDGE)
+    write_judge(train_judge(cubes, options.judge_passes, bfloat16=options.bfloat16), options.out / JUDGE)
 
 
 def _kept(path: Path, kind: type[Samples], make: Callable[[], Samples]) -> Samples:

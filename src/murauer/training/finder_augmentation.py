@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from murauer.crop import BACKGROUND
 from murauer.training.finder_cubes import JudgedCubes
@@ -9,6 +10,9 @@ from murauer.training.finder_rooms import RoomFrames
 
 SCALE = 0.12
 """Rooms, and with them people, become larger or smaller by up to this share."""
+
+TORN = 0.3
+"""Share of images whose surfaces are torn, as those of sleeves and hair are."""
 
 OPPOSITE = torch.tensor([-1.0, 1.0, 1.0])
 
@@ -25,7 +29,8 @@ def other_frames(frames: RoomFrames) -> RoomFrames:
 
 def other_cubes(cubes: JudgedCubes) -> JudgedCubes:
     """The same number of cubes, as many of them with hands."""
-    cubes = mirrored_cubes(cubes) if torch.rand(()) < 0.5 else cubes
+    half = len(cubes) // 2
+    cubes = JudgedCubes.joined([cubes.part(slice(half)), mirrored_cubes(cubes.part(slice(half, None)))])
     patch = cubes.patch.float()
     patch = patch.masked_fill(disturbance(patch.shape, share=0.08), BACKGROUND)
     return JudgedCubes(patch, cubes.judged, cubes.offset, cubes.right)
@@ -44,7 +49,7 @@ def mirrored_cubes(cubes: JudgedCubes) -> JudgedCubes:
 
 
 def disturbance(shape: torch.Size, share: float = 0.15) -> Tensor:
-    """Single pixels and a rectangle of images (B, H, W) whose depth is lost, as with real devices; a mask.
+    """Mark where images (B, H, W) lose depth, as real devices do: pixels, a rectangle, torn surfaces.
 
     Args:
         shape: of the images.
@@ -59,4 +64,17 @@ def disturbance(shape: torch.Size, share: float = 0.15) -> Tensor:
         (down > low[0]) & (down < low[0] + size[0]),
         (across > low[1]) & (across < low[1] + size[1]),
     )
-    return lost | (down[:, :, None] & across[:, None])
+    torn = _blobs(shape) & (torch.rand(batch, 1, 1) < TORN)
+    return lost | torn | (down[:, :, None] & across[:, None])
+
+
+def _blobs(shape: torch.Size) -> Tensor:
+    """Up to half of images, in pieces of all sizes: where smooth noise is high."""
+    batch, height, width = shape
+    noise = torch.zeros(batch, 1, height, width)
+    for cells in (6, 12, 24):
+        coarse = torch.randn(batch, 1, cells, cells) / cells**0.5
+        noise += interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+    flat = noise.flatten(1)
+    threshold = flat.mean(1) + flat.std(1) * (3 * torch.rand(batch))
+    return noise[:, 0] > threshold[:, None, None]
