@@ -112,11 +112,32 @@ def test_playing_goes_to_the_end_at_its_rate_and_begins_again(
 def test_worst_frames_first(make: Callable[..., Studio], predicted: FilePredictor) -> None:
     studio = make(predicted)
     studio.choose_order("worst first")
-    assert studio.order.tolist() == [1, 0]  # the labelled ones
+    assert studio.tick() == 0.0 and studio.moves_on and "Ranking: 5 frames" in studio.page.status
+    studio.step(+3)  # while it ranks
+    assert studio.index == 3
+    while studio.moves_on:
+        assert studio.tick() == 0.0
+    assert studio.order.tolist() == [1, 0] and studio.index == 1  # the labelled ones
     studio.draw()
     assert "**9.0 mm** off the label" in studio.page.status and ">9.0<" in studio.page.table
     with pytest.raises(UserError, match="--model"):
         make().choose_order("worst first")
+
+
+def test_a_ranking_that_is_given_up_and_one_of_nothing(
+    make: Callable[..., Studio], predicted: FilePredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = make(predicted)
+    studio.choose_order("worst first")
+    studio.tick()
+    studio.choose_order("as recorded")
+    assert studio.tick() is None and len(studio.order) == 6
+    monkeypatch.setattr(FilePredictor, "__call__", lambda *_: None)
+    studio.choose_order("worst first")
+    with pytest.raises(UserError, match="no frame of real has both"):
+        while studio.moves_on:
+            studio.tick()
+    assert not studio.moves_on and len(studio.order) == 6
 
 
 def test_what_is_drawn(make: Callable[..., Studio], predicted: FilePredictor, recorded: Recorded) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from murauer.errors import UserError
 from murauer.studio.actions import Actions
 from murauer.studio.album import Album
 from murauer.studio.journal import Journal
@@ -55,8 +56,13 @@ def run_studio(
     labels = LabelControls(studio, actions)
 
     def tick() -> float | None:
-        place, wait = studio.place, studio.tick()
-        if studio.place != place:
+        moment, wait = studio.moment, None
+        try:
+            wait = studio.tick()
+        except UserError as error:
+            actions.tell(str(error))
+            draw()
+        if studio.moment is not moment:
             draw()
         return wait
 

@@ -78,9 +78,9 @@ class LabelControls:
         """Show the label as it is."""
         labelling, joints = self._labelling, self._labelling.joints
         on = labelling.can_label and self._studio.set_name in self._studio.album.to_label
-        if on and not self._studio.playing and not labelling.can_drag:
+        if on and not self._studio.moves_on and not labelling.can_drag:
             self._fit_hand()
-        self._gizmo.visible = on and not self._studio.playing and labelling.can_drag
+        self._gizmo.visible = on and not self._studio.moves_on and labelling.can_drag
         self._joint.value = self._studio.album.skeleton.joints[labelling.selected]
         self._mode.value = labelling.mode
         self._gizmo.disable_rotations = labelling.mode != "whole hand"

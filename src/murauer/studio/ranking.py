@@ -13,7 +13,10 @@ MOST_FRAMES = 2000
 """Frames that are predicted for it, spread evenly: more than anybody looks at, and it takes seconds."""
 
 
-def worst_first(album: Album, set_name: str, predictor: Predictor) -> Iterator[NDArray[np.int64]]:
+Ranking = Iterator[NDArray[np.int64]]
+
+
+def worst_first(album: Album, set_name: str, predictor: Predictor) -> Ranking:
     """Predict the labelled frames of a set and sort them by their mean error.
 
     Args:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import islice
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,12 +17,15 @@ from murauer.studio.labelling import Labelling
 from murauer.studio.page import MODEL_COLOURS, Page
 from murauer.studio.pictures import MOST_PICTURES, picture
 from murauer.studio.predicting import Prediction, Predictor, error_mm
-from murauer.studio.ranking import worst_first
+from murauer.studio.ranking import Ranking, worst_first
 from murauer.studio.table import joint_table
 
 Order = Literal["as recorded", "worst first", "given list"]
 Pictures = Literal["cameras", "models", "twin"]
 PICTURES: tuple[Pictures, ...] = get_args(Pictures)
+
+RANKED_AT_A_TIME = 5
+"""Frames that are predicted for a ranking before somebody may do something else."""
 
 SLOWEST_RATE, USUAL_RATE, FASTEST_RATE = 1, 15, 60
 
@@ -67,6 +71,8 @@ class Studio:
         self.wide, self.twin, self.points = False, False, True
         self.moment: Moment
         self._predictions: list[Prediction | None] = []
+        self._ranking: Ranking | None = None
+        self._ranked, self._worst = 0, np.zeros(0, np.int64)
         self.go(0)
 
     @property
@@ -101,17 +107,22 @@ class Studio:
 
     def choose_set(self, name: str) -> None:
         """Leaf through another set."""
-        self.set_name, self.order, self.playing = name, self._orders(name), False
+        self.set_name, self.order, self.playing, self._ranking = name, self._orders(name), False, None
         self.go(0)
 
     def choose_order(self, order: Order) -> None:
-        """Leaf through the frames in another order.
+        """Leaf through the frames in another order; the worst come first after some calls of `tick`.
 
         Raises:
-            UserError: there is no model, or no labelled frame that it predicts.
+            UserError: there is no model.
         """
-        self.playing = False
-        self.order = self._worst() if order == "worst first" else self._orders(self.set_name, order)
+        self.playing, self._ranking = False, None
+        if order == "worst first":
+            if not self.predictors:
+                raise UserError("the worst frames are those of a model: start the studio with --model")
+            self._ranking, self._ranked = worst_first(self.album, self.set_name, self.predictors[0]), 0
+            return
+        self.order = self._orders(self.set_name, order)
         self.go(0)
 
     def look_at_hand(self) -> None:
@@ -127,8 +138,20 @@ class Studio:
                 return self.go(place)
         raise UserError("all frames here have an accepted label")
 
+    @property
+    def moves_on(self) -> bool:
+        """Whether it turns to another frame by itself, so that a joint should not be dragged meanwhile."""
+        return self.playing or self._ranking is not None
+
     def tick(self) -> float | None:
-        """Play on if it is time; returns the seconds until it is."""
+        """Rank on, or play on if it is time; returns the seconds until there is more to do.
+
+        Raises:
+            UserError: no frame could be ranked.
+        """
+        if self._ranking is not None:
+            self._rank(self._ranking)
+            return 0.0
         if not self.playing:
             return None
         left = self._shown_at + 1 / self.rate - time.monotonic()
@@ -210,6 +233,8 @@ class Studio:
             off = "" if error is None else f", **{error.mean():.1f} mm** off the label"
             lines.append(f"{letter} {predictor.name}: {text}{off}")
         journal = self.labelling.journal
+        if self._ranking is not None:
+            lines.append(f"Ranking: {self._ranked} frames predicted ...")
         lines.append(f"{len(journal.accepted())} accepted, {len(journal.unfinished())} not accepted yet")
         return "  \n".join(lines)
 
@@ -220,14 +245,15 @@ class Studio:
             return self.listed[set_name]
         return np.arange(self.album.sets[set_name])
 
-    def _worst(self) -> NDArray[np.int64]:
-        if not self.predictors:
-            raise UserError("the worst frames are those of a model: start the studio with --model")
-        ranked = np.zeros(0, np.int64)
-        for done, so_far in enumerate(worst_first(self.album, self.set_name, self.predictors[0])):
-            ranked = so_far
-            if done % 50 == 0:
-                self.page.show_status(f"Ranking: {done} frames predicted ...")
-        if not len(ranked):
+    def _rank(self, ranking: Ranking) -> None:
+        """Predict some more frames; after the last turn to the worst."""
+        steps = list(islice(ranking, RANKED_AT_A_TIME))
+        if steps:
+            self._ranked, self._worst = self._ranked + len(steps), steps[-1]
+            self.page.show_status(self._status())
+            return
+        self._ranking = None
+        if not len(self._worst):
             raise UserError(f"no frame of {self.set_name} has both a label and a prediction to compare")
-        return ranked
+        self.order = self._worst
+        self.go(0)
