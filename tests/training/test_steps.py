@@ -16,7 +16,7 @@ from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.training.batches import BatchSource
 from murauer.training.joint import JointLosses, joint_losses
 from murauer.training.mini_batch import MiniBatch
-from murauer.training.precision import Precision
+from murauer.training.precision import Precision, networks_in
 from murauer.training.steps import JointStep, PretrainingStep, adam
 from murauer.training.variants import VARIANTS, Variant
 
@@ -47,7 +47,8 @@ def losses_of(batch: MiniBatch, config: Config, **training: object) -> tuple[Han
     network, discriminator = HandPoseNetwork(config.network).train(), make_discriminator(config.network)
     settings = msgspec.structs.replace(config.training, **training)
     weights = config.loss_weights.scaled(config.network)
-    return network, joint_losses(network, discriminator, batch, weights, settings)
+    with networks_in(settings.precision, "cpu"):
+        return network, joint_losses(network, discriminator, batch, weights, settings)
 
 
 def has_gradient(module: torch.nn.Module) -> bool:
@@ -77,19 +78,21 @@ def test_the_discriminator_learns_from_its_own_loss_alone(source: BatchSource, c
     assert all(parameter.requires_grad for parameter in step.discriminator.parameters())
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("reached", ["mapping", "extractor"])
 def test_the_mapping_loss_trains_what_it_is_told_to_reach(
-    source: BatchSource, config: Config, reached: str
+    source: BatchSource, config: Config, reached: str, precision: Precision
 ) -> None:
-    network, losses = losses_of(source.joint(0), config, matching_reaches=reached)
+    network, losses = losses_of(source.joint(0), config, matching_reaches=reached, precision=precision)
     losses.mapping.backward()
     assert has_gradient(network.mapping) and not has_gradient(network.pose_head)
     assert has_gradient(network.extractor) == (reached == "extractor")
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("domains", ["both", "synthetic"])
 def test_the_generator_learns_from_views_of_the_domains_that_it_is_told(
-    source: BatchSource, config: Config, domains: str
+    source: BatchSource, config: Config, domains: str, precision: Precision
 ) -> None:
     batch = source.joint(0)
     real = batch.real_views
@@ -98,7 +101,7 @@ def test_the_generator_learns_from_views_of_the_domains_that_it_is_told(
     gradients = []
     for views in (real, other):
         changed = dataclasses.replace(batch, real_views=views)
-        network, losses = losses_of(changed, config, generator_learns_from=domains)
+        network, losses = losses_of(changed, config, generator_learns_from=domains, precision=precision)
         losses.view.backward()
         assert network.training and all(parameter.requires_grad for parameter in network.parameters())
         gradients.append({name: p.grad for name, p in network.named_parameters() if p.grad is not None})
@@ -138,12 +141,13 @@ def test_the_fused_optimiser_is_adam(config: Config) -> None:
 
 
 def test_half_precision_changes_the_losses_a_little(source: BatchSource, config: Config) -> None:
-    """And g's and f's arithmetic alone: weights and their gradients stay float32."""
+    """And the products alone: losses, weights and their gradients stay float32."""
     batch = source.joint(0)
     steps = joint_step(config), joint_step(config, "bfloat16")
     exact, half = (step(batch) for step in steps)
     difference = (half["total"] - exact["total"]).abs() / exact["total"]
     assert 0 < difference < 0.03
+    assert all(loss.dtype == torch.float32 for loss in half.values())
     assert all(parameter.grad.dtype == torch.float32 for parameter in steps[1].network.parameters())
 
 

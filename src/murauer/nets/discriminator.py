@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from murauer.nets.feature_mapping import FullyConnectedBlock
+from murauer.nets.output_layer import OutputLayer
 
 
 class Discriminator(nn.Module):
@@ -19,7 +20,7 @@ class Discriminator(nn.Module):
     ) -> None:
         super().__init__()
         self.blocks = nn.Sequential(*(block(features) for _ in range(blocks)))
-        self.score = nn.Linear(features, 1)
+        self.score = OutputLayer(features, 1)
         nn.init.normal_(self.score.weight, std=0.1 * features**-0.5)
         nn.init.zeros_(self.score.bias)
 

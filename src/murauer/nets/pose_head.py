@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from murauer.nets.output_layer import OutputLayer
+
 
 class PoseOutput(NamedTuple):
     """What the pose head gives for a batch."""
@@ -26,7 +28,7 @@ class PoseHead(nn.Module):
     def __init__(self, features: int = 1024, joints: int = 14) -> None:
         super().__init__()
         self.hidden = nn.Linear(features, features)
-        self.joints = nn.Linear(features, 3 * joints)
+        self.joints = OutputLayer(features, 3 * joints)
         self.relu = nn.ReLU()
         nn.init.kaiming_normal_(self.hidden.weight, nonlinearity="relu")
         nn.init.zeros_(self.hidden.bias)

@@ -22,7 +22,6 @@ from murauer.training.losses import (
     view_loss,
 )
 from murauer.training.mini_batch import MiniBatch, ViewPairs
-from murauer.training.precision import convolutions_in
 
 
 @dataclass(frozen=True)
@@ -62,28 +61,29 @@ def joint_losses(
     f runs once over the images of all sets: BatchNorm then sees the same mixture of domains in training as
     its running statistics stand for at test time. m and p run once as well, over the sets that they are for,
     because a set alone is too small to keep a processor busy; so does g where it learns from both domains.
+    To be called where `networks_in` says in which precision.
 
     Args:
         network: f, m, p and g.
         discriminator: h; None where the variant does not match distributions.
         batch: the four sets.
         weights: lambda_c, lambda_g and lambda_m for this network's size.
-        training: what g learns from, what l_m reaches, and the precision of the convolutions.
+        training: what g learns from, and what l_m reaches.
     """
     sets = _ordered_sets(batch)
     real = sum(len(samples.patch) for name, samples in sets.items() if name in REAL_SETS)
     sizes = [len(samples.patch) for samples in sets.values()]
     patches = torch.cat([samples.patch for samples in sets.values()])
-    with convolutions_in(training.precision, patches.device.type):
-        features = network.features(patches)
-    mapped, synthetic = features[:real], features[real:]
-    z = torch.cat([network.align(mapped, True), network.align(synthetic, False)])
+    features = network.features(patches)
+    # The first set is the one without labels, if there is one: l_m is all that its real half learns from.
+    first = len(batch.unlabelled.real.patch) if batch.unlabelled else 0
+    matched = features[:first] if training.matching_reaches == "extractor" else features[:first].detach()
+    mapped = network.align(torch.cat([matched, features[first:real]]), True)
+    z = torch.cat([mapped, network.align(features[real:], False)])
     latent = dict(zip(sets, z.split(sizes), strict=True))
     zero = z.new_zeros(())
 
-    # p runs over all sets but the first, if that is the one without labels.
-    first = len(batch.unlabelled.real.patch) if batch.unlabelled else 0
-    predicted = network.pose(z[first:])
+    predicted = network.pose(z[first:])  # of all sets but that one
     joints = torch.cat([samples.joints for samples in sets.values()])[first:]
     labelled = torch.arange(len(joints), device=joints.device)
     if batch.real_views:
@@ -100,14 +100,15 @@ def joint_losses(
 
     shown = {"real_views": batch.real_views, "synthetic_views": batch.synthetic_views}
     views = {name: pairs for name, pairs in shown.items() if pairs}
-    view = _view_loss(network, views, latent, training) if views else zero
+    seen = [name for name in sets if name != "unlabelled_real"]
+    hidden = dict(zip(seen, predicted.hidden.split([len(sets[name].patch) for name in seen]), strict=True))
+    view = _view_loss(network, views, latent, hidden, training) if views else zero
 
     mapping = zero
     real_latent = synthetic_latent = None
     if discriminator is not None:
-        reached = features[:first] if training.matching_reaches == "extractor" else features[:first].detach()
         with _constant(discriminator):
-            mapping = mapping_adversarial_loss(discriminator(network.align(reached, True)))
+            mapping = mapping_adversarial_loss(discriminator(latent["unlabelled_real"]))
         real_latent = latent["unlabelled_real"].detach()
         synthetic_latent = latent["unlabelled_synthetic"].detach()
 
@@ -116,24 +117,26 @@ def joint_losses(
 
 
 def _view_loss(
-    network: HandPoseNetwork, pairs: dict[str, ViewPairs], latent: dict[str, Tensor], training: TrainingConfig
+    network: HandPoseNetwork,
+    pairs: dict[str, ViewPairs],
+    latent: dict[str, Tensor],
+    hidden: dict[str, Tensor],
+    training: TrainingConfig,
 ) -> Tensor:
-    """l_g, eq. (10), of the view pairs of both domains, by the names of their sets."""
+    """l_g, eq. (10), of the view pairs of both domains; pairs, z and `PoseOutput.hidden` by name of the set."""
 
-    def loss(*names: str) -> Tensor:
-        hidden = network.pose(torch.cat([latent[name] for name in names])).hidden
-        condition = torch.cat([pairs[name].condition for name in names])
-        with convolutions_in(training.precision, condition.device.type):
-            views = network.view(hidden, condition)
-        return view_loss(views, torch.cat([pairs[name].target for name in names]))
+    def loss(hidden: dict[str, Tensor]) -> Tensor:
+        condition = torch.cat([pairs[name].condition for name in hidden])
+        views = network.view(torch.cat(list(hidden.values())), condition)
+        return view_loss(views, torch.cat([pairs[name].target for name in hidden]))
 
     if training.generator_learns_from == "both" or len(pairs) < 2:
-        return loss(*pairs)
+        return loss({name: hidden[name] for name in pairs})
     # Were g free to learn from real features, it would follow them to wherever f and m put them, and p would
     # not. As a renderer that only knows synthetic ones, it draws the real view from those that p can read.
     with _constant(network.pose_head, network.view_generator):
-        real = loss("real_views")
-    return real + loss("synthetic_views")
+        real = loss({"real_views": network.pose(latent["real_views"]).hidden})
+    return real + loss({"synthetic_views": hidden["synthetic_views"]})
 
 
 REAL_SETS = ("unlabelled_real", "corresponding_real", "real_views")

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from functools import reduce
 
 import torch
@@ -16,7 +17,7 @@ from murauer.training.joint import joint_losses
 from murauer.training.losses import pose_loss, view_loss
 from murauer.training.mini_batch import MiniBatch, PretrainingBatch
 from murauer.training.parallel import add_up_all, share_statistics
-from murauer.training.precision import convolutions_in
+from murauer.training.precision import networks_in
 
 TERMS = ("total", "pose", "correspondence", "view", "mapping")
 """Losses of joint training, all but that of h."""
@@ -48,15 +49,15 @@ class PretrainingStep:
         network = self.network
         parts = [batch.samples, *([batch.views.input] if batch.views else [])]
         device = batch.samples.patch.device.type
-        with convolutions_in(self.precision, device):
+        with networks_in(self.precision, device):
             features = network.features(torch.cat([part.patch for part in parts]))
-        output = network.pose(network.align(features, False))
+            output = network.pose(network.align(features, False))
         pose = pose_loss(output.joints, torch.cat([part.joints for part in parts]))
         view = pose.new_zeros(())
         if batch.views:
             # g only watches: its gradient stops before p.
             hidden = output.hidden[-len(batch.views.target) :].detach()
-            with convolutions_in(self.precision, device):
+            with networks_in(self.precision, device):
                 views = network.view(hidden, batch.views.condition)
             view = view_loss(views, batch.views.target)
         return {"total": pose + self.weights.view * view, "pose": pose, "view": view}
@@ -97,6 +98,7 @@ class JointStep:
             None if discriminator is None else adam(discriminator.parameters(), rate, config)
         )
         self.training = config.training
+        self.device = next(network.parameters()).device.type
         self.weights = config.loss_weights.scaled(config.network)
 
     def __call__(self, *parts: MiniBatch) -> dict[str, Tensor]:
@@ -104,7 +106,8 @@ class JointStep:
         self.optimiser.zero_grad()
         losses, latents = [], []
         for part in parts:
-            own = joint_losses(self.network, self.discriminator, part, self.weights, self.training)
+            with self._precision():
+                own = joint_losses(self.network, self.discriminator, part, self.weights, self.training)
             losses.append(_backward({name: getattr(own, name) for name in TERMS}))
             latents.append(own)
         sums = _add_up(losses, self.network)
@@ -112,10 +115,17 @@ class JointStep:
         self.average.update(self.network)
         if self.discriminator is not None and self.discriminator_optimiser is not None:
             self.discriminator_optimiser.zero_grad()
-            scores = [_backward({"total": own.discriminator(self.discriminator)}) for own in latents]
+            scores = []
+            for own in latents:
+                with self._precision():
+                    score = own.discriminator(self.discriminator)
+                scores.append(_backward({"total": score}))
             sums["discriminator"] = _add_up(scores, self.discriminator)["total"]
             self.discriminator_optimiser.step()
         return sums
+
+    def _precision(self) -> AbstractContextManager[object]:
+        return networks_in(self.training.precision, self.device)
 
 
 def _backward(losses: dict[str, Tensor]) -> dict[str, Tensor]:
