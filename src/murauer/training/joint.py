@@ -123,7 +123,7 @@ def _view_loss(
     hidden: dict[str, Tensor],
     training: TrainingConfig,
 ) -> Tensor:
-    """l_g, eq. (10), of the view pairs of both domains; pairs, z and `PoseOutput.hidden` by name of the set."""
+    """l_g, eq. (10), of the view pairs of both domains; pairs, z and `PoseOutput.hidden` by set."""
 
     def loss(hidden: dict[str, Tensor]) -> Tensor:
         condition = torch.cat([pairs[name].condition for name in hidden])
