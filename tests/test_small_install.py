@@ -1,20 +1,21 @@
 """What runs without PyTorch, and what those are told who ask for more."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-WITHOUT = ("torch", "warp", "safetensors", "tensorboard", "matplotlib")
-"""What the extra "train" installs."""
+from murauer.cli import TRAINING_PACKAGES
 
 RUN = f"""
 import sys
-for name in {WITHOUT}:
+for name in {tuple(TRAINING_PACKAGES)}:
     sys.modules[name] = None  # any import of it fails, as if it were not installed
 from murauer.cli import main
 sys.exit(main(sys.argv[1:]))
@@ -25,6 +26,16 @@ def murauer(*words: object) -> subprocess.CompletedProcess[str]:
     """Run a command in a Python that has no PyTorch."""
     command = [sys.executable, "-c", RUN, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_extra_is_what_the_command_line_takes_it_for() -> None:
+    text = (Path(__file__).resolve().parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    base, extra = (
+        {re.split("[<>=]", each)[0].removesuffix("-lang") for each in group}
+        for group in (project["dependencies"], project["optional-dependencies"]["train"])
+    )
+    assert extra == set(TRAINING_PACKAGES) and not base & extra
 
 
 @pytest.fixture
