@@ -4,7 +4,9 @@
 
 Simulated hands of many people with things around them, their cubes centred up to beside the hand; and cubes
 in which there is no hand but what is around it, or a table or wall. Prints how confidence and error go
-together. `--fit` prints weights for `murauer.inference.plausibility` instead; measure with another seed.
+together: of the plausibility of joints alone, as with a given centre, and times the probability that the hand
+finder's judge gives the place, as where a hand was found or followed. `--fit` prints weights for
+`murauer.inference.plausibility` instead; measure with another seed.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from murauer.data.rendered import CHUNK
 from murauer.data.simulated import SimulationConfig, Simulator
 from murauer.inference import plausibility
 from murauer.inference.engines import load_engine
+from murauer.inference.localisation import look_at_place, packaged_finder
 from murauer.inference.patches import Cubes
 
 OFFSETS_MM = (0.0, 10.0, 20.0, 40.0, 80.0, 130.0)
@@ -31,9 +34,16 @@ WALL = -1.0
 """In place of a distance: a cube with a wall through it."""
 
 
-def measure(frames: int, seed: int, model: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Predict simulated frames: features of each, (N, 4), and mean errors in mm, infinite without a hand."""
-    engine = load_engine(model)
+def measure(
+    frames: int, seed: int, model: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Predict simulated frames.
+
+    Returns:
+        Features of each, (N, 4); mean errors in mm, infinite without a hand, (N,); and the probability of a
+        hand by the judge, (N,).
+    """
+    engine, finder = load_engine(model), packaged_finder()
     skeleton, random = engine.facts.skeleton, np.random.default_rng(seed)
     bones = np.array(skeleton.bones)
     config = SimulationConfig(
@@ -42,7 +52,7 @@ def measure(frames: int, seed: int, model: str) -> tuple[NDArray[np.float64], ND
         skeleton=skeleton.name,
     )  # fmt: skip
     simulator = Simulator(config)
-    rows, errors = [], []
+    rows, errors, judged = [], [], []
     for start in range(0, frames, CHUNK):
         arrays = simulator.chunk("real", start, min(start + CHUNK, frames))
         depth, intrinsics, centre, joints = (
@@ -65,7 +75,8 @@ def measure(frames: int, seed: int, model: str) -> tuple[NDArray[np.float64], ND
                 rows.append(plausibility.features(patch, xyz, cubes, bones, skeleton.centre)[0])
                 error = np.linalg.norm(xyz[0] - joints[index], axis=-1).mean()
                 errors.append(error if offset in OFFSETS_MM else np.inf)
-    return np.stack(rows), np.array(errors)
+                judged.append(look_at_place(finder, image[0], camera, place).confidence)
+    return np.stack(rows), np.array(errors), np.array(judged)
 
 
 def _wall(
@@ -118,13 +129,12 @@ def fit(rows: NDArray[np.float64], errors: NDArray[np.float64]) -> None:
     print("WEIGHTS =", minimize(loss, np.zeros(inputs.shape[1])).x.round(2).tolist())
 
 
-def report(rows: NDArray[np.float64], errors: NDArray[np.float64]) -> None:
+def report(title: str, sure: NDArray[np.floating], errors: NDArray[np.float64]) -> None:
     """Print confidence against error."""
-    sure = plausibility.probability(rows)
     hands = np.isfinite(errors)
     rank = -spearmanr(sure[hands], errors[hands]).statistic
-    print(f"{len(sure)} cubes, {1 - hands.mean():.0%} without a hand; rank correlation of confidence and "
-          f"accuracy {rank:.2f}")  # fmt: skip
+    print(f"\n{title}: {len(sure)} cubes, {1 - hands.mean():.0%} without a hand; rank correlation of "
+          f"confidence and accuracy {rank:.2f}")  # fmt: skip
     print(f"confident (> 0.5) of a cube without a hand: {(sure[~hands] > 0.5).mean():.1%}")
     print("| confidence | cubes | mean | error below 30 mm | median error, mm | without a hand |")
     print("|---|---|---|---|---|---|")
@@ -145,8 +155,13 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
-    rows, errors = measure(options.frames, options.seed, options.model)
-    (fit if options.fit else report)(rows, errors)
+    rows, errors, judged = measure(options.frames, options.seed, options.model)
+    if options.fit:
+        fit(rows, errors)
+        return
+    plausible = plausibility.probability(rows)
+    report("plausibility alone", plausible, errors)
+    report("times the probability of a hand", plausible * judged, errors)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The error of a model on the genuine NYU frames of the reference data, with located and with given centres.
+"""What a model says of the genuine frames of the reference data: hand located, or said where and which.
 
     python benchmarks/real_frames.py [--model default] [--overlay picture.png]
 
-One full frame and three crops have joints. The SR305 frames have none: look at them with `murauer predict`.
+One full frame and three crops of NYU, all of right hands, have joints; the SR305 frames have none, so look at
+their pictures.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from murauer.camera import Camera, find_camera, uvd_to_xyz
 from murauer.data.images import read_depth
 from murauer.inference.estimator import Estimator
 from murauer.inference.overlay import contact_sheet, draw_hand
+from murauer.inference.pose import HandPose
 from murauer.skeletons import NYU_EVALUATION_JOINTS
 
 PALM = -1
@@ -43,6 +45,10 @@ def crop_as_frame(path: Path, facts: dict, camera: Camera) -> tuple[torch.Tensor
     return torch.from_numpy(millimetres), window
 
 
+def mean_error(pose: HandPose, joints: torch.Tensor) -> float:
+    return float((torch.from_numpy(pose.joints_xyz) - joints).norm(dim=-1).mean())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -65,19 +71,27 @@ def main() -> None:
         depth, window = crop_as_frame(real / name, facts, nyu)
         frames[name] = (depth, window, np.array(facts["joints36_uvd"])[list(NYU_EVALUATION_JOINTS)])
 
-    pictures = []
-    print(f"{'mean error, mm':32} {'given centre':>14} {'located':>9}")
+    sr305 = find_camera("sr305")
+    for path in sorted(real.glob("sr305_*.png")):
+        frames[path.name] = (read_depth(path, sr305, 0.125), sr305, None)
+
+    pictures = {}
+    print(
+        f"{'mean error, mm':32} {'given centre':>14} {'located':>9}  confidence and side of the located hand"
+    )
     for name, (depth, camera, uvd) in frames.items():
-        joints = uvd_to_xyz(torch.tensor(uvd, dtype=torch.float32), nyu.intrinsics())
-        errors = []
-        for centre in (joints[PALM], None):
-            pose = estimator(depth, camera, centre)
-            xyz = torch.from_numpy(pose.joints_xyz)
-            errors.append(float((xyz - joints).norm(dim=-1).mean()))
-        print(f"{name:32} {errors[0]:14.1f} {errors[1]:9.1f}")
-        pictures.append(draw_hand(depth, camera, pose.joints_xyz, pose.centre, estimator.skeleton))
+        located, given = estimator(depth, camera), "-"
+        error = "-"
+        if uvd is not None:
+            joints = uvd_to_xyz(torch.tensor(uvd, dtype=torch.float32), nyu.intrinsics())
+            told = estimator(depth, camera, joints[PALM], "right")
+            given, error = (f"{mean_error(pose, joints):.1f}" for pose in (told, located))
+        which = located.problem or located.handedness
+        print(f"{name:32} {given:>14} {error:>9}  {located.confidence:.2f} {which}")
+        if located:
+            pictures[name] = draw_hand(depth, camera, located.joints_xyz, located.centre, estimator.skeleton)
     if options.overlay:
-        contact_sheet(pictures, list(frames)).save(options.overlay)
+        contact_sheet(list(pictures.values()), list(pictures)).save(options.overlay)
 
 
 if __name__ == "__main__":

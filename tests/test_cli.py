@@ -64,7 +64,7 @@ def test_given_centre_is_used(shared_dir: Path, small_model: Path, capsys, monke
     def refuse(*_: object) -> None:
         raise AssertionError("located although the centre is given")
 
-    monkeypatch.setattr("murauer.inference.estimator.find_hand", refuse)
+    monkeypatch.setattr("murauer.inference.estimator.look_for_hand", refuse)
     options = ["--camera", "nyu", "--model", str(small_model), "--centre", "210.2,268.6,778.3"]
     assert main(["predict", frame, *options]) == 0
     centre = json.loads(capsys.readouterr().out)["frames"][0]["centre_uvd"]

@@ -217,7 +217,11 @@ CASES: dict[str, Case] = {
     "missing frame": (lambda w: w.predict(w.path("none.png")), "none.png: No such file"),
     "folder as frame": (lambda w: w.predict(str(w.folder)), "Is a directory"),
     "bad frame after a good one": (
-        lambda w: w.predict(w.path("frame.png"), w.write("bad.png", ""), more="--overlay @/picture.png"),
+        lambda w: w.predict(
+            w.path("frame.png"),
+            w.write("bad.png", ""),
+            more="--centre 320,240,610 --overlay @/picture.png",
+        ),
         "bad.png is empty",
     ),
     # the hand

@@ -6,7 +6,8 @@ if TYPE_CHECKING:
     from murauer.camera import Camera
     from murauer.distortion import Distortion
     from murauer.errors import UserError
-    from murauer.inference.estimator import Estimator, HandPose
+    from murauer.inference.estimator import Estimator
+    from murauer.inference.pose import HandPose
     from murauer.inference.tracking import Smoothing
 
 __version__ = "0.1.0"
@@ -17,7 +18,7 @@ _HOMES = {
     "Camera": "murauer.camera",
     "Distortion": "murauer.distortion",
     "Estimator": "murauer.inference.estimator",
-    "HandPose": "murauer.inference.estimator",
+    "HandPose": "murauer.inference.pose",
     "Smoothing": "murauer.inference.tracking",
     "UserError": "murauer.errors",
 }

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from fake_dataset import CAMERA, FakeDataset
+from known_hands import KnownHands, hand
 from murauer.camera import uvd_to_xyz
 from murauer.data.centres import Centres, choose_centres
 from murauer.errors import UserError
-from murauer.inference.localisation import localise_in_views, localise_with_confidence
+from murauer.inference import views
 from murauer.rig import CameraRig
 
 DATASET = FakeDataset(frames={"synthetic": 6, "real": 6, "test": 4}, unlabelled={("test", 1)})
@@ -39,31 +40,37 @@ def test_annotated_joint_and_mean() -> None:
         of(choose("mean"), "test", 1)
 
 
-def test_localised_centres_come_with_a_confidence() -> None:
+@pytest.fixture
+def finder(monkeypatch: pytest.MonkeyPatch) -> KnownHands:
+    """What finds hands, told that there is one."""
+    known = KnownHands(hand((50.0, -30.0, 800.0), 0.8))
+    monkeypatch.setattr(views, "packaged_finder", lambda: known)
+    return known
+
+
+def test_localised_centres_come_with_a_confidence(finder: KnownHands) -> None:
     frame = DATASET.frame("test", 1, 0)
     centre, confidence = choose("localised")(frame, "test", 1, 0)
-    expected, sure = localise_with_confidence(frame.depth, frame.camera)
-    assert torch.equal(centre, expected) and confidence == sure
+    assert centre.tolist() == [50.0, -30.0, 800.0] and confidence == 0.8
     assert choose("joint")(DATASET.frame("test", 0, 0), "test", 0, 0)[1] == 1.0
+    finder.hands = []
+    with pytest.raises(UserError, match="found no hand"):
+        choose("localised")(frame, "test", 1, 0)
 
 
-def test_calibrated_views_are_searched_together_and_others_apart() -> None:
+def test_calibrated_views_are_searched_together_and_others_apart(finder: KnownHands) -> None:
     rig = CameraRig((CAMERA, CAMERA), torch.eye(4).repeat(2, 1, 1))
     frames = [DATASET.frame("real", 3, view) for view in (0, 1)]
     apart = choose("localised").of_moment(frames, "real", 3)
-    assert [sure for _, sure in apart] == [localise_with_confidence(f.depth, CAMERA)[1] for f in frames]
+    assert [sure for _, sure in apart] == [0.8, 0.8]
     calibrated = choose_centres(["localised"], "xyz", replace(DATASET, rig=rig), LABELLED)
-    same = [frames[0], frames[0]]
-    centres, sure = localise_in_views([frames[0].depth] * 2, rig)
-    together = calibrated.of_moment(same, "real", 3)
-    assert all(torch.equal(found[0], centre) for found, centre in zip(together, centres, strict=True))
-    assert [found[1] for found in together] == sure.tolist()
+    together = calibrated.of_moment(frames, "real", 3)
+    assert all(centre.tolist() == [50.0, -30.0, 800.0] for centre, _ in together)
+    assert [sure for _, sure in together] == pytest.approx([16 / 17] * 2)
     # One view that cannot be read leaves the other its own search.
     lost = UserError("damaged")
-    assert calibrated.of_moment([lost, frames[0]], "real", 3)[0] is lost
-    assert torch.equal(
-        calibrated.of_moment([lost, frames[0]], "real", 3)[1][0], of(choose("localised"), "real", 3)
-    )
+    alone = calibrated.of_moment([lost, frames[0]], "real", 3)
+    assert alone[0] is lost and alone[1][1] == 0.8
 
 
 NUMBERS = np.array([[10.0, -20.0, 800.0], [0, 0, 700], [1, 2, 900], [5, 5, 750]])

@@ -53,7 +53,7 @@ def test_the_smaller_cube_is_for_one_person_and_reported(recording: Recording, r
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [("joint", "annotated joint"), ("mean", "leaks"), ("localised", "found by the localiser")],
+    [("joint", "annotated joint"), ("mean", "leaks"), ("localised", "found by the hand finder")],
 )
 def test_centres_are_said(recording: Recording, runs: dict[str, Path], kind: str, said: str) -> None:
     described = dataclasses.replace(recording, description={"centres": {"test": kind}})

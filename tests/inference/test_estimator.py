@@ -9,10 +9,12 @@ import pytest
 import torch
 
 import murauer
+from known_hands import KnownHands, hand
 from murauer import Camera, Estimator, UserError
 from murauer.camera import CAMERAS, xyz_to_uvd
 from murauer.crop import crop_hand
-from murauer.inference.engines import ModelFacts
+from murauer.inference.engines import ModelFacts, load_engine
+from murauer.inference.hand_finder import FoundHand, HandFinder
 from murauer.inference.patches import Floats
 from murauer.skeletons import SKELETONS
 
@@ -43,7 +45,7 @@ def estimator() -> Estimator:
 def test_joints_are_in_mm_and_pixels(scene) -> None:
     for index in range(3):
         centre = scene.centre[index]
-        pose = Estimator(PointAt((0.0, 0.0, 0.0)))(scene.depth[index], CAMERA, centre)
+        pose = Estimator(PointAt((0.0, 0.0, 0.0)))(scene.depth[index], CAMERA, centre, "right")
         expected = centre.expand(14, 3)
         np.testing.assert_allclose(pose.joints_xyz, expected, atol=1e-2)
         np.testing.assert_allclose(pose.joints_uvd, xyz_to_uvd(expected, CAMERA.intrinsics()), atol=1e-2)
@@ -51,13 +53,13 @@ def test_joints_are_in_mm_and_pixels(scene) -> None:
 
 
 def test_half_a_cube_is_150_mm(scene) -> None:
-    pose = Estimator(PointAt((0.0, 0.0, 1.0)))(scene.depth[0], CAMERA, scene.centre[0])
+    pose = Estimator(PointAt((0.0, 0.0, 1.0)))(scene.depth[0], CAMERA, scene.centre[0], "right")
     assert pose.joints_xyz[0, 2] - scene.centre[0, 2].item() == pytest.approx(150, abs=1e-2)
 
 
 def test_second_pass_cuts_around_the_predicted_joint(scene) -> None:
     engine = PointAt((0.1, -0.2, 0.1), (0.0, 0.0, 0.0))
-    pose = Estimator(engine)(scene.depth[0], CAMERA, scene.centre[0])
+    pose = Estimator(engine)(scene.depth[0], CAMERA, scene.centre[0], "right")
     moved = scene.centre[0] + torch.tensor([15.0, -30.0, 15.0])
     np.testing.assert_allclose(pose.centre, moved, atol=1e-2)
     centre = torch.from_numpy(pose.centre)[None]
@@ -67,13 +69,15 @@ def test_second_pass_cuts_around_the_predicted_joint(scene) -> None:
 
 
 def test_a_failed_first_pass_does_not_move_the_cube(scene) -> None:
-    pose = Estimator(PointAt((0.9, 0.9, -0.9)))(scene.depth[0], CAMERA, scene.centre[0])
+    pose = Estimator(PointAt((0.9, 0.9, -0.9)))(scene.depth[0], CAMERA, scene.centre[0], "right")
     assert np.array_equal(pose.centre, scene.centre[0].numpy())
 
 
 def test_without_centre_the_hand_is_located(scene) -> None:
-    pose = Estimator(PointAt((0.0, 0.0, 0.0)))(scene.depth[0], CAMERA)
-    assert np.linalg.norm(pose.joints_xyz[0] - scene.centre[0].numpy()) < 40
+    finder = KnownHands(hand(scene.centre[0], 0.98, right=0.1), hand((0, 0, 900), 0.93))
+    pose = Estimator(PointAt((0.0, 0.0, 0.0)), lambda: finder)(scene.depth[0], CAMERA)
+    assert np.linalg.norm(pose.joints_xyz[0] - scene.centre[0].numpy()) < 0.1
+    assert pose.handedness == "left"
     assert 0 < pose.timings.localisation < pose.timings.total
     assert 0 < pose.timings.network < pose.timings.total
 
@@ -88,7 +92,7 @@ def test_a_batch_equals_its_frames(estimator: Estimator, scene) -> None:
 
 
 def test_the_packaged_model_finds_rendered_hands_better_than_chance(estimator: Estimator, scene) -> None:
-    poses = estimator.batch(scene.depth, CAMERA, scene.centre)
+    poses = estimator.batch(scene.depth, CAMERA, scene.centre, "right")
     error = np.stack([np.linalg.norm(pose.joints_xyz - true.numpy(), axis=-1).mean()
                       for pose, true in zip(poses, scene.joints, strict=True)])  # fmt: skip
     assert np.median(error) < 25
@@ -97,14 +101,82 @@ def test_the_packaged_model_finds_rendered_hands_better_than_chance(estimator: E
 def test_left_hands_are_mirrored_right_hands(estimator: Estimator, scene) -> None:
     middle = Camera(588.0, 587.0, 319.5, 240.0)  # of which the mirror image is one, too
     for index in range(3):
-        right = estimator(scene.depth[index], middle, scene.centre[index])
+        right = estimator(scene.depth[index], middle, scene.centre[index], "right")
         mirrored = scene.centre[index] * torch.tensor([-1.0, 1.0, 1.0])
         left = estimator(scene.depth[index].flip(1), middle, mirrored, "left")
         assert (right.handedness, left.handedness) == ("right", "left")
         np.testing.assert_allclose(left.joints_xyz * [-1, 1, 1], right.joints_xyz, atol=0.5)
         assert not np.allclose(
-            estimator(scene.depth[index].flip(1), middle, mirrored).joints_xyz, left.joints_xyz, atol=5
+            estimator(scene.depth[index].flip(1), middle, mirrored, "right").joints_xyz,
+            left.joints_xyz,
+            atol=5,
         )
+
+
+def known(*hands: FoundHand) -> tuple[Estimator, KnownHands]:
+    """The packaged model with a finder that is told what there is."""
+    finder = KnownHands(*hands)
+    return Estimator(load_engine("default"), lambda: finder), finder
+
+
+def test_right_and_left_hands_of_a_batch_are_predicted_together(estimator: Estimator, scene) -> None:
+    middle = Camera(588.0, 587.0, 319.5, 240.0)
+    centre = scene.centre[0]
+    mirrored = centre * torch.tensor([-1.0, 1.0, 1.0])
+    both, finder = known(hand(centre, right=0.9), hand(mirrored, right=0.1))
+    depths = torch.stack([scene.depth[0], scene.depth[0].flip(1)])
+    poses = both.batch(depths, middle, torch.stack([centre, mirrored]), "auto")
+    assert [pose.handedness for pose in poses] == ["right", "left"] and finder.searched == 0
+    alone = estimator(scene.depth[0], middle, centre, "right")
+    np.testing.assert_allclose(poses[0].joints_xyz, alone.joints_xyz, atol=1e-2)
+    np.testing.assert_allclose(poses[1].joints_xyz * [-1, 1, 1], alone.joints_xyz, atol=0.5)
+
+
+def test_whoever_says_which_hand_and_where_needs_no_finder(scene) -> None:
+    def refuse() -> HandFinder:
+        raise AssertionError("asked although all is given")
+
+    for handedness in ("right", "left"):
+        pose = Estimator(PointAt((0.0, 0.0, 0.0)), refuse)(scene.depth[0], CAMERA, (0, 0, 700), handedness)
+        assert pose.handedness == handedness
+
+
+def test_the_side_that_is_said_is_taken_if_it_is_there(scene) -> None:
+    hands = hand(scene.centre[0], 0.93, right=0.95), hand(scene.centre[0] + 150, 0.98, right=0.05)
+    estimator = Estimator(PointAt((0.0, 0.0, 0.0)), lambda: KnownHands(*hands))
+    for handedness, expected, side in (("right", 0, "right"), ("left", 1, "left"), ("auto", 1, "left")):
+        pose = estimator(scene.depth[0], CAMERA, None, handedness)
+        np.testing.assert_allclose(pose.centre, hands[expected].centre, atol=1e-3)
+        assert pose.handedness == side
+
+
+def test_confidence_is_that_of_the_hand_times_that_of_its_joints(scene) -> None:
+    centre = scene.centre[0]
+    given = Estimator.load("default")(scene.depth[0], CAMERA, centre, "right").confidence
+    for probability in (0.91, 0.99):
+        found = known(hand(centre, probability))[0](scene.depth[0], CAMERA, None, "right")
+        assert found.confidence == pytest.approx(probability * given, rel=1e-3)
+
+
+def test_all_hands_of_a_frame(scene) -> None:
+    """Two hands and their mirror images side by side."""
+    frame = torch.minimum(
+        scene.depth[0].masked_fill(scene.depth[0] == 0, 9e3),
+        scene.depth[1].flip(1).masked_fill(scene.depth[1].flip(1) == 0, 9e3),
+    )
+    mirrored = scene.centre[1] * torch.tensor([-1.0, 1.0, 1.0])
+    estimator, _ = known(
+        hand(scene.centre[0], 0.98, right=0.9), hand(mirrored, 0.95, right=0.2), hand((0, 0, 900), 0.2)
+    )
+    poses = estimator.hands(frame, CAMERA)
+    assert all(poses) and {pose.handedness for pose in poses} == {"right", "left"}
+    assert [pose.confidence for pose in poses] == sorted((p.confidence for p in poses), reverse=True)
+    for pose in poses:
+        place = scene.centre[0] if pose.handedness == "right" else mirrored
+        assert np.linalg.norm(pose.joints_xyz[NYU14.centre] - place.numpy()) < 60
+    assert known()[0].hands(frame, CAMERA) == []
+    with pytest.raises(UserError, match="negative"):
+        estimator.hands(-frame, CAMERA)
 
 
 def test_a_camera_without_size_takes_that_of_the_image(estimator: Estimator, scene) -> None:
@@ -132,6 +204,7 @@ def test_a_frame_without_a_hand_is_no_exception(estimator: Estimator, depth_mm, 
 def test_one_frame_without_a_hand_leaves_the_others_of_a_batch(estimator: Estimator, scene) -> None:
     depths = [scene.depth[0], torch.full((480, 640), 5000.0), scene.depth[1]]
     poses = estimator.batch(depths, CAMERA)
+    assert [pose.handedness is None for pose in poses] == [False, True, False]
     assert [bool(pose) for pose in poses] == [True, False, True]
     alone = estimator(scene.depth[1], CAMERA)
     np.testing.assert_allclose(poses[2].joints_xyz, alone.joints_xyz, atol=1e-2)
@@ -141,8 +214,8 @@ def test_misuse_is_told(estimator: Estimator, scene) -> None:
     depth = scene.depth[0].numpy()
     with pytest.raises(UserError, match=r"use estimator.batch"):
         estimator(depth[None], CAMERA)
-    with pytest.raises(UserError, match="handedness must be 'right' or 'left', got 'auto'"):
-        estimator(depth, CAMERA, None, "auto")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="handedness must be 'auto', 'right' or 'left', got 'both'"):
+        estimator(depth, CAMERA, None, "both")  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"frame 1: .* negative"):
         estimator.batch([depth, -depth], CAMERA)
     with pytest.raises(UserError, match="one size"):
@@ -175,14 +248,14 @@ def test_an_exported_model_predicts_without_pytorch(estimator: Estimator, scene,
     np.save(tmp_path / "depth.npy", scene.depth[0].numpy())
     code = f"""
 import sys
-for name in ("torch", "msgspec", "safetensors", "PIL", "matplotlib", "anny", "warp", "tqdm"):
+for name in ("torch", "scipy", "msgspec", "safetensors", "PIL", "matplotlib", "anny", "warp", "tqdm"):
     sys.modules[name] = None  # any import of it fails
 import numpy as np
 from murauer import Camera, Distortion, Estimator
 estimator = Estimator.load("default")
 depth, camera = np.load({str(tmp_path / "depth.npy")!r}), Camera(588.03, 587.07, 320.0, 240.0)
 pose = estimator(depth, camera)
-poses = list(estimator.track([depth, None, depth], camera, "left", distortion=Distortion(k1=0.01)))
+poses = list(estimator.track([depth, None, depth], camera, distortion=Distortion(k1=0.01)))
 assert [bool(each) for each in poses] == [True, False, True], poses
 np.save({str(tmp_path / "joints.npy")!r}, pose.joints_xyz)
 """

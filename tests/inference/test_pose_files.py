@@ -9,7 +9,7 @@ import torch
 from murauer.camera import CAMERAS, Camera, xyz_to_uvd
 from murauer.data.keypoint_file import read_keypoint_file
 from murauer.errors import UserError
-from murauer.inference.estimator import HandPose, Timings
+from murauer.inference.pose import HandPose, Timings
 from murauer.inference.pose_files import to_document, write_poses
 from murauer.skeletons import SKELETONS
 

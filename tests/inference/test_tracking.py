@@ -1,15 +1,17 @@
 import gc
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count, islice
 
 import numpy as np
 import pytest
 
-from murauer import Estimator, Smoothing, UserError
+from known_hands import KnownHands, hand
+from murauer import Estimator, HandPose, Smoothing, UserError
 from murauer.camera import CAMERAS
-from murauer.inference import tracking
-from murauer.inference.tracking import OneEuroFilter
+from murauer.inference.engines import load_engine
+from murauer.inference.hand_finder import FoundHand
+from murauer.inference.tracking import JUDGED_EVERY, OneEuroFilter
 
 CAMERA = CAMERAS["nyu"]
 
@@ -20,11 +22,40 @@ def estimator() -> Estimator:
 
 
 @pytest.fixture(scope="module")
-def frame(estimator: Estimator, scene) -> np.ndarray:
-    """A hand that the model is sure of, (480, 640) uint16."""
+def best(estimator: Estimator, scene) -> int:
+    """The scene with the right hand that the model is surest of."""
     poses = estimator.batch(scene.depth, CAMERA)
-    best = int(np.argmax([pose.confidence for pose in poses]))
+    return int(np.argmax([pose.confidence * (pose.handedness == "right") for pose in poses]))
+
+
+@pytest.fixture(scope="module")
+def frame(scene, best: int) -> np.ndarray:
+    """Its depth, (480, 640) uint16."""
     return scene.depth[best].round().numpy().astype(np.uint16)
+
+
+class Followed:
+    """Frames of a hand that stands still, and a finder that is told what it sees in each."""
+
+    def __init__(self, scene, best: int, frame: np.ndarray) -> None:
+        self.centre, self.frame = scene.centre[best].numpy(), frame
+        self.finder = KnownHands()
+        self.estimator = Estimator(load_engine("default"), lambda: self.finder)
+
+    def __call__(self, looks: Sequence[FoundHand | None], handedness="auto") -> list[HandPose]:
+        """Follow the hand, the finder seeing one hand or none in each frame."""
+
+        def frames() -> Iterator[np.ndarray]:
+            for look in looks:
+                self.finder.hands = [] if look is None else [look]
+                yield self.frame
+
+        return list(self.estimator.track(frames(), CAMERA, handedness, smoothing=Smoothing.off()))
+
+
+@pytest.fixture
+def followed(scene, best: int, frame: np.ndarray) -> Followed:
+    return Followed(scene, best, frame)
 
 
 def moving(frame: np.ndarray, step: int = 2) -> Iterator[np.ndarray]:
@@ -33,18 +64,10 @@ def moving(frame: np.ndarray, step: int = 2) -> Iterator[np.ndarray]:
         yield np.roll(frame, shift, axis=1)
 
 
-def test_a_hand_is_located_once_and_followed(estimator: Estimator, frame, monkeypatch) -> None:
-    located = []
-    find = tracking.Tracker._predict
-
-    def count_searches(self, image, place, passes, start):
-        located.append(place is None)
-        return find(self, image, place, passes, start)
-
-    monkeypatch.setattr(tracking.Tracker, "_predict", count_searches)
+def test_a_hand_is_located_once_and_followed(estimator: Estimator, frame) -> None:
     poses = list(estimator.track(islice(moving(frame), 60), CAMERA, smoothing=Smoothing.off()))
-    assert located[0] and not any(located[1:])
-    assert all(poses)
+    assert all(poses) and poses[0].timings.localisation > 0
+    assert sum(pose.timings.localisation > 0 for pose in poses) <= 6
     palm = np.stack([pose.joints_uvd[13, 0] for pose in poses])
     expected = np.array([round(40 * np.sin(index / 20)) for index in range(60)])
     np.testing.assert_allclose(palm - palm[0], expected, atol=6)
@@ -54,6 +77,59 @@ def test_it_agrees_with_single_frames(estimator: Estimator, frame) -> None:
     *_, last = estimator.track([frame] * 5, CAMERA, smoothing=Smoothing.off())
     alone = estimator(frame, CAMERA)
     assert np.linalg.norm(last.joints_xyz - alone.joints_xyz, axis=-1).mean() < 8
+
+
+def test_one_frame_does_not_flip_the_hand(followed: Followed) -> None:
+    right, left = hand(followed.centre, right=0.9), hand(followed.centre, right=0.001)
+    poses = followed([right, right, left, right, right])
+    assert [pose.handedness for pose in poses] == ["right"] * 5
+
+
+def test_what_is_seen_for_long_wins(followed: Followed) -> None:
+    right, left = hand(followed.centre, right=0.9), hand(followed.centre, right=0.1)
+    poses = followed([right] * 20 + [left] * 8 * JUDGED_EVERY)
+    sides = [pose.handedness for pose in poses]
+    turned = sides.index("left")
+    assert turned > 25 and set(sides[:turned]) == {"right"} and set(sides[turned:]) == {"left"}
+
+
+def test_the_side_that_is_said_is_kept(followed: Followed) -> None:
+    for handedness, seen in (("right", 0.001), ("left", 0.999)):
+        poses = followed([hand(followed.centre, right=seen)] * 25, handedness)
+        assert {pose.handedness for pose in poses} == {handedness}
+
+
+def test_the_judge_looks_often_at_first_and_seldom_later(followed: Followed) -> None:
+    poses = followed([hand(followed.centre, right=0.9)] * 65)
+    assert all(poses) and followed.finder.searched == 1
+    assert 6 <= len(followed.finder.judged) <= 14
+    followed.finder.judged.clear()
+    followed([hand(followed.centre, right=0.9)] * 65, "right")
+    assert 5 <= len(followed.finder.judged) <= 7
+
+
+def test_what_the_judge_takes_for_no_hand_any_more_is_looked_for(followed: Followed) -> None:
+    there = hand(followed.centre, right=0.9)
+    poses = followed([there] * 30 + [None] * 2 * JUDGED_EVERY)
+    assert all(poses[:30]) and poses[-1].confidence == 0
+    assert "found no hand" in (poses[-1].problem or "")
+
+
+def test_the_same_hand_is_taken_again_when_two_are_there(scene, best, frame, followed: Followed) -> None:
+    """It is lost for a moment; the other hand that is then found is surer, but of the other side."""
+    own, other = hand(followed.centre, 0.95, right=0.95), hand(followed.centre + 150, 0.99, right=0.1)
+    stream = [frame] * 6 + [None] * 3 + [frame * 0] * 3 + [frame] * 3
+
+    def frames() -> Iterator[np.ndarray | None]:
+        followed.finder.hands = [own]
+        for index, depth in enumerate(stream):
+            if index == 6:
+                followed.finder.hands = [own, other]
+            yield depth
+
+    poses = list(followed.estimator.track(frames(), CAMERA, rate=100.0))
+    assert poses[-1].handedness == "right"
+    assert np.linalg.norm(poses[-1].joints_xyz[13] - followed.centre) < 60
 
 
 def test_results_come_with_their_frames(estimator: Estimator, frame) -> None:
@@ -116,7 +192,7 @@ def test_left_hands_metres_and_misuse(estimator: Estimator, frame) -> None:
     pose = next(estimator.track([frame[:, ::-1] / 1000], CAMERA, "left", unit="m"))
     assert pose and pose.handedness == "left"
     for arguments, message in (
-        ({"handedness": "both"}, "'right' or 'left'"),
+        ({"handedness": "both"}, "'auto', 'right' or 'left'"),
         ({"unit": "inch"}, "unit of depth"),
         ({"rate": 0}, "positive number of frames"),
     ):

@@ -18,7 +18,8 @@ def test_a_follower_says_what_track_says(recording: Path) -> None:
     with open_source(recording) as source:
         moments = list(source)
         camera = source.cameras[0].camera
-        expected = list(estimator.track([(each.time_s, each.depths[0]) for each in moments], camera))
+        frames = [(each.time_s, each.depths[0]) for each in moments]
+        expected = list(estimator.track(frames, camera, "right"))
         follower = Follower("A", estimator, source, "right")
         found = [follower(each.time_s, each.depths[0]) for each in moments]
     assert len(found) == 6 and sum(map(bool, found)) >= 4

@@ -75,6 +75,12 @@ def labels(text: str) -> int | Path:
     return count(text)
 
 
+def add_handedness(parser: argparse.ArgumentParser) -> None:
+    """Declare --handedness."""
+    about = "which hand it is (default: auto, as the hand finder sees it)"
+    parser.add_argument("--handedness", choices=("auto", "right", "left"), default="auto", help=about)
+
+
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Declare --data, the recording that a command reads."""
     about = "recording, from 'murauer import' or 'murauer simulate'"

@@ -26,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="joint|mean|localised|[SET[:VIEW]=]FILE",
-        help="centre of the hand cube: annotated joint, mean of the joints (leaks part of the answer), our "
-        "localiser, or a file of one centre a line; may be repeated (default: the annotated joint, and the "
-        "localiser for sets with unlabelled frames)",
+        help="centre of the hand cube: annotated joint, mean of the joints (leaks part of the answer), as "
+        "the hand finder sees it, or a file of one centre a line; may be repeated (default: the annotated "
+        "joint, and the hand finder for sets with unlabelled frames)",
     )
     parser.add_argument(
         "--centre-format",
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for option, about in (
         ("--cube-mm", "side of the hand cube (default: 300)"),
         ("--region-mm", "side of the stored windows at the hand (default: 1.5 x the cube)"),
-        ("--least-confidence", "of the localiser, from 0 to 1, for an image to be used (default: 0.3)"),
+        ("--least-confidence", "of the hand finder, from 0 to 1, for an image to be used (default: 0.3)"),
     ):
         parser.add_argument(option, type=positive_float, metavar="X", help=about)
     parser.add_argument(

@@ -11,6 +11,7 @@ is printed.
 import argparse
 from pathlib import Path
 
+from murauer.commands.arguments import add_handedness
 from murauer.commands.studio import add_serving, announce
 
 
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="SOURCE", help="where depth comes from")
     parser.add_argument("--model", default="default", metavar="PATH", help="run folder, model file, .onnx")
     parser.add_argument("--compare", metavar="PATH", help="second model, beside the first")
-    parser.add_argument("--handedness", choices=("right", "left"), default="right", help="which hand it is")
+    add_handedness(parser)
     add_serving(parser)
 
 

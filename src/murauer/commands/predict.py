@@ -5,8 +5,8 @@ murauer predict *.png --camera sr305 --depth-scale 0.125 --out joints.json --out
 murauer predict stores/nyu --split test --out joints.npy
 
 FRAME is a 16-bit PNG in mm (or with --depth-scale), an RGB PNG as in the NYU dataset, or a .npy array.
-Without --centre the hand nearest to the camera is located; --centre holds for all frames given. Hands are
-taken for right ones unless --handedness left is given.
+Without --centre the surest hand of the frame is found; --centre holds for all frames given. Which hand it is
+is seen from the frame, unless --handedness says it.
 
 FRAME may also be a recording, with --split: then the joints of all its frames, around the recorded centres,
 go into one array. What was stopped goes on when the same command is given again; on several machines, give
@@ -20,7 +20,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from murauer.commands.arguments import add_workers, centre, positive_float, shard_of, tell_shard_is_done
+from murauer.commands.arguments import (
+    add_handedness,
+    add_workers,
+    centre,
+    positive_float,
+    shard_of,
+    tell_shard_is_done,
+)
 from murauer.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +36,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from murauer.camera import Camera
-    from murauer.inference.estimator import Estimator, HandPose
+    from murauer.inference.estimator import Estimator
+    from murauer.inference.pose import HandPose
 
 PICTURE_SUFFIXES = (".png", ".jpg")
 
@@ -44,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth-scale", type=positive_float, metavar="S", help="mm per unit of the images")
     parser.add_argument("--centre", type=centre, metavar="U,V,D", help="middle of the hand: pixel, pixel, mm")
     parser.add_argument("--model", default="default", metavar="PATH", help="run folder, model file, .onnx")
-    parser.add_argument("--handedness", choices=("right", "left"), default="right", help="which hand it is")
+    add_handedness(parser)
     parser.add_argument(
         "--out", type=Path, action="append", default=[], metavar="FILE", help=".json, .coco.json, .csv"
     )

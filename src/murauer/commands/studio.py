@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from murauer.commands.arguments import add_handedness
 from murauer.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", default="default", metavar="PATH", help="run folder, model, predictions.txt, none"
     )
     parser.add_argument("--compare", metavar="PATH", help="second model, beside the first")
-    parser.add_argument("--handedness", choices=("right", "left"), default="right", help="which hand it is")
+    add_handedness(parser)
     parser.add_argument("--skeleton", metavar="NAME", help="of labels to come (default: nyu14)")
     parser.add_argument(
         "--frames", type=Path, metavar="FILE", help="frames to label, an index of 'real' a line"

@@ -18,7 +18,7 @@ from torch import Tensor
 from murauer.camera import uvd_to_xyz
 from murauer.data.datasets.dataset import Dataset, Frame
 from murauer.errors import UserError
-from murauer.inference.localisation import localise_in_views, localise_with_confidence
+from murauer.inference.views import localise, localise_in_views
 from murauer.rig import CameraRig
 
 CentreFormat = Literal["xyz", "xyz-y-up", "uvd"]
@@ -69,7 +69,7 @@ class Centres:
         kinds: a key of `murauer.data.recording.CENTRES` for each set.
         files: published centres, by set and camera.
         joint: index of the annotated joint that the cube is centred on.
-        rig: the cameras, if their poses are known: then the localiser looks in all views together.
+        rig: the cameras, if their poses are known: then the hand is looked for in all views together.
     """
 
     kinds: Mapping[str, str]
@@ -122,7 +122,7 @@ class Centres:
             view: its camera.
 
         Returns:
-            Centre in mm, camera coordinates, shape (3,), and how sure it is, 1 unless the localiser found it.
+            Centre in mm, camera coordinates, shape (3,), and how sure it is: 1 unless the hand finder did.
 
         Raises:
             UserError: it has none.
@@ -131,7 +131,7 @@ class Centres:
         if (set_name, view) in self.files:
             centre, confidence = self.files[set_name, view].centre(index, frame), 1.0
         elif kind == "localised":
-            centre, confidence = localise_with_confidence(frame.depth, frame.camera)
+            centre, confidence = localise(frame.depth, frame.camera)
         else:
             centre, confidence = self._annotated(frame, kind), 1.0
         if not (bool(torch.isfinite(centre).all()) and float(centre[2]) > 0):
@@ -184,7 +184,7 @@ def choose_centres(
     Args:
         words: "joint", "mean" or "localised", for all sets without a file; "FILE", for the set whose number
             of frames it has; "SET=FILE"; or "SET:VIEW=FILE" for another camera than the first. With no word
-            for a set its annotated joints are used where it has labels, and the localiser where it has not.
+            for a set its annotated joints are used where it has labels, and the hand finder where it has not.
         format: of the files.
         dataset: what is imported.
         labelled: whether each set has labels in all its frames.

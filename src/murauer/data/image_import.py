@@ -26,7 +26,7 @@ class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             the offsets of the augmentation move it by.
         region_size: side of the stored windows in pixels: as fine as a patch of 128 pixels for the cube.
         max_frames: moments to take of each set, spread evenly; None for all.
-        least_confidence: of the localiser; a less certain image counts as one without a hand.
+        least_confidence: of the hand finder; a less certain image counts as one without a hand.
     """
 
     cube_mm: float = 300.0
@@ -137,7 +137,7 @@ class Importer:
         frames.depth[row, view] = (window / DEPTH_UNIT_MM).round().clamp(0, 65535).numpy()
         frames.intrinsics[row, view] = intrinsics.numpy()
         if confidence < settings.least_confidence:
-            raise UserError(f"the localiser is not sure of the hand: confidence {confidence:.2f}")
+            raise UserError(f"the hand finder is not sure of the hand: confidence {confidence:.2f}")
         if _surface_mm2(window, float(centre[2]), settings) < LEAST_HAND_MM2:
             raise UserError("there is no hand at its centre: hardly any depth within the cube")
         frames.valid[row, view] = True

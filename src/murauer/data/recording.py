@@ -32,7 +32,7 @@ CENTRES = {
     "joint": "annotated joint",
     "mean": "mean of the true joints, which leaks part of the answer",
     "file": "given by a file",
-    "localised": "found by the localiser",
+    "localised": "found by the hand finder",
 }
 """Where the crop centres of a set come from, by the word in its description."""
 

@@ -41,7 +41,7 @@ from murauer.rig import CameraRig
 from murauer.skeletons import SKELETONS
 
 PALM = ("nyu14", SKELETONS["nyu14"].centre)
-"""The joint that the localiser aims at."""
+"""The joint that the hand finder aims at."""
 
 NEAREST_MM = 150.0
 """Rendered hands stay farther from the camera than this, wherever the jitter moves them."""

@@ -5,83 +5,44 @@
     estimator = Estimator.load("default")
     pose = estimator(depth, Camera(fx=475.1, fy=475.1, u0=315.9, v0=245.0))
     pose.joints_xyz                                 # (14, 3) in mm
+    for pose in estimator.hands(depth, camera):     # all hands in the frame
+        ...
     for pose in estimator.track(frames, camera):    # a stream, smoothed
         ...
 
 Everything between depth and network is NumPy; an exported model runs without PyTorch.
 """
 
+import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.camera import Camera, xyz_to_uvd
+from murauer.camera import Camera
 from murauer.distortion import Distortion
 from murauer.errors import UserError
 from murauer.inference.engines import Engine, EngineName, load_engine
+from murauer.inference.hand_finder import HandFinder
 from murauer.inference.inputs import Unit, as_array, millimetres_per_unit, read_centre, read_frame
-from murauer.inference.localisation import find_hand
-from murauer.inference.patches import BACKGROUND, Cubes, Floats, Mask
-from murauer.inference.plausibility import confidence
+from murauer.inference.localisation import (
+    Sighting,
+    look_at_place,
+    look_for_hand,
+    look_for_hands,
+    packaged_finder,
+)
+from murauer.inference.patches import Floats
+from murauer.inference.pose import Handedness, HandPose
+from murauer.inference.pose_prediction import PosePredictor
+from murauer.inference.sides import said, seen
 from murauer.skeletons import Skeleton
 
 if TYPE_CHECKING:
     from murauer.inference.tracking import Smoothing
-
-MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
-
-Handedness = Literal["right", "left"]
-
-MINIMUM_HAND_SHARE = 0.005
-"""Share of a patch that must show something: a finger tip covers more than this."""
-
-PASSES = 2
-"""Times that a hand is cut out and predicted when its centre was located or given. The second time the cube
-is centred on the centre joint that was predicted first, since in training it was centred on that joint."""
-
-
-@dataclass(frozen=True)
-class Timings:
-    """What took how long for a frame, in ms; in a batch, the frame's share of it."""
-
-    total: float
-    localisation: float
-    network: float
-
-
-@dataclass(frozen=True, eq=False)
-class HandPose:
-    """The hand in one frame.
-
-    Attributes:
-        joints_xyz: (J, 3) camera coordinates in mm: x right, y down, z forward; NaN if there is a problem.
-        joints_uvd: (J, 3) pixel, pixel, mm (of the undistorted image); NaN if there is a problem.
-        centre: (3,) centre of the cube that was cut out in the last pass, in mm; NaN if there is a problem.
-        confidence: in [0, 1], that the joints are right within 30 mm on average; 0 if there is a problem. See
-            `murauer.inference.plausibility`.
-        handedness: of the hand that was looked for.
-        skeleton: names the J joints.
-        timings: what took how long.
-        problem: why there are no joints, in one sentence; None if there are.
-    """
-
-    joints_xyz: Floats
-    joints_uvd: Floats
-    centre: Floats
-    confidence: float
-    handedness: Handedness
-    skeleton: Skeleton
-    timings: Timings
-    problem: str | None = None
-
-    def __bool__(self) -> bool:
-        """Whether there are joints."""
-        return self.problem is None
 
 
 class Estimator:
@@ -98,11 +59,12 @@ class Estimator:
 
     Args:
         engine: runs the network.
+        finder: gives what finds hands, when it is needed first; the packaged one by default.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._bones = np.array(engine.facts.skeleton.bones, np.int64).reshape(-1, 2)
+    def __init__(self, engine: Engine, finder: Callable[[], HandFinder] = packaged_finder) -> None:
+        self._predictor = PosePredictor(engine)
+        self._finder = finder
 
     @classmethod
     def load(
@@ -131,19 +93,19 @@ class Estimator:
     @property
     def skeleton(self) -> Skeleton:
         """Names the joints."""
-        return self._engine.facts.skeleton
+        return self._predictor.facts.skeleton
 
     @property
     def cube_mm(self) -> float:
         """Side of the hand cube in mm."""
-        return self._engine.facts.cube_mm
+        return self._predictor.facts.cube_mm
 
     def __call__(
         self,
         depth: Any,
         camera: Camera,
         centre: Any = None,
-        handedness: Handedness = "right",
+        handedness: Handedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -153,9 +115,11 @@ class Estimator:
         Args:
             depth: (H, W).
             camera: that took it.
-            centre: (3,) about the middle of the hand, camera coordinates in mm; without it the hand nearest
-                to the camera is located.
-            handedness: which hand it is. Models are trained on right hands; left ones are mirrored.
+            centre: (3,) about the middle of the hand, camera coordinates in mm; without it a hand is
+                looked for in the whole frame.
+            handedness: which hand it is; "auto" leaves it to the hand finder. Of several hands the one that
+                is said is taken, and with "auto" the surest. Models are trained on right hands; left ones are
+                mirrored.
             unit: of the depth.
             distortion: of the lens.
 
@@ -178,7 +142,7 @@ class Estimator:
         depths: Sequence[Any] | Any,
         camera: Camera,
         centres: Any = None,
-        handedness: Handedness = "right",
+        handedness: Handedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -197,7 +161,7 @@ class Estimator:
             UserError: As for `__call__`; it names the frame.
         """
         start = time.perf_counter()
-        check_handedness(handedness)
+        right = said(handedness)
         frames = []
         for index, depth in enumerate(depths):
             try:
@@ -213,13 +177,40 @@ class Estimator:
             raise UserError(f"got {len(centres)} centres for {len(frames)} frames; give one a frame")
         given = [None] * len(frames) if centres is None else [read_centre(centre) for centre in centres]
         images = frames[0][None] if len(frames) == 1 else np.stack(frames)
-        return self.predict(images, camera, given, handedness, start=start)
+        sightings = [
+            self._sight(image, camera, centre, right) for image, centre in zip(images, given, strict=True)
+        ]
+        return self._predictor(images, camera, sightings, start=start)
+
+    def hands(
+        self, depth: Any, camera: Camera, *, unit: Unit = "mm", distortion: Distortion | None = None
+    ) -> list[HandPose]:
+        """Predict the joints of all hands in a frame, right and left, of one person or several.
+
+        Args:
+            depth: (H, W).
+            camera: that took it.
+            unit: of the depth.
+            distortion: of the lens.
+
+        Returns:
+            The surest hand first; none if the hand finder is sure of none.
+
+        Raises:
+            UserError: As for `__call__`.
+        """
+        start = time.perf_counter()
+        image = read_frame(depth, camera, unit, distortion)
+        camera = camera.for_image(image.shape[1], image.shape[0])
+        sightings = look_for_hands(self._finder(), image, camera)
+        poses = [self._predictor(image[None], camera, [each], start=start)[0] for each in sightings]
+        return sorted(poses, key=lambda pose: -pose.confidence)
 
     def track(
         self,
         frames: Iterable[Any],
         camera: Camera,
-        handedness: Handedness = "right",
+        handedness: Handedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -236,7 +227,8 @@ class Estimator:
             frames: depth images as for `__call__`; or pairs of the time in seconds and the image, if they do
                 not come at a constant rate; None where one was dropped.
             camera: that takes them.
-            handedness: as in `__call__`.
+            handedness: as in `__call__`. With "auto" what frames say of it is added up, so that one of them
+                does not turn a right hand into a left one.
             unit: of the depth.
             distortion: of the lens.
             rate: frames a second, for those without a time.
@@ -246,130 +238,24 @@ class Estimator:
             An iterator over the results, one a frame.
 
         Raises:
-            UserError: If an argument cannot be, at once.
+            UserError: If an argument cannot be, or the hand finder cannot be loaded, at once.
         """
         from murauer.inference.tracking import Smoothing, Tracker
 
-        check_handedness(handedness)
+        right = said(handedness)
         millimetres_per_unit(unit)
         if not rate > 0:
             raise UserError(f"the rate must be a positive number of frames a second, got {rate!r}")
-        tracker = Tracker(self, camera, handedness, unit, distortion, smoothing or Smoothing())
+        tracker = Tracker(
+            self._predictor, self._finder(), camera, right, unit, distortion, smoothing or Smoothing()
+        )
         return tracker.follow(frames, rate)
 
-    def predict(
-        self,
-        depth: NDArray[Any],
-        camera: Camera,
-        centres: Sequence[Floats | None],
-        handedness: Handedness = "right",
-        *,
-        passes: int = PASSES,
-        start: float | None = None,
-    ) -> list[HandPose]:
-        """Predict joints from depth that is known to be good; what all else ends in.
-
-        Args:
-            depth: (B, H, W) in mm, 0 = no measurement, undistorted.
-            camera: of the same size.
-            centres: of each frame, mm, (3,); None where the hand is to be located.
-            handedness: which hand it is.
-            passes: times that the hand is cut out and predicted.
-            start: when the work on these frames began, by `time.perf_counter`.
-        """
-        start = time.perf_counter() if start is None else start
-        problems: list[str | None] = [None] * len(depth)
-        places = np.full((len(depth), 3), np.nan, np.float32)
-        localisation = [0.0] * len(depth)
-        for index, centre in enumerate(centres):
-            begin = time.perf_counter()
-            if centre is not None:
-                places[index] = centre
-                continue
-            try:
-                places[index] = find_hand(depth[index], camera)[0]
-            except UserError as error:
-                problems[index] = str(error)
-            localisation[index] = 1e3 * (time.perf_counter() - begin)
-        found = np.flatnonzero([problem is None for problem in problems])
-        xyz = np.full((len(depth), len(self.skeleton), 3), np.nan, np.float32)
-        sure = np.zeros(len(depth), np.float32)
-        network = 0.0
-        if found.size:
-            begin = time.perf_counter()
-            left = handedness == "left"
-            xyz[found], centre, sure[found], empty = self._predict_at(
-                depth if found.size == len(depth) else depth[found],  # no copy of a single frame
-                camera,
-                places[found],
-                left,
-                passes,
-            )
-            given, places[found] = places[found], centre
-            for index in np.flatnonzero(empty).tolist():
-                problems[found[index]] = _empty_cube(given[index], camera)
-                xyz[found[index]], places[found[index]], sure[found[index]] = np.nan, np.nan, 0
-            network = 1e3 * (time.perf_counter() - begin) / len(depth)
-        uvd = xyz_to_uvd(xyz, _intrinsics(camera))
-        rest = (1e3 * (time.perf_counter() - start) - sum(localisation)) / len(depth)
-        return [
-            HandPose(
-                joints_xyz=xyz[index],
-                joints_uvd=uvd[index],
-                centre=places[index],
-                confidence=float(sure[index]),
-                handedness=handedness,
-                skeleton=self.skeleton,
-                timings=Timings(rest + localisation[index], localisation[index], network),
-                problem=problems[index],
-            )
-            for index in range(len(depth))
-        ]
-
-    def _predict_at(
-        self, depth: NDArray[Any], camera: Camera, centre: Floats, mirrored: bool, passes: int
-    ) -> tuple[Floats, Floats, Floats, Mask]:
-        """Predict joints around (B, 3) centres: joints, last centres, confidence, which cubes are empty."""
-        facts = self._engine.facts
-        first = Cubes(centre, camera, facts.cube_mm, facts.patch_size)
-        cubes, patch = first, first.cut(depth)
-        empty = (patch < BACKGROUND).mean(axis=(1, 2)) < MINIMUM_HAND_SHARE
-        xyz = self._joints(patch, cubes, mirrored)
-        for _ in range(passes - 1):
-            predicted = xyz[:, facts.skeleton.centre]
-            near = (
-                np.linalg.norm(predicted - cubes.centre, axis=-1) < facts.cube_mm / 4
-            )  # farther is a failure
-            near &= predicted[:, 2] > 0
-            moved = np.where(near[:, None], predicted, cubes.centre)
-            cubes = Cubes(moved, camera, facts.cube_mm, facts.patch_size)
-            patch = cubes.cut(depth)
-            xyz = self._joints(patch, cubes, mirrored)
-        sure = confidence(patch, xyz, cubes, self._bones, facts.skeleton.centre)
-        return xyz, cubes.centre, sure, empty
-
-    def _joints(self, patch: Floats, cubes: Cubes, mirrored: bool) -> Floats:
-        """Predict joints in mm, (B, J, 3); those of a left hand from the mirror image of its cube."""
-        if not mirrored:
-            return cubes.denormalise_joints(self._engine(patch))
-        joints = self._engine(np.ascontiguousarray(patch[..., ::-1]))
-        return cubes.denormalise_joints(joints * MIRROR)
-
-
-def check_handedness(handedness: str) -> None:
-    """Refuse what is neither.
-
-    Raises:
-        UserError: If it is not "right" or "left".
-    """
-    if handedness not in ("right", "left"):
-        raise UserError(f"handedness must be 'right' or 'left', got {handedness!r}")
-
-
-def _intrinsics(camera: Camera) -> Floats:
-    return np.array([camera.fx, camera.fy, camera.u0, camera.v0], np.float32)
-
-
-def _empty_cube(centre: Floats, camera: Camera) -> str:
-    u, v, d = xyz_to_uvd(centre, _intrinsics(camera)).tolist()
-    return f"the hand cube around {u:.0f},{v:.0f},{d:.0f} (pixel, pixel, mm) is empty; correct the centre"
+    def _sight(self, image: NDArray[Any], camera: Camera, centre: Floats | None, right: float) -> Sighting:
+        """Look for the hand. A given centre is taken at its word; only which hand is there may be judged."""
+        if centre is None:
+            return look_for_hand(self._finder(), image, camera, right)
+        start = time.perf_counter()
+        if math.isfinite(right):
+            right += seen(look_at_place(self._finder(), image, camera, centre).right)
+        return Sighting(centre, 1.0, right, took_ms=1e3 * (time.perf_counter() - start))

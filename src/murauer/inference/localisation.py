@@ -1,217 +1,133 @@
-"""Finding the hand in a depth frame when no centre is given.
+"""Where the hand is in a depth frame, and which hand: what the hand finder sees, and what was said.
 
-Of the places where a hand may be (`murauer.inference.candidates`) the likeliest is taken: near to the camera,
-of a palm's width, with the long outline that fingers make, at the end of an arm and not in its middle. How
-sure that is, is a probability: that of a centre within `CLOSE_MM` of the palm's. Two calibrated cameras that
-find the same place are surer than one.
-
-The hand must stand clear of what is behind it by some centimetres. Hands that hold a large object or lie on a
-table need a centre given by the user.
+All of the project finds hands here: the estimator, the studio, and the import of recordings (by way of
+`murauer.inference.views`).
 """
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from murauer.camera import Camera
-from murauer.errors import UserError
-from murauer.inference.candidates import (
-    ARM_BALL_MM,
-    REACH_MM,
-    Array,
-    Candidate,
-    Surface,
-    find_candidates,
-    to_surface,
-)
+from murauer.inference.hand_finder import REACH_MM, FoundHand, HandFinder
+from murauer.inference.pose import Side
+from murauer.inference.sides import agreement, seen, side
 
-if TYPE_CHECKING:
-    from torch import Tensor
+Place = NDArray[np.floating[Any]]
+"""x, y, z in mm, camera coordinates, (3,)."""
 
-    from murauer.rig import CameraRig
+LEAST_HAND = 0.9
+"""Probability of a hand below which a frame counts as one without."""
 
-CLOSE_MM = 40.0
-"""Error of a centre that still leaves the hand in its 300 mm cube."""
-
-# What a candidate is measured by is capped: more is not more of a hand. Wider discs are heads, longer
-# outlines are noise, and a cube that is wholly in the image cannot be more so.
-WIDEST_MM, LONGEST_MM, INSIDE_MM = 40.0, 650.0, 150.0
-
-# Weights of distance, radius, outline, area, shift, border (per mm or mm²) and compactness: of a conditional
-# logit model of which candidate is the hand, and of a logistic model of whether the likeliest is, with the
-# margin to the next place and a constant. benchmarks/localisation.py fits them to rendered scenes.
-CHOICE = np.array([-0.00762, 0.1249, 0.0282, -0.00068, -0.0257, 0.0794, 5.74])
-CONFIDENCE = np.array([-0.0001, 0.0634, 0.0135, -0.00025, -0.0186, 0.0566, 4.93, 0.0942, -16.59])
-LARGEST_MARGIN = 5.0
-
-# Likewise for a place in several views: of the mean log-odds of the views that see a candidate there, of the
-# number of those views beyond the first, of the number of other views, and a constant.
-VIEWS = np.array([1.31, 0.74, -0.74, -1.33])
-SAME_PLACE_MM = 60.0
-"""Candidates of two views nearer to each other than this are one hand: it is seen from two sides."""
+NOWHERE = np.full(3, np.nan)
 
 
-def find_hand(depth: NDArray[Any], camera: Camera) -> tuple[Array, float]:
-    """Find the hand nearest to the camera, and say how sure that is.
-
-    Args:
-        depth: (H, W) in mm, 0 = no measurement.
-        camera: The camera that took it.
-
-    Returns:
-        Centre of the hand in camera coordinates, mm; shape (3,), float64. It lies inside the hand near the
-        middle of the palm, as the joint that the hand cube is centred on in training. And the probability
-        that it is within `CLOSE_MM` of the palm's.
-
-    Raises:
-        UserError: If nothing in reach of the camera looks like a hand.
-    """
-    surface = to_surface(depth, camera)
-    candidates = find_candidates(surface)
-    if not candidates:
-        raise UserError(_why_no_hand(surface))
-    centre, log_odds = choose(candidates)
-    return centre, float(1 / (1 + np.exp(-log_odds)))
-
-
-def locate_hand(depth: "Tensor", camera: Camera) -> "Tensor":
-    """Return the centre of `localise_with_confidence` alone, shape (3,)."""
-    return localise_with_confidence(depth, camera)[0]
-
-
-def localise_with_confidence(depth: "Tensor", camera: Camera) -> tuple["Tensor", float]:
-    """Find the hand in a tensor, see `find_hand`; the centre is float32 and on the tensor's device."""
-    import torch
-
-    centre, confidence = find_hand(depth.detach().cpu().numpy(), camera)
-    return torch.from_numpy(centre).to(depth.device, torch.float32), confidence
-
-
-def localise_in_views(depths: Sequence["Tensor"], rig: "CameraRig") -> tuple["Tensor", "Tensor"]:
-    """Find the hand that several calibrated cameras see, in a place that they agree on if there is one.
-
-    Args:
-        depths: What the first V cameras of the rig saw at one moment, each (H, W) in mm, 0 = no measurement.
-        rig: The cameras.
-
-    Returns:
-        Centre of the hand in the coordinates of each camera, mm, (V, 3): its own where it sees the hand in
-        the common place, otherwise that of the others. And the probability that they are right, (V,); equal
-        for all.
-
-    Raises:
-        UserError: If no camera sees anything like a hand.
-    """
-    import torch
-
-    found = []
-    for depth, camera in zip(depths, rig.cameras, strict=False):
-        surface = to_surface(depth.detach().cpu().numpy(), camera)
-        found.append(find_candidates(surface))
-    if not any(found):
-        raise UserError(_why_no_hand(surface))
-    options = places(found, rig)
-    log_odds = np.array([VIEWS @ joint_evidence(place) for place in options])
-    best = options[int(log_odds.argmax())]
-    centres = torch.from_numpy(best.centres).to(depths[0].device, torch.float32)
-    confidence = float(1 / (1 + np.exp(-log_odds.max())))
-    return centres, torch.full((len(depths),), confidence, device=depths[0].device)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where several views may see one hand.
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """What one look at a frame gave.
 
     Attributes:
-        centres: in the coordinates of each of V views, mm, (V, 3).
-        log_odds: of each view's own candidate there, NaN if it has none, (V,).
+        centre: of the hand, mm, (3,); NaN if there is none.
+        confidence: probability that it is a hand.
+        right: log-odds that it is a right hand, what was said included; see `murauer.inference.sides`.
+        problem: why there is none, in one sentence; None if there is one.
+        took_ms: how long the look took.
     """
 
-    centres: Array
-    log_odds: Array
+    centre: Place
+    confidence: float
+    right: float
+    problem: str | None = None
+    took_ms: float = 0.0
+
+    @property
+    def side(self) -> Side:
+        """Which hand it is to be taken for."""
+        return side(self.right)
 
 
-def places(found: Sequence[Sequence[Candidate]], rig: "CameraRig") -> list[Place]:
-    """Take every candidate of every view as the hand, and look for it in the others.
+@cache
+def packaged_finder() -> HandFinder:
+    """Load the hand finder that comes with the package; once for all threads.
+
+    Raises:
+        UserError: its networks are missing or damaged, or ONNX Runtime is not installed.
+    """
+    return HandFinder(Path(str(resources.files("murauer") / "models")))
+
+
+def look_for_hand(
+    finder: HandFinder, depth: NDArray[Any], camera: Camera, right: float, counts: float = 1.0
+) -> Sighting:
+    """Look for a hand in a whole frame.
 
     Args:
-        found: candidates of each of V views.
-        rig: the cameras.
+        finder: that looks.
+        depth: (H, W) in mm, 0 = no measurement.
+        camera: that took it.
+        right: log-odds that the right hand is meant, see `murauer.inference.sides`; which of several
+            hands is taken, and for which, depends on it.
+        counts: how much what is seen adds to it.
     """
-    import torch
+    start = time.perf_counter()
+    hand = choose(finder(depth, camera), right)
+    took_ms = 1e3 * (time.perf_counter() - start)
+    if hand is None:
+        return Sighting(NOWHERE, 0.0, right, why_no_hand(depth), took_ms)
+    return Sighting(hand.centre, hand.confidence, right + counts * seen(hand.right), took_ms=took_ms)
 
-    scored = [
-        (np.stack([each.centre for each in candidates]), log_odds(candidates)) if candidates else None
-        for candidates in found
+
+def look_for_hands(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> list[Sighting]:
+    """Look for all hands in a whole frame, the surest first; arguments as for `look_for_hand`.
+
+    Two hands are taken for those of one person: the one that looks more like a right one is it.
+    """
+    start = time.perf_counter()
+    hands = [hand for hand in finder(depth, camera) if hand.confidence >= LEAST_HAND]
+    took_ms = 1e3 * (time.perf_counter() - start)
+    right = [seen(hand.right) for hand in hands]
+    if len(hands) == 2:
+        first = math.copysign(math.inf, hands[0].right - hands[1].right)
+        right = [first, -first]
+    return [
+        Sighting(hand.centre, hand.confidence, log_odds, took_ms=took_ms)
+        for hand, log_odds in zip(hands, right, strict=True)
     ]
-    options = []
-    for view, candidates in enumerate(found):
-        for candidate in candidates:
-            seen = torch.from_numpy(candidate.centre)
-            centres = np.stack([rig.transform(seen, view, other).numpy() for other in range(len(found))])
-            odds = np.full(len(found), np.nan)
-            for other, own in enumerate(scored):
-                if own is None:
-                    continue
-                distance = np.linalg.norm(own[0] - centres[other], axis=-1)
-                if distance.min() < SAME_PLACE_MM:
-                    nearest = int(distance.argmin())
-                    centres[other], odds[other] = own[0][nearest], own[1][nearest]
-            options.append(Place(centres, odds))
-    return options
 
 
-def joint_evidence(place: Place) -> Array:
-    """What `VIEWS` weighs, (4,)."""
-    seeing = int(np.isfinite(place.log_odds).sum())
-    return np.array([np.nanmean(place.log_odds), seeing - 1, len(place.log_odds) - seeing, 1.0])
+def look_at_place(finder: HandFinder, depth: NDArray[Any], camera: Camera, centre: Place) -> FoundHand:
+    """Judge what is at a place: how surely it is a hand, and which.
+
+    Args:
+        finder: that looks.
+        depth: as for `look_for_hand`.
+        camera: as for `look_for_hand`.
+        centre: the place, which is not moved.
+    """
+    log_odds = finder.judge(depth, camera, centre[None].astype(np.float32))[0].astype(np.float64)
+    sure, right = (1 / (1 + np.exp(-log_odds[[0, 4]]))).tolist()
+    return FoundHand(centre.astype(np.float64), sure, right)
 
 
-def log_odds(candidates: Sequence[Candidate]) -> Array:
-    """Log-odds that each of the candidates of a view is the hand, (N,)."""
-    measured = np.stack([measurements(candidate) for candidate in candidates])
-    scores = measured @ CHOICE
-    rows = [evidence(candidates, measured, scores, index) for index in range(len(candidates))]
-    return np.stack(rows) @ CONFIDENCE
+def choose(hands: Sequence[FoundHand], right: float) -> FoundHand | None:
+    """Take the hand that is likeliest to be one and to be the one that is meant; None without a sure one."""
+    sure = [hand for hand in hands if hand.confidence >= LEAST_HAND]
+    return max(sure, key=lambda hand: hand.confidence * agreement(right, hand.right), default=None)
 
 
-def choose(candidates: Sequence[Candidate]) -> tuple[Array, float]:
-    """Choose the likeliest of some candidates; its centre (3,) in mm and the log-odds that it is the hand."""
-    best = int(np.argmax([measurements(candidate) @ CHOICE for candidate in candidates]))
-    return candidates[best].centre, float(log_odds(candidates)[best])
-
-
-def measurements(candidate: Candidate) -> Array:
-    """What `CHOICE` weighs, (7,)."""
-    return np.array(
-        [
-            candidate.middle[2],
-            min(candidate.radius_mm, WIDEST_MM),
-            min(candidate.outline_mm, LONGEST_MM),
-            candidate.area_mm2,
-            candidate.shift_mm,
-            min(candidate.border_mm, INSIDE_MM),
-            candidate.compact,
-        ]
-    )
-
-
-def evidence(candidates: Sequence[Candidate], measured: Array, scores: Array, best: int) -> Array:
-    """What `CONFIDENCE` weighs: the measurements of the best, its margin to another place, and 1; (9,)."""
-    away = [np.linalg.norm(each.centre - candidates[best].centre) > ARM_BALL_MM for each in candidates]
-    margin = scores[best] - scores[away].max(initial=-np.inf)
-    return np.append(measured[best], (np.clip(margin, -LARGEST_MARGIN, LARGEST_MARGIN), 1.0))
-
-
-def _why_no_hand(surface: Surface) -> str:
-    """Say what is wrong with a frame without candidates."""
+def why_no_hand(depth: NDArray[Any]) -> str:
+    """Say what is wrong with a frame (H, W) in which no hand was found."""
     near, far = REACH_MM
-    reached = surface.measured & (surface.depth >= near) & (surface.depth <= far)
-    if reached.any():
-        return "found no hand; it must stand clear of what is behind it, or give its centre"
-    nearest = surface.depth[surface.measured].min(initial=np.inf)
-    seen = f"the nearest thing is {nearest:.0f} mm away" if np.isfinite(nearest) else "nothing was measured"
+    measured = depth[depth > 0]
+    if ((measured >= near) & (measured <= far)).any():
+        return "found no hand; if there is one, give its centre"
+    seen = f"the nearest thing is {measured.min():.0f} mm away" if measured.size else "nothing was measured"
     return f"found no hand within {near:.0f} to {far:.0f} mm, {seen}; check the depth scale"

@@ -14,7 +14,7 @@ from murauer.camera import Camera, xyz_to_uvd
 from murauer.data.keypoint_file import Keypoints, format_keypoints
 from murauer.errors import UserError
 from murauer.files import written_whole
-from murauer.inference.estimator import HandPose
+from murauer.inference.pose import HandPose
 from murauer.skeletons import find_skeleton
 
 DECIMALS = 3

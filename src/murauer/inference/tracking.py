@@ -3,6 +3,9 @@
 Smoothing is the 1 euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass filter of first order whose
 cutoff frequency rises with speed. A hand at rest is freed from jitter, a fast one is followed closely. It
 looks back only, so that each result is there with its frame.
+
+Which hand it is, is decided by all frames: what the hand finder's judge says of some of them is added up and
+slowly forgotten, see `murauer.inference.sides`.
 """
 
 import math
@@ -18,9 +21,13 @@ from numpy.typing import NDArray
 from murauer.camera import Camera, xyz_to_uvd
 from murauer.distortion import Distortion
 from murauer.errors import UserError
-from murauer.inference.estimator import Estimator, Handedness, HandPose, Timings
+from murauer.inference.hand_finder import HandFinder
 from murauer.inference.inputs import Unit, read_frame
+from murauer.inference.localisation import Sighting, look_at_place, look_for_hand
 from murauer.inference.patches import Floats
+from murauer.inference.pose import HandPose, Timings, no_pose
+from murauer.inference.pose_prediction import PASSES, PosePredictor
+from murauer.inference.sides import seen, side
 
 LOST_BELOW = 0.5
 """Confidence below which the hand is looked for in the whole frame, too."""
@@ -33,6 +40,16 @@ FORGET_AFTER_SECONDS = 0.5
 
 FARTHEST_STEP_MM = 100.0
 """Of the centre between frames; the cube then still holds most of the hand."""
+
+JUDGED_EVERY = 10
+"""Frames from one look of the judge to the next: it takes nearly as long as all else that following takes."""
+
+REMEMBERED, ADDED = 0.9, 0.2
+"""Share of the evidence for a side that is left at the next look, and share of what that sees which is added:
+the looks of a stream resemble each other, so that all together count as two."""
+
+SETTLED = 2.0
+"""Log-odds from which the side is known; below, the judge looks at every frame."""
 
 
 @dataclass(frozen=True)
@@ -88,26 +105,39 @@ class OneEuroFilter:
 
 
 class Tracker:
-    """Follows one hand; see `Estimator.track`, whose arguments these are."""
+    """Follows one hand; see `Estimator.track`.
+
+    Args:
+        predictor: of poses.
+        finder: of hands.
+        camera: that takes the frames.
+        right: log-odds that the right hand is meant.
+        unit: of the depth.
+        distortion: of the lens.
+        smoothing: how much.
+    """
 
     def __init__(
         self,
-        estimator: Estimator,
+        predictor: PosePredictor,
+        finder: HandFinder,
         camera: Camera,
-        handedness: Handedness,
+        right: float,
         unit: Unit,
         distortion: Distortion | None,
         smoothing: Smoothing,
     ) -> None:
-        self._estimator = estimator
+        self._predictor = predictor
+        self._finder = finder
         self._camera = camera
-        self._handedness = handedness
+        self._said = right
         self._unit: Unit = unit
         self._distortion = distortion
         self._filter = OneEuroFilter(smoothing)
         self._place: Floats | None = None
         self._velocity = np.zeros(3, np.float32)
         self._seen = -math.inf
+        self._right, self._hand, self._judged = right, 0.0, 0
 
     def follow(self, frames: Iterable[Any], rate: float) -> Iterator[HandPose]:
         """Give the result of each frame; see `Estimator.track`."""
@@ -136,6 +166,7 @@ class Tracker:
         elapsed = now - self._seen
         if elapsed > FORGET_AFTER_SECONDS:
             self._place = None
+        before = side(self._right)
         pose = self._find(image, elapsed, start)
         if not pose:
             return pose
@@ -145,6 +176,8 @@ class Tracker:
             self._velocity = np.zeros(3, np.float32)
         else:
             self._velocity = (palm - self._place) / np.float32(elapsed)
+        if pose.handedness != before:
+            self._filter.reset()
         self._place, self._seen = palm, now
         xyz = self._filter(pose.joints_xyz, elapsed)
         camera = self._camera
@@ -154,25 +187,47 @@ class Tracker:
 
     def _find(self, image: NDArray[Any], elapsed: float, start: float) -> HandPose:
         """Look where the hand should be, and in the whole frame if it is not there."""
-        followed = None
-        if self._place is not None:
-            step = self._velocity * np.float32(elapsed)
-            length = float(np.linalg.norm(step))
-            step *= min(1.0, FARTHEST_STEP_MM / max(length, 1e-6))
-            place = self._place + step
-            if place[2] > 0:
-                followed = self._predict(image, place, 1, start)
-                if followed and followed.confidence >= LOST_BELOW:
-                    return followed
-        located = self._predict(image, None, 2, start)
+        followed, place = None, self._expected(elapsed)
+        if place is not None:
+            self._judge(image, place)
+            followed = self._predict(image, Sighting(place, self._hand, self._right), start, passes=1)
+            if followed and followed.confidence >= LOST_BELOW:
+                return followed
+        before, counts = (self._said, 1.0) if place is None else (self._remembered, ADDED)
+        sighting = look_for_hand(self._finder, image[0], self._camera, before, counts)
+        located = self._predict(image, sighting, start)
         if followed and followed.confidence >= (located.confidence if located else GONE_BELOW):
-            return followed
+            return replace(followed, timings=located.timings)
+        if located:
+            self._right, self._hand, self._judged = sighting.right, sighting.confidence, 0
         return located
 
-    def _predict(self, image: NDArray[Any], place: Floats | None, passes: int, start: float) -> HandPose:
-        return self._estimator.predict(
-            image, self._camera, [place], self._handedness, passes=passes, start=start
-        )[0]
+    def _expected(self, elapsed: float) -> Floats | None:
+        """Where the hand should be, mm, (3,); None if it may be anywhere."""
+        if self._place is None:
+            return None
+        step = self._velocity * np.float32(elapsed)
+        length = float(np.linalg.norm(step))
+        place = self._place + step * np.float32(min(1.0, FARTHEST_STEP_MM / max(length, 1e-6)))
+        return place if place[2] > 0 else None
+
+    def _judge(self, image: NDArray[Any], place: Floats) -> None:
+        """Look whether it is a hand, and which, if that is not settled or the last look is long ago."""
+        self._judged += 1
+        if abs(self._right) < SETTLED or self._judged >= JUDGED_EVERY:
+            hand = look_at_place(self._finder, image[0], self._camera, place)
+            self._hand, self._judged = hand.confidence, 0
+            self._right = self._remembered + ADDED * seen(hand.right)
+
+    @property
+    def _remembered(self) -> float:
+        """Log-odds of the right hand at the next look: what was seen fades, what was said does not."""
+        return REMEMBERED * self._right + (1 - REMEMBERED) * self._said
+
+    def _predict(
+        self, image: NDArray[Any], sighting: Sighting, start: float, passes: int = PASSES
+    ) -> HandPose:
+        return self._predictor(image, self._camera, [sighting], start=start, passes=passes)[0]
 
     def _timed(self, frame: Any, due: float, last: float) -> tuple[float, Any]:
         """Take the time from a frame that has one."""
@@ -187,10 +242,8 @@ class Tracker:
 
     def _failure(self, problem: str, start: float) -> HandPose:
         """A result without joints."""
-        skeleton = self._estimator.skeleton
-        nothing = np.full((len(skeleton), 3), np.nan, np.float32)
         took = Timings(1e3 * (time.perf_counter() - start), 0.0, 0.0)
-        return HandPose(nothing, nothing, nothing[0], 0.0, self._handedness, skeleton, took, problem)
+        return no_pose(problem, self._predictor.facts.skeleton, took)
 
 
 def _weight(cutoff_hz: Any, seconds: float) -> Any:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from murauer.data.camera_file import RecordingCamera
 from murauer.distortion import undistort_depth, undistortion_pixels
-from murauer.inference.estimator import Estimator, Handedness, HandPose
+from murauer.inference.estimator import Estimator
+from murauer.inference.pose import Handedness, HandPose
 from murauer.sources.source import Moment, Source
 from murauer.studio.actions import Actions
 from murauer.studio.album import Floats, View
@@ -156,7 +157,7 @@ class Live:
                 + (
                     pose.problem
                     or f"latency **{took.total:.1f} ms** (hand found in {took.localisation:.1f}, network "
-                    f"{took.network:.1f}), confidence {pose.confidence:.2f}"
+                    f"{took.network:.1f}), {pose.handedness} hand, confidence {pose.confidence:.2f}"
                 )
             )
         return "  \n".join(lines)

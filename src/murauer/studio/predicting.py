@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from murauer.errors import UserError
-from murauer.inference.estimator import Estimator, Handedness
+from murauer.inference.estimator import Estimator
+from murauer.inference.pose import Handedness
 from murauer.skeletons import Skeleton, convert
 from murauer.studio.album import Album, Floats, Moment
 
@@ -76,7 +77,7 @@ class ModelPredictor:
             pose = self._estimator(first.depth, first.camera, first.centre, self._handedness)
             took = pose.timings
             facts = pose.problem or (
-                f"confidence {pose.confidence:.2f}, {took.total:.1f} ms "
+                f"{pose.handedness} hand, confidence {pose.confidence:.2f}, {took.total:.1f} ms "
                 f"(hand found in {took.localisation:.1f}, network {took.network:.1f})"
             )
             self._known[moment.key] = Prediction(pose.joints_xyz if pose else None, pose.skeleton, facts)

@@ -1,0 +1,61 @@
+"""What comes of a frame: joints, how sure they are, whose hand, how long it took."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from murauer.inference.patches import Floats
+from murauer.skeletons import Skeleton
+
+Side = Literal["right", "left"]
+
+Handedness = Literal["auto", "right", "left"]
+"""Which hand is meant; "auto" leaves it to the hand finder."""
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What took how long for a frame, in ms; in a batch, the frame's share of it."""
+
+    total: float
+    localisation: float
+    network: float
+
+
+@dataclass(frozen=True, eq=False)
+class HandPose:
+    """One hand in one frame.
+
+    Attributes:
+        joints_xyz: (J, 3) camera coordinates in mm: x right, y down, z forward; NaN if there is a problem.
+        joints_uvd: (J, 3) pixel, pixel, mm (of the undistorted image); NaN if there is a problem.
+        centre: (3,) centre of the cube that was cut out in the last pass, in mm; NaN if there is a problem.
+        confidence: in [0, 1], that this is a hand and its joints are right within 30 mm on average; 0 if
+            there is a problem. It is the product of two probabilities: that of a hand, by the hand finder (1
+            where the user gave the centre), and that of joints which fit the depth, by
+            `murauer.inference.plausibility`.
+        handedness: which hand it was taken for; None if there is a problem.
+        skeleton: names the J joints.
+        timings: what took how long.
+        problem: why there are no joints, in one sentence; None if there are.
+    """
+
+    joints_xyz: Floats
+    joints_uvd: Floats
+    centre: Floats
+    confidence: float
+    handedness: Side | None
+    skeleton: Skeleton
+    timings: Timings
+    problem: str | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there are joints."""
+        return self.problem is None
+
+
+def no_pose(problem: str, skeleton: Skeleton, timings: Timings) -> HandPose:
+    """A result without joints."""
+    nothing = np.full((len(skeleton), 3), np.nan, np.float32)
+    return HandPose(nothing, nothing, nothing[0], 0.0, None, skeleton, timings, problem)

@@ -1,0 +1,52 @@
+"""Right hand or left: what was said and what frames show, as log-odds that it is the right one.
+
+Log-odds of independent evidence add up. What is said outright is infinite, so that nothing seen changes it.
+"""
+
+import math
+
+from murauer.errors import UserError
+from murauer.inference.pose import Handedness, Side
+
+SAID: dict[Handedness, float] = {"auto": 0.0, "right": math.inf, "left": -math.inf}
+
+PRESUMED = 1.0
+"""Evidence that it takes to call a hand a left one, a probability of 0.73: most hands are right ones, and the
+judge, which is often in doubt about the side, knows when it is."""
+
+MOST = 2.0
+"""Evidence of one frame, at most: a probability of 0.88. Networks are surer than they are right."""
+
+
+def said(handedness: Handedness) -> float:
+    """Log-odds before anything is seen.
+
+    Raises:
+        UserError: handedness is none of "auto", "right" and "left".
+    """
+    if handedness not in SAID:
+        raise UserError(f"handedness must be 'auto', 'right' or 'left', got {handedness!r}")
+    return SAID[handedness]
+
+
+def seen(right: float) -> float:
+    """Log-odds of one look that gave this probability of the right hand."""
+    least = 1 / (1 + math.exp(MOST))
+    kept = min(max(right, least), 1 - least)
+    return math.log(kept / (1 - kept))
+
+
+def side(right: float) -> Side:
+    """The hand that it is to be taken for, by log-odds: without clear evidence the right one."""
+    return "right" if right >= -PRESUMED else "left"
+
+
+def agreement(right: float, seen_right: float) -> float:
+    """Probability that a hand is the one that is meant.
+
+    Args:
+        right: log-odds that the right one is meant.
+        seen_right: probability that it is a right one.
+    """
+    meant = 1 / (1 + math.exp(-right))
+    return meant * seen_right + (1 - meant) * (1 - seen_right)
