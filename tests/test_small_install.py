@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from murauer.cli import TRAINING_PACKAGES
+from murauer.sources.simulated import SimulatedSource
 
 RUN = f"""
 import sys
@@ -40,32 +41,28 @@ def test_the_extra_is_what_the_command_line_takes_it_for() -> None:
 
 @pytest.fixture
 def frame(tmp_path: Path) -> Path:
-    """An open hand, roughly: a palm with fingers as bars, 60 cm from an SR305."""
-    depth = np.zeros((480, 640), np.uint16)
-    depth[240:330, 280:360] = 600
-    for finger in range(4):
-        depth[150:240, 280 + 21 * finger : 293 + 21 * finger] = 600
-    depth[330:480, 295:345] = 620  # the arm
+    """A rendered hand before a person, 80 cm from a camera as NYU has it."""
+    (depth,) = SimulatedSource(paced=False).moment(0).depths
     path = tmp_path / "frame.png"
-    Image.fromarray(depth).save(path)
+    Image.fromarray(depth.round().astype(np.uint16)).save(path)
     return path
 
 
 def test_prediction_with_files_and_pictures(frame: Path, tmp_path: Path) -> None:
     names = ("joints.json", "joints.coco.json", "joints.csv")
     outs = [word for name in names for word in ("--out", tmp_path / name)]
-    done = murauer("predict", frame, "--camera", "sr305", *outs, "--overlay", tmp_path / "picture.png")
+    done = murauer("predict", frame, "--camera", "nyu", *outs, "--overlay", tmp_path / "picture.png")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     (result,) = json.loads((tmp_path / "joints.json").read_text())["frames"]
     assert np.isfinite(result["joints_xyz_mm"]).all()
-    assert result["centre_xyz_mm"][2] == pytest.approx(600, abs=60)
+    assert result["centre_xyz_mm"][2] == pytest.approx(800, abs=150)
     assert len((tmp_path / "joints.csv").read_text().splitlines()) == 15
     assert Image.open(tmp_path / "picture.png").size == (640 + 480, 480)
 
 
 def test_recording_of_a_camera(frame: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "stack.npy", np.repeat(np.asarray(Image.open(frame))[None], 3, axis=0))
-    done = murauer("record", f"{tmp_path / 'stack.npy'}?camera=sr305", "--out", tmp_path / "r", "--json")
+    done = murauer("record", f"{tmp_path / 'stack.npy'}?camera=nyu", "--out", tmp_path / "r", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["new"] == 3
     assert sorted(path.name for path in (tmp_path / "r").iterdir()) == ["camera.json", "stack", "times.csv"]
@@ -111,5 +108,5 @@ def test_what_needs_more_says_so_in_a_sentence(
 
 
 def test_a_trained_model_needs_pytorch_too(frame: Path, tmp_path: Path) -> None:
-    done = murauer("predict", frame, "--camera", "sr305", "--model", tmp_path)
+    done = murauer("predict", frame, "--camera", "nyu", "--model", tmp_path)
     assert done.returncode == 2 and "pip install 'murauer[train]'" in done.stderr

@@ -50,6 +50,7 @@ COMMANDS = {
 TRAINING_PACKAGES = {
     "matplotlib": "Matplotlib",
     "safetensors": "safetensors",
+    "scipy": "SciPy",
     "tensorboard": "TensorBoard",
     "torch": "PyTorch",
     "warp": "Warp",
