@@ -82,11 +82,11 @@ def work_through(
             for chunk in chunks:
                 progress.advance(work(chunk))
         return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (make,)) as pool:
+    with worker_pool(make, workers) as pool:
         running: deque[Future[int]] = deque()
         try:
             for chunk in chunks:
-                running.append(pool.submit(_work, chunk))
+                running.append(pool.submit(work_on, chunk))
                 if len(running) == QUEUED * workers:
                     progress.advance(running.popleft().result())
             while running:
@@ -96,10 +96,15 @@ def work_through(
             raise
 
 
-_worker: Callable[[Any], int] | None = None
+def worker_pool(make: Callable[[], Callable[[Any], Any]], workers: int) -> ProcessPoolExecutor:
+    """Processes that each make what does a chunk's work, to which chunks are submitted with `work_on`."""
+    return ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (make,))
 
 
-def _start_worker(make: Callable[[], Callable[[Any], int]]) -> None:
+_worker: Callable[[Any], Any] | None = None
+
+
+def _start_worker(make: Callable[[], Callable[[Any], Any]]) -> None:
     global _worker
     torch.set_num_threads(1)
     obey_parent()
@@ -134,6 +139,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _work(chunk: Any) -> int:
+def work_on(chunk: Any) -> Any:
+    """Do a chunk's work, in a process of a pool."""
     assert _worker is not None
     return _worker(chunk)

@@ -3,6 +3,9 @@
 They show one average hand at the places of the store's hands, in the store's joints, from all its cameras. Of
 a store that does not tell how its cameras stand, the view of a second camera is a guess.
 
+With --while-training nothing is rendered now: each training renders what it draws from, and nothing of it
+comes to the disk.
+
 What was stopped goes on when the same command is given again; on several machines, give each a --shard, and
 at the end the command without it.
 """
@@ -11,6 +14,7 @@ import argparse
 from pathlib import Path
 
 from murauer.commands.arguments import add_workers, count, positive_int, shard_of, tell_shard_is_done
+from murauer.errors import UserError
 
 VIEWPOINTS = {
     "tilt_deg": "standard deviation of the hand's tilt against the camera, degrees",
@@ -23,7 +27,14 @@ VIEWPOINTS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("store", type=Path, metavar="STORE", help="what 'murauer import' made")
-    parser.add_argument("--frames", type=positive_int, required=True, metavar="N", help="number of moments")
+    amount = parser.add_mutually_exclusive_group(required=True)
+    amount.add_argument("--frames", type=positive_int, metavar="N", help="number of moments")
+    amount.add_argument(
+        "--while-training",
+        type=positive_int,
+        metavar="STEPS",
+        help="write none; each training renders them, 250 other moments for every STEPS steps",
+    )
     parser.add_argument("--seed", type=count, default=0, help="seed of everything random (default: 0)")
     add_workers(parser)
     parser.add_argument("--replace", action="store_true", help="replace synthetic frames that are there")
@@ -33,10 +44,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
+    from murauer.data.endless import EndlessConfig, render_while_training
+    from murauer.data.rendered import CHUNK
     from murauer.data.synthesised import SynthesisConfig, synthesise, synthesise_shard
 
     given = {name: getattr(args, name) for name in VIEWPOINTS if getattr(args, name) is not None}
-    config = SynthesisConfig(frames=args.frames, seed=args.seed, **given)
+    config = SynthesisConfig(frames=args.frames or CHUNK, seed=args.seed, **given)
+    if args.while_training is not None:
+        if args.shard is not None:
+            raise UserError("--shard is for --frames; with --while-training there is nothing to share")
+        endless = EndlessConfig(config, args.while_training)
+        recording = render_while_training(args.store, endless, replace=args.replace)
+        print(f"{recording.folder}: trainings render its synthetic frames")
+        return
     if (shard := shard_of(args)) is not None:
         synthesise_shard(args.store, config, shard, replace=args.replace, workers=args.workers)
         tell_shard_is_done(shard)

@@ -41,20 +41,24 @@ class FramePool:
         Raises:
             UserError: the set is missing or has no such frame of its first camera.
         """
-        frames, pair = recording.need(name), recording.view_pair
+        pool = cls.among(recording.need(name), recording.view_pair, labelled)
+        if not len(pool.first):
+            kind = "usable labelled" if labelled else "usable"
+            raise UserError(f"{recording.folder / name} has no {kind} frame of its first camera")
+        return pool
+
+    @classmethod
+    def among(cls, frames: FrameSet, pair: tuple[int, int] | None, labelled: bool = False) -> "FramePool":
+        """Collect the usable frames among some, seen by a recording with that view pair."""
         usable = frames.valid & frames.labelled[:, None] if labelled else np.array(frames.valid)
         two = pair is not None and max(pair) < frames.views
-        pool = cls(
+        return cls(
             frames=frames,
             usable=usable,
             first=np.flatnonzero(usable[:, 0]),
             any_camera=np.flatnonzero(usable.any(axis=1)),
             pairs=np.flatnonzero(usable[:, pair].all(axis=1)) if two else np.zeros(0, int),
         )
-        if not len(pool.first):
-            kind = "usable labelled" if labelled else "usable"
-            raise UserError(f"{recording.folder / name} has no {kind} frame of its first camera")
-        return pool
 
     def draw(
         self, size: int, generator: Generator, all_cameras: bool = False

@@ -28,6 +28,9 @@ MAKERS = {
 }
 """How to come by a set that a recording lacks; the others come with the dataset alone."""
 
+ENDLESS = "endless"
+"""Key of a description whose recording has its synthetic frames rendered, see `murauer.data.endless`."""
+
 CENTRES = {
     "joint": "annotated joint",
     "mean": "mean of the true joints, which leaks part of the answer",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from murauer.data.recording import CENTRES, PROBLEMS_FILE, Recording
+from murauer.data.recording import CENTRES, ENDLESS, PROBLEMS_FILE, Recording
 
 
 def recording_facts(recording: Recording) -> dict[str, Any]:
@@ -53,6 +53,8 @@ def summary(recording: Recording) -> str:
             f"  {name:16} {own['frames']:7,} frames x {own['views']}, {own['labelled_frames']:,} labelled, "
             f"{own['unusable_images']:,} images unusable; centre: {CENTRES[own['centres']]}{alias}"
         )
+    if (endless := recording.description.get(ENDLESS)) is not None:
+        lines.append(f"  {'synthetic':16} rendered while training, others every {endless['steps']} steps")
     path = recording.folder / PROBLEMS_FILE
     if path.exists():
         with open(path, encoding="utf-8", newline="") as file:

@@ -21,7 +21,7 @@ from murauer.chunks import Shard
 from murauer.data.chunked_sets import ChunkedSets, discard
 from murauer.data.frame_set import FrameSet
 from murauer.data.integrity import checksums
-from murauer.data.recording import Recording, open_recording, write_description
+from murauer.data.recording import ENDLESS, Recording, open_recording, write_description
 from murauer.data.rendered import (
     CHUNK,
     RenderedChunks,
@@ -160,7 +160,7 @@ def synthesise(
     recording = open_recording(store)
     sets = _chunked_sets(recording, config, replace)
     sets.fill(partial(RenderedChunks, partial(Synthesiser, config, store)), "rendering", workers)
-    description = _describe(recording, config)
+    description = describe_synthesis(recording, config)
     description["checksums"] |= checksums(sets.folder, ["synthetic"])
     shutil.rmtree(store / "synthetic", ignore_errors=True)
     os.replace(sets.folder / "synthetic", store / "synthetic")
@@ -183,7 +183,7 @@ def synthesise_shard(
 
 
 def _chunked_sets(recording: Recording, config: SynthesisConfig, replace: bool) -> ChunkedSets:
-    _check(recording, replace)
+    check_synthesis(recording, replace)
     rig, (region_size, _) = synthesis_rig(recording), _windows(recording)
     return ChunkedSets(
         folder=recording.folder / "synthetic.partial",
@@ -191,7 +191,7 @@ def _chunked_sets(recording: Recording, config: SynthesisConfig, replace: bool) 
         region_size=region_size,
         joints=len(recording.skeleton),
         chunk=CHUNK,
-        identity=_describe(recording, config),
+        identity=describe_synthesis(recording, config),
     )
 
 
@@ -230,8 +230,12 @@ def _windows(recording: Recording) -> tuple[int, float]:
     return size, float(np.median(size * frames.centre[rows, 0, 2] / frames.intrinsics[rows, 0, 0]))
 
 
-def _check(recording: Recording, replace: bool) -> None:
-    """Refuse what cannot or should not be done before anything is rendered."""
+def check_synthesis(recording: Recording, replace: bool) -> None:
+    """Refuse what cannot or should not be done before anything is rendered.
+
+    Raises:
+        UserError: as in `synthesise`.
+    """
     check_joints_are_modelled(recording)
     if recording.synthetic is None:
         return
@@ -248,9 +252,10 @@ def _check(recording: Recording, replace: bool) -> None:
             )
 
 
-def _describe(recording: Recording, config: SynthesisConfig) -> dict[str, Any]:
+def describe_synthesis(recording: Recording, config: SynthesisConfig) -> dict[str, Any]:
     """The store's description with the new set."""
-    description = {key: value for key, value in recording.description.items() if key != "format_version"}
+    changed = ("format_version", ENDLESS)
+    description = {key: value for key, value in recording.description.items() if key not in changed}
     description["sets"] = ["synthetic", *(name for name in recording.sets if name != "synthetic")]
     description["centres"] = {name: recording.centre_kind(name) for name in recording.sets} | {
         "synthetic": "joint"

@@ -26,6 +26,7 @@ from murauer.training.mini_batch import (
     ViewPairs,
 )
 from murauer.training.parallel import WHOLE, Part
+from murauer.training.synthetic import synthetic_pools
 from murauer.training.variants import Variant
 
 
@@ -113,11 +114,13 @@ class BatchSource:
         self.device = device
         self.labelled_rows = labelled_rows
         if variant.synthetic:
-            self.synthetic = FramePool.of(recording, "synthetic", labelled=True)
+            self.synthetic = synthetic_pools(recording)
         if variant.view_prediction or variant.matching:
             self.real = FramePool.of(recording, "real")
         if variant.view_prediction:
-            pools = [self.real, *([self.synthetic] if variant.synthetic else [])]
+            pools = [self.real]
+            if variant.synthetic and recording.synthetic is not None:  # rendered ones show all cameras
+                pools.append(self.synthetic(0))
             if not all(len(pool.pairs) for pool in pools):
                 raise UserError(
                     f"variant '{variant.title}' predicts the view of a second camera, but {recording.folder} "
@@ -128,7 +131,7 @@ class BatchSource:
         """Part of batch `step` of the pre-training: half of the samples also show another view."""
         generator = self._generator(0, step)
         size = self.config.training.pretraining_batch
-        pool = self.synthetic
+        pool = self.synthetic(step)
         seen_twice = max(size // 2, 1) if len(pool.pairs) else 0
         samples = self._draw(pool, size - seen_twice, generator, all_cameras=True)
         views = self._draw_views(pool, seen_twice, generator) if seen_twice else None
@@ -154,15 +157,14 @@ class BatchSource:
             corresponding, paired = self._draw_corresponding(size, streams[0], rows)
         synthetic, unlabelled, views = [], [], {}
         if variant.synthetic:
-            synthetic = [self._draw(self.synthetic, size, streams[1], all_cameras=True).part(rows)]
+            pool = self.synthetic(step)
+            synthetic = [self._draw(pool, size, streams[1], all_cameras=True).part(rows)]
         if variant.view_prediction:
             views["real"] = self._draw_views(self.real, size, streams[2], self.labelled_rows).part(rows)
             if variant.synthetic:
-                views["synthetic"] = self._draw_views(self.synthetic, size, streams[3]).part(rows)
+                views["synthetic"] = self._draw_views(pool, size, streams[3]).part(rows)
         if variant.matching:
-            unlabelled = [
-                self._draw(pool, size, streams[4]).part(rows) for pool in (self.real, self.synthetic)
-            ]
+            unlabelled = [self._draw(domain, size, streams[4]).part(rows) for domain in (self.real, pool)]
         seen_twice = [draw for pairs in views.values() for draw in pairs.draws]
         cut = self._cut([*corresponding, *synthetic, *seen_twice, *unlabelled])
         return MiniBatch(  # in the order of the draws
