@@ -4,7 +4,7 @@
 
 Joint training of the variant full, one thread, with windows of 96 x 96: blocks of steps with synthetic frames
 from the store and with frames that another process renders take turns. The CPU time of the training process
-tells what it costs to take the frames over; that of the rendering beside it is measured alone. Where a core is
+says what it costs to take the frames over; that of the rendering beside it is measured alone. Where a core is
 to spare a step costs the former only, as the time that passes shows there; where all are busy it costs both.
 Ratios are of neighbouring blocks, median and range.
 """
