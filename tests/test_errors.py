@@ -99,6 +99,7 @@ class World:
         """Arguments of a prediction that would replace an older result."""
         out = [] if "--out" in more else ["--out", self.path("joints.json")]
         good = frames or (self.path("frame.png"),)
+        centre = [] if frames or "--centre" in more else ["--centre", "320,240,610"]
         return [
             "predict",
             *good,
@@ -107,6 +108,7 @@ class World:
             "--model",
             model or self.path("model.safetensors"),
             *out,
+            *centre,
         ] + [word.replace("@", str(self.folder)) for word in more.split()]
 
     def train(self, more: str = "", recording: str = "recording", out: str = "run") -> list[str]:

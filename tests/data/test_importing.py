@@ -168,7 +168,8 @@ def test_a_finished_import_is_kept(dataset: FakeDataset, store: Recording, tmp_p
 
 
 def test_frames_are_spread_over_the_set_when_limited(dataset: FakeDataset, tmp_path: Path) -> None:
-    few = load(dataset, tmp_path / "few", settings=ImportSettings(region_size=48, max_frames=7))
+    settings = ImportSettings(region_size=48, max_frames=7)
+    few = load(dataset, tmp_path / "few", centres=["joint"], settings=settings)
     assert {name: len(frames) for name, frames in few.sets.items()} == {
         "real": 7, "twin": 7, "synthetic": 7, "test": 7
     }  # fmt: skip
