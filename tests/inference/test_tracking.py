@@ -87,10 +87,10 @@ def test_one_frame_does_not_flip_the_hand(followed: Followed) -> None:
 
 def test_what_is_seen_for_long_wins(followed: Followed) -> None:
     right, left = hand(followed.centre, right=0.9), hand(followed.centre, right=0.1)
-    poses = followed([right] * 20 + [left] * 8 * JUDGED_EVERY)
+    poses = followed([right] * 20 + [left] * 20 * JUDGED_EVERY)
     sides = [pose.handedness for pose in poses]
     turned = sides.index("left")
-    assert turned > 25 and set(sides[:turned]) == {"right"} and set(sides[turned:]) == {"left"}
+    assert turned > 40 and set(sides[:turned]) == {"right"} and set(sides[turned:]) == {"left"}
 
 
 def test_the_side_that_is_said_is_kept(followed: Followed) -> None:
@@ -102,10 +102,7 @@ def test_the_side_that_is_said_is_kept(followed: Followed) -> None:
 def test_the_judge_looks_often_at_first_and_seldom_later(followed: Followed) -> None:
     poses = followed([hand(followed.centre, right=0.9)] * 65)
     assert all(poses) and followed.finder.searched == 1
-    assert 6 <= len(followed.finder.judged) <= 14
-    followed.finder.judged.clear()
-    followed([hand(followed.centre, right=0.9)] * 65, "right")
-    assert 5 <= len(followed.finder.judged) <= 7
+    assert len(followed.finder.judged) == (JUDGED_EVERY - 1) + 64 // JUDGED_EVERY
 
 
 def test_what_the_judge_takes_for_no_hand_any_more_is_looked_for(followed: Followed) -> None:

@@ -42,14 +42,12 @@ FARTHEST_STEP_MM = 100.0
 """Of the centre between frames; the cube then still holds most of the hand."""
 
 JUDGED_EVERY = 10
-"""Frames from one look of the judge to the next: it takes nearly as long as all else that following takes."""
+"""Frames from one look of the judge to the next, for it takes as long as all else that following takes. Of the
+first frames it looks at each."""
 
 REMEMBERED, ADDED = 0.9, 0.2
 """Share of the evidence for a side that is left at the next look, and share of what that sees which is added:
 the looks of a stream resemble each other, so that all together count as two."""
-
-SETTLED = 2.0
-"""Log-odds from which the side is known; below, the judge looks at every frame."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ class Tracker:
         self._place: Floats | None = None
         self._velocity = np.zeros(3, np.float32)
         self._seen = -math.inf
-        self._right, self._hand, self._judged = right, 0.0, 0
+        self._right, self._hand, self._followed = right, 0.0, 0
 
     def follow(self, frames: Iterable[Any], rate: float) -> Iterator[HandPose]:
         """Give the result of each frame; see `Estimator.track`."""
@@ -199,7 +197,8 @@ class Tracker:
         if followed and followed.confidence >= (located.confidence if located else GONE_BELOW):
             return replace(followed, timings=located.timings)
         if located:
-            self._right, self._hand, self._judged = sighting.right, sighting.confidence, 0
+            self._right, self._hand = sighting.right, sighting.confidence
+            self._followed = 0 if place is None else self._followed
         return located
 
     def _expected(self, elapsed: float) -> Floats | None:
@@ -212,11 +211,11 @@ class Tracker:
         return place if place[2] > 0 else None
 
     def _judge(self, image: NDArray[Any], place: Floats) -> None:
-        """Look whether it is a hand, and which, if that is not settled or the last look is long ago."""
-        self._judged += 1
-        if abs(self._right) < SETTLED or self._judged >= JUDGED_EVERY:
+        """Look whether it is a hand, and which, if it was found just now or the last look is long ago."""
+        self._followed += 1
+        if self._followed < JUDGED_EVERY or self._followed % JUDGED_EVERY == 0:
             hand = look_at_place(self._finder, image[0], self._camera, place)
-            self._hand, self._judged = hand.confidence, 0
+            self._hand = hand.confidence
             self._right = self._remembered + ADDED * seen(hand.right)
 
     @property
