@@ -42,8 +42,8 @@ FARTHEST_STEP_MM = 100.0
 """Of the centre between frames; the cube then still holds most of the hand."""
 
 JUDGED_EVERY = 10
-"""Frames from one look of the judge to the next, for it takes as long as all else that following takes. Of the
-first frames it looks at each."""
+"""Frames from one look of the judge to the next, for it takes as long as all else that following takes. It
+looks at each of the first frames, though."""
 
 REMEMBERED, ADDED = 0.9, 0.2
 """Share of the evidence for a side that is left at the next look, and share of what that sees which is added:
