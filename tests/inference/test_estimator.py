@@ -74,7 +74,7 @@ def test_a_failed_first_pass_does_not_move_the_cube(scene) -> None:
 
 
 def test_without_centre_the_hand_is_located(scene) -> None:
-    finder = KnownHands(hand(scene.centre[0], 0.98, right=0.1), hand((0, 0, 900), 0.93))
+    finder = KnownHands(hand(scene.centre[0], 0.99, right=0.1), hand((0, 0, 900), 0.98))
     pose = Estimator(PointAt((0.0, 0.0, 0.0)), lambda: finder)(scene.depth[0], CAMERA)
     assert np.linalg.norm(pose.joints_xyz[0] - scene.centre[0].numpy()) < 0.1
     assert pose.handedness == "left"
@@ -142,7 +142,7 @@ def test_whoever_says_which_hand_and_where_needs_no_finder(scene) -> None:
 
 
 def test_the_side_that_is_said_is_taken_if_it_is_there(scene) -> None:
-    hands = hand(scene.centre[0], 0.93, right=0.95), hand(scene.centre[0] + 150, 0.98, right=0.05)
+    hands = hand(scene.centre[0], 0.98, right=0.95), hand(scene.centre[0] + 150, 0.99, right=0.05)
     estimator = Estimator(PointAt((0.0, 0.0, 0.0)), lambda: KnownHands(*hands))
     for handedness, expected, side in (("right", 0, "right"), ("left", 1, "left"), ("auto", 1, "left")):
         pose = estimator(scene.depth[0], CAMERA, None, handedness)
@@ -153,7 +153,7 @@ def test_the_side_that_is_said_is_taken_if_it_is_there(scene) -> None:
 def test_confidence_is_that_of_the_hand_times_that_of_its_joints(scene) -> None:
     centre = scene.centre[0]
     given = Estimator.load("default")(scene.depth[0], CAMERA, centre, "right").confidence
-    for probability in (0.91, 0.99):
+    for probability in (0.98, 0.995):
         found = known(hand(centre, probability))[0](scene.depth[0], CAMERA, None, "right")
         assert found.confidence == pytest.approx(probability * given, rel=1e-3)
 
@@ -166,7 +166,7 @@ def test_all_hands_of_a_frame(scene) -> None:
     )
     mirrored = scene.centre[1] * torch.tensor([-1.0, 1.0, 1.0])
     estimator, _ = known(
-        hand(scene.centre[0], 0.98, right=0.9), hand(mirrored, 0.95, right=0.2), hand((0, 0, 900), 0.2)
+        hand(scene.centre[0], 0.99, right=0.9), hand(mirrored, 0.98, right=0.2), hand((0, 0, 900), 0.2)
     )
     poses = estimator.hands(frame, CAMERA)
     assert all(poses) and {pose.handedness for pose in poses} == {"right", "left"}

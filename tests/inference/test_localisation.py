@@ -22,7 +22,7 @@ from murauer.inference.localisation import (
 
 CAMERA = CAMERAS["nyu"]
 FRAME = np.full((480, 640), 800, np.uint16)
-RIGHT, LEFT = hand((100, 0, 700), 0.95, right=0.95), hand((-100, 0, 700), 0.98, right=0.05)
+RIGHT, LEFT = hand((100, 0, 700), 0.98, right=0.95), hand((-100, 0, 700), 0.99, right=0.05)
 
 # Where a person sees the middle of the hand in these frames: column, row, mm.
 SR305_HANDS = {
@@ -51,7 +51,7 @@ def test_the_surest_hand_unless_a_side_is_said() -> None:
 def test_a_look_says_where_and_which() -> None:
     finder = KnownHands(RIGHT, LEFT)
     sighting = look_for_hand(finder, FRAME, CAMERA, 0.0)
-    assert sighting.centre is LEFT.centre and sighting.confidence == 0.98
+    assert sighting.centre is LEFT.centre and sighting.confidence == 0.99
     assert sighting.side == "left" and sighting.problem is None and sighting.took_ms > 0
     assert look_for_hand(KnownHands(LEFT), FRAME, CAMERA, math.inf).side == "right"
     assert look_for_hand(KnownHands(LEFT), FRAME, CAMERA, 5.0).side == "right"
@@ -65,7 +65,7 @@ def test_two_hands_are_those_of_one_person() -> None:
         "left",
         "right",
     ]
-    third = hand((0, 200, 700), 0.97, right=0.9)
+    third = hand((0, 200, 700), 0.98, right=0.9)
     sides = [each.side for each in look_for_hands(KnownHands(rather, clearly, third), FRAME, CAMERA)]
     assert sides == ["right"] * 3
 
@@ -75,7 +75,7 @@ def test_a_place_is_judged_where_it_is() -> None:
     beside = RIGHT.centre + np.array([30, 0, 0])
     seen = look_at_place(finder, FRAME, CAMERA, beside)
     assert np.array_equal(seen.centre, beside)
-    assert seen.confidence == pytest.approx(0.95, abs=1e-4) and seen.right == pytest.approx(0.95, abs=1e-4)
+    assert seen.confidence == pytest.approx(0.98, abs=1e-4) and seen.right == pytest.approx(0.95, abs=1e-4)
     assert look_at_place(finder, FRAME, CAMERA, LEFT.centre).confidence < 0.01
 
 

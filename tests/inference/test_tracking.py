@@ -114,7 +114,7 @@ def test_what_the_judge_takes_for_no_hand_any_more_is_looked_for(followed: Follo
 
 def test_the_same_hand_is_taken_again_when_two_are_there(scene, best, frame, followed: Followed) -> None:
     """It is lost for a moment; the other hand that is then found is surer, but of the other side."""
-    own, other = hand(followed.centre, 0.95, right=0.95), hand(followed.centre + 150, 0.99, right=0.1)
+    own, other = hand(followed.centre, 0.98, right=0.95), hand(followed.centre + 150, 0.99, right=0.1)
     stream = [frame] * 6 + [None] * 3 + [frame * 0] * 3 + [frame] * 3
 
     def frames() -> Iterator[np.ndarray | None]:

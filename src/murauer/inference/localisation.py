@@ -24,7 +24,7 @@ from murauer.inference.sides import agreement, seen, side
 Place = NDArray[np.floating[Any]]
 """x, y, z in mm, camera coordinates, (3,)."""
 
-LEAST_HAND = 0.95
+LEAST_HAND = 0.97
 """Probability of a hand below which a frame counts as one without."""
 
 NOWHERE = np.full(3, np.nan)
