@@ -35,7 +35,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         accumulation: parts of a mini-batch that are computed one after the other, for want of memory; their
             gradients add up to that of the whole, but BatchNorm has the statistics of each part.
         precision: of the products in convolutions and layers; "bfloat16" is faster on processors that
-            have it, and its effect on the error of a trained model has not been measured yet.
+            have it, and its effect on the error is known of one short training only, see docs/performance.md.
         generator_learns_from: domains that train g, and p's first layer through it: "both" as in the paper,
             or "synthetic". Then g is a renderer of synthetic features, and views of real frames train f and m
             alone: to give features that this renderer can read, and so can p.
