@@ -6,7 +6,7 @@ Import of a set, synthesis of one and prediction of that, as the commands do the
 CPU time of the process, so that other programs on the machine disturb it little; sizes take turns, small ones
 come several times, and the median counts. Images are small, and the same 64 files again and again, to save
 disk: import of 96 x 96 pixels to windows of 32 x 32, synthesis of such windows, prediction by the preset
-smoke with random weights. What a command does once, such as loading PyTorch, is not in these times; a first
+small with random weights. What a command does once, such as loading PyTorch, is not in these times; a first
 small round of everything is thrown away.
 """
 
@@ -119,7 +119,7 @@ def main() -> None:
     torch.set_num_threads(1)
     found: dict[int, list[dict[str, float]]] = {size: [] for size in options.sizes}
     with TemporaryDirectory() as name:
-        model, preset = Path(name) / "model.safetensors", load_preset("smoke")
+        model, preset = Path(name) / "model.safetensors", load_preset("small")
         save_model(model, HandPoseNetwork(preset.network), preset)
         measure(FILES, model, options.only)
         for turn in range(MOST_REPEATS):
