@@ -94,9 +94,10 @@ def _explained(patch: Floats, joints: Floats, cubes: Cubes, bones: NDArray[np.in
     measured = (z < BACKGROUND) & (length < (HAND_RADIUS_MM / half) ** 2)
     middles = (joints[:, bones[:, 0]] + joints[:, bones[:, 1]]) / 2
     anchors: Floats = np.concatenate((joints, middles), axis=1)
-    # |p - a|² = |p|² - 2 p a + |a|², for all pairs at once: (B, points, anchors)
-    product = xy @ anchors[..., :2].transpose(0, 2, 1) + z[..., None] * anchors[:, None, :, 2]
-    squared = length + ((anchors**2).sum(axis=-1)[:, None] - 2 * product).min(axis=-1)
+    # |p - a|² = |p|² - 2 p a + |a|², for all pairs at once: (B, anchors, points). The least is found over the
+    # middle axis, which NumPy does in vectors.
+    product = anchors[..., :2] @ xy.T + anchors[..., 2:] * z[:, None]
+    squared = length + ((anchors**2).sum(axis=-1, keepdims=True) - 2 * product).min(axis=1)
     near = measured & (squared < (NEAR_JOINT_MM / half) ** 2)
     return near.sum(axis=1) / np.maximum(measured.sum(axis=1), 1)
 
