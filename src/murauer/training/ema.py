@@ -19,7 +19,7 @@ class WeightAverage(AveragedModel, Generic[Model]):
 
     Args:
         model: Model to follow; copied.
-        decay: Share of the old average that an update keeps, in [0, 1); with 0 `module` is the model itself.
+        decay: Share of the old average that an update keeps, in [0, 1); with 0 the copy equals the model.
     """
 
     module: Model
@@ -30,14 +30,10 @@ class WeightAverage(AveragedModel, Generic[Model]):
 
         super().__init__(model, use_buffers=True)
         self.decay = decay
-        if not decay:
-            self.module = model
 
     @torch.no_grad()
     def update(self, model: Model) -> None:
         """Move the average towards the model's current weights; the first time, to them."""
-        if not self.decay:
-            return
         updates = int(self.n_averaged)
         share = min(self.decay, (1 + updates) / (10 + updates)) if updates else 0.0
         moving: tuple[list[Tensor], list[Tensor]] = ([], [])
