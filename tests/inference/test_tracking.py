@@ -11,7 +11,7 @@ from murauer import Estimator, HandPose, Smoothing, UserError
 from murauer.camera import CAMERAS
 from murauer.inference.engines import load_engine
 from murauer.inference.hand_finder import FoundHand
-from murauer.inference.tracking import JUDGED_EVERY, OneEuroFilter
+from murauer.inference.tracking import JUDGED_EVERY, JUDGED_FIRST, OneEuroFilter
 
 CAMERA = CAMERAS["nyu"]
 
@@ -102,7 +102,7 @@ def test_the_side_that_is_said_is_kept(followed: Followed) -> None:
 def test_the_judge_looks_often_at_first_and_seldom_later(followed: Followed) -> None:
     poses = followed([hand(followed.centre, right=0.9)] * 65)
     assert all(poses) and followed.finder.searched == 1
-    assert len(followed.finder.judged) == (JUDGED_EVERY - 1) + 64 // JUDGED_EVERY
+    assert len(followed.finder.judged) == (JUDGED_FIRST - 1) + 64 // JUDGED_EVERY
 
 
 def test_what_the_judge_takes_for_no_hand_any_more_is_looked_for(followed: Followed) -> None:

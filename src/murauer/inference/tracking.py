@@ -41,9 +41,9 @@ FORGET_AFTER_SECONDS = 0.5
 FARTHEST_STEP_MM = 100.0
 """Of the centre between frames; the cube then still holds most of the hand."""
 
-JUDGED_EVERY = 10
-"""Frames from one look of the judge to the next, for it takes as long as all else that following takes. It
-looks at each of the first frames, though."""
+JUDGED_FIRST, JUDGED_EVERY = 10, 30
+"""Frames of a hand just found that the judge looks at, and frames from one look to the next after them: a look
+takes as long as all else that following takes."""
 
 REMEMBERED, ADDED = 0.9, 0.2
 """Share of the evidence for a side that is left at the next look, and share of what that sees which is added:
@@ -213,7 +213,7 @@ class Tracker:
     def _judge(self, image: NDArray[Any], place: Floats) -> None:
         """Look whether it is a hand, and which, if it was found just now or the last look is long ago."""
         self._followed += 1
-        if self._followed < JUDGED_EVERY or self._followed % JUDGED_EVERY == 0:
+        if self._followed < JUDGED_FIRST or self._followed % JUDGED_EVERY == 0:
             hand = look_at_place(self._finder, image[0], self._camera, place)
             self._hand = hand.confidence
             self._right = self._remembered + ADDED * seen(hand.right)
