@@ -42,7 +42,7 @@ FARTHEST_STEP_MM = 100.0
 """Of the centre between frames; the cube then still holds most of the hand."""
 
 JUDGED_FIRST, JUDGED_EVERY = 10, 30
-"""Frames of a hand just found that the judge looks at, and frames from one look to the next after them: a look
+"""Frames of a hand just found that the judge looks at, and how often it looks after them, in frames. A look
 takes as long as all else that following takes."""
 
 REMEMBERED, ADDED = 0.9, 0.2
