@@ -48,7 +48,7 @@ class Cubes:
         height, width = depth.shape[1:]
         seen_columns, seen_rows = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
         first = np.arange(len(depth))[:, None, None] * (height * width)
-        pixels = rows.clip(0, height - 1)[:, :, None] * width + columns.clip(0, width - 1)[:, None] + first
+        pixels = _within(rows, height)[:, :, None] * width + (_within(columns, width)[:, None] + first)
         measured = depth.reshape(-1).take(pixels).astype(np.float32)
         patch = (measured - self.centre[:, 2, None, None]) / np.float32(self.cube_mm / 2)
         visible = (measured > 0) & (np.abs(patch) <= 1)
@@ -90,3 +90,13 @@ class Cubes:
         sampled = (low + scale / 2)[..., None] + scale[..., None] * np.arange(self.patch_size)
         nearest = np.floor(sampled.astype(np.float32) + np.float32(0.5)).astype(np.int64)
         return nearest[:, 0], nearest[:, 1]
+
+
+def _within(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """The nearest index that there is; `clip` takes three times as long for so few."""
+    return np.minimum(np.maximum(index, 0), size - 1)
+
+
+def shown(patches: Floats) -> NDArray[np.float64]:
+    """Share of patches (B, P, P) that shows something, (B,)."""
+    return (patches < BACKGROUND).reshape(len(patches), -1).sum(axis=1) / patches[0].size

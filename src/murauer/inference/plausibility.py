@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.inference.patches import BACKGROUND, Cubes, Floats
+from murauer.inference.patches import BACKGROUND, Cubes, Floats, shown
 
 BEHIND_SURFACE_MM = (-10.0, 45.0)
 """Where joints lie behind the surface in front of them, or behind the finger that hides them."""
@@ -65,7 +65,7 @@ def features(
     half = cubes.cube_mm / 2
     joints = (xyz - cubes.centre[:, None]) / half
     off_centre = np.minimum(np.linalg.norm(joints[:, centre], axis=-1), 1)
-    crowded = np.maximum((patch < BACKGROUND).mean(axis=(1, 2)) - HAND_SHARE, 0)
+    crowded = np.maximum(shown(patch) - HAND_SHARE, 0)
     return np.stack(
         (_supported(patch, xyz, cubes), _explained(patch, joints, cubes, bones), crowded, off_centre), 1
     )

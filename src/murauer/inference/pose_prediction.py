@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from murauer.camera import Camera, xyz_to_uvd
 from murauer.inference.engines import Engine
 from murauer.inference.localisation import Sighting
-from murauer.inference.patches import BACKGROUND, Cubes, Floats, Mask
+from murauer.inference.patches import Cubes, Floats, Mask, shown
 from murauer.inference.plausibility import confidence
 from murauer.inference.pose import HandPose, Timings, no_pose
 
@@ -101,7 +101,7 @@ class PosePredictor:
         facts = self.facts
         cubes = Cubes(centre, camera, facts.cube_mm, facts.patch_size)
         patch = cubes.cut(depth)
-        empty = (patch < BACKGROUND).mean(axis=(1, 2)) < MINIMUM_HAND_SHARE
+        empty = shown(patch) < MINIMUM_HAND_SHARE
         xyz = self._in_cubes(patch, cubes, left)
         for _ in range(passes - 1):
             predicted = xyz[:, facts.skeleton.centre]
