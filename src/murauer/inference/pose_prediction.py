@@ -126,7 +126,7 @@ class PosePredictor:
 
 
 def _intrinsics(camera: Camera) -> Floats:
-    return np.array([camera.fx, camera.fy, camera.u0, camera.v0], np.float32)
+    return camera.intrinsics_array().astype(np.float32)
 
 
 def _empty_cube(centre: Floats, camera: Camera) -> str:

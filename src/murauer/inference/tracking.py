@@ -178,8 +178,7 @@ class Tracker:
             self._filter.reset()
         self._place, self._seen = palm, now
         xyz = self._filter(pose.joints_xyz, elapsed)
-        camera = self._camera
-        intrinsics = np.array([camera.fx, camera.fy, camera.u0, camera.v0], np.float32)
+        intrinsics = self._camera.intrinsics_array().astype(np.float32)
         took = replace(pose.timings, total=1e3 * (time.perf_counter() - start))
         return replace(pose, joints_xyz=xyz, joints_uvd=xyz_to_uvd(xyz, intrinsics), timings=took)
 

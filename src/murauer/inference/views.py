@@ -118,7 +118,7 @@ def _in_sight(centre: NDArray[np.float64], camera: Camera) -> bool:
     """Whether a place is in reach of a camera and in its image."""
     if not REACH_MM[0] < centre[2] < REACH_MM[1]:
         return False
-    u, v, _ = xyz_to_uvd(centre, np.array([camera.fx, camera.fy, camera.u0, camera.v0])).tolist()
+    u, v, _ = xyz_to_uvd(centre, camera.intrinsics_array()).tolist()
     return 0 <= u < camera.width and 0 <= v < camera.height
 
 

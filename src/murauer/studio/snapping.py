@@ -26,7 +26,7 @@ def snap(joint: Floats, view: View, below_mm: float = UNDER_THE_SKIN_MM) -> Floa
     """
     assert view.from_first is not None
     camera = view.camera
-    intrinsics = np.array([camera.fx, camera.fy, camera.u0, camera.v0], np.float32)
+    intrinsics = camera.intrinsics_array().astype(np.float32)
     place = xyz_to_uvd(moved(joint, view.from_first), intrinsics)
     if not place[2] > 0:
         return None
