@@ -216,6 +216,14 @@ def test_misuse_is_told(estimator: Estimator, scene) -> None:
         estimator(depth[None], CAMERA)
     with pytest.raises(UserError, match="handedness must be 'auto', 'right' or 'left', got 'both'"):
         estimator(depth, CAMERA, None, "both")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"got \['left'\]"):
+        estimator(depth, CAMERA, None, ["left"])  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"murauer\.Distortion or None, got \[0\.1"):
+        estimator(depth, CAMERA, distortion=[0.1, 0, 0, 0, 0])  # type: ignore[arg-type]
+    with pytest.raises(
+        UserError, match="unit of depth must be 'mm', 'm' or a number of mm per unit, got None"
+    ):
+        estimator(depth, CAMERA, unit=None)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"frame 1: .* negative"):
         estimator.batch([depth, -depth], CAMERA)
     with pytest.raises(UserError, match="one size"):

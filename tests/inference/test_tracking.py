@@ -185,16 +185,26 @@ def test_times_of_frames(estimator: Estimator, frame) -> None:
     assert "not after the one before it" in (poses[2].problem or "")
 
 
+def test_a_clock_that_jumps_costs_one_frame(estimator: Estimator, frame) -> None:
+    times = [5.0, 1e9, 5.033, 5.066, 0.0, 0.033]
+    poses = list(estimator.track([(time, frame) for time in times], CAMERA))
+    assert [bool(pose) for pose in poses] == [True, True, False, True, False, True]
+
+
 def test_left_hands_metres_and_misuse(estimator: Estimator, frame) -> None:
     pose = next(estimator.track([frame[:, ::-1] / 1000], CAMERA, "left", unit="m"))
     assert pose and pose.handedness == "left"
     for arguments, message in (
         ({"handedness": "both"}, "'auto', 'right' or 'left'"),
         ({"unit": "inch"}, "unit of depth"),
+        ({"handedness": ["left"]}, "'auto', 'right' or 'left'"),
+        ({"unit": None}, "unit of depth"),
+        ({"distortion": [0.1, 0.2]}, "must be a murauer.Distortion or None"),
         ({"rate": 0}, "positive number of frames"),
+        ({"camera": None}, "expected a murauer.Camera"),
     ):
         with pytest.raises(UserError, match=message):
-            estimator.track([], CAMERA, **arguments)
+            estimator.track([], **({"camera": CAMERA} | arguments))
 
 
 def test_hundreds_of_frames_with_bad_ones_among_them_leave_memory_flat(estimator: Estimator, frame) -> None:

@@ -27,7 +27,7 @@ from murauer.distortion import Distortion
 from murauer.errors import UserError
 from murauer.inference.engines import Engine, EngineName, load_engine
 from murauer.inference.hand_finder import HandFinder
-from murauer.inference.inputs import Unit, as_array, millimetres_per_unit, read_centre, read_frame
+from murauer.inference.inputs import Unit, as_array, check_device, read_centre, read_frame
 from murauer.inference.localisation import (
     Sighting,
     look_at_place,
@@ -243,7 +243,7 @@ class Estimator:
         from murauer.inference.tracking import Smoothing, Tracker
 
         right = said(handedness)
-        millimetres_per_unit(unit)
+        check_device(camera, unit, distortion)
         if not rate > 0:
             raise UserError(f"the rate must be a positive number of frames a second, got {rate!r}")
         tracker = Tracker(

@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -34,8 +35,7 @@ def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | 
     Raises:
         UserError: If it is no depth image, is of another camera or in another unit, or holds no measurement.
     """
-    if not isinstance(camera, Camera):
-        raise UserError(f"expected a murauer.Camera, got {camera!r}")
+    check_device(camera, unit, distortion)
     image = as_array(depth)
     if image.ndim != 2 or image.size == 0:
         raise UserError(f"expected one depth image, (height, width); got the shape {image.shape}")
@@ -69,6 +69,19 @@ def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | 
     return millimetres
 
 
+def check_device(camera: Camera, unit: Unit, distortion: Distortion | None) -> None:
+    """Check what is said of the device that takes frames.
+
+    Raises:
+        UserError: If something of it is no camera, no unit or no distortion.
+    """
+    if not isinstance(camera, Camera):
+        raise UserError(f"expected a murauer.Camera, got {camera!r}")
+    millimetres_per_unit(unit)
+    if not isinstance(distortion, Distortion | None):
+        raise UserError(f"the distortion must be a murauer.Distortion or None, got {distortion!r}")
+
+
 def as_array(values: Any) -> NDArray[Any]:
     """Turn an array, a tensor on any device, or nested sequences into an array.
 
@@ -96,7 +109,7 @@ def millimetres_per_unit(unit: Unit) -> float:
         return 1.0
     if unit == "m":
         return 1000.0
-    if isinstance(unit, str) or not (math.isfinite(unit) and unit > 0):
+    if not (isinstance(unit, Real) and math.isfinite(unit) and unit > 0):
         raise UserError(f"the unit of depth must be 'mm', 'm' or a number of mm per unit, got {unit!r}")
     return float(unit)
 

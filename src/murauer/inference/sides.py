@@ -24,7 +24,7 @@ def said(handedness: Handedness) -> float:
     Raises:
         UserError: handedness is none of "auto", "right" and "left".
     """
-    if handedness not in SAID:
+    if not isinstance(handedness, str) or handedness not in SAID:
         raise UserError(f"handedness must be 'auto', 'right' or 'left', got {handedness!r}")
     return SAID[handedness]
 

@@ -141,13 +141,16 @@ class Tracker:
         """Give the result of each frame; see `Estimator.track`."""
         now = -1 / rate
         for frame in frames:
-            start = time.perf_counter()
-            due = now + 1 / rate
+            start, last = time.perf_counter(), now
             try:
-                now, depth = self._timed(frame, due, now)
+                now, depth = self._timed(frame, last + 1 / rate)
+                if now <= last:
+                    self._place = None  # this clock or the last was wrong, so no speed can be told
+                    raise UserError(
+                        f"the frame was taken at {now:g} s, not after the one before it, {last:g} s"
+                    )
                 pose = self.step(depth, now, start)
             except UserError as error:
-                now = now if isinstance(frame, tuple) else due
                 pose = self._failure(str(error), start)
             yield pose
 
@@ -227,15 +230,13 @@ class Tracker:
     ) -> HandPose:
         return self._predictor(image, self._camera, [sighting], start=start, passes=passes)[0]
 
-    def _timed(self, frame: Any, due: float, last: float) -> tuple[float, Any]:
-        """Take the time from a frame that has one."""
+    def _timed(self, frame: Any, due: float) -> tuple[float, Any]:
+        """Take the time from a frame that has one; others are taken when they are due."""
         if not isinstance(frame, tuple):
             return due, frame
         if len(frame) != 2 or not isinstance(frame[0], Real) or not math.isfinite(frame[0]):
             raise UserError("expected a depth image, or a pair of its time in seconds and the image")
         seconds, depth = frame
-        if seconds <= last:
-            raise UserError(f"the frame was taken at {seconds:g} s, not after the one before it, {last:g} s")
         return float(seconds), depth
 
     def _failure(self, problem: str, start: float) -> HandPose:
