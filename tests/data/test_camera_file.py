@@ -47,6 +47,14 @@ def test_the_python_example_of_the_guide(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / "captures/tuesday/front/000000.png").is_file()
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "../up", "/tmp/root", "a/b", "a\\b", "a\0b"])
+def test_names_are_those_of_folders(name: str, tmp_path: Path) -> None:
+    camera = {"fx": 500, "fy": 500, "cx": 320, "cy": 240, "width": 640, "height": 480}
+    (tmp_path / "camera.json").write_text(json.dumps({name: camera}))
+    with pytest.raises(UserError, match=r"camera.json, camera .*: a camera cannot be called"):
+        read_camera_file(tmp_path / "camera.json", ())
+
+
 def test_one_camera_alone_needs_one_folder(tmp_path: Path) -> None:
     camera = {"fx": 500, "fy": 500, "cx": 320, "cy": 240, "width": 640, "height": 480}
     (tmp_path / "camera.json").write_text(json.dumps(camera))

@@ -71,6 +71,12 @@ def test_receives_what_is_sent_and_counts_what_was_missed(address: str, sender: 
         assert lost >= 10
 
 
+def test_camera_whose_name_leads_elsewhere_is_refused() -> None:
+    header, *parts = encode(CAMERAS, 0, 0.0, images(0))
+    with pytest.raises(UserError, match=r"here, camera .*: a camera cannot be called '../../escaped'"):
+        decode([header.replace(b'"front"', b'"../../escaped"'), *parts], "here")
+
+
 @pytest.mark.parametrize("encoding", ["raw", "png"])
 def test_message_is_as_documented(encoding: str) -> None:
     header, *parts = encode(CAMERAS, 7, 1.5, images(3), encoding)

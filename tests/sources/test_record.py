@@ -104,6 +104,26 @@ def test_refuses_another_recording_and_other_things(tmp_path: Path) -> None:
         record(Scripted(range(0)), tmp_path / "none")
 
 
+@pytest.mark.parametrize("kind", ["stack", "folder"])
+def test_depth_in_metres_is_kept(tmp_path: Path, kind: str) -> None:
+    metres = np.full((1, 480, 640), 0.7, np.float32)
+    metres[:, :240] = 0.62
+    place = tmp_path / "in"
+    place.mkdir()
+    np.save(place / "m.npy", metres if kind == "stack" else metres[0])
+    source = place / "m.npy" if kind == "stack" else place
+    assert main(["record", f"{source}?camera=nyu&depth_scale=1000", "--out", str(tmp_path / "r")]) == 0
+    assert np.unique(open_source(tmp_path / "r")[0].depths[0]).tolist() == [620.0, 700.0]
+
+
+def test_what_a_file_lacks_is_not_blamed_on_the_disk(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    frames = np.full((3, 480, 640), 700, np.uint16)
+    frames[1] = 0
+    np.save(tmp_path / "m.npy", frames)
+    assert main(["record", f"{tmp_path}/m.npy?camera=nyu", "--out", str(tmp_path / "r")]) == 0
+    assert "1 frames were dropped; lost before, damaged or blank" in capsys.readouterr().out
+
+
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "r"
     assert (

@@ -106,6 +106,7 @@ def test_stack_of_one_camera(tmp_path: Path, suffix: str) -> None:
         ("simulated:?rate=0", "rate of the source simulated: must be positive"),
         ("simulated:?sensor=eyes", "unknown sensor 'eyes'"),
         ("simulated:5", "takes no address"),
+        ("tcp://127.0.0.1:9?timeout=0", "the timeout of tcp://127.0.0.1:9 must be positive, got 0"),
         ("folder:nowhere", "nowhere is no folder"),
         ("nowhere.npy", "cannot read nowhere.npy: No such file"),
     ],
@@ -114,6 +115,30 @@ def test_names_that_mean_nothing_are_refused_in_one_sentence(name: str, sentence
     with pytest.raises(UserError) as refusal:
         open_source(name)
     assert sentence in str(refusal.value) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("place", ["", "stack.npy"])
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("rate=0", "must be positive, got 0"),
+        ("rate=nan", "must be positive, got nan"),
+        ("depth_scale=0", "depth_scale, the millimetres per unit, must be positive, got 0"),
+        ("depth_scale=-1", "depth_scale, the millimetres per unit, must be positive, got -1"),
+    ],
+)
+def test_rates_and_scales_that_cannot_be(tmp_path: Path, place: str, option: str, sentence: str) -> None:
+    frames = np.full((2, 480, 640), 700, np.uint16)
+    np.save(tmp_path / "stack.npy", frames if place else frames[0])
+    with pytest.raises(UserError) as refusal:
+        open_source(f"{tmp_path / place}?camera=nyu&{option}")
+    assert sentence in str(refusal.value)
+
+
+def test_names_of_arrays_that_lead_out_of_a_recording_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "stack.npz", **{"../../escaped": np.full((1, 480, 640), 700, np.uint16)})
+    with pytest.raises(UserError, match=r"a camera cannot be called '../../escaped'"):
+        open_source(f"{tmp_path}/stack.npz?camera=nyu")
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,14 @@ class RecordingCamera:
     """One camera of a recording.
 
     Attributes:
-        name: of its folder.
+        name: of its folder; one that leads to no other place.
         camera: intrinsics and size.
         distortion: of its lens.
         depth_scale: mm per unit of the stored numbers; None if the file does not say, which means 1.
         camera_from_world: rigid transform in mm, float64, (4, 4); None if it was not calibrated.
+
+    Raises:
+        ValueError: If the name cannot be a folder's.
     """
 
     name: str
@@ -47,6 +50,10 @@ class RecordingCamera:
     distortion: Distortion = PINHOLE
     depth_scale: float | None = None
     camera_from_world: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.name in ("", ".", "..") or any(letter in self.name for letter in "/\\\0"):
+            raise ValueError(f"a camera cannot be called {self.name!r}: it is to be the name of a folder")
 
 
 def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[RecordingCamera, ...]:
@@ -158,12 +165,12 @@ def _parse_camera(name: str, values: dict[str, Any], where: str) -> RecordingCam
     if (rotation is None) != (translation is None):
         missing = "cam_R_w2c" if rotation is None else "cam_t_w2c"
         raise UserError(f"{where} lacks {missing}; give both cam_R_w2c and cam_t_w2c, or neither")
+    pose = None if rotation is None else _parse_pose(rotation, translation, where)
+    camera = Camera.from_dict(values, where)
     try:
-        distortion = Distortion(**lens)
+        return RecordingCamera(name, camera, Distortion(**lens), scale, pose)
     except ValueError as error:
         raise UserError(f"{where}: {error}") from error
-    pose = None if rotation is None else _parse_pose(rotation, translation, where)
-    return RecordingCamera(name, Camera.from_dict(values, where), distortion, scale, pose)
 
 
 def _split_matrix(matrix: Any, where: str) -> dict[str, float]:

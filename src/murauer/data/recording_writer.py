@@ -2,8 +2,8 @@
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from murauer.data.camera_file import CAMERA_FILE, RecordingCamera, camera_document, write_camera_file
+from murauer.camera import Camera
+from murauer.data.camera_file import CAMERA_FILE, RecordingCamera, read_camera_file, write_camera_file
 from murauer.data.keypoint_file import Keypoints, read_keypoint_file, write_keypoint_file
 from murauer.data.recording_folder import LABEL_FILE, PERSON_FILE, TWIN_FOLDER
 from murauer.distortion import project
@@ -21,6 +22,9 @@ from murauer.files import written_whole
 from murauer.skeletons import Skeleton
 
 Floats = NDArray[np.float32]
+
+STORED_SCALES = (0.1, 1.0)
+"""Least and most millimetres per stored unit: finer ones would not reach beyond 6.5 m in 16 bits."""
 
 
 class RecordingWriter:
@@ -31,12 +35,15 @@ class RecordingWriter:
 
     Args:
         folder: Where to; it must not hold anything, unless this goes on.
-        cameras: The synchronised cameras, input view first.
+        cameras: The synchronised cameras, input view first. Their depth_scale is what is stored by, but for
+            scales out of `STORED_SCALES`: depth given in metres cannot be stored in whole ones.
         skeleton: Of the labels, if there will be any.
         label_file: Where labels go; by default where training finds them.
-        go_on: Whether to add to a recording of the same cameras, if there is one in the folder.
+        go_on: Whether to add to a recording of the same cameras, if there is one in the folder; its camera
+            file may have got poses.
 
     Attributes:
+        cameras: As they are stored.
         frames: Number of frames in the recording.
 
     Raises:
@@ -53,7 +60,7 @@ class RecordingWriter:
         go_on: bool = False,
     ) -> None:
         self.folder = folder
-        self.cameras = tuple(cameras)
+        self.cameras = tuple(_as_stored(each) for each in cameras)
         self.skeleton = skeleton
         self.frames = 0
         self._label_file = folder / label_file
@@ -138,13 +145,19 @@ class RecordingWriter:
     def _find_what_is_there(self) -> None:
         """Count the frames of a former recording, without a last one that not all cameras have."""
         path = self.folder / CAMERA_FILE
-        if json.loads(path.read_text(encoding="utf-8")) != camera_document(self.cameras):
+        there = read_camera_file(path, [each.name for each in self.cameras])
+        if _what_took_the_images(there) != _what_took_the_images(self.cameras):
             raise UserError(
                 f"{self.folder} holds a recording of other cameras, see {path}; choose another folder"
             )
-        names = [{path.stem for path in (self.folder / each.name).glob("*.png")} for each in self.cameras]
+        names = [_frame_names(self.folder / each.name) for each in self.cameras]
         whole = set.intersection(*names)
-        for name in set.union(*names) - whole:
+        torn = set.union(*names) - whole
+        if len(torn) > 1 or any(name < max(whole, default=name) for name in torn):
+            raise UserError(
+                f"{self.folder}: not all cameras have frame {min(torn)}; put it back or delete it"
+            )
+        for name in torn:
             self._remove(name)
         self.frames = 1 + max((int(name) for name in whole), default=-1)
         if self.skeleton is not None and self._label_file.is_file():
@@ -160,6 +173,21 @@ class RecordingWriter:
         uv = project(xyz, camera.camera, camera.distortion)[:, :2]
         size = (camera.camera.width, camera.camera.height)
         return Keypoints(f"{camera.name}/{name}.png", uv, xyz, *size)
+
+
+def _as_stored(camera: RecordingCamera) -> RecordingCamera:
+    least, most = STORED_SCALES
+    return replace(camera, depth_scale=min(max(camera.depth_scale or most, least), most))
+
+
+def _what_took_the_images(cameras: Sequence[RecordingCamera]) -> dict[str, tuple[Camera, float]]:
+    """What must not change within a recording. Lens and poses may be measured and written down later."""
+    return {each.name: (each.camera, each.depth_scale or 1.0) for each in cameras}
+
+
+def _frame_names(folder: Path) -> set[str]:
+    """Names that are numbers; other pictures in the folder are no frames of this writer's."""
+    return {path.stem for path in folder.glob("*.png") if path.stem.isdecimal()}
 
 
 def _write_depth(path: Path, depth: Floats, camera: RecordingCamera) -> None:

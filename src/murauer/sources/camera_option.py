@@ -6,6 +6,7 @@ from pathlib import Path
 from murauer.camera import CAMERAS
 from murauer.data.camera_file import CAMERA_FILE, RecordingCamera, read_camera_file
 from murauer.errors import UserError
+from murauer.sources.source import check_positive
 
 
 def choose_cameras(
@@ -21,10 +22,13 @@ def choose_cameras(
         depth_scale: mm per unit of the stored numbers, if it is not that of the file.
 
     Raises:
-        UserError: There is no such camera, or the file does not fit the frames.
+        UserError: There is no such camera, the file does not fit the frames, or a name or the scale is none.
     """
     if option in CAMERAS:
-        cameras = tuple(RecordingCamera(name, CAMERAS[option]) for name in names)
+        try:
+            cameras = tuple(RecordingCamera(name, CAMERAS[option]) for name in names)
+        except ValueError as error:
+            raise UserError(f"{folder}: {error}") from error
     elif option is not None or (folder / CAMERA_FILE).exists():
         path = Path(option) if option is not None else folder / CAMERA_FILE
         cameras = read_camera_file(path, names)
@@ -37,5 +41,6 @@ def choose_cameras(
             f"{', '.join(CAMERAS)} or the path of a camera file"
         )
     if depth_scale is not None:
+        check_positive(depth_scale, "depth_scale, the millimetres per unit,")
         cameras = tuple(replace(each, depth_scale=depth_scale) for each in cameras)
     return cameras

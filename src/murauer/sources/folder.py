@@ -7,7 +7,7 @@ from murauer.data.images import read_depth
 from murauer.data.recording_folder import TWIN_FOLDER, frame_files
 from murauer.errors import UserError
 from murauer.sources.camera_option import choose_cameras
-from murauer.sources.source import Moment, StoredSource
+from murauer.sources.source import Moment, StoredSource, check_positive
 
 TIME_FILE = "times.csv"
 """Time of each frame of an own recording, in seconds: lines `frame,time_s,dropped`."""
@@ -23,7 +23,7 @@ class FolderSource(StoredSource):
         rate: Moments a second, for those without a time of their own.
 
     Raises:
-        UserError: There are no images, or it is not known which cameras took them.
+        UserError: There are no images, it is not known which cameras took them, or a number is not positive.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class FolderSource(StoredSource):
         if not self.names:
             raise UserError(f"{self.folder} has no image that all its cameras took")
         self._images = [[paths[name] for name in self.names] for paths in images]
+        check_positive(rate, f"the rate of {self.folder}")
         self.rate = rate
         self._times = read_times(self.folder / TIME_FILE)
 

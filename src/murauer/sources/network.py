@@ -16,7 +16,7 @@ from PIL import Image
 
 from murauer.data.camera_file import RecordingCamera, camera_document, parse_cameras
 from murauer.errors import UserError
-from murauer.sources.source import Moment, Source
+from murauer.sources.source import Moment, Source, check_positive
 
 VERSION = 1
 QUEUE = 2
@@ -41,6 +41,7 @@ class NetworkSource(Source):
     def __init__(self, address: str, *, timeout: float = 5.0) -> None:
         zmq = _import_zmq()
         self._where = f"tcp:{address}"
+        check_positive(timeout, f"the timeout of {self._where}")
         self._timeout = timeout
         self._socket = zmq.Context.instance().socket(zmq.SUB)
         self._socket.setsockopt(zmq.RCVHWM, QUEUE)

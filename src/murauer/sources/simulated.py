@@ -21,7 +21,7 @@ from murauer.hand.sensors import SENSORS
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
 from murauer.skeletons import SKELETONS
-from murauer.sources.source import Moment, Source
+from murauer.sources.source import Moment, Source, check_positive
 
 SECONDS_PER_POSE = 0.7
 DISTANCE_MM = 800.0
@@ -67,8 +67,7 @@ class SimulatedSource(Source):
             raise UserError(f"the source simulated: takes no address, got {address!r}; give options after ?")
         if not 1 <= cameras <= len(NAMES):
             raise UserError(f"the source simulated: has 1 to {len(NAMES)} cameras, not {cameras}")
-        if not 0 < rate < float("inf"):
-            raise UserError(f"the rate of the source simulated: must be positive, got {rate}")
+        check_positive(rate, "the rate of the source simulated:")
         if sensor not in SENSORS:
             raise UserError(f"unknown sensor {sensor!r}; choose one of {', '.join(SENSORS)}")
         self.rate, self.live = rate, paced

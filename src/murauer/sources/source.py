@@ -1,8 +1,10 @@
 """What a source of depth is: cameras, and the moments that they see."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -90,14 +92,36 @@ class StoredSource(Source):
         Raises:
             UserError: None can be read; it says what is wrong with the last.
         """
-        dropped, problem = 0, None
-        for index in range(len(self)):
-            try:
-                moment = self[index]
-            except UserError as error:
-                dropped, problem = dropped + 1, error
-                continue
-            yield Moment(moment.time_s, moment.depths, moment.dropped + dropped, moment.joints)
-            dropped = 0
-        if problem is not None and dropped == len(self):
-            raise problem
+        return those_that_can_be_read(partial(self.__getitem__, index) for index in range(len(self)))
+
+
+def those_that_can_be_read(moments: Iterable[Callable[[], Moment]]) -> Iterator[Moment]:
+    """Give the moments that can be read; the others count as dropped.
+
+    Args:
+        moments: Each reads one moment, and raises a UserError if it is damaged or holds no measurement.
+
+    Raises:
+        UserError: None can be read; it says what is wrong with the last.
+    """
+    dropped, problem, none = 0, None, True
+    for read in moments:
+        try:
+            moment = read()
+        except UserError as error:
+            dropped, problem = dropped + 1, error
+            continue
+        yield replace(moment, dropped=moment.dropped + dropped)
+        dropped, none = 0, False
+    if problem is not None and none:
+        raise problem
+
+
+def check_positive(value: float, what: str) -> None:
+    """Refuse an option that is not a positive, finite number.
+
+    Raises:
+        UserError: It is not.
+    """
+    if not 0 < value < math.inf:
+        raise UserError(f"{what} must be positive, got {value:g}")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from murauer.errors import UserError
 from murauer.inference.inputs import read_frame
 from murauer.sources.camera_option import choose_cameras
-from murauer.sources.source import Moment, StoredSource
+from murauer.sources.source import Moment, StoredSource, check_positive
 
 TIME_ARRAY = "time_s"
 
@@ -25,7 +25,8 @@ class StackSource(StoredSource):
         rate: Moments a second, if there are no times.
 
     Raises:
-        UserError: The file holds no such arrays, or it is not known which cameras took them.
+        UserError: The file holds no such arrays, it is not known which cameras took them, or a number is not
+            positive.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class StackSource(StoredSource):
         self._times = arrays.pop(TIME_ARRAY, None)
         self.cameras = choose_cameras(camera, self.path.parent, list(arrays), depth_scale)
         self._stacks = [arrays[each.name] for each in self.cameras]
+        check_positive(rate, f"the rate of {self.path}")
         self.rate = rate
         for each, stack in zip(self.cameras, self._stacks, strict=True):
             if stack.ndim != 3 or 0 in stack.shape or stack.dtype.kind not in "uif":
