@@ -50,6 +50,20 @@ def test_every_value_of_one_camera_comes_back(tmp_path: Path, depth: np.ndarray)
         assert [moment.time_s for moment in moments] == pytest.approx(np.arange(5) / 25)
 
 
+def test_blank_frames_count_as_dropped_and_end_nothing(tmp_path: Path, depth: np.ndarray) -> None:
+    (tmp_path / "camera.json").write_text(json.dumps(CAMERA))
+    depth[[1, 2]] = 0
+    write(tmp_path / "hand.mkv", {None: depth})
+    moments = list(open_source(tmp_path / "hand.mkv"))
+    assert [moment.dropped for moment in moments] == [0, 2, 0]
+    np.testing.assert_array_equal([moment.depths[0] for moment in moments], depth[[0, 3, 4]] / 2)
+    write(tmp_path / "blank.mkv", {None: 0 * depth})
+    with pytest.raises(UserError, match=r"blank.mkv, at 0.160 s: the image holds no measurement"):
+        list(open_source(tmp_path / "blank.mkv"))
+    with pytest.raises(UserError, match="depth_scale, the millimetres per unit, must be positive, got 0"):
+        open_source(f"{tmp_path}/hand.mkv?depth_scale=0")
+
+
 def test_streams_belong_to_the_cameras_of_their_titles(tmp_path: Path, depth: np.ndarray) -> None:
     write(tmp_path / "hand.mkv", {"side": depth + 1, "front": depth})
     (tmp_path / "camera.json").write_text(json.dumps({"front": CAMERA, "side": CAMERA}))

@@ -33,9 +33,11 @@ def run(args: argparse.Namespace) -> None:
     with open_source(args.source) as source:
         done = record(source, args.out, frames=args.frames, seconds=args.seconds)
         cameras = ", ".join(each.name for each in source.cameras)
+        live = source.live
     if args.json:
         print(json.dumps(asdict(done)))
         return
     print(f"{args.out}: {done.frames} frames of {cameras}, {done.new} of them new in {done.seconds:.1f} s")
     if done.dropped:
-        print(f"{done.dropped} frames were dropped; a lower rate, or a faster disk, keeps more")
+        why = "a lower rate, or a faster disk, keeps more" if live else "lost before, damaged or blank"
+        print(f"{done.dropped} frames were dropped; {why}")

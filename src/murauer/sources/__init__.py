@@ -4,7 +4,8 @@ Example::
 
     with open_source("simulated:") as source:
         for moment in source:
-            pose = estimator(moment.depths[0], source.cameras[0].camera)
+            view = source.cameras[0]
+            pose = estimator(moment.depths[0], view.camera, distortion=view.distortion)
 """
 
 from __future__ import annotations

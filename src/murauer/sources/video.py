@@ -1,6 +1,7 @@
 """Depth in a lossless video: 16-bit grey in FFV1, as ffmpeg makes it; one stream for each camera."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from murauer.errors import UserError
 from murauer.inference.inputs import read_frame
 from murauer.sources.camera_option import choose_cameras
-from murauer.sources.source import Moment, Source
+from murauer.sources.source import Moment, Source, those_that_can_be_read
 
 GREY = ("gray16le", "gray16be")
 """Pixel formats that hold depth; what is meant for eyes has lost it."""
@@ -50,14 +51,18 @@ class VideoSource(Source):
             self.rate = None if streams[0].average_rate is None else float(streams[0].average_rate)
 
     def __iter__(self) -> Iterator[Moment]:
-        """Give the moments of the video from its beginning; see `Source`."""
+        """Give the moments of the video from its beginning, without blank ones; see `Source`."""
+        return those_that_can_be_read(partial(self._moment, frames) for frames in self._frames())
+
+    def _frames(self) -> Iterator[list[Any]]:
+        """Decode one frame of each camera after the other."""
         with self._open() as file:
             waiting: list[list[Any]] = [[] for _ in self.cameras]
             try:
                 for packet in file.demux(video=self._order):
                     waiting[self._order.index(packet.stream_index)].extend(packet.decode())
                     while all(waiting):
-                        yield self._moment([frames.pop(0) for frames in waiting])
+                        yield [frames.pop(0) for frames in waiting]
             except self._av.error.FFmpegError as error:
                 raise UserError(f"{self.path} is damaged ({error}); the frames before are good") from error
 
