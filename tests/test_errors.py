@@ -93,6 +93,11 @@ class World:
         values = {"fx": 588.0, "fy": 587.0, "u0": 320, "v0": 240, "width": WIDTH, "height": HEIGHT} | changes
         return self.write("camera.json", json.dumps({k: v for k, v in values.items() if v is not None}))
 
+    def cameras(self, *names: str) -> str:
+        """A recording's camera file."""
+        values = json.loads(Path(self.camera(depth_scale=0.1)).read_text())
+        return self.write("cameras.json", json.dumps(dict.fromkeys(names, values)))
+
     def predict(
         self, *frames: str, camera: str = "nyu", model: str | None = None, more: str = ""
     ) -> list[str]:
@@ -227,11 +232,6 @@ CASES: dict[str, Case] = {
         "bad.png is empty",
     ),
     # the hand
-    "no hand": (
-        lambda w: w.predict(w.png(np.full((HEIGHT, WIDTH), 700, np.uint16))),
-        "bad.png: found no hand",
-    ),
-    "far wall": (lambda w: w.predict(w.png(np.full((HEIGHT, WIDTH), 5000, np.uint16))), "5000 mm away"),
     "neither hand": (lambda w: w.predict(more="--handedness both"), "invalid choice: 'both'"),
     "no ONNX model": (lambda w: w.predict(model=w.write("m.onnx", "hello")), "no complete ONNX model"),
     "export to nowhere": (lambda w: ["export", w.path("model.safetensors"), "--out", "m.pt"], "in .onnx"),
@@ -243,7 +243,6 @@ CASES: dict[str, Case] = {
         lambda w: w.predict(more="--centre 320,240,0"),
         "depth of the centre must be positive",
     ),
-    "centre without a hand": (lambda w: w.predict(more="--centre 20,20,600"), "is empty; correct the centre"),
     "depth scale 0": (lambda w: w.predict(more="--depth-scale 0"), "expected a positive number, got '0'"),
     "depth scale that is text": (lambda w: w.predict(more="--depth-scale mm"), "got 'mm'"),
     "depth scale of NYU": (
@@ -252,7 +251,11 @@ CASES: dict[str, Case] = {
     ),
     # cameras
     "unknown camera": (lambda w: w.predict(camera="kinect7"), "unknown camera 'kinect7'"),
-    "camera file missing": (lambda w: w.predict(camera=w.path("none.json")), "No such file"),
+    "camera file missing": (lambda w: w.predict(camera=w.path("none.json")), "has no none.json"),
+    "camera file of other folders": (
+        lambda w: w.predict(camera=w.cameras("front", "side")),
+        "describes the cameras front, side, but the frames are in",
+    ),
     "camera without focal length": (lambda w: w.predict(camera=w.camera(fx=None)), "fx"),
     "camera with focal length 0": (lambda w: w.predict(camera=w.camera(fy=0)), "positive"),
     "camera with text": (lambda w: w.predict(camera=w.camera(u0="left")), "u0"),
@@ -369,6 +372,10 @@ RECORDED_CASES: dict[str, Case] = {
     "recording of other bytes than were written": (
         lambda w: w.flip("recording/real/depth.npy") and ["info", "--data", w.path("recording"), "--verify"],
         "checksum",
+    ),
+    "options of images for a set": (
+        lambda w: w.predict(w.path("recording"), more="--split test --overlay @/a.png --handedness left"),
+        "with --split leave --camera, --overlay, --handedness away",
     ),
     "labels of frames that are not there": (
         lambda w: w.write("labels.txt", "3\n8\n") and w.train("--labels @/labels.txt"),

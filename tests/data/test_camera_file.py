@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.camera import Camera
-from murauer.data.camera_file import RecordingCamera, make_rig, read_camera_file, write_camera_file
+from murauer.camera import CAMERAS, Camera
+from murauer.data.camera_file import (
+    RecordingCamera,
+    camera_of_frames,
+    make_rig,
+    read_camera_file,
+    write_camera_file,
+)
 from murauer.distortion import Distortion
 from murauer.errors import UserError
 
@@ -67,3 +73,24 @@ def test_a_single_camera_is_a_rig_and_several_without_poses_are_none() -> None:
     camera = RecordingCamera("front", Camera(500, 500, 320, 240, 640, 480))
     assert torch.equal(make_rig((camera,)).camera_from_world, torch.eye(4)[None])
     assert make_rig((camera, camera)) is None
+
+
+def test_the_camera_that_took_frames(tmp_path: Path) -> None:
+    nyu, sr305 = CAMERAS["nyu"], CAMERAS["sr305"]
+    several, single, flat = (tmp_path / f"{name}.json" for name in ("several", "single", "flat"))
+    write_camera_file(several, [RecordingCamera("front", nyu), RecordingCamera("side", sr305)])
+    write_camera_file(single, [RecordingCamera("front", nyu, depth_scale=0.5)])
+    flat.write_text(json.dumps(nyu.to_dict() | {"k1": 0.1, "depth_scale": 0.125}))
+    front, side = tmp_path / "front" / "1.png", tmp_path / "side" / "1.png"
+    assert camera_of_frames("sr305", [front]).camera == sr305
+    assert camera_of_frames(str(several), [front, front]).camera == nyu
+    assert camera_of_frames(str(several), [side]).camera == sr305
+    assert camera_of_frames(str(single), [side, tmp_path / "2.png"]).depth_scale == 0.5
+    found = camera_of_frames(str(flat), [front, side])
+    assert (found.camera, found.depth_scale, found.distortion) == (nyu, 0.125, Distortion(k1=0.1))
+    with pytest.raises(UserError, match="cameras front, side, but the frames are in front, side; give"):
+        camera_of_frames(str(several), [front, side])
+    with pytest.raises(UserError, match="but the frames are in other; give the frames of one camera"):
+        camera_of_frames(str(several), [tmp_path / "other" / "1.png"])
+    with pytest.raises(UserError, match="unknown camera 'kinect7'"):
+        camera_of_frames("kinect7", [front])

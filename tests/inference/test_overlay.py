@@ -65,6 +65,14 @@ def test_hand_and_frame(scene):
     assert row.size == (640 + 480, 480)
 
 
+def test_a_frame_without_a_hand_shows_near_and_far(scene):
+    depth = torch.full((480, 640), 600.0)
+    depth[:, 320:] = 3000.0
+    picture = draw_frame(depth, scene.camera, None, None, SKELETONS["nyu14"])
+    assert np.array_equal(picture, shade_depth(depth, 600, 3000))
+    assert draw_frame(0 * depth, scene.camera, None, None, SKELETONS["nyu14"]).size == (640, 480)
+
+
 def test_contact_sheet_keeps_every_picture():
     colours = [(50 * i + 5, 9, 9) for i in range(5)]
     sheet = contact_sheet([Image.new("RGB", (40, 30), colour) for colour in colours], ["a" * 99] * 5)

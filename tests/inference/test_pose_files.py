@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import torch
 
 from murauer.camera import CAMERAS, Camera, xyz_to_uvd
 from murauer.data.keypoint_file import read_keypoint_file
+from murauer.distortion import Distortion, project
 from murauer.errors import UserError
-from murauer.inference.pose import HandPose, Timings
+from murauer.inference.pose import HandPose, Timings, no_pose
 from murauer.inference.pose_files import to_document, write_poses
 from murauer.skeletons import SKELETONS
 
@@ -78,3 +80,29 @@ def test_coco_keypoints_are_labels_of_a_recording(document, tmp_path: Path):
 def test_unknown_format(document, tmp_path: Path):
     with pytest.raises(UserError, match=r"\.json or \.csv"):
         write_poses(tmp_path / "joints.xml", document)
+
+
+def test_frames_without_a_hand(document, tmp_path: Path):
+    nothing = to_document([("c.png", no_pose("none", SKELETONS["nyu14"], Timings(1, 1, 0)))], CAMERA, "m")
+    frames = [*document["frames"], *nothing["frames"]]
+    for end in ("json", "csv", "coco.json"):
+        write_poses(tmp_path / f"joints.{end}", document | {"frames": frames})
+    assert json.loads((tmp_path / "joints.json").read_text())["frames"][2] == {
+        "file": "c.png", "handedness": None, "confidence": 0.0, "centre_xyz_mm": None, "centre_uvd": None,
+        "joints_xyz_mm": None, "joints_uvd": None, "problem": "none",
+    }  # fmt: skip
+    lines = (tmp_path / "joints.csv").read_text().splitlines()
+    assert lines[29:] == [f"c.png,{joint},,,,,," for joint in document["joints"]]
+    assert [label.image for label in read_keypoint_file(tmp_path / "joints.coco.json")[1]] == [
+        frame["file"] for frame in document["frames"]
+    ]
+
+
+def test_coco_pixels_are_those_of_the_stored_image(document, tmp_path: Path):
+    lens = Distortion(k1=-0.2, p1=0.01)
+    write_poses(tmp_path / "poses.coco.json", document | {"distortion": asdict(lens)})
+    for label in read_keypoint_file(tmp_path / "poses.coco.json")[1]:
+        shown = project(label.xyz.astype(np.float64), CAMERA, lens)
+        assert np.allclose(label.uv, shown[:, :2], atol=0.02)
+        straight = xyz_to_uvd(label.xyz.astype(np.float64), CAMERA.intrinsics_array())
+        assert np.abs(straight - shown).max() > 0.1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.camera import Camera
+from murauer.camera import Camera, find_camera
 from murauer.distortion import COEFFICIENTS, PINHOLE, Distortion
 from murauer.errors import UserError
 from murauer.files import written_whole
@@ -108,6 +108,32 @@ def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tupl
     cameras = tuple(_parse_camera(name, value, f"{path}, camera {name}") for name, value in values.items())
     _check_poses(cameras, path)
     return cameras
+
+
+def camera_of_frames(name_or_path: str, frames: Iterable[Path]) -> RecordingCamera:
+    """Find the camera that took some images.
+
+    Args:
+        name_or_path: A camera that is known by name, or the path of a camera file, whose only camera it is or
+            the one that has the name of the images' folder.
+        frames: Paths of the images.
+
+    Raises:
+        UserError: There is no such camera, or the file describes several and the images do not tell of which
+            they are.
+    """
+    if not name_or_path.endswith(".json"):
+        return RecordingCamera(name_or_path, find_camera(name_or_path))
+    path = Path(name_or_path)
+    cameras = read_camera_file(path, [path.stem])
+    folders = sorted({frame.resolve().parent.name for frame in frames})
+    ours = cameras if len(cameras) == 1 else [each for each in cameras if [each.name] == folders]
+    if len(ours) != 1:
+        raise UserError(
+            f"{path} describes the cameras {', '.join(each.name for each in cameras)}, but the frames are in "
+            f"{', '.join(folders)}; give the frames of one camera, in a folder of its name"
+        )
+    return ours[0]
 
 
 def write_camera_file(path: Path, cameras: Iterable[RecordingCamera]) -> None:

@@ -132,14 +132,28 @@ def draw_frame(
     *,
     cube_mm: float = 300.0,
 ) -> Image.Image:
-    """Draw a whole frame with a skeleton and the outline of the hand cube; arguments as in `draw_hand`."""
-    z = float(centre[2])
-    picture = shade_depth(depth, z - 0.5 * cube_mm, z + 2 * cube_mm)
+    """Draw a whole frame with a skeleton and the outline of the hand cube.
+
+    Args:
+        depth: as in `draw_hand`.
+        camera: as in `draw_hand`.
+        joints_xyz: as in `draw_hand`.
+        centre: as in `draw_hand`; None for no outline, with all depths told apart in place of the hand's.
+        skeleton: as in `draw_hand`.
+        cube_mm: as in `draw_hand`.
+    """
     intrinsics = camera.intrinsics_array()
-    u, v, _ = xyz_to_uvd(as_array(centre), intrinsics).tolist()
-    half_width, half_height = camera.fx * cube_mm / 2 / z, camera.fy * cube_mm / 2 / z
-    box = (u - half_width, v - half_height, u + half_width, v + half_height)
-    ImageDraw.Draw(picture).rectangle(box, outline=(255, 255, 255), width=max(1, camera.width // 400))
+    if centre is None:
+        picture = shade_depth(depth, *_range_of(as_array(depth)))
+    else:
+        z = float(centre[2])
+        picture = shade_depth(depth, z - 0.5 * cube_mm, z + 2 * cube_mm)
+        u, v, _ = xyz_to_uvd(as_array(centre), intrinsics).tolist()
+        half_width, half_height = camera.fx * cube_mm / 2 / z, camera.fy * cube_mm / 2 / z
+        box = (u - half_width, v - half_height, u + half_width, v + half_height)
+        ImageDraw.Draw(picture).rectangle(box, outline=(255, 255, 255), width=max(1, camera.width // 400))
+    if joints_xyz is None:
+        return picture
     joints = xyz_to_uvd(as_array(joints_xyz), intrinsics)
     return draw_skeleton(picture, joints, skeleton, width=camera.width / 320)
 
@@ -171,6 +185,13 @@ def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str]) -> I
             caption = "…" + caption[2:]
         draw.text((left + 6, top + height + 3), caption, font=font, fill=(220, 220, 220))
     return sheet
+
+
+def _range_of(depth: np.ndarray) -> tuple[float, float]:
+    """Nearest and farthest of what is measured, but for single pixels."""
+    measured = depth[depth > 0]
+    near, far = np.quantile(measured, (0.01, 0.99)).tolist() if measured.size else (0.0, 0.0)
+    return near, max(far, near + 1.0)
 
 
 def _slope(z: np.ndarray, measured: np.ndarray, axis: int) -> np.ndarray:

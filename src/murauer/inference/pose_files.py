@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from murauer.camera import Camera, xyz_to_uvd
 from murauer.data.keypoint_file import Keypoints, format_keypoints
+from murauer.distortion import PINHOLE, Distortion, project
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.inference.pose import HandPose
@@ -21,17 +23,22 @@ DECIMALS = 3
 """Digits after the point: micrometres, and thousandths of a pixel."""
 
 
-def to_document(poses: Sequence[tuple[str, HandPose]], camera: Camera, model: str) -> dict[str, Any]:
+def to_document(
+    poses: Sequence[tuple[str, HandPose]], camera: Camera, model: str, distortion: Distortion = PINHOLE
+) -> dict[str, Any]:
     """Collect predictions as what JSON can hold.
 
     Args:
         poses: Name of the file and what was predicted for it; at least one, all with the same skeleton.
         camera: The camera of all frames.
         model: What predicted them.
+        distortion: Of the lens, which was undone.
 
     Returns:
-        `model`, `camera`, `skeleton`, `joints` (names) and `frames`: `file`, `handedness`, `confidence`,
-        `centre_xyz_mm`, `centre_uvd`, `joints_xyz_mm` and `joints_uvd` of each.
+        `model`, `camera`, `distortion` if there is any, `skeleton`, `joints` (names) and `frames`: `file`,
+        `handedness`, `confidence`, `centre_xyz_mm`, `centre_uvd`, `joints_xyz_mm`, `joints_uvd` and `problem`
+        of each. Pixels are those of the undistorted image. Of a frame without a hand all but `file`,
+        `confidence` (0) and `problem` are None.
     """
     skeleton = poses[0][1].skeleton
     frames = [
@@ -43,12 +50,14 @@ def to_document(poses: Sequence[tuple[str, HandPose]], camera: Camera, model: st
             "centre_uvd": _rounded(xyz_to_uvd(pose.centre, camera.intrinsics_array())),
             "joints_xyz_mm": _rounded(pose.joints_xyz),
             "joints_uvd": _rounded(pose.joints_uvd),
+            "problem": pose.problem,
         }
         for file, pose in poses
     ]
     return {
         "model": model,
         "camera": camera.to_dict(),
+        **({} if distortion.is_pinhole else {"distortion": asdict(distortion)}),
         "skeleton": skeleton.name,
         "joints": list(skeleton.joints),
         "frames": frames,
@@ -63,30 +72,38 @@ def to_json(document: dict[str, Any]) -> str:
 
 
 def to_csv(document: dict[str, Any]) -> str:
-    """Format predictions as CSV, one joint a line: file, joint, x_mm, y_mm, z_mm, u_px, v_px, d_mm."""
+    """Format predictions as CSV, one joint a line: file, joint, x_mm, y_mm, z_mm, u_px, v_px, d_mm.
+
+    A frame without a hand has as many lines as the others, without numbers.
+    """
+    nothing = [[None] * 3] * len(document["joints"])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("file", "joint", "x_mm", "y_mm", "z_mm", "u_px", "v_px", "d_mm"))
     for frame in document["frames"]:
-        rows = zip(document["joints"], frame["joints_xyz_mm"], frame["joints_uvd"], strict=True)
+        joints_xyz, joints_uvd = frame["joints_xyz_mm"] or nothing, frame["joints_uvd"] or nothing
+        rows = zip(document["joints"], joints_xyz, joints_uvd, strict=True)
         writer.writerows((frame["file"], joint, *xyz, *uvd) for joint, xyz, uvd in rows)
     return text.getvalue()
 
 
 def to_coco(document: dict[str, Any]) -> str:
-    """Format predictions as a COCO keypoint file, from which labels can be made; see `keypoint_file`."""
-    camera, skeleton = document["camera"], find_skeleton(document["skeleton"])
-    labels = (
-        Keypoints(
-            frame["file"],
-            np.array(frame["joints_uvd"], np.float32)[:, :2],
-            np.array(frame["joints_xyz_mm"], np.float32),
-            camera["width"],
-            camera["height"],
-        )
+    """Format predictions as a COCO keypoint file, from which labels can be made; see `keypoint_file`.
+
+    Pixels are those of the image as it is stored, as in labels. Frames without a hand are left away.
+    """
+    camera, distortion = Camera.from_dict(document["camera"]), Distortion(**document.get("distortion", {}))
+    hands = (
+        (frame["file"], np.array(frame["joints_xyz_mm"], np.float32))
         for frame in document["frames"]
+        if frame["problem"] is None
     )
-    return format_keypoints(skeleton, labels, about=f"predicted by {document['model']}")
+    labels = (
+        Keypoints(file, project(xyz, camera, distortion)[:, :2], xyz, camera.width, camera.height)
+        for file, xyz in hands
+    )
+    about = f"predicted by {document['model']}"
+    return format_keypoints(find_skeleton(document["skeleton"]), labels, about)
 
 
 FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -120,6 +137,6 @@ def write_poses(path: Path, document: dict[str, Any]) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def _rounded(values: NDArray[Any]) -> list[Any]:
-    """Turn (3,) or (J, 3) into lists with a fixed number of digits."""
-    return values.astype(np.float64).round(DECIMALS).tolist()
+def _rounded(values: NDArray[Any]) -> list[Any] | None:
+    """Turn (3,) or (J, 3) into lists with a fixed number of digits; None where there are no numbers."""
+    return values.astype(np.float64).round(DECIMALS).tolist() if np.isfinite(values).all() else None
