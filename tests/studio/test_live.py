@@ -1,14 +1,28 @@
 """A source on the page: every frame is followed, and the page says what is going on."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from dataset_folders.own import Recorded
+from murauer.camera import CAMERAS, xyz_to_uvd
+from murauer.data.camera_file import RecordingCamera
+from murauer.errors import UserError
 from murauer.inference.estimator import Estimator
+from murauer.inference.overlay import FINGER_COLOURS, draw_frame
+from murauer.inference.pose import HandPose, Timings, no_pose
+from murauer.skeletons import SKELETONS
 from murauer.sources import open_source
-from murauer.studio.live import Follower
+from murauer.sources.source import Moment, Source
+from murauer.studio.album import View, open_album
+from murauer.studio.live import Follower, Live
+from murauer.studio.pictures import WHOLE_SIZE, picture
 from studio.browser import browser, open_page, serving
+from studio.notes import Notes
 
 pytest.importorskip("viser", reason="viser is not installed: pip install 'murauer[studio]'")
 
@@ -21,10 +35,114 @@ def test_a_follower_says_what_track_says(recording: Path) -> None:
         frames = [(each.time_s, each.depths[0]) for each in moments]
         expected = list(estimator.track(frames, camera, "right"))
         follower = Follower("A", estimator, source, "right")
+        follower.begin_anew()
         found = [follower(each.time_s, each.depths[0]) for each in moments]
     assert len(found) == 6 and sum(map(bool, found)) >= 4
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one.joints_xyz, other.joints_xyz)
+
+
+class Blind:
+    """Follows nothing, and keeps the times of what it was shown."""
+
+    name, skeleton = "blind", SKELETONS["nyu14"]
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def begin_anew(self) -> None:
+        self.times = []
+
+    def __call__(self, time_s: float, depth: np.ndarray) -> HandPose:
+        self.times.append(time_s)
+        return no_pose("sees nothing", self.skeleton, Timings(1.0, 0.0, 0.0))
+
+
+def live_of(source: Source) -> tuple[Live, Any, Blind]:
+    page, follower = Notes(), Blind()
+    followers: Any = [follower]
+    return Live(source, followers, page), page, follower
+
+
+def test_what_is_stored_plays_as_it_passed_and_again(recording: Path, monkeypatch: Any) -> None:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("time.monotonic", lambda: clock.now)
+    with open_source(f"{recording}?rate=10") as source:
+        live, page, follower = live_of(source)
+
+        def play() -> float:
+            began = clock.now
+            while (wait := live.tick()) is not None:
+                clock.now += wait
+            return clock.now - began
+
+        assert play() == pytest.approx(0.5) and live.ended and "**ended**" in page.status
+        assert follower.times == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
+        clock.now += 60
+        live.play()
+        assert not live.ended and not live.paused and follower.times == []
+        live.tick()
+        live.play()
+        assert live.paused and live.tick() is None
+        live.step()
+        clock.now += 60  # a pause is not caught up on
+        live.play()
+        assert play() == pytest.approx(0.3) and len(follower.times) == 6
+
+
+class Unplugged(Source):
+    """Fails after some moments."""
+
+    cameras = (RecordingCamera("front", CAMERAS["nyu"]),)
+    live = True
+
+    def __init__(self, moments: int) -> None:
+        self.moments = moments
+
+    def __iter__(self) -> Iterator[Moment]:
+        for index in range(self.moments):
+            yield Moment(index / 30, (np.full((480, 640), 700, np.float32),))
+        raise UserError("the camera gave nothing for 5 s; is it plugged in?")
+
+
+@pytest.mark.parametrize("moments", [0, 2])
+def test_a_source_that_fails_is_told_and_tried_again(moments: int) -> None:
+    source = Unplugged(moments)
+    live, page, follower = live_of(source)
+    while live.tick() is not None:
+        pass
+    assert "**ended: the camera gave nothing for 5 s; is it plugged in?**" in page.status
+    assert len(follower.times) == moments
+    source.moments = 3
+    live.play()
+    live.tick()
+    assert not live.ended and "ended" not in page.status and len(follower.times) == 1
+
+
+def test_a_whole_image_and_the_hand_in_it(recording: Path, recorded: Recorded) -> None:
+    view, skeleton = open_album(recording).moment("real", 0).views[0], SKELETONS["nyu14"]
+    joints = recorded.joints[0, 0].numpy()
+    image = picture(view, joints[skeleton.centre], joints, skeleton, "the whole image")
+    assert image.size == WHOLE_SIZE
+    scale = WHOLE_SIZE[0] / view.camera.width
+    for u, v, _ in xyz_to_uvd(joints, view.camera.intrinsics_array()):
+        place = round(float(u + 0.5) * scale - 0.5), round(float(v + 0.5) * scale - 0.5)
+        distance = [
+            np.abs(np.subtract(image.getpixel(place), each)).max() for each in FINGER_COLOURS.values()
+        ]
+        assert min(distance) < 60
+
+
+def test_a_whole_image_of_another_shape_without_a_hand() -> None:
+    depth = np.full((90, 240), 700, np.float32)
+    depth[:, 120:] = 1500
+    camera, skeleton = CAMERAS["nyu"], SKELETONS["nyu14"]
+    image = picture(View("front", depth, camera, np.eye(4)), None, None, skeleton, "the whole image")
+    plain = np.asarray(draw_frame(depth, camera, None, None, skeleton))
+    assert image.size == WHOLE_SIZE  # 240 x 90 in the middle, twice as large, and nothing above and below
+    shown = np.asarray(image)
+    assert np.array_equal(shown[180, [100, 380]], plain[45, [50, 190]])
+    assert (shown[[40, 320]] == shown[0, 0]).all()
 
 
 def test_in_a_browser(recording: Path) -> None:

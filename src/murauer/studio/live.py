@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from murauer.data.camera_file import RecordingCamera
 from murauer.distortion import undistort_depth, undistortion_pixels
+from murauer.errors import UserError
 from murauer.inference.estimator import Estimator
 from murauer.inference.pose import Handedness, HandPose
 from murauer.sources.source import Moment, Source
@@ -18,8 +20,9 @@ from murauer.studio.actions import Actions
 from murauer.studio.album import Floats, View
 from murauer.studio.display import show_views
 from murauer.studio.frame_rate import FrameRate
+from murauer.studio.pace import Pace
 from murauer.studio.page import MODEL_COLOURS, Page
-from murauer.studio.pictures import MOST_PICTURES, picture
+from murauer.studio.pictures import EXTENTS, MOST_PICTURES, picture
 from murauer.studio.table import joint_table
 from murauer.studio.worker import Worker
 
@@ -33,6 +36,8 @@ SHOWN_PER_SECOND = 20
 class Follower:
     """One model that follows the hand through the frames.
 
+    It begins by `begin_anew`.
+
     Args:
         name: shown on the page.
         estimator: the model.
@@ -42,9 +47,12 @@ class Follower:
 
     def __init__(self, name: str, estimator: Estimator, source: Source, handedness: Handedness) -> None:
         self.name, self.skeleton = name, estimator.skeleton
+        self._track = partial(estimator.track, camera=source.cameras[0].camera, handedness=handedness)
+
+    def begin_anew(self) -> None:
+        """Forget the hand that was followed."""
         self._inbox: deque[tuple[float, Floats]] = deque()
-        frames = iter(self._inbox.popleft, None)
-        self._poses = estimator.track(frames, source.cameras[0].camera, handedness)
+        self._poses = self._track(iter(self._inbox.popleft, None))
 
     def __call__(self, time_s: float, depth: Floats) -> HandPose:
         """Find the hand in the next frame."""
@@ -53,7 +61,7 @@ class Follower:
 
 
 class Live:
-    """Takes frames from a source, has them followed, and shows them.
+    """Takes frames from a source, has them followed, and shows them: what was recorded as fast as it was.
 
     Args:
         source: of the frames.
@@ -62,21 +70,27 @@ class Live:
 
     Attributes:
         paused: whether no frame is taken.
-        points, wide: as in `Studio`.
+        ended: whether there are no more, or the source failed.
+        points: as in `Studio`.
+        extent: how much of the images the pictures show.
     """
 
     def __init__(self, source: Source, followers: Sequence[Follower], page: Page) -> None:
         self._source, self._followers, self._page = source, followers, page
-        self._moments: Iterator[Moment] = iter(source)
         self._pixels = [undistortion_pixels(each.camera, each.distortion) for each in source.cameras]
         self._motions = [_from_first(source.cameras, view) for view in range(len(source.cameras))]
-        self._rate, self._drawn_at, self._drawing_ms, self._dropped = FrameRate(), 0.0, 0.0, 0
+        self._rate, self._drawn_at, self._drawing_ms = FrameRate(), 0.0, 0.0
         self._last: tuple[Moment, list[View], list[HandPose]] | None = None
-        self.paused, self.ended, self.points, self.wide = False, False, True, False
+        self._pace = Pace()
+        self.paused, self.ended, self.points, self.extent = False, False, True, EXTENTS[0]
+        self._begin()
 
-    def pause(self) -> None:
-        """Stop taking frames, or go on."""
-        self.paused = not self.paused
+    def play(self) -> None:
+        """Pause, or go on; at the end from the beginning, and where the source failed by another attempt."""
+        self.paused = not self.paused and not self.ended
+        self._pace.begin_anew()
+        if self.ended:
+            self._begin()
 
     def step(self) -> None:
         """Take one frame and pause."""
@@ -84,20 +98,41 @@ class Live:
         self._take()
 
     def tick(self) -> float | None:
-        """Take the next frame, and draw it if it is time; returns when to be called again."""
+        """Take the next frame if it is due, and draw it if it is time; returns when to be called again."""
         if self.paused or self.ended:
             return None
+        moment = self._next()
+        if moment is not None and not self._source.live and (wait := self._pace.wait_s(moment.time_s)) > 0:
+            return wait
         self._take()
         if self.ended or time.monotonic() - self._drawn_at >= 1 / SHOWN_PER_SECOND:
             with self._page.at_once():
                 self.draw()
         return 0.0
 
+    def _begin(self) -> None:
+        self._moments: Iterator[Moment] = iter(self._source)
+        self._waiting: Moment | None = None
+        self._failure: str | None = None
+        self._dropped, self.ended = 0, False
+        for follower in self._followers:
+            follower.begin_anew()
+
+    def _next(self) -> Moment | None:
+        """The moment that is taken next; None if there is none any more."""
+        if self._waiting is None and not self.ended:
+            try:
+                self._waiting = next(self._moments, None)
+            except UserError as error:  # the device is gone, or a message is damaged
+                self._failure = str(error)
+            self.ended = self._waiting is None
+        return self._waiting
+
     def _take(self) -> None:
-        moment = next(self._moments, None)
+        moment = self._next()
         if moment is None:
-            self.ended = True
             return
+        self._waiting = None
         views = [
             View(each.name, _pinhole(depth, pixels), each.camera, motion)
             for each, depth, pixels, motion in zip(
@@ -112,6 +147,7 @@ class Live:
     def draw(self) -> None:
         """Show the last frame."""
         if self._last is None:
+            self._page.show_status(f"**{self._state()}**")
             return
         start = self._drawn_at = time.monotonic()
         moment, views, poses = self._last
@@ -131,7 +167,7 @@ class Live:
             shown = [(view.name, view, poses[0]) for view in views[:MOST_PICTURES]]
         self._page.show_pictures(
             [
-                (title, picture(view, middle, pose.joints_xyz if pose else None, pose.skeleton, self.wide))
+                (title, picture(view, middle, pose.joints_xyz if pose else None, pose.skeleton, self.extent))
                 for title, view, pose in shown
             ]
         )
@@ -142,12 +178,16 @@ class Live:
         self._page.show_status(self._status(moment, poses))
         self._drawing_ms = 1e3 * (time.monotonic() - start)
 
+    def _state(self) -> str:
+        if self._failure is not None:
+            return f"ended: {self._failure}"
+        if self.ended:
+            return "ended"
+        return "paused" if self.paused else f"{self._rate.per_second:.1f} frames/s"
+
     def _status(self, moment: Moment, poses: Sequence[HandPose]) -> str:
-        state = (
-            "ended" if self.ended else "paused" if self.paused else f"{self._rate.per_second:.1f} frames/s"
-        )
         lines = [
-            f"**{state}**, {moment.time_s:.2f} s, {self._dropped} dropped",
+            f"**{self._state()}**, {moment.time_s:.2f} s, {self._dropped} dropped",
             f"Drawing: {self._drawing_ms:.0f} ms, at most {SHOWN_PER_SECOND} a second",
         ]
         for letter, follower, pose in zip("AB", self._followers, poses, strict=False):
@@ -185,11 +225,11 @@ def run_live(
     live = Live(source, followers, page)
     actions = Actions(server, worker, live.draw)
     with server.gui.add_folder("Show"):
-        actions.buttons("Space, N", {"Pause": ("space", live.pause), "Next": ("N", live.step)})
+        actions.buttons("Space, N", {"Play, pause": ("space", live.play), "Next": ("N", live.step)})
         points = server.gui.add_checkbox("Points", live.points)
         actions.value(points, lambda on: setattr(live, "points", on))
-        wide = server.gui.add_checkbox("Around the hand", live.wide)
-        actions.value(wide, lambda on: setattr(live, "wide", on))
+        extent = server.gui.add_dropdown("Pictures show", EXTENTS, initial_value=live.extent)
+        actions.value(extent, lambda chosen: setattr(live, "extent", chosen))
     with suppress(KeyboardInterrupt):
         worker.run(live.tick)
 

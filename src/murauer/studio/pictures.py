@@ -1,23 +1,33 @@
 """Depth images with skeletons over them, as the page shows them."""
 
+from dataclasses import replace
+from typing import Literal, get_args
+
 import numpy as np
+from PIL import ImageOps
 from PIL.Image import Image
 
-from murauer.inference.overlay import draw_hand
+from murauer.camera import Camera
+from murauer.inference.overlay import BACKGROUND_COLOUR, draw_frame, draw_hand
 from murauer.skeletons import Skeleton
 from murauer.studio.album import Floats, View, moved
 
 PICTURE_SIZE = 288
 MOST_PICTURES = 4
 """Cameras whose pictures are shown; those of more would be too small to see anything."""
-CLOSE_MM, WIDE_MM = 300.0, 900.0
-"""Side of what is shown: the hand cube, or what is around it."""
+WHOLE_SIZE = (480, 360)
+"""Columns and rows of the picture of a whole image."""
+
+Extent = Literal["the whole image", "around the hand", "the hand"]
+EXTENTS: tuple[Extent, ...] = get_args(Extent)
+SIDE_MM: dict[Extent, float] = {"around the hand": 900.0, "the hand": 300.0}
+"""Of the cube that is shown."""
 
 
 def picture(
-    view: View, middle: Floats | None, joints: Floats | None, skeleton: Skeleton, wide: bool = False
+    view: View, middle: Floats | None, joints: Floats | None, skeleton: Skeleton, extent: Extent
 ) -> Image:
-    """Draw what a camera saw around the hand, with a skeleton.
+    """Draw what a camera saw, with a skeleton.
 
     Args:
         view: the image.
@@ -25,23 +35,45 @@ def picture(
             None or if it is not known where this camera stands.
         joints: likewise, (J, 3); None for the depth alone.
         skeleton: of the joints.
-        wide: whether to show what is around the hand, too.
+        extent: how much of it to show.
 
     Returns:
-        RGB, `PICTURE_SIZE` high and wide.
+        RGB, `PICTURE_SIZE` high and wide, or of `WHOLE_SIZE`.
     """
     motion = view.from_first
-    centre = _middle(view) if motion is None or middle is None else moved(middle, motion)
+    centre = None if motion is None or middle is None else moved(middle, motion)
     shown = None if motion is None or joints is None else moved(joints, motion)
+    if extent == "the whole image":
+        depth, camera = _resized(view)
+        whole = draw_frame(depth, camera, shown, centre, skeleton)
+        return ImageOps.pad(whole, WHOLE_SIZE, color=BACKGROUND_COLOUR)
     return draw_hand(
         view.depth,
         view.camera,
         shown,
-        centre,
+        _middle(view) if centre is None else centre,
         skeleton,
-        cube_mm=WIDE_MM if wide else CLOSE_MM,
+        cube_mm=SIDE_MM[extent],
         size=PICTURE_SIZE,
     )
+
+
+def _resized(view: View) -> tuple[Floats, Camera]:
+    """The depth at the size of its picture, since drawing takes time for each pixel, and its camera."""
+    height, width = view.depth.shape
+    scale = min(WHOLE_SIZE[0] / width, WHOLE_SIZE[1] / height)
+    columns, rows = (np.arange(round(side * scale)) for side in (width, height))
+    taken = np.ix_(((rows + 0.5) / scale).astype(int), ((columns + 0.5) / scale).astype(int))
+    camera = replace(
+        view.camera,
+        fx=view.camera.fx * scale,
+        fy=view.camera.fy * scale,
+        u0=(view.camera.u0 + 0.5) * scale - 0.5,
+        v0=(view.camera.v0 + 0.5) * scale - 0.5,
+        width=len(columns),
+        height=len(rows),
+    )
+    return view.depth[taken], camera
 
 
 def _middle(view: View) -> Floats:

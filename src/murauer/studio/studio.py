@@ -15,7 +15,7 @@ from murauer.studio.display import show_views
 from murauer.studio.frame_rate import FrameRate
 from murauer.studio.labelling import Labelling
 from murauer.studio.page import MODEL_COLOURS, Page
-from murauer.studio.pictures import MOST_PICTURES, picture
+from murauer.studio.pictures import MOST_PICTURES, Extent, picture
 from murauer.studio.predicting import Prediction, Predictor, error_mm
 from murauer.studio.ranking import Ranking, worst_first
 from murauer.studio.table import joint_table
@@ -201,8 +201,10 @@ class Studio:
         if not views:
             return []
 
+        extent: Extent = "around the hand" if self.wide else "the hand"
+
         def draw(title: str, view: View, joints: Floats | None) -> tuple[str, Image]:
-            return title, picture(view, middle, joints, skeleton, self.wide)
+            return title, picture(view, middle, joints, skeleton, extent)
 
         if self.pictures == "models" and self._predictions:
             return [
