@@ -1,11 +1,19 @@
 import math
 from dataclasses import astuple
 
+import numpy as np
 import pytest
 import torch
 
 from murauer.camera import CAMERAS, Camera, uvd_to_xyz, xyz_to_uvd
-from murauer.distortion import OUTSIDE, Distortion, project, undistort_depth, undistortion_pixels
+from murauer.distortion import (
+    OUTSIDE,
+    Distortion,
+    fit_distortion,
+    project,
+    undistort_depth,
+    undistortion_pixels,
+)
 
 LENS = Distortion(k1=-0.28, k2=0.09, p1=0.0012, p2=-0.0008, k3=-0.011)
 
@@ -55,6 +63,11 @@ def test_points_are_projected_where_the_map_takes_them_from():
         shown = project(xyz, camera, LENS)
         assert shown[2] == 700
         assert pixels[v, u] == round(shown[1].item()) * camera.width + round(shown[0].item())
+
+
+def test_a_lens_is_found_from_where_it_shows_rays():
+    rays = np.random.default_rng(0).uniform(-0.6, 0.6, (200, 2))
+    assert astuple(fit_distortion(rays, LENS.distort(rays))) == pytest.approx(astuple(LENS))
 
 
 def test_no_distortion_changes_nothing():

@@ -83,6 +83,20 @@ COEFFICIENTS = tuple(field.name for field in fields(Distortion))
 """In OpenCV's order: k1, k2, p1, p2, k3."""
 
 
+def fit_distortion(rays: NDArray[np.float64], shown: NDArray[np.float64]) -> Distortion:
+    """Find the lens that comes nearest to another one, of which it is known where it shows some rays.
+
+    What `Distortion.distort` adds to a ray is linear in the coefficients: this is linear least squares.
+
+    Args:
+        rays: x / z and y / z in camera coordinates; shape (N, 2).
+        shown: The same on the image side of the lens; shape (N, 2).
+    """
+    of_each = [(Distortion(**{name: 1.0}).distort(rays) - rays).ravel() for name in COEFFICIENTS]
+    coefficients = np.linalg.lstsq(np.stack(of_each, axis=-1), (shown - rays).ravel(), rcond=None)[0]
+    return Distortion(*coefficients.tolist())
+
+
 def project(xyz: Points, camera: Camera, distortion: Distortion) -> Points:
     """Project points into the image as the lens shows it, before any undistortion.
 
