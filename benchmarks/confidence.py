@@ -1,17 +1,20 @@
 """What an estimator's confidence says of the error of its joints, and how its weights are made.
 
-    python benchmarks/confidence.py [--frames 2000] [--seed 1] [--model default] [--fit]
+    python benchmarks/confidence.py [--frames 2000] [--seed 1] [--model default]
+        [--plot FILE] [--fit]
 
 Simulated hands of many people with things around them, their cubes centred up to beside the hand; and cubes
 in which there is no hand but what is around it, or a table or wall. Prints how confidence and error go
 together: of the plausibility of joints alone, as with a given centre, and times the probability that the hand
-finder's judge gives the place, as where a hand was found or followed. `--fit` prints weights for
-`murauer.inference.plausibility` instead; measure with another seed.
+finder's judge gives the place, as where a hand was found or followed. `--plot` draws the latter. `--fit`
+prints weights for `murauer.inference.plausibility` instead; measure with another seed.
 """
 
 import argparse
 from itertools import pairwise
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -146,6 +149,34 @@ def report(title: str, sure: NDArray[np.floating], errors: NDArray[np.float64]) 
                   f"{(~hands[each]).mean():.2f} |")  # fmt: skip
 
 
+def draw(sure: NDArray[np.floating], errors: NDArray[np.float64], path: Path) -> None:
+    """Draw what confidence says: how often joints are good, and how far off they are."""
+    with plt.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    bins = np.linspace(0, 1, 11)
+    number = np.clip(np.digitize(sure, bins) - 1, 0, 9)
+    filled = np.unique(number)
+    good = [(errors[number == each] < plausibility.GOOD_MM).mean() for each in filled]
+    left.plot((0, 1), (0, 1), color="0.7", linewidth=1)
+    left.plot([sure[number == each].mean() for each in filled], good, "o-")
+    left.set(xlabel="confidence", ylabel=f"share with a mean error below {plausibility.GOOD_MM:g} mm")
+    left.set_title("Taken at its word", loc="left")
+    hands = np.isfinite(errors)
+    for share, alpha in ((0.8, 0.15), (0.5, 0.3)):
+        low, high = (
+            [np.quantile(errors[hands & (number == each)], q) for each in filled]
+            for q in (0.5 - share / 2, 0.5 + share / 2)
+        )
+        right.fill_between(bins[filled] + 0.05, low, high, color="C0", alpha=alpha, linewidth=0,
+                           label=f"{share:.0%} of the hands")  # fmt: skip
+    middle = [np.median(errors[hands & (number == each)]) for each in filled]
+    right.plot(bins[filled] + 0.05, middle, "o-", label="median")
+    right.set(xlabel="confidence", ylabel="mean joint error, mm", ylim=(0, 150))
+    right.set_title("Error of the joints", loc="left")
+    right.legend(frameon=False)
+    figure.savefig(path, dpi=110)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -153,6 +184,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", default="default")
+    parser.add_argument("--plot", type=Path)
     parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
     rows, errors, judged = measure(options.frames, options.seed, options.model)
@@ -162,6 +194,8 @@ def main() -> None:
     plausible = plausibility.probability(rows)
     report("plausibility alone", plausible, errors)
     report("times the probability of a hand", plausible * judged, errors)
+    if options.plot:
+        draw(plausible * judged, errors, options.plot)
 
 
 if __name__ == "__main__":
