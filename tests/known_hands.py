@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from murauer.camera import Camera
-from murauer.inference.hand_finder import FoundHand, HandFinder
+from murauer.inference.hand_finder import FoundHand, HandFinder, Judged
 
 
 def hand(centre: Any, confidence: float = 0.99, right: float = 0.99) -> FoundHand:
@@ -31,14 +31,13 @@ class KnownHands(HandFinder):
         self.searched += 1
         return sorted(self.hands, key=lambda each: -each.confidence)
 
-    def judge(self, depth: np.ndarray, camera: Camera, centres: np.ndarray) -> np.ndarray:
+    def judge(self, depth: np.ndarray, camera: Camera, centres: np.ndarray) -> Judged:
         self.judged.extend(centres)
-        rows = np.zeros((len(centres), 5), np.float32)
-        rows[:, 0] = -6
-        for row, centre in zip(rows, centres, strict=True):
+        log_odds = np.tile(np.array([-6.0, 0.0], np.float32), (len(centres), 1))
+        for row, centre in zip(log_odds, centres, strict=True):
             away = [float(np.linalg.norm(each.centre - centre)) for each in self.hands]
             if min(away, default=np.inf) < 100:
                 nearest = self.hands[int(np.argmin(away))]
                 sure = np.clip((nearest.confidence, nearest.right), 1e-6, 1 - 1e-6)
-                row[[0, 4]] = np.log(sure / (1 - sure))
-        return rows
+                row[:] = np.log(sure / (1 - sure))
+        return Judged(*log_odds.T, centres)

@@ -5,14 +5,21 @@ from murauer.camera import Camera, uvd_to_xyz, xyz_to_uvd
 from murauer.inference.hand_finder import (
     CUBE_MM,
     INSIDE_MM,
+    REACH_MM,
     STRIDE,
     HandFinder,
+    Judged,
     at_surface,
     reduced,
 )
+from murauer.inference.log_odds import probability
+from murauer.skeletons import SKELETONS
 
+CENTRE = SKELETONS["nyu14"].centre
 CAMERA = Camera(588.0, 587.0, 320.0, 240.0, 640, 480)
 HAND = np.array([60.0, -40.0, 700.0])
+AROUND = 0.5
+"""Log-odds of a right hand by what is around it."""
 
 
 class Oracle(HandFinder):
@@ -27,22 +34,20 @@ class Oracle(HandFinder):
     def run(self, outputs, inputs):
         (seen,) = inputs.values()
         _, intrinsics = reduced(np.zeros((self.camera.height, self.camera.width), np.float32), self.camera)
-        found = np.full((1, 4, seen.shape[1] // STRIDE, seen.shape[2] // STRIDE), -9.0, np.float32)
+        found = np.full((1, 5, seen.shape[1] // STRIDE, seen.shape[2] // STRIDE), -9.0, np.float32)
         for u, v, z in xyz_to_uvd(self.proposed, intrinsics):
             column, row = (u + 0.5) / STRIDE, (v + 0.5) / STRIDE
             cell = (0, slice(None), int(row), int(column))
-            found[cell] = (5, column - int(column) - 0.5, row - int(row) - 0.5, z / 1000)
+            found[cell] = (5, column - int(column) - 0.5, row - int(row) - 0.5, z / 1000, AROUND)
         return [found]
 
     def judge(self, depth, camera, centres):
         self.asked.append(centres)
         away = self.hands[None] - centres[:, None]
         nearest = np.linalg.norm(away, axis=-1).argmin(1)
-        rows = np.zeros((len(centres), 5), np.float32)
-        rows[:, 0] = 3.0 - nearest
-        rows[:, 1:4] = away[np.arange(len(centres)), nearest] / (CUBE_MM / 2)
-        rows[:, 4] = np.where(nearest == 0, 4.0, -4.0)
-        return rows
+        return Judged(
+            3.0 - nearest, np.where(nearest == 0, 4.0, -4.0), self.hands[nearest].astype(np.float32)
+        )
 
 
 def blank(camera: Camera) -> np.ndarray:
@@ -59,8 +64,9 @@ def blank(camera: Camera) -> np.ndarray:
     ],
 )
 def test_places_come_back_in_camera_coordinates(camera: Camera) -> None:
-    places = Oracle(HAND[None], camera).propose(blank(camera), camera)
+    places, right = Oracle(HAND[None], camera).propose(blank(camera), camera)
     np.testing.assert_allclose(places, HAND[None], atol=0.01)
+    assert right.tolist() == [AROUND]
 
 
 def test_places_move_along_their_rays_to_the_surface() -> None:
@@ -78,8 +84,21 @@ def test_the_judge_moves_proposals_onto_the_hand() -> None:
     finder = Oracle(HAND[None], CAMERA, proposed=HAND[None] + [25.0, -20.0, 30.0])
     (hand,) = finder(blank(CAMERA), CAMERA)
     np.testing.assert_allclose(hand.centre, HAND, atol=0.01)
-    assert hand.confidence == pytest.approx(1 / (1 + np.exp(-3))) and hand.right > 0.9
+    assert hand.confidence == pytest.approx(1 / (1 + np.exp(-3)))
+    assert hand.right == pytest.approx(1 / (1 + np.exp(-4 - AROUND)))  # both networks have a say
     np.testing.assert_allclose(finder.asked[1], HAND[None], atol=0.01)  # it looks twice
+
+
+def test_the_joint_that_cubes_are_centred_on_is_read_from_the_judge() -> None:
+    places = np.array([[10.0, 20.0, 500.0], [0.0, 0.0, 120.0]], np.float32)
+    joints = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 14, 3)).astype(np.float32)
+    joints[1, CENTRE] = (0.1, 0.0, -0.9)
+    raw = np.concatenate([[[2.0, -1.0], [-3.0, 0.0]], joints.reshape(2, -1)], 1).astype(np.float32)
+    judged = Judged.read(raw, places)
+    np.testing.assert_allclose(judged.centres[0], places[0] + joints[0, CENTRE] * CUBE_MM / 2, rtol=1e-5)
+    assert judged.centres[1].tolist() == pytest.approx([15.0, 0.0, REACH_MM[0]])  # nothing is nearer
+    np.testing.assert_allclose(probability(judged.hand), [0.8808, 0.0474], atol=1e-4)
+    np.testing.assert_allclose(probability(judged.right), [0.2689, 0.5], atol=1e-4)
 
 
 def test_two_hands_are_told_apart_and_two_proposals_of_one_are_not() -> None:

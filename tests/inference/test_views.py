@@ -11,7 +11,7 @@ from murauer.camera import CAMERAS, Camera
 from murauer.data.simulated import nyu_like_rig
 from murauer.errors import UserError
 from murauer.inference import views
-from murauer.inference.hand_finder import FoundHand, HandFinder
+from murauer.inference.hand_finder import FoundHand, HandFinder, Judged
 from murauer.inference.views import localise, localise_in_views
 
 RIG = nyu_like_rig(CAMERAS["nyu"], 800.0)
@@ -36,7 +36,7 @@ class EachView(HandFinder):
     def __call__(self, depth: np.ndarray, camera: Camera) -> list[FoundHand]:
         return self.of(depth)(depth, camera)
 
-    def judge(self, depth: np.ndarray, camera: Camera, centres: np.ndarray) -> np.ndarray:
+    def judge(self, depth: np.ndarray, camera: Camera, centres: np.ndarray) -> Judged:
         return self.of(depth).judge(depth, camera, centres)
 
 

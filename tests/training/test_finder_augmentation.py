@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from murauer.crop import BACKGROUND
+from murauer.nets.hand_finder import JOINTS
 from murauer.training.finder_augmentation import (
     SCALE,
     disturbance,
@@ -26,7 +27,7 @@ def cubes() -> JudgedCubes:
         torch.tensor([1.0, 0, torch.nan] * 2),
         torch.tensor([1.0, torch.nan, torch.nan, 0, torch.nan, torch.nan]),
     )
-    return JudgedCubes(patch, judged, torch.rand(6, 3), right)
+    return JudgedCubes(patch, judged, torch.rand(6, JOINTS, 3), right)
 
 
 def surface_at_hands(frames: RoomFrames) -> torch.Tensor:
@@ -39,6 +40,7 @@ def test_hands_are_found_where_the_mirrored_frame_shows_them(frames: RoomFrames)
     other = mirrored_frames(frames)
     again = mirrored_frames(other)
     assert torch.equal(again.depth, frames.depth)
+    assert torch.equal(other.right, 1 - frames.right)
     assert torch.allclose(again.hands, frames.hands, atol=1e-4, equal_nan=True)
     assert (surface_at_hands(other) == surface_at_hands(frames)).float().mean() > 0.9
 
@@ -48,9 +50,7 @@ def test_a_mirrored_hand_is_the_other_one(cubes: JudgedCubes) -> None:
     hand = cubes.judged == 1
     assert torch.equal(other.right[hand], 1 - cubes.right[hand])
     assert torch.equal(other.patch[..., 0], cubes.patch[..., -1])
-    assert torch.equal(other.offset[:, 0], -cubes.offset[:, 0]) and torch.equal(
-        other.offset[:, 1:], cubes.offset[:, 1:]
-    )
+    assert torch.equal(other.joints, cubes.joints * torch.tensor([-1.0, 1, 1]))
 
 
 def test_larger_rooms_are_farther_by_as_much_as_their_hands(frames: RoomFrames) -> None:

@@ -4,11 +4,11 @@ import torch
 
 from murauer.camera import Camera
 from murauer.data.windows import cut_window
-from murauer.hand.rooms import RoomPrior
+from murauer.hand.rooms import PALM, RoomPrior
 from murauer.inference.hand_finder import CUBE_MM, PATCH_SIZE
 from murauer.inference.patches import Cubes
 from murauer.nets.hand_finder import STRIDE
-from murauer.training.finder_cubes import NEAR_MM, PLACES, JudgedCubes, cut_cubes, to_patch
+from murauer.training.finder_cubes import NEAR_MM, PLACES, JudgedCubes, clear_cubes, cut_cubes, to_patch
 from murauer.training.finder_losses import cells
 from murauer.training.finder_rooms import HEIGHT, WIDTH, RoomFrames, simulate_frames
 
@@ -25,12 +25,12 @@ class Knows:
     def __call__(self, depth: torch.Tensor) -> torch.Tensor:
         hands = self.frames.part(slice(self.next, self.next + len(depth))).hands
         self.next += len(depth)
-        found = torch.full((len(depth), 4, HEIGHT // STRIDE, WIDTH // STRIDE), -9.0)
+        found = torch.full((len(depth), 5, HEIGHT // STRIDE, WIDTH // STRIDE), -9.0)
         for row, some in enumerate(hands):
             for hand in some[some[:, 0].isfinite()][:1]:
                 column, line = cells(hand, HEIGHT // STRIDE, WIDTH // STRIDE).long().tolist()
                 within = (hand[:2] + 0.5) / STRIDE - torch.tensor([column, line]) - 0.5
-                place = torch.cat([torch.tensor([5.0]), within, (hand[2:] + AWAY_MM) / 1000])
+                place = torch.cat([torch.tensor([5.0]), within, (hand[2:] + AWAY_MM) / 1000, torch.zeros(1)])
                 found[row, :, line, column] = place
         return found
 
@@ -51,7 +51,20 @@ def test_cubes_are_as_described(frames: RoomFrames, cubes: JudgedCubes) -> None:
     sure, hand = cubes.judged.isfinite(), cubes.judged == 1
     assert 0.2 < cubes.judged[sure].mean() < 0.8
     assert torch.equal(cubes.right.isfinite(), hand)
-    assert (cubes.offset[hand] * CUBE_MM / 2).norm(dim=-1).max() < NEAR_MM
+    assert (cubes.joints[hand, PALM].float() * CUBE_MM / 2).norm(dim=-1).max() < NEAR_MM
+
+
+def test_joints_are_those_of_the_hand_that_the_cube_shows() -> None:
+    cubes = clear_cubes(50, SEED)
+    shown = cubes.part(cubes.judged == 1)
+    assert len(shown) > 0.8 * len(cubes) and 0.2 < shown.right.mean() < 0.8
+    bones = (shown.joints - shown.joints[:, PALM, None]).float().norm(dim=-1) * CUBE_MM / 2
+    assert 60 < bones.amax(1).median() < 220  # a fingertip from the palm
+    pixel = ((shown.joints[..., :2].float() + 1) / 2 * PATCH_SIZE).long().clamp(0, PATCH_SIZE - 1)
+    rows = torch.arange(len(shown))[:, None]
+    surface = shown.patch[rows, pixel[..., 1], pixel[..., 0]].float()
+    behind = (shown.joints[..., 2].float() - surface) * CUBE_MM / 2
+    assert ((behind > -15) & (behind < 40)).float().mean() > 0.6  # most joints are just below the surface
 
 
 def test_a_cube_whose_centre_is_right_shows_a_hand(cubes: JudgedCubes) -> None:
@@ -64,7 +77,7 @@ def test_cubes_are_where_the_network_proposes(frames: RoomFrames, cubes: JudgedC
     # Batch by batch: the first place of all its rooms, the second of all its rooms, and so on.
     proposed = torch.arange(len(cubes)).reshape(2, PLACES, -1)[:, 0].flatten()
     here = frames.hands[..., 0].isfinite().any(1) & (cubes.judged[proposed] == 1)
-    offset = (cubes.offset[proposed][here] * CUBE_MM / 2).abs()
+    offset = (cubes.joints[proposed][here][:, PALM].float() * CUBE_MM / 2).abs()
     assert here.sum() > 10
     # It proposes the right ray; the depth is that of the surface, not the wrong one that it says.
     assert offset[:, :2].median() < 5 and offset[:, 2].median() < AWAY_MM / 2

@@ -1,7 +1,8 @@
 import torch
 from torch.nn.functional import cross_entropy
 
-from murauer.nets.hand_finder import STRIDE
+from murauer.inference.hand_finder import PALM as PLACE
+from murauer.nets.hand_finder import JOINTS, STRIDE
 from murauer.training.finder_cubes import JudgedCubes
 from murauer.training.finder_losses import heat_target, judge_loss, proposal_loss
 from murauer.training.finder_rooms import HEIGHT, WIDTH, RoomFrames
@@ -11,7 +12,7 @@ NOBODY = torch.full((2, 2, 3), torch.nan)
 
 
 def frames_with(hands: torch.Tensor, doubtful: torch.Tensor = NOBODY) -> RoomFrames:
-    return RoomFrames(torch.zeros(len(hands), HEIGHT, WIDTH), hands, doubtful)
+    return RoomFrames(torch.zeros(len(hands), HEIGHT, WIDTH), hands, doubtful, torch.tensor([[1.0, 0]] * 2))
 
 
 def test_a_hand_is_a_peak_in_its_cell() -> None:
@@ -27,13 +28,13 @@ def test_a_hand_is_a_peak_in_its_cell() -> None:
 def found_as(hands: torch.Tensor, sure: float) -> torch.Tensor:
     """What a perfect network would find of hands in the middle of cells."""
     heat = heat_target(hands, 16, 20)
-    found = torch.zeros(len(hands), 4, 16, 20)
+    found = torch.zeros(len(hands), 5, 16, 20)
     found[:, 0] = torch.where(heat == 1, sure, -sure)
     for image, hand in enumerate(hands[:, 0]):
         u, v, z = hand.tolist()
         column, row = (u + 0.5) / STRIDE, (v + 0.5) / STRIDE
         cell = int(row), int(column)
-        place = (column - int(column) - 0.5, row - int(row) - 0.5, z / 1000)
+        place = (column - int(column) - 0.5, row - int(row) - 0.5, z / 1000, sure)
         found[image, 1:, cell[0], cell[1]] = torch.tensor(place)
     return found
 
@@ -44,8 +45,9 @@ def test_the_loss_of_proposals_is_least_for_the_truth() -> None:
     least = proposal_loss(right, frames_with(hands))
     assert least < 0.05
     for wrong in (
-        right * torch.tensor([-1.0, 1, 1, 1])[:, None, None],
-        right + torch.tensor([0, 0.5, 0, 0])[:, None, None],
+        right * torch.tensor([-1.0, 1, 1, 1, 1])[:, None, None],
+        right + torch.tensor([0, 0.5, 0, 0, 0])[:, None, None],
+        right * torch.tensor([1.0, 1, 1, 1, -1])[:, None, None],  # the other side
     ):
         assert proposal_loss(wrong, frames_with(hands)) > least + 0.1
     # Where it is doubtful whether a hand can be seen, finding one costs nothing.
@@ -57,22 +59,27 @@ def test_a_hand_in_half_a_pixel_at_the_border_is_in_the_last_cell() -> None:
     hands = torch.tensor([[[WIDTH - 0.2, HEIGHT - 0.2, 600.0], NONE], [[-0.8, 20.0, 600.0], NONE]])
     heat = heat_target(hands, HEIGHT // STRIDE, WIDTH // STRIDE)
     assert heat[0, -1, -1] == 1 and heat[1, 2, 0] == 1
-    found = torch.zeros(2, 4, HEIGHT // STRIDE, WIDTH // STRIDE)
+    found = torch.zeros(2, 5, HEIGHT // STRIDE, WIDTH // STRIDE)
     assert proposal_loss(found, frames_with(hands)).isfinite()
 
 
 def test_the_judge_is_asked_for_place_and_side_of_hands_alone() -> None:
-    judged = torch.tensor([1.0, 0.0, torch.nan])
-    offset = torch.tensor([[0.1, -0.2, 0.3], [9.0, 9, 9], [9, 9, 9]])
-    cubes = JudgedCubes(torch.zeros(3, 4, 4), judged, offset, torch.tensor([0.0, torch.nan, torch.nan]))
-    given = torch.tensor([[2.0, 0.1, -0.2, 0.3, -1.5], [-3.0, 0, 0, 0, 7], [5.0, 1, 2, 3, 4]])
+    judged, right = torch.tensor([1.0, 0.0]), torch.tensor([0.0, torch.nan])
+    joints = torch.stack([torch.linspace(-0.5, 0.5, 3 * JOINTS), torch.full((3 * JOINTS,), 9.0)])
+    cubes = JudgedCubes(torch.zeros(2, 4, 4), judged, joints.view(2, JOINTS, 3), right)
+    given = torch.cat([torch.tensor([[2.0, -1.5], [-3.0, 7]]), joints * torch.tensor([[1.0], [0]])], 1)
     hand = cross_entropy(torch.tensor([[0, 2.0], [0, -3.0]]), torch.tensor([1, 0]))
     left = cross_entropy(torch.tensor([[0, -1.5]]), torch.tensor([0]))
     assert torch.allclose(judge_loss(given, cubes), hand + left)
-    moved = given + torch.tensor([0, 0.5, 0, 0, 0])
-    assert judge_loss(moved, cubes) > judge_loss(given, cubes) + 0.1
+    fingertip, palm = given.clone(), given.clone()
+    fingertip[:, 2] += 0.5
+    palm[:, PLACE] += 0.5
+    least = judge_loss(given, cubes)
+    assert judge_loss(palm, cubes) - least > 2 * (judge_loss(fingertip, cubes) - least) > 0.1
 
 
 def test_cubes_without_hands_have_a_loss() -> None:
-    cubes = JudgedCubes(torch.zeros(2, 4, 4), torch.zeros(2), torch.zeros(2, 3), torch.full((2,), torch.nan))
-    assert judge_loss(torch.zeros(2, 5), cubes).isfinite()
+    cubes = JudgedCubes(
+        torch.zeros(2, 4, 4), torch.zeros(2), torch.zeros(2, JOINTS, 3), torch.full((2,), torch.nan)
+    )
+    assert judge_loss(torch.zeros(2, 44), cubes).isfinite()

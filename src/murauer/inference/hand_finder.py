@@ -8,14 +8,16 @@ how they are trained, on simulated rooms. They run by ONNX Runtime; nothing here
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from murauer.camera import Camera, uvd_to_xyz, xyz_to_uvd
+from murauer.inference.log_odds import probability
 from murauer.inference.onnx_session import open_session
 from murauer.inference.patches import Cubes, Floats
+from murauer.skeletons import SKELETONS
 
 PROPOSAL, JUDGE = "hand_proposal.onnx", "hand_judge.onnx"
 INPUT, OUTPUT = "depth", "found"
@@ -30,10 +32,13 @@ STRIDE, MULTIPLE = 8, 16
 """As in `murauer.nets.hand_finder`."""
 
 MOST, LEAST_LOG_ODDS = 4, -3.0
-"""Places that are judged, at most, and the log-odds of a proposal from which they are."""
+"""Places that are judged, at most, and the log-odds of a hand from which they are, and are once more."""
 
 LEAST = 0.1
 """Probability of a hand below which a place is none."""
+
+PALM = slice(2 + 3 * SKELETONS["nyu14"].centre, 5 + 3 * SKELETONS["nyu14"].centre)
+"""Where the judge says that the joint on which cubes are centred is."""
 
 PALM_MM, INSIDE_MM, ROUGH_MM = 35.0, 15.0, 200.0
 """Half of a palm's width, depth of a centre below the surface, how wrong a proposed depth may be."""
@@ -59,6 +64,28 @@ class FoundHand:
     centre: NDArray[np.float64]
     confidence: float
     right: float
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What the judge says of N places.
+
+    Attributes:
+        hand: log-odds that a hand is there, (N,).
+        right: log-odds that it is a right one, (N,).
+        centres: of the hands, mm, (N, 3).
+    """
+
+    hand: Floats
+    right: Floats
+    centres: Floats
+
+    @classmethod
+    def read(cls, judged: Floats, places: Floats) -> Self:
+        """Read the judge's result, see `murauer.nets.hand_finder.JudgeNetwork`, on (N, 3) places."""
+        centres = places + judged[:, PALM] * np.float32(CUBE_MM / 2)
+        centres[:, 2] = np.maximum(centres[:, 2], REACH_MM[0])
+        return cls(judged[:, 0], judged[:, 1], centres)
 
 
 class HandFinder:
@@ -87,13 +114,16 @@ class HandFinder:
         Returns:
             Hands with a confidence above `LEAST`, the surest first; perhaps none.
         """
-        places = self.propose(depth, camera)
+        places, around = self.propose(depth, camera)
         if not len(places):
             return []
-        moved = _moved(places, self.judge(depth, camera, places))
-        judged = self.judge(depth, camera, moved)
-        centres = _moved(moved, judged).astype(np.float64)
-        sure, right = (1 / (1 + np.exp(-judged[:, column].astype(np.float64))) for column in (0, 4))
+        first = self.judge(depth, camera, places)
+        worth = first.hand > LEAST_LOG_ODDS
+        if not worth.any():
+            return []
+        judged, around = self.judge(depth, camera, first.centres[worth]), around[worth]
+        centres = judged.centres.astype(np.float64)
+        sure, right = probability(judged.hand), probability(judged.right + around)
         hands: list[FoundHand] = []
         for index in np.argsort(-sure):
             apart = all(np.linalg.norm(centres[index] - hand.centre) > APART_MM for hand in hands)
@@ -101,44 +131,42 @@ class HandFinder:
                 hands.append(FoundHand(centres[index], float(sure[index]), float(right[index])))
         return hands
 
-    def propose(self, depth: NDArray[Any], camera: Camera) -> Floats:
+    def propose(self, depth: NDArray[Any], camera: Camera) -> tuple[Floats, Floats]:
         """Propose places of hands; arguments as for `__call__`.
 
         Returns:
-            (N, 3) in mm, at most `MOST`, the likeliest first.
+            Places (N, 3) in mm, at most `MOST`, the likeliest first; and log-odds, (N,), that right hands are
+            there, by what is around them.
         """
         small, intrinsics = reduced(depth, camera)
-        places = peaks(self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0], intrinsics)
-        return at_surface(places, small, intrinsics)
+        places, right = peaks(self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0], intrinsics)
+        return at_surface(places, small, intrinsics), right
 
-    def judge(self, depth: NDArray[Any], camera: Camera, centres: Floats) -> Floats:
+    def judge(self, depth: NDArray[Any], camera: Camera, centres: Floats) -> Judged:
         """Judge places in one frame.
 
         Args:
             depth: as for `__call__`.
             camera: as for `__call__`.
             centres: (N, 3) in mm.
-
-        Returns:
-            (N, 5), see `murauer.nets.hand_finder.JudgeNetwork`.
         """
         cubes = [Cubes(centre[None], camera, CUBE_MM, PATCH_SIZE) for centre in centres]
         patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])  # no copies of the frame
-        judged: Floats = self._judge.run([OUTPUT], {INPUT: patches[:, None]})[0]
-        return judged
+        return Judged.read(self._judge.run([OUTPUT], {INPUT: patches[:, None]})[0], centres)
 
 
-def peaks(found: Floats, intrinsics: NDArray[Any]) -> Floats:
+def peaks(found: Floats, intrinsics: NDArray[Any]) -> tuple[Floats, Floats]:
     """Read the proposal network's result.
 
     Args:
-        found: (4, H / 8, W / 8), see `murauer.nets.hand_finder.ProposalNetwork`.
+        found: (5, H / 8, W / 8), see `murauer.nets.hand_finder.ProposalNetwork`.
         intrinsics: of the frame that it saw, (4,).
 
     Returns:
-        Places where the heat map has a peak, (N, 3) in mm, at most `MOST`, the likeliest first.
+        Places where the heat map has a peak, (N, 3) in mm, at most `MOST`, the likeliest first; and the
+        log-odds of a right hand there, (N,).
     """
-    heat, *place = found
+    heat, *place, right = found
     padded = np.pad(heat, 1, constant_values=-np.inf)
     rows, columns = heat.shape
     around = [padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
@@ -148,7 +176,7 @@ def peaks(found: Floats, intrinsics: NDArray[Any]) -> Floats:
     across, down, metres = (part[row, column] for part in place)
     u, v = STRIDE * (column + 0.5 + across) - 0.5, STRIDE * (row + 0.5 + down) - 0.5
     uvd = np.stack((u, v, np.maximum(1000 * metres, REACH_MM[0])), -1)
-    return uvd_to_xyz(uvd, intrinsics).astype(np.float32)
+    return uvd_to_xyz(uvd, intrinsics).astype(np.float32), right[row, column]
 
 
 def at_surface(places: Floats, depth: Floats, intrinsics: NDArray[Any]) -> Floats:
@@ -194,9 +222,3 @@ def reduced(depth: NDArray[Any], camera: Camera) -> tuple[Floats, NDArray[np.flo
     small = np.zeros([-(-len(line) // MULTIPLE) * MULTIPLE for line in lines], np.float32)
     small[: len(lines[0]), : len(lines[1])] = depth[lines[0][:, None], lines[1]]
     return small, np.array([PIXELS_PER_RADIAN, PIXELS_PER_RADIAN, middles[1], middles[0]])
-
-
-def _moved(centres: Floats, judged: Floats) -> Floats:
-    moved: Floats = centres + judged[:, 1:4] * np.float32(CUBE_MM / 2)
-    moved[:, 2] = np.maximum(moved[:, 2], REACH_MM[0])
-    return moved

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from murauer.camera import Camera
 from murauer.inference.hand_finder import REACH_MM, FoundHand, HandFinder
+from murauer.inference.log_odds import probability
 from murauer.inference.pose import Side
 from murauer.inference.sides import agreement, seen, side
 
@@ -112,8 +113,8 @@ def look_at_place(finder: HandFinder, depth: NDArray[Any], camera: Camera, centr
         camera: as for `look_for_hand`.
         centre: the place, which is not moved.
     """
-    log_odds = finder.judge(depth, camera, centre[None].astype(np.float32))[0].astype(np.float64)
-    sure, right = (1 / (1 + np.exp(-log_odds[[0, 4]]))).tolist()
+    judged = finder.judge(depth, camera, centre[None].astype(np.float32))
+    sure, right = probability(judged.hand).item(), probability(judged.right).item()
     return FoundHand(centre.astype(np.float64), sure, right)
 
 

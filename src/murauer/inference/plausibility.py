@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from murauer.inference import log_odds
 from murauer.inference.patches import BACKGROUND, Cubes, Floats, shown
 
 BEHIND_SURFACE_MM = (-10.0, 45.0)
@@ -48,8 +49,7 @@ def confidence(patch: Floats, xyz: Floats, cubes: Cubes, bones: NDArray[np.int64
 
 def probability(rows: NDArray[np.float64]) -> Floats:
     """Weigh features (B, 4), see `confidence`."""
-    log_odds = rows @ WEIGHTS[:-1] + WEIGHTS[-1]
-    return (1 / (1 + np.exp(-log_odds))).astype(np.float32)
+    return log_odds.probability(rows @ WEIGHTS[:-1] + WEIGHTS[-1]).astype(np.float32)
 
 
 def features(

@@ -5,14 +5,17 @@ Log-odds of independent evidence add up. What is said outright is infinite, so t
 
 import math
 
+import numpy as np
+
 from murauer.errors import UserError
+from murauer.inference.log_odds import log_odds, probability
 from murauer.inference.pose import Handedness, Side
 
 SAID: dict[Handedness, float] = {"auto": 0.0, "right": math.inf, "left": -math.inf}
 
-PRESUMED = 2.0
-"""Evidence that it takes to call a hand a left one, a probability of 0.88: most hands are right ones, and the
-judge, which is often in doubt about the side, knows when it is."""
+PRESUMED = 1.0
+"""Evidence that it takes to call a hand a left one, a probability of 0.73: most hands shown are right
+ones, and the judge knows when it is in doubt."""
 
 MOST = 3.0
 """Evidence of one frame, at most: a probability of 0.95. Networks are surer than they are right."""
@@ -31,9 +34,7 @@ def said(handedness: Handedness) -> float:
 
 def seen(right: float) -> float:
     """Log-odds of one look that gave this probability of the right hand."""
-    least = 1 / (1 + math.exp(MOST))
-    kept = min(max(right, least), 1 - least)
-    return math.log(kept / (1 - kept))
+    return float(np.clip(log_odds(right), -MOST, MOST))
 
 
 def side(right: float) -> Side:
@@ -48,5 +49,5 @@ def agreement(right: float, seen_right: float) -> float:
         right: log-odds that the right one is meant.
         seen_right: probability that it is a right one.
     """
-    meant = 1 / (1 + math.exp(-right))
+    meant = float(probability(right))
     return meant * seen_right + (1 - meant) * (1 - seen_right)

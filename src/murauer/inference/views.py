@@ -18,6 +18,7 @@ from murauer.camera import Camera, xyz_to_uvd
 from murauer.errors import UserError
 from murauer.inference.hand_finder import REACH_MM, FoundHand, HandFinder
 from murauer.inference.localisation import look_at_place, packaged_finder, why_no_hand
+from murauer.inference.log_odds import log_odds, probability
 from murauer.rig import CameraRig
 
 SAME_PLACE_MM = 60.0
@@ -90,7 +91,7 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
         raise UserError(why_no_hand(np.concatenate([view.depth.ravel() for view in views])))
     likeliest = max(places, key=_evidence)
     centres = torch.from_numpy(np.stack([hand.centre for hand in likeliest]))
-    sure = torch.full((len(views),), 1 / (1 + math.exp(-_evidence(likeliest))))
+    sure = torch.full((len(views),), float(probability(_evidence(likeliest))))
     return centres.to(depths[0].device, torch.float32), sure.to(depths[0].device)
 
 
@@ -124,5 +125,4 @@ def _in_sight(centre: NDArray[np.float64], camera: Camera) -> bool:
 
 def _evidence(hands: Sequence[FoundHand]) -> float:
     """Log-odds that views see a hand in one place, from what each says."""
-    clear = np.clip([hand.confidence for hand in hands], 1e-6, 1 - 1e-6)
-    return float(np.clip(np.log(clear / (1 - clear)), LEAST, MOST).sum())
+    return float(np.clip(log_odds([hand.confidence for hand in hands]), LEAST, MOST).sum())

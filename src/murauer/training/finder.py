@@ -1,12 +1,12 @@
 """Train the two networks of the hand finder on simulated rooms, and write them as ONNX.
 
-    python -m murauer.training.finder --out runs/finder [--rooms 40000] [--passes 7] [--judge-passes 10]
-        [--seed 0] [--bfloat16]
+    python -m murauer.training.finder --out runs/finder [--rooms 80000] [--passes 5] [--in-sight 100000]
+        [--judge-passes 16] [--seed 0] [--bfloat16]
 
-First the proposal network on whole frames, then the judge on cubes, most of them at its proposals. Writes
-`hand_proposal.onnx` and `hand_judge.onnx`, after having compared them with PyTorch. Frames, cubes and the
-trained proposal network are kept under `--cache`, so that a training that was stopped, or the next one, need
-not begin with them.
+First the proposal network on whole frames, then the judge on cubes: at its proposals, and at hands that are
+well in sight. Writes `hand_proposal.onnx` and `hand_judge.onnx`, after having compared them with PyTorch.
+Frames, cubes and the trained proposal network are kept under `--cache`, so that a training that was stopped,
+or the next one, need not begin with them.
 """
 
 import argparse
@@ -25,10 +25,10 @@ from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.inference.export import translate
 from murauer.inference.hand_finder import INPUT, JUDGE, MULTIPLE, OUTPUT, PATCH_SIZE, PROPOSAL
-from murauer.nets.hand_finder import JudgeNetwork, ProposalNetwork
+from murauer.nets.hand_finder import JudgeNetwork, MirroredJudge, ProposalNetwork
 from murauer.progress import Progress
 from murauer.training.finder_augmentation import other_cubes, other_frames
-from murauer.training.finder_cubes import JudgedCubes, cut_cubes
+from murauer.training.finder_cubes import JudgedCubes, clear_cubes, cut_cubes
 from murauer.training.finder_losses import judge_loss, proposal_loss
 from murauer.training.finder_rooms import RoomFrames, Rows, simulate_frames
 
@@ -93,8 +93,8 @@ def train_proposal(frames: RoomFrames, passes: int, *, bfloat16: bool) -> Propos
 
 
 def train_judge(cubes: JudgedCubes, passes: int, *, bfloat16: bool) -> JudgeNetwork:
-    """Train the network that judges, likewise."""
-    network = JudgeNetwork()
+    """Train the network that judges, likewise; of use are cubes that surely show a hand or none."""
+    network, cubes = JudgeNetwork(), cubes.part(cubes.judged.isfinite())
 
     def loss(some: JudgedCubes) -> Tensor:
         some = other_cubes(some)
@@ -136,8 +136,8 @@ def _write(network: nn.Module, example: Tensor, free: dict[int, Any], path: Path
 
 
 def write_judge(judge: JudgeNetwork, path: Path) -> None:
-    """Write the judge, for any number of patches, see `_write`."""
-    _write(judge, torch.ones(2, 1, PATCH_SIZE, PATCH_SIZE), {0: Dim("batch", min=1)}, path)
+    """Write the judge, for any number of patches, which sees them in a mirror, too; see `_write`."""
+    _write(MirroredJudge(judge), torch.ones(2, 1, PATCH_SIZE, PATCH_SIZE), {0: Dim("batch", min=1)}, path)
 
 
 def write_proposal(proposal: ProposalNetwork, path: Path) -> None:
@@ -153,9 +153,10 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path("runs/hand_finder"))
-    parser.add_argument("--rooms", type=positive_int, default=40_000)
-    parser.add_argument("--passes", type=positive_int, default=7)
-    parser.add_argument("--judge-passes", type=positive_int, default=10)
+    parser.add_argument("--rooms", type=positive_int, default=80_000)
+    parser.add_argument("--passes", type=positive_int, default=5)
+    parser.add_argument("--in-sight", type=positive_int, default=100_000)
+    parser.add_argument("--judge-passes", type=positive_int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--bfloat16", action="store_true", help="for processors that have it: 1.6 times as fast"
@@ -184,6 +185,12 @@ def main() -> None:
         JudgedCubes,
         lambda: cut_cubes(frames, proposal, options.seed),
     )
+    in_sight = _kept(
+        options.cache / f"in_sight_{options.seed}_{options.in_sight}.safetensors",
+        JudgedCubes,
+        lambda: clear_cubes(options.in_sight, options.seed),
+    )
+    cubes = JudgedCubes.joined([cubes, in_sight])
     write_judge(train_judge(cubes, options.judge_passes, bfloat16=options.bfloat16), options.out / JUDGE)
 
 

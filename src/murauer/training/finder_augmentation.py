@@ -1,5 +1,7 @@
 """Other frames and cubes from those that were rendered: mirrored, larger, with less depth."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -24,7 +26,7 @@ def other_frames(frames: RoomFrames) -> RoomFrames:
     farther = torch.cat([torch.ones(len(scale), 1, 2), scale], 2)  # what is larger and farther looks the same
     lost = disturbance(frames.depth.shape)
     depth = (frames.depth * scale).round().clamp(max=32767).masked_fill(lost, 0)
-    return RoomFrames(depth, frames.hands * farther, frames.doubtful * farther)
+    return replace(frames, depth=depth, hands=frames.hands * farther, doubtful=frames.doubtful * farther)
 
 
 def other_cubes(cubes: JudgedCubes) -> JudgedCubes:
@@ -33,19 +35,19 @@ def other_cubes(cubes: JudgedCubes) -> JudgedCubes:
     cubes = JudgedCubes.joined([cubes.part(slice(half)), mirrored_cubes(cubes.part(slice(half, None)))])
     patch = cubes.patch.float()
     patch = patch.masked_fill(disturbance(patch.shape, share=0.08), BACKGROUND)
-    return JudgedCubes(patch, cubes.judged, cubes.offset, cubes.right)
+    return replace(cubes, patch=patch)
 
 
 def mirrored_frames(frames: RoomFrames) -> RoomFrames:
-    """Frames as in a mirror."""
+    """Frames as in a mirror: right hands are left ones."""
     shift = torch.tensor([frames.depth.shape[-1] - 1.0, 0.0, 0.0])
     hands, doubtful = (places * OPPOSITE + shift for places in (frames.hands, frames.doubtful))
-    return RoomFrames(frames.depth.flip(-1), hands, doubtful)
+    return RoomFrames(frames.depth.flip(-1), hands, doubtful, 1 - frames.right)
 
 
 def mirrored_cubes(cubes: JudgedCubes) -> JudgedCubes:
     """Cubes as in a mirror: right hands are left ones."""
-    return JudgedCubes(cubes.patch.flip(-1), cubes.judged, cubes.offset * OPPOSITE, 1 - cubes.right)
+    return JudgedCubes(cubes.patch.flip(-1), cubes.judged, cubes.joints * OPPOSITE, 1 - cubes.right)
 
 
 def disturbance(shape: torch.Size, share: float = 0.15) -> Tensor:

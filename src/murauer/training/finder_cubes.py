@@ -1,7 +1,8 @@
 """Cubes cut out of simulated rooms, from which the hand finder's judge is learned.
 
-Most are where the trained proposal network believes hands to be: what it takes for hands, heads and elbows
-among them, is what the judge has to tell from them.
+Many are where the trained proposal network believes hands to be: what it takes for hands, heads and elbows
+among them, is what the judge has to tell from them. The others show hands that are well in sight, as which
+hand it is can be learned from these alone.
 """
 
 from dataclasses import dataclass
@@ -35,6 +36,12 @@ PLACES = 4
 SPREADS_MM = torch.tensor([8.0, 30.0])
 """Standard deviations of cubes about hands: as the judge leaves them, and as the proposal network does."""
 
+CLEAR = RoomPrior(
+    first=1.0, second=0.2, trunk=0.5, arm=0.3, other=0.0, support=0.3, body=0.1, wall=0.3, thing=0.12,
+    distance_mm=(300.0, 1000.0), half_field=(0.25, 0.2),
+)  # fmt: skip
+"""Rooms with a hand well in sight."""
+
 NEAR_MM, APART_MM = 90.0, 130.0
 """From a cube's centre to a hand's: nearer is that hand, farther is none."""
 
@@ -46,13 +53,14 @@ class JudgedCubes(Rows):
     Attributes:
         patch: in [-1, 1], float16 (N, PATCH_SIZE, PATCH_SIZE).
         judged: 1 for a hand, 0 for none, NaN for what is neither, (N,).
-        offset: to the hand's centre, in half cubes, (N, 3).
+        joints: of the hand relative to the cube's centre, in half cubes, float16 (N, 14, 3); of no meaning
+            where there is none.
         right: 1 for a right hand, 0 for a left one, NaN where there is none, (N,).
     """
 
     patch: Tensor
     judged: Tensor
-    offset: Tensor
+    joints: Tensor
     right: Tensor
 
 
@@ -78,6 +86,19 @@ def cut_cubes(
     return JudgedCubes.joined(batches)
 
 
+def clear_cubes(count: int, seed: int) -> JudgedCubes:
+    """Cut one cube about a hand out of each of `count` `CLEAR` rooms, rounded up to whole batches."""
+    sampler, batches = RoomSampler(CLEAR), []
+    with Progress("cutting out hands in sight", count, unit="room") as progress:
+        for number in range(-(-count // BATCH)):
+            room = furnish(sampler, seed, number, "clear hands")
+            spread = SPREADS_MM[torch.randint(2, (BATCH, 1), generator=room.stream)]
+            centre = room.rooms.palms[:, 0] + spread * torch.randn(BATCH, 3, generator=room.stream)
+            batches.append(_cube(room, room.rooms.there, ~room.rooms.there, centre))
+            progress.advance(BATCH)
+    return JudgedCubes.joined(batches)
+
+
 def _places(room: Furnished, seen: RoomFrames, proposal: ProposalNetwork, stream: Generator) -> list[Tensor]:
     """Centres of cubes, PLACES of (B, 3): proposals first, then whatever is worth a look."""
     with torch.no_grad():
@@ -85,7 +106,7 @@ def _places(room: Furnished, seen: RoomFrames, proposal: ProposalNetwork, stream
     places = torch.stack([_elsewhere(room, seen, stream) for _ in range(PLACES)], 1)
     for row in range(BATCH):
         intrinsics = room.intrinsics[row].numpy()
-        proposed = peaks(found[row], intrinsics)[: PLACES - 1]
+        proposed = peaks(found[row], intrinsics)[0][: PLACES - 1]
         proposed = at_surface(proposed, seen.depth[row].float().numpy(), intrinsics)
         places[row, : len(proposed)] = torch.from_numpy(proposed)
     return list(places.unbind(1))
@@ -123,9 +144,9 @@ def _cube(room: Furnished, must: Tensor, may: Tensor, centre: Tensor) -> JudgedC
     judged = torch.full((BATCH,), torch.nan)
     judged[(distance < NEAR_MM) & sure] = 1.0
     judged[(distance > APART_MM) | hidden] = 0.0
-    offset = (room.rooms.palms[rows, nearest] - centre) / (CUBE_MM / 2)
+    joints = (room.rooms.joints[rows, nearest] - centre[:, None]) / (CUBE_MM / 2)
     right = torch.where(judged == 1, (~room.rooms.left[rows, nearest]).float(), torch.nan)
-    return JudgedCubes(patch.half(), judged, offset, right)
+    return JudgedCubes(patch.half(), judged, joints.half(), right)
 
 
 def _in_frame(window: Tensor, intrinsics: Tensor) -> Tensor:

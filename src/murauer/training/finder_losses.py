@@ -5,8 +5,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 from torch.nn.functional import smooth_l1_loss
 
+from murauer.hand.rooms import PALM
 from murauer.inference.hand_finder import PIXELS_PER_RADIAN
-from murauer.nets.hand_finder import STRIDE
+from murauer.nets.hand_finder import JOINTS, STRIDE
 from murauer.training.finder_cubes import JudgedCubes
 from murauer.training.finder_rooms import RoomFrames
 
@@ -15,6 +16,9 @@ SPREAD_MM = 25.0
 
 SMALLEST_SPREAD = 0.5
 """The same in cells, at least."""
+
+SIDE_WEIGHT = 0.5
+"""Of the hands' sides in what the proposal network learns: little, as it has to find hands first."""
 
 
 def heat_target(hands: Tensor, rows: int, columns: int) -> Tensor:
@@ -47,10 +51,10 @@ def cells(hands: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def proposal_loss(found: Tensor, frames: RoomFrames) -> Tensor:
-    """Focal loss of the heat map, and distance of place and depth where hands are.
+    """Focal loss of the heat map; where hands are, distance of place and depth, cross entropy of the side.
 
     Args:
-        found: of the proposal network, (B, 4, h, w).
+        found: of the proposal network, (B, 5, h, w).
         frames: the frames that it saw.
     """
     rows, columns = found.shape[-2:]
@@ -70,20 +74,24 @@ def proposal_loss(found: Tensor, frames: RoomFrames) -> Tensor:
     within = (hands[:, :2] + 0.5) / STRIDE - cell - 0.5
     expected = torch.cat([within, hands[:, 2:] / 1000], -1)
     column, row = cell.long().unbind(-1)
-    actual = found[image, 1:, row, column]
-    return (focal + 2 * smooth_l1_loss(actual, expected, beta=0.1, reduction="sum")) / len(found)
+    *place, side = found[image, 1:, row, column].unbind(-1)
+    distance = smooth_l1_loss(torch.stack(place, -1), expected, beta=0.1, reduction="sum")
+    mistaken = cross_entropy(side, frames.right[image, hand], reduction="sum")
+    return (focal + 2 * distance + SIDE_WEIGHT * mistaken) / len(found)
 
 
 def judge_loss(judged: Tensor, cubes: JudgedCubes) -> Tensor:
-    """Cross entropy of hand and of handedness, and distance of the centre.
+    """Cross entropy of hand and of handedness, and distance of the joints, of the centre above all.
 
     Args:
-        judged: of the judge, (B, 5).
-        cubes: that it saw.
+        judged: of the judge, (B, 2 + 3 * JOINTS).
+        cubes: that it saw, each surely with a hand or without one.
     """
-    known, hand = cubes.judged.isfinite(), cubes.judged == 1
-    loss = cross_entropy(judged[known, 0], cubes.judged[known])
+    hand = cubes.judged == 1
+    loss = cross_entropy(judged[:, 0], cubes.judged)
     if hand.any():
-        loss = loss + 4 * smooth_l1_loss(judged[hand, 1:4], cubes.offset[hand], beta=0.05)
-        loss = loss + cross_entropy(judged[hand, 4], cubes.right[hand])
+        actual, expected = judged[hand, 2:].unflatten(1, (JOINTS, 3)), cubes.joints[hand].float()
+        loss = loss + cross_entropy(judged[hand, 1], cubes.right[hand])
+        loss = loss + 20 * smooth_l1_loss(actual, expected, beta=0.05)
+        loss = loss + 3 * smooth_l1_loss(actual[:, PALM], expected[:, PALM], beta=0.05)
     return loss

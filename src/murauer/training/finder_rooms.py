@@ -45,11 +45,13 @@ class RoomFrames(Rows):
         depth: in mm, 0 = no measurement, int16 (N, HEIGHT, WIDTH).
         hands: centres as column, row and mm, NaN where none is in sight, (N, HANDS, 3).
         doubtful: centres of hands of which too little is in sight to insist on, likewise.
+        right: 1 for a right hand, 0 for a left one, whether in sight or not, (N, HANDS).
     """
 
     depth: Tensor
     hands: Tensor
     doubtful: Tensor
+    right: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +78,9 @@ class Furnished:
         return torch.where(depth < self.reach, depth, 0.0).round().clamp(max=32767)
 
 
-def furnish(sampler: RoomSampler, seed: int, number: int) -> Furnished:
-    """Draw the same `BATCH` rooms for the same numbers; other seeds have other people."""
-    stream = random_stream(seed, "hand finder", number)
+def furnish(sampler: RoomSampler, seed: int, number: int, series: str = "hand finder") -> Furnished:
+    """Draw the same `BATCH` rooms for the same numbers; other seeds and series have other people."""
+    stream = random_stream(seed, series, number)
     rooms = sampler.sample(BATCH, stream)
     focal = PIXELS_PER_RADIAN * torch.ones(BATCH, 2)
     middle = torch.tensor([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
@@ -126,4 +128,4 @@ def _look(room: Furnished) -> RoomFrames:
     depth = room.measured(exact, room.intrinsics)
     uvd, nothing = xyz_to_uvd(room.rooms.palms, room.intrinsics), torch.tensor(torch.nan)
     hands, doubtful = (torch.where(mask[..., None], uvd, nothing) for mask in in_sight(room, share))
-    return RoomFrames(depth.short(), hands, doubtful)
+    return RoomFrames(depth.short(), hands, doubtful, (~room.rooms.left).float())

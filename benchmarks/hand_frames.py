@@ -1,0 +1,137 @@
+"""Whole frames with and without hands, of people that no training saw: held before the camera, and in rooms.
+
+Frames of three cameras and all sensor models in turn. Not a benchmark itself: `hand_finder.py` looks at them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from murauer import Camera
+from murauer.camera import CAMERAS, xyz_to_uvd
+from murauer.data.rendered import random_stream
+from murauer.hand.clutter import sample_clutter
+from murauer.hand.model import HandModel
+from murauer.hand.pose_prior import PosePrior
+from murauer.hand.room_sampler import RoomSampler
+from murauer.hand.rooms import PALM, RoomPrior
+from murauer.hand.scenes import Scenes
+from murauer.hand.sensors import SENSORS, Sensor
+from murauer.hand.shape import ShapePrior
+from murauer.hand.viewpoint import sample_viewpoints
+from murauer.progress import Progress
+from murauer.rig import CameraRig
+from murauer.sources.simulated import SimulatedSource
+from murauer.training.finder_rooms import SEEN
+
+TESTED = (CAMERAS["nyu"], CAMERAS["sr305"], Camera(365.0, 365.0, 255.5, 211.5, 512, 424))
+BATCH = 5
+OUT_OF_SIGHT = torch.tensor([1e4, 0.0, 0.0])
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame and the hands in it.
+
+    Attributes:
+        depth: (H, W) in mm.
+        camera: that took it.
+        joints: (K, 14, 3) in mm.
+        left: which are left hands, (K,).
+        share: of each that is not behind something else, (K,).
+    """
+
+    depth: NDArray[np.float32]
+    camera: Camera
+    joints: NDArray[np.float32]
+    left: NDArray[np.bool_]
+    share: NDArray[np.float32]
+
+    @property
+    def palms(self) -> NDArray[np.float32]:
+        """Centre joints, (K, 3)."""
+        return self.joints[:, PALM]
+
+
+def held(count: int, hands: int, seed: int) -> Iterator[Frame]:
+    """Render hands held before the camera, right and left ones in turn; with `hands` = 0 all but the hand."""
+    model, poses, shapes = HandModel(), PosePrior(), ShapePrior()
+    with Progress(f"scenes with {hands} hands", count, unit="scene") as progress:
+        for number in range(-(-count // BATCH)):
+            stream = random_stream(seed, "held", hands, number)
+            camera, sensor = _device(number)
+            z = 500 + 600 * torch.rand(BATCH, generator=stream)
+            x, y = (torch.rand(2, BATCH, generator=stream) * 2 - 1) * 0.15 * z
+            scenes = Scenes(
+                model(poses.sample(BATCH, stream), shapes.sample(BATCH, stream)),
+                model.faces,
+                sample_viewpoints(BATCH, stream),
+                torch.stack((x, y, z), -1),
+            )
+            joints = scenes.joints("nyu14")
+            scenes = replace(scenes, clutter=sample_clutter(joints[:, PALM], stream))
+            if not hands:
+                scenes = replace(scenes, position=scenes.position + OUT_OF_SIGHT)
+            depth = _measured(scenes, camera, sensor, stream)
+            for row in range(min(BATCH, count - number * BATCH)):
+                yield _one_held(depth[row].numpy(), camera, joints[row].numpy(), left=(number + row) % 2 == 1)
+                progress.advance()
+
+
+def _device(number: int) -> tuple[Camera, Sensor]:
+    return TESTED[number % len(TESTED)], list(SENSORS.values())[number // len(TESTED) % len(SENSORS)]()
+
+
+def _measured(scenes: Scenes, camera: Camera, sensor: Sensor, stream: Generator) -> Tensor:
+    intrinsics = camera.intrinsics().expand(BATCH, 4)
+    rig = CameraRig((camera,), torch.eye(4)[None])
+    return sensor(scenes.depth(rig, 0, intrinsics, camera.height, camera.width), intrinsics, stream)
+
+
+def _one_held(
+    depth: NDArray[np.float32], camera: Camera, joints: NDArray[np.float32], *, left: bool
+) -> Frame:
+    """A right hand, or as in a mirror a left one; nothing hides it but itself."""
+    if left:
+        depth, joints = np.ascontiguousarray(depth[:, ::-1]), joints * np.float32([-1, 1, 1])
+        camera = replace(camera, u0=camera.width - 1 - camera.u0)
+    return Frame(depth, camera, joints[None], np.array([left]), np.ones(1, np.float32))
+
+
+def stream(number: int, frames: int, seed: int) -> Iterator[Frame]:
+    """Render a hand that moves before a person, 30 frames a second; every second one is a left hand."""
+    sensors = tuple(SENSORS)
+    source = SimulatedSource(
+        seed=seed + number, person=seed + number, sensor=sensors[number % len(sensors)], paced=False
+    )
+    for index in range(frames):
+        moment = source.moment(index)
+        assert moment.joints is not None
+        yield _one_held(moment.depths[0], source.cameras[0].camera, moment.joints, left=number % 2 == 1)
+
+
+def rooms(count: int, hands: int, seed: int) -> Iterator[Frame]:
+    """Render rooms in which exactly so many hands are in sight."""
+    sampler = RoomSampler(RoomPrior(first=float(hands > 0), second=float(hands > 1)))
+    given = number = 0
+    with Progress(f"rooms with {hands} hands", count, unit="room") as progress:
+        while given < count:
+            stream = random_stream(seed, "benchmark", hands, number)
+            camera, sensor = _device(number)
+            number += 1
+            scene, intrinsics = sampler.sample(BATCH, stream), camera.intrinsics().expand(BATCH, 4)
+            exact, share = scene.depth(intrinsics, camera.height, camera.width)
+            depth = sensor(exact, intrinsics, stream)
+            uvd, size = xyz_to_uvd(scene.palms, intrinsics), torch.tensor([camera.width, camera.height])
+            seen = ((uvd[..., :2] >= 0) & (uvd[..., :2] < size)).all(-1) & (share > SEEN)
+            for row in torch.nonzero((seen.sum(1) == hands) & (depth > 0).any(2).any(1))[:, 0].tolist():
+                if given == count:
+                    return
+                parts = (scene.joints[row, seen[row]], scene.left[row, seen[row]], share[row, seen[row]])
+                yield Frame(depth[row].numpy(), camera, *(part.numpy() for part in parts))
+                given += 1
+                progress.advance()
