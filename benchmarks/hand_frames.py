@@ -1,6 +1,7 @@
 """Whole frames with and without hands, of people that no training saw: held before the camera, and in rooms.
 
-Frames of three cameras and all sensor models in turn. Not a benchmark itself: `hand_finder.py` looks at them.
+Frames of three cameras and all sensor models in turn. Not a benchmark itself: `hand_finder.py` looks at them,
+and `views.py` at the same hands from two sides.
 """
 
 from collections.abc import Iterator
@@ -57,25 +58,37 @@ class Frame:
         return self.joints[:, PALM]
 
 
+class HeldHands:
+    """Draws hands that are held before a camera, and what is around them."""
+
+    def __init__(self) -> None:
+        self.model, self.poses, self.shapes = HandModel(), PosePrior(), ShapePrior()
+
+    def sample(self, batch: int, stream: Generator, *, hands: bool = True) -> tuple[Scenes, Tensor]:
+        """Draw scenes, and the joints (B, 14, 3) of their hands; without `hands` these are out of sight."""
+        z = 500 + 600 * torch.rand(batch, generator=stream)
+        x, y = (torch.rand(2, batch, generator=stream) * 2 - 1) * 0.15 * z
+        scenes = Scenes(
+            self.model(self.poses.sample(batch, stream), self.shapes.sample(batch, stream)),
+            self.model.faces,
+            sample_viewpoints(batch, stream),
+            torch.stack((x, y, z), -1),
+        )
+        joints = scenes.joints("nyu14")
+        scenes = replace(scenes, clutter=sample_clutter(joints[:, PALM], stream))
+        if not hands:
+            scenes = replace(scenes, position=scenes.position + OUT_OF_SIGHT)
+        return scenes, joints
+
+
 def held(count: int, hands: int, seed: int) -> Iterator[Frame]:
     """Render hands held before the camera, right and left ones in turn; with `hands` = 0 all but the hand."""
-    model, poses, shapes = HandModel(), PosePrior(), ShapePrior()
+    held_hands = HeldHands()
     with Progress(f"scenes with {hands} hands", count, unit="scene") as progress:
         for number in range(-(-count // BATCH)):
             stream = random_stream(seed, "held", hands, number)
             camera, sensor = _device(number)
-            z = 500 + 600 * torch.rand(BATCH, generator=stream)
-            x, y = (torch.rand(2, BATCH, generator=stream) * 2 - 1) * 0.15 * z
-            scenes = Scenes(
-                model(poses.sample(BATCH, stream), shapes.sample(BATCH, stream)),
-                model.faces,
-                sample_viewpoints(BATCH, stream),
-                torch.stack((x, y, z), -1),
-            )
-            joints = scenes.joints("nyu14")
-            scenes = replace(scenes, clutter=sample_clutter(joints[:, PALM], stream))
-            if not hands:
-                scenes = replace(scenes, position=scenes.position + OUT_OF_SIGHT)
+            scenes, joints = held_hands.sample(BATCH, stream, hands=hands > 0)
             depth = _measured(scenes, camera, sensor, stream)
             for row in range(min(BATCH, count - number * BATCH)):
                 yield _one_held(depth[row].numpy(), camera, joints[row].numpy(), left=(number + row) % 2 == 1)

@@ -9,32 +9,26 @@ without a hand. Prints how confidence and error of the centre go together.
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
+from hand_frames import HeldHands
 from torch import Generator, Tensor
 
 from murauer.camera import CAMERAS
 from murauer.data.simulated import nyu_like_rig
 from murauer.errors import UserError
-from murauer.hand.clutter import sample_clutter
-from murauer.hand.model import HandModel
-from murauer.hand.pose_prior import PosePrior
-from murauer.hand.scenes import Scenes
+from murauer.hand.rooms import PALM
 from murauer.hand.sensors import SENSORS
-from murauer.hand.shape import ShapePrior
-from murauer.hand.viewpoint import sample_viewpoints
 from murauer.inference.views import localise, localise_in_views
 from murauer.progress import Progress
-from murauer.skeletons import SKELETONS
 
 CAMERA = CAMERAS["nyu"]
 RIG = nyu_like_rig(CAMERA, 800.0)
 BATCH, VIEWS = 5, 2
 NOT_FOUND = torch.full((3,), torch.nan)
-OUT_OF_SIGHT = torch.tensor([1e4, 0.0, 0.0])
 
 CLOSE_MM = 40.0
 """Error of a centre that still leaves the hand in its 300 mm cube."""
@@ -50,24 +44,14 @@ class Moment:
 
 def moments(count: int, seed: int) -> Iterator[Moment]:
     """Render scenes."""
-    hand, poses, shapes = HandModel(), PosePrior(), ShapePrior()
+    held_hands = HeldHands()
     intrinsics = CAMERA.intrinsics().expand(BATCH, 4)
     with Progress("rendering", count, unit="scene") as progress:
         for batch in range(count // BATCH):
             stream = Generator().manual_seed(10_000 * seed + batch)
-            z = 500 + 600 * torch.rand(BATCH, generator=stream)
-            x, y = (torch.rand(2, BATCH, generator=stream) * 2 - 1) * 0.15 * z
-            scenes = Scenes(
-                hand(poses.sample(BATCH, stream), shapes.sample(BATCH, stream)),
-                hand.faces,
-                sample_viewpoints(BATCH, stream),
-                torch.stack((x, y, z), -1),
-            )
-            centre = scenes.joints("nyu14")[:, SKELETONS["nyu14"].centre]
-            scenes = replace(scenes, clutter=sample_clutter(centre, stream))
             without = batch % 10 == 9
-            if without:
-                scenes = replace(scenes, position=scenes.position + OUT_OF_SIGHT)
+            scenes, joints = held_hands.sample(BATCH, stream, hands=not without)
+            centre = joints[:, PALM]
             sensor = list(SENSORS.values())[1 + batch % (len(SENSORS) - 1)]()  # the first is exact
             seen = [sensor(scenes.depth(RIG, v, intrinsics, CAMERA.height, CAMERA.width), intrinsics, stream)
                     for v in range(VIEWS)]  # fmt: skip
