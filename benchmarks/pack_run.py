@@ -57,7 +57,8 @@ def unpack(parts: Path, run: Path) -> None:
             file.write(content)
         file.seek(0)
         with tarfile.open(fileobj=file) as archive:
-            archive.extractall(run, filter="data")
+            safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from Python 3.11.4 on
+            archive.extractall(run, **safe)
 
 
 if __name__ == "__main__":

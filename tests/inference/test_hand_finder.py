@@ -18,8 +18,6 @@ from murauer.skeletons import SKELETONS
 CENTRE = SKELETONS["nyu14"].centre
 CAMERA = Camera(588.0, 587.0, 320.0, 240.0, 640, 480)
 HAND = np.array([60.0, -40.0, 700.0])
-AROUND = 0.5
-"""Log-odds of a right hand by what is around it."""
 
 
 class Oracle(HandFinder):
@@ -34,11 +32,11 @@ class Oracle(HandFinder):
     def run(self, outputs, inputs):
         (seen,) = inputs.values()
         _, intrinsics = reduced(np.zeros((self.camera.height, self.camera.width), np.float32), self.camera)
-        found = np.full((1, 5, seen.shape[1] // STRIDE, seen.shape[2] // STRIDE), -9.0, np.float32)
+        found = np.full((1, 4, seen.shape[1] // STRIDE, seen.shape[2] // STRIDE), -9.0, np.float32)
         for u, v, z in xyz_to_uvd(self.proposed, intrinsics):
             column, row = (u + 0.5) / STRIDE, (v + 0.5) / STRIDE
             cell = (0, slice(None), int(row), int(column))
-            found[cell] = (5, column - int(column) - 0.5, row - int(row) - 0.5, z / 1000, AROUND)
+            found[cell] = (5, column - int(column) - 0.5, row - int(row) - 0.5, z / 1000)
         return [found]
 
     def judge(self, depth, camera, centres):
@@ -64,9 +62,8 @@ def blank(camera: Camera) -> np.ndarray:
     ],
 )
 def test_places_come_back_in_camera_coordinates(camera: Camera) -> None:
-    places, right = Oracle(HAND[None], camera).propose(blank(camera), camera)
+    places = Oracle(HAND[None], camera).propose(blank(camera), camera)
     np.testing.assert_allclose(places, HAND[None], atol=0.01)
-    assert right.tolist() == [AROUND]
 
 
 def test_places_move_along_their_rays_to_the_surface() -> None:
@@ -85,7 +82,7 @@ def test_the_judge_moves_proposals_onto_the_hand() -> None:
     (hand,) = finder(blank(CAMERA), CAMERA)
     np.testing.assert_allclose(hand.centre, HAND, atol=0.01)
     assert hand.confidence == pytest.approx(1 / (1 + np.exp(-3)))
-    assert hand.right == pytest.approx(1 / (1 + np.exp(-4 - AROUND)))  # both networks have a say
+    assert hand.right == pytest.approx(1 / (1 + np.exp(-4)))
     np.testing.assert_allclose(finder.asked[1], HAND[None], atol=0.01)  # it looks twice
 
 

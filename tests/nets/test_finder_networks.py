@@ -21,4 +21,4 @@ def test_frames_of_any_size_are_searched() -> None:
     network = ProposalNetwork().eval()
     for height, width in ((MULTIPLE, MULTIPLE), (128, 160), (112, 208)):
         found = network(torch.rand(2, height, width) * 1000)
-        assert found.shape == (2, 5, height // STRIDE, width // STRIDE)
+        assert found.shape == (2, 4, height // STRIDE, width // STRIDE)

@@ -55,7 +55,7 @@ def test_what_is_written_runs_without_pytorch_and_finds_the_same(tmp_path: Path)
     np.testing.assert_allclose(judged.hand, read.hand, atol=1e-4)
     np.testing.assert_allclose(judged.right, read.right, atol=1e-4)
     np.testing.assert_allclose(judged.centres, read.centres, atol=0.02)
-    assert len(found_by.propose(depth.numpy(), camera)[0]) <= 4
+    assert len(found_by.propose(depth.numpy(), camera)) <= 4
     (tmp_path / JUDGE).write_bytes(b"broken")
     with pytest.raises(UserError, match="no complete ONNX model"):
         HandFinder(tmp_path)

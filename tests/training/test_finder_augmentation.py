@@ -40,7 +40,6 @@ def test_hands_are_found_where_the_mirrored_frame_shows_them(frames: RoomFrames)
     other = mirrored_frames(frames)
     again = mirrored_frames(other)
     assert torch.equal(again.depth, frames.depth)
-    assert torch.equal(other.right, 1 - frames.right)
     assert torch.allclose(again.hands, frames.hands, atol=1e-4, equal_nan=True)
     assert (surface_at_hands(other) == surface_at_hands(frames)).float().mean() > 0.9
 

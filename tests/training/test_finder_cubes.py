@@ -25,12 +25,12 @@ class Knows:
     def __call__(self, depth: torch.Tensor) -> torch.Tensor:
         hands = self.frames.part(slice(self.next, self.next + len(depth))).hands
         self.next += len(depth)
-        found = torch.full((len(depth), 5, HEIGHT // STRIDE, WIDTH // STRIDE), -9.0)
+        found = torch.full((len(depth), 4, HEIGHT // STRIDE, WIDTH // STRIDE), -9.0)
         for row, some in enumerate(hands):
             for hand in some[some[:, 0].isfinite()][:1]:
                 column, line = cells(hand, HEIGHT // STRIDE, WIDTH // STRIDE).long().tolist()
                 within = (hand[:2] + 0.5) / STRIDE - torch.tensor([column, line]) - 0.5
-                place = torch.cat([torch.tensor([5.0]), within, (hand[2:] + AWAY_MM) / 1000, torch.zeros(1)])
+                place = torch.cat([torch.tensor([5.0]), within, (hand[2:] + AWAY_MM) / 1000])
                 found[row, :, line, column] = place
         return found
 

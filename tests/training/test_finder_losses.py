@@ -12,7 +12,7 @@ NOBODY = torch.full((2, 2, 3), torch.nan)
 
 
 def frames_with(hands: torch.Tensor, doubtful: torch.Tensor = NOBODY) -> RoomFrames:
-    return RoomFrames(torch.zeros(len(hands), HEIGHT, WIDTH), hands, doubtful, torch.tensor([[1.0, 0]] * 2))
+    return RoomFrames(torch.zeros(len(hands), HEIGHT, WIDTH), hands, doubtful)
 
 
 def test_a_hand_is_a_peak_in_its_cell() -> None:
@@ -28,13 +28,13 @@ def test_a_hand_is_a_peak_in_its_cell() -> None:
 def found_as(hands: torch.Tensor, sure: float) -> torch.Tensor:
     """What a perfect network would find of hands in the middle of cells."""
     heat = heat_target(hands, 16, 20)
-    found = torch.zeros(len(hands), 5, 16, 20)
+    found = torch.zeros(len(hands), 4, 16, 20)
     found[:, 0] = torch.where(heat == 1, sure, -sure)
     for image, hand in enumerate(hands[:, 0]):
         u, v, z = hand.tolist()
         column, row = (u + 0.5) / STRIDE, (v + 0.5) / STRIDE
         cell = int(row), int(column)
-        place = (column - int(column) - 0.5, row - int(row) - 0.5, z / 1000, sure)
+        place = (column - int(column) - 0.5, row - int(row) - 0.5, z / 1000)
         found[image, 1:, cell[0], cell[1]] = torch.tensor(place)
     return found
 
@@ -45,9 +45,8 @@ def test_the_loss_of_proposals_is_least_for_the_truth() -> None:
     least = proposal_loss(right, frames_with(hands))
     assert least < 0.05
     for wrong in (
-        right * torch.tensor([-1.0, 1, 1, 1, 1])[:, None, None],
-        right + torch.tensor([0, 0.5, 0, 0, 0])[:, None, None],
-        right * torch.tensor([1.0, 1, 1, 1, -1])[:, None, None],  # the other side
+        right * torch.tensor([-1.0, 1, 1, 1])[:, None, None],
+        right + torch.tensor([0, 0.5, 0, 0])[:, None, None],
     ):
         assert proposal_loss(wrong, frames_with(hands)) > least + 0.1
     # Where it is doubtful whether a hand can be seen, finding one costs nothing.
@@ -59,7 +58,7 @@ def test_a_hand_in_half_a_pixel_at_the_border_is_in_the_last_cell() -> None:
     hands = torch.tensor([[[WIDTH - 0.2, HEIGHT - 0.2, 600.0], NONE], [[-0.8, 20.0, 600.0], NONE]])
     heat = heat_target(hands, HEIGHT // STRIDE, WIDTH // STRIDE)
     assert heat[0, -1, -1] == 1 and heat[1, 2, 0] == 1
-    found = torch.zeros(2, 5, HEIGHT // STRIDE, WIDTH // STRIDE)
+    found = torch.zeros(2, 4, HEIGHT // STRIDE, WIDTH // STRIDE)
     assert proposal_loss(found, frames_with(hands)).isfinite()
 
 

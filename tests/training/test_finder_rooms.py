@@ -27,7 +27,7 @@ def test_the_same_seed_has_the_same_rooms_in_the_same_places() -> None:
 
 
 def test_rows_of_several_are_joined_and_taken_apart() -> None:
-    one = RoomFrames(*(torch.arange(3) + number for number in range(4)))
+    one = RoomFrames(*(torch.arange(3) + number for number in range(3)))
     joined = RoomFrames.joined([one, one.part(slice(1, 3))])
     assert joined.hands.tolist() == [1, 2, 3, 2, 3]
     assert joined.part(torch.tensor([4, 0])).doubtful.tolist() == [4, 2]

@@ -114,16 +114,16 @@ class HandFinder:
         Returns:
             Hands with a confidence above `LEAST`, the surest first; perhaps none.
         """
-        places, around = self.propose(depth, camera)
+        places = self.propose(depth, camera)
         if not len(places):
             return []
         first = self.judge(depth, camera, places)
         worth = first.hand > LEAST_LOG_ODDS
         if not worth.any():
             return []
-        judged, around = self.judge(depth, camera, first.centres[worth]), around[worth]
+        judged = self.judge(depth, camera, first.centres[worth])
         centres = judged.centres.astype(np.float64)
-        sure, right = probability(judged.hand), probability(judged.right + around)
+        sure, right = probability(judged.hand), probability(judged.right)
         hands: list[FoundHand] = []
         for index in np.argsort(-sure):
             apart = all(np.linalg.norm(centres[index] - hand.centre) > APART_MM for hand in hands)
@@ -131,16 +131,15 @@ class HandFinder:
                 hands.append(FoundHand(centres[index], float(sure[index]), float(right[index])))
         return hands
 
-    def propose(self, depth: NDArray[Any], camera: Camera) -> tuple[Floats, Floats]:
+    def propose(self, depth: NDArray[Any], camera: Camera) -> Floats:
         """Propose places of hands; arguments as for `__call__`.
 
         Returns:
-            Places (N, 3) in mm, at most `MOST`, the likeliest first; and log-odds, (N,), that right hands are
-            there, by what is around them.
+            (N, 3) in mm, at most `MOST`, the likeliest first.
         """
         small, intrinsics = reduced(depth, camera)
-        places, right = peaks(self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0], intrinsics)
-        return at_surface(places, small, intrinsics), right
+        places = peaks(self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0], intrinsics)
+        return at_surface(places, small, intrinsics)
 
     def judge(self, depth: NDArray[Any], camera: Camera, centres: Floats) -> Judged:
         """Judge places in one frame.
@@ -155,18 +154,17 @@ class HandFinder:
         return Judged.read(self._judge.run([OUTPUT], {INPUT: patches[:, None]})[0], centres)
 
 
-def peaks(found: Floats, intrinsics: NDArray[Any]) -> tuple[Floats, Floats]:
+def peaks(found: Floats, intrinsics: NDArray[Any]) -> Floats:
     """Read the proposal network's result.
 
     Args:
-        found: (5, H / 8, W / 8), see `murauer.nets.hand_finder.ProposalNetwork`.
+        found: (4, H / 8, W / 8), see `murauer.nets.hand_finder.ProposalNetwork`.
         intrinsics: of the frame that it saw, (4,).
 
     Returns:
-        Places where the heat map has a peak, (N, 3) in mm, at most `MOST`, the likeliest first; and the
-        log-odds of a right hand there, (N,).
+        Places where the heat map has a peak, (N, 3) in mm, at most `MOST`, the likeliest first.
     """
-    heat, *place, right = found
+    heat, *place = found
     padded = np.pad(heat, 1, constant_values=-np.inf)
     rows, columns = heat.shape
     around = [padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)]
@@ -176,7 +174,7 @@ def peaks(found: Floats, intrinsics: NDArray[Any]) -> tuple[Floats, Floats]:
     across, down, metres = (part[row, column] for part in place)
     u, v = STRIDE * (column + 0.5 + across) - 0.5, STRIDE * (row + 0.5 + down) - 0.5
     uvd = np.stack((u, v, np.maximum(1000 * metres, REACH_MM[0])), -1)
-    return uvd_to_xyz(uvd, intrinsics).astype(np.float32), right[row, column]
+    return uvd_to_xyz(uvd, intrinsics).astype(np.float32)
 
 
 def at_surface(places: Floats, depth: Floats, intrinsics: NDArray[Any]) -> Floats:

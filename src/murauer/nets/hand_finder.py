@@ -60,7 +60,7 @@ class ProposalNetwork(nn.Module):
             _convolution(48, 80, 2), _Residual(80), _Residual(80, dilation=2), _Residual(80, dilation=2)
         )
         self.down = nn.Conv2d(80, 48, 1)
-        self.head = nn.Sequential(_convolution(48, 48), nn.Conv2d(48, 5, 1))
+        self.head = nn.Sequential(_convolution(48, 48), nn.Conv2d(48, 4, 1))
 
     def forward(self, depth: Tensor) -> Tensor:
         """Look for hands.
@@ -69,9 +69,8 @@ class ProposalNetwork(nn.Module):
             depth: (B, H, W) in mm, 0 = no measurement; H and W multiples of `MULTIPLE`.
 
         Returns:
-            (B, 5, H / 8, W / 8): log-odds that a hand's centre is in the cell; its column and row relative to
-            the cell's middle in cells, and its depth, in m; log-odds that it is a right hand, as far as what
-            is around it tells.
+            (B, 4, H / 8, W / 8): log-odds that a hand's centre is in the cell; its column and row relative to
+            the cell's middle in cells, and its depth, in m.
         """
         z = (depth / FAR_MM).clamp(max=4.0)
         fine = self.fine(torch.stack([z, (depth > 0).to(z.dtype)], 1))

@@ -79,7 +79,7 @@ class Live:
         self._source, self._followers, self._page = source, followers, page
         self._pixels = [undistortion_pixels(each.camera, each.distortion) for each in source.cameras]
         self._motions = [_from_first(source.cameras, view) for view in range(len(source.cameras))]
-        self._rate, self._drawn_at, self._drawing_ms = FrameRate(), 0.0, 0.0
+        self._rate, self._drawing_ms = FrameRate(), 0.0
         self._last: tuple[Moment, list[View], list[HandPose]] | None = None
         self._pace = Pace()
         self.paused, self.ended, self.points, self.extent = False, False, True, EXTENTS[0]
@@ -114,7 +114,7 @@ class Live:
         self._moments: Iterator[Moment] = iter(self._source)
         self._waiting: Moment | None = None
         self._failure: str | None = None
-        self._dropped, self.ended = 0, False
+        self._dropped, self.ended, self._drawn_at = 0, False, 0.0
         for follower in self._followers:
             follower.begin_anew()
 

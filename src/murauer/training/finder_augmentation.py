@@ -26,7 +26,7 @@ def other_frames(frames: RoomFrames) -> RoomFrames:
     farther = torch.cat([torch.ones(len(scale), 1, 2), scale], 2)  # what is larger and farther looks the same
     lost = disturbance(frames.depth.shape)
     depth = (frames.depth * scale).round().clamp(max=32767).masked_fill(lost, 0)
-    return replace(frames, depth=depth, hands=frames.hands * farther, doubtful=frames.doubtful * farther)
+    return RoomFrames(depth, frames.hands * farther, frames.doubtful * farther)
 
 
 def other_cubes(cubes: JudgedCubes) -> JudgedCubes:
@@ -39,10 +39,10 @@ def other_cubes(cubes: JudgedCubes) -> JudgedCubes:
 
 
 def mirrored_frames(frames: RoomFrames) -> RoomFrames:
-    """Frames as in a mirror: right hands are left ones."""
+    """Frames as in a mirror."""
     shift = torch.tensor([frames.depth.shape[-1] - 1.0, 0.0, 0.0])
     hands, doubtful = (places * OPPOSITE + shift for places in (frames.hands, frames.doubtful))
-    return RoomFrames(frames.depth.flip(-1), hands, doubtful, 1 - frames.right)
+    return RoomFrames(frames.depth.flip(-1), hands, doubtful)
 
 
 def mirrored_cubes(cubes: JudgedCubes) -> JudgedCubes:

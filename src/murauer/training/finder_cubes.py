@@ -106,7 +106,7 @@ def _places(room: Furnished, seen: RoomFrames, proposal: ProposalNetwork, stream
     places = torch.stack([_elsewhere(room, seen, stream) for _ in range(PLACES)], 1)
     for row in range(BATCH):
         intrinsics = room.intrinsics[row].numpy()
-        proposed = peaks(found[row], intrinsics)[0][: PLACES - 1]
+        proposed = peaks(found[row], intrinsics)[: PLACES - 1]
         proposed = at_surface(proposed, seen.depth[row].float().numpy(), intrinsics)
         places[row, : len(proposed)] = torch.from_numpy(proposed)
     return list(places.unbind(1))

@@ -17,9 +17,6 @@ SPREAD_MM = 25.0
 SMALLEST_SPREAD = 0.5
 """The same in cells, at least."""
 
-SIDE_WEIGHT = 0.5
-"""Of the hands' sides in what the proposal network learns: little, as it has to find hands first."""
-
 
 def heat_target(hands: Tensor, rows: int, columns: int) -> Tensor:
     """Draw the peaks of hands into cells.
@@ -51,10 +48,10 @@ def cells(hands: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def proposal_loss(found: Tensor, frames: RoomFrames) -> Tensor:
-    """Focal loss of the heat map; where hands are, distance of place and depth, cross entropy of the side.
+    """Focal loss of the heat map, and distance of place and depth where hands are.
 
     Args:
-        found: of the proposal network, (B, 5, h, w).
+        found: of the proposal network, (B, 4, h, w).
         frames: the frames that it saw.
     """
     rows, columns = found.shape[-2:]
@@ -74,10 +71,8 @@ def proposal_loss(found: Tensor, frames: RoomFrames) -> Tensor:
     within = (hands[:, :2] + 0.5) / STRIDE - cell - 0.5
     expected = torch.cat([within, hands[:, 2:] / 1000], -1)
     column, row = cell.long().unbind(-1)
-    *place, side = found[image, 1:, row, column].unbind(-1)
-    distance = smooth_l1_loss(torch.stack(place, -1), expected, beta=0.1, reduction="sum")
-    mistaken = cross_entropy(side, frames.right[image, hand], reduction="sum")
-    return (focal + 2 * distance + SIDE_WEIGHT * mistaken) / len(found)
+    actual = found[image, 1:, row, column]
+    return (focal + 2 * smooth_l1_loss(actual, expected, beta=0.1, reduction="sum")) / len(found)
 
 
 def judge_loss(judged: Tensor, cubes: JudgedCubes) -> Tensor:

@@ -45,13 +45,11 @@ class RoomFrames(Rows):
         depth: in mm, 0 = no measurement, int16 (N, HEIGHT, WIDTH).
         hands: centres as column, row and mm, NaN where none is in sight, (N, HANDS, 3).
         doubtful: centres of hands of which too little is in sight to insist on, likewise.
-        right: 1 for a right hand, 0 for a left one, whether in sight or not, (N, HANDS).
     """
 
     depth: Tensor
     hands: Tensor
     doubtful: Tensor
-    right: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,4 +126,4 @@ def _look(room: Furnished) -> RoomFrames:
     depth = room.measured(exact, room.intrinsics)
     uvd, nothing = xyz_to_uvd(room.rooms.palms, room.intrinsics), torch.tensor(torch.nan)
     hands, doubtful = (torch.where(mask[..., None], uvd, nothing) for mask in in_sight(room, share))
-    return RoomFrames(depth.short(), hands, doubtful, (~room.rooms.left).float())
+    return RoomFrames(depth.short(), hands, doubtful)
