@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -176,6 +176,7 @@ offsets = st.tuples(*[st.floats(-70, 70)] * 3)
 
 @settings(deadline=None, max_examples=60)
 @given(centre=placements, offset=offsets, angle=angles, patch_size=st.sampled_from([48, 64, 96, 128]))
+@example(centre=(0.0, 1.0, 981.0), offset=(22.0, 0.0, 0.0), angle=2.359375, patch_size=128)
 def test_a_drawn_point_lands_where_its_normalised_joint_says(centre, offset, angle, patch_size):
     cube_mm = 300.0
     centre = torch.tensor([centre])
@@ -201,7 +202,8 @@ def test_a_drawn_point_lands_where_its_normalised_joint_says(centre, offset, ang
     across = (seen[:2] / seen[2] - centre[0, :2] / centre[0, 2]) * centre[0, 2] / cube_mm
     expected = (across + 0.5) * patch_size - 0.5
     drawn = torch.stack((drawn_columns.float().mean(), drawn_rows.float().mean()))
-    assert (drawn - expected).abs().max() < 0.4  # centroid of about 28 samples of a disc
+    # The centroid of about 28 samples of a disc, which itself is drawn in whole source pixels.
+    assert (drawn - expected).abs().max() < 0.4 + 0.1 / source_pixels_per_patch_pixel
     torch.testing.assert_close(geometry.patch_from_xyz(joint[:, None])[0, 0], expected, rtol=0, atol=5e-3)
 
 
