@@ -1,7 +1,7 @@
 import torch
 from torch.nn.functional import cross_entropy
 
-from murauer.inference.hand_finder import PALM as PLACE
+from murauer.inference.hand_finder import PLACE
 from murauer.nets.hand_finder import JOINTS, STRIDE
 from murauer.training.finder_cubes import JudgedCubes
 from murauer.training.finder_losses import heat_target, judge_loss, proposal_loss

@@ -37,7 +37,7 @@ MOST, LEAST_LOG_ODDS = 4, -3.0
 LEAST = 0.1
 """Probability of a hand below which a place is none."""
 
-PALM = slice(2 + 3 * SKELETONS["nyu14"].centre, 5 + 3 * SKELETONS["nyu14"].centre)
+PLACE = slice(2 + 3 * SKELETONS["nyu14"].centre, 5 + 3 * SKELETONS["nyu14"].centre)
 """Where the judge says that the joint on which cubes are centred is."""
 
 PALM_MM, INSIDE_MM, ROUGH_MM = 35.0, 15.0, 200.0
@@ -83,7 +83,7 @@ class Judged:
     @classmethod
     def read(cls, judged: Floats, places: Floats) -> Self:
         """Read the judge's result, see `murauer.nets.hand_finder.JudgeNetwork`, on (N, 3) places."""
-        centres = places + judged[:, PALM] * np.float32(CUBE_MM / 2)
+        centres = places + judged[:, PLACE] * np.float32(CUBE_MM / 2)
         centres[:, 2] = np.maximum(centres[:, 2], REACH_MM[0])
         return cls(judged[:, 0], judged[:, 1], centres)
 

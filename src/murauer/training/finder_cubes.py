@@ -92,8 +92,7 @@ def clear_cubes(count: int, seed: int) -> JudgedCubes:
     with Progress("cutting out hands in sight", count, unit="room") as progress:
         for number in range(-(-count // BATCH)):
             room = furnish(sampler, seed, number, "clear hands")
-            spread = SPREADS_MM[torch.randint(2, (BATCH, 1), generator=room.stream)]
-            centre = room.rooms.palms[:, 0] + spread * torch.randn(BATCH, 3, generator=room.stream)
+            centre = _about(room.rooms.palms[:, 0], room.stream)
             batches.append(_cube(room, room.rooms.there, ~room.rooms.there, centre))
             progress.advance(BATCH)
     return JudgedCubes.joined(batches)
@@ -117,10 +116,15 @@ def _elsewhere(room: Furnished, seen: RoomFrames, stream: Generator) -> Tensor:
     rows, hand = torch.arange(BATCH), torch.randint(HANDS, (BATCH,), generator=stream)
     there = seen.hands[..., 0].isfinite()
     hand = torch.where(there[rows, hand], hand, 1 - hand)
-    spread = SPREADS_MM[torch.randint(2, (BATCH, 1), generator=stream)]
-    near_hand = room.rooms.palms[rows, hand] + spread * torch.randn(BATCH, 3, generator=stream)
+    near_hand = _about(room.rooms.palms[rows, hand], stream)
     surface = _surface_points(seen.depth, room.intrinsics, stream)
     return torch.where(there[rows, hand, None], near_hand, surface)
+
+
+def _about(palms: Tensor, stream: Generator) -> Tensor:
+    """Places about hands (B, 3), as far away as `SPREADS_MM` says."""
+    spread = SPREADS_MM[torch.randint(2, (BATCH, 1), generator=stream)]
+    return palms + spread * torch.randn(BATCH, 3, generator=stream)
 
 
 def _cubes(room: Furnished, seen: RoomFrames, places: list[Tensor]) -> list[JudgedCubes]:
