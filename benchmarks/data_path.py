@@ -30,17 +30,17 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from murauer.camera import CAMERAS, uvd_to_xyz, xyz_to_uvd
-from murauer.config import load_preset
-from murauer.data.datasets import DATASETS
-from murauer.data.datasets.dataset import Dataset
-from murauer.data.importing import import_dataset
-from murauer.data.recording import open_recording
-from murauer.data.simulated import simulate_recording
+from murauer.datasets import DATASETS
+from murauer.datasets.dataset import Dataset
+from murauer.geometry.camera import CAMERAS, uvd_to_xyz, xyz_to_uvd
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training.batches import BatchSource
-from murauer.training.memory import keep_freed_memory
-from murauer.training.steps import JointStep, PretrainingStep
+from murauer.prepare.importing.run import import_dataset
+from murauer.prepare.rendering.simulated import simulate_recording
+from murauer.store.store import open_recording
+from murauer.training.batch import BatchSource
+from murauer.training.config import load_preset
+from murauer.training.device import keep_freed_memory
+from murauer.training.step import JointStep, PretrainingStep
 from murauer.training.variants import VARIANTS, Variant
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))

@@ -31,20 +31,20 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from training_step import FRAMES, networks
 
-from murauer.commands.train import read_configuration
-from murauer.config import Config, load_preset
-from murauer.data.recording import Recording, open_recording
-from murauer.data.simulated import simulate_recording
 from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.training.batches import BatchSource
-from murauer.training.checkpoint import CHECKPOINT_FILE, MODEL_FILE, read_tensors
+from murauer.nets.model_file import MODEL_FILE, read_tensors
+from murauer.prepare.rendering.simulated import simulate_recording
+from murauer.store.store import Recording, open_recording
+from murauer.training.batch import BatchSource
+from murauer.training.checkpoint import CHECKPOINT_FILE
+from murauer.training.config import Config, load_preset, read_configuration
 from murauer.training.device import made_ahead, open_device, steps_ahead, to_device
-from murauer.training.steps import JointStep, PretrainingStep
-from murauer.training.trainer import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE
+from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.train import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE
 from murauer.training.variants import VARIANTS, Variant
 
 PRECISIONS = {"float32": ("float32", False), "tf32": ("float32", True), "bfloat16": ("bfloat16", True)}

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import torch
 
-from murauer.data.simulated import SimulationConfig, simulate_recording
-from murauer.training.checkpoint import CHECKPOINT_FILE, MODEL_FILE, read_tensors
+from murauer.nets.model_file import MODEL_FILE, read_tensors
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
+from murauer.training.checkpoint import CHECKPOINT_FILE
 
 RECORDING = SimulationConfig(
     synthetic_frames=200, real_frames=200, validation_frames=50, test_frames=50, region_size=48

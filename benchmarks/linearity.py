@@ -22,20 +22,19 @@ import numpy as np
 import torch
 from PIL import Image
 
-from murauer.camera import Camera
-from murauer.config import load_preset
-from murauer.data.datasets.dataset import Frame, FrameSetInfo
-from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.image_import import ImportSettings
-from murauer.data.images import read_depth
-from murauer.data.importing import import_dataset
-from murauer.data.recording import open_recording
-from murauer.data.simulated import SimulationConfig, Simulator
-from murauer.data.synthesised import SynthesisConfig, synthesise
-from murauer.inference.store_prediction import predict_store
+from murauer.capture.depth import DEPTH_UNIT_MM, read_depth
+from murauer.datasets.dataset import Frame, FrameSetInfo
+from murauer.evaluation.store_prediction import predict_store
+from murauer.geometry.camera import Camera
+from murauer.geometry.skeletons import SKELETONS
+from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.skeletons import SKELETONS
-from murauer.training.checkpoint import save_model
+from murauer.prepare.importing.images import ImportSettings
+from murauer.prepare.importing.run import import_dataset
+from murauer.prepare.rendering.simulated import SimulationConfig, Simulator
+from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise
+from murauer.store.store import open_recording
+from murauer.training.config import load_preset
 
 COMMANDS = ("import", "synthesis", "prediction")  # predicted are the frames that were synthesised
 FILES = 64

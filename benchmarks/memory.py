@@ -28,16 +28,16 @@ import numpy as np
 import torch
 from training_step import FRAMES, networks
 
-from murauer.config import load_preset, preset_names
-from murauer.data.recording import open_recording
-from murauer.data.rendered import CHUNK
-from murauer.data.simulated import SimulationConfig, Simulator, simulate_recording
-from murauer.evaluation.drawing import new_figure, save_figure, tidy
+from murauer.evaluation.figures.drawing import new_figure, save_figure, tidy
+from murauer.prepare.rendering.regions import CHUNK
+from murauer.prepare.rendering.simulated import SimulationConfig, Simulator, simulate_recording
 from murauer.progress import Progress
-from murauer.training.batches import BatchSource
-from murauer.training.memory import keep_freed_memory
-from murauer.training.stage import Stage
-from murauer.training.steps import JointStep, PretrainingStep
+from murauer.store.store import open_recording
+from murauer.training.batch import BatchSource
+from murauer.training.config import load_preset, preset_names
+from murauer.training.device import keep_freed_memory
+from murauer.training.loop import Stage
+from murauer.training.step import JointStep, PretrainingStep
 from murauer.training.variants import VARIANTS
 
 MEGABYTE = 1 << 20

@@ -18,15 +18,15 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from murauer.config import load_preset
-from murauer.data.endless import EndlessConfig, render_while_training
-from murauer.data.recording import open_recording
-from murauer.data.rendered import CHUNK
-from murauer.data.simulated import SimulationConfig, simulate_recording
-from murauer.data.synthesised import SynthesisConfig, Synthesiser
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training.batches import BatchSource
-from murauer.training.steps import JointStep
+from murauer.prepare.rendering.regions import CHUNK
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
+from murauer.prepare.rendering.synthetic import SynthesisConfig, Synthesiser
+from murauer.prepare.rendering.while_training import EndlessConfig, render_while_training
+from murauer.store.store import open_recording
+from murauer.training.batch import BatchSource
+from murauer.training.config import load_preset
+from murauer.training.step import JointStep
 from murauer.training.variants import VARIANTS
 
 LABELS = 100

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.simulated import SimulationConfig, simulate_recording
+from murauer.capture.depth import DEPTH_UNIT_MM
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
 
 BATCH, SIZE = 64, 192
 Read = Callable[[np.ndarray], list[np.ndarray] | np.ndarray]

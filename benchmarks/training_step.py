@@ -37,19 +37,16 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from murauer.config import Config, load_preset
-from murauer.data.augmentation import Samples
-from murauer.data.recording import open_recording
-from murauer.data.simulated import SimulationConfig, simulate_recording
 from murauer.nets.discriminator import Discriminator
+from murauer.nets.fused.normalisation import BatchNorm
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.nets.normalisation import BatchNorm
-from murauer.training.batches import BatchSource
-from murauer.training.joint import joint_losses
-from murauer.training.memory import keep_freed_memory
-from murauer.training.mini_batch import MiniBatch
-from murauer.training.precision import Precision
-from murauer.training.steps import JointStep
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
+from murauer.store.augmentation import Samples
+from murauer.store.store import open_recording
+from murauer.training.batch import BatchSource, MiniBatch
+from murauer.training.config import Config, load_preset
+from murauer.training.device import Precision, keep_freed_memory
+from murauer.training.step import JointStep, joint_losses
 from murauer.training.variants import VARIANTS
 
 KINDS = ("naive", "naive_one_pass", "murauer", "murauer_bfloat16")

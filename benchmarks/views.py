@@ -17,12 +17,12 @@ import torch
 from hand_frames import HeldHands
 from torch import Generator, Tensor
 
-from murauer.camera import CAMERAS
-from murauer.data.simulated import nyu_like_rig
 from murauer.errors import UserError
+from murauer.geometry.camera import CAMERAS
+from murauer.geometry.rig import nyu_like_rig
 from murauer.hand.rooms import PALM
 from murauer.hand.sensors import SENSORS
-from murauer.inference.views import localise, localise_in_views
+from murauer.handfinder.views import localise, localise_in_views
 from murauer.progress import Progress
 
 CAMERA = CAMERAS["nyu"]

@@ -13,19 +13,19 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Generator, Tensor
 
-from murauer.data.augmentation import still, to_samples
-from murauer.data.frame_set import FrameSet
-from murauer.data.simulated import SimulationConfig, simulate_recording
-from murauer.data.twin_pictures import twin_sheet
-from murauer.data.twins import make_twins
+from murauer.geometry.overlay import BACKGROUND_COLOUR, draw_skeleton, shade_depth
+from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import merge_depth
 from murauer.hand.gestures import gesture
 from murauer.hand.model import HandModel, place
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.sensors import SENSORS
 from murauer.hand.shape import SHAPE_NAMES, ShapePrior
-from murauer.inference.overlay import BACKGROUND_COLOUR, draw_skeleton, shade_depth
-from murauer.skeletons import SKELETONS
+from murauer.prepare.pairs.pairs import make_twins
+from murauer.prepare.pairs.pictures import twin_sheet
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
+from murauer.store.augmentation import still, to_samples
+from murauer.store.frame_set import FrameSet
 
 FOLDER = Path(__file__).parent / "pictures"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from murauer.config import load_preset
-from murauer.data.recording import Recording
-from murauer.data.simulated import SimulationConfig, simulate_recording
+from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.checkpoint import save_model
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
+from murauer.store.store import Recording
+from murauer.training.config import load_preset
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,17 +14,17 @@ import torch
 from PIL import Image
 
 import murauer
-from murauer.camera import Camera, find_camera, uvd_to_xyz, xyz_to_uvd
-from murauer.cli import main
-from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.recording import Recording, open_recording
-from murauer.evaluation.ablation_figure import ablation_figure
+from murauer.capture.depth import DEPTH_UNIT_MM
+from murauer.capture.sources import open_source
+from murauer.cli.main import main
+from murauer.experiments.ablation_figure import ablation_figure
+from murauer.geometry.camera import Camera, find_camera, uvd_to_xyz, xyz_to_uvd
+from murauer.geometry.skeletons import convert, find_skeleton
 from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.skeletons import convert, find_skeleton
-from murauer.sources import open_source
+from murauer.store.store import Recording, open_recording
 
 
 def run(command: str) -> None:

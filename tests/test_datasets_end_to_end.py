@@ -16,8 +16,8 @@ from dataset_folders.hands17 import write_hands17
 from dataset_folders.icvl import write_icvl
 from dataset_folders.msra15 import write_msra15
 from dataset_folders.nyu import WALL_MM, save_packed, write_nyu
-from murauer.cli import main
-from murauer.config import load_preset
+from murauer.cli.main import main
+from murauer.training.config import load_preset
 from murauer.training.variants import VARIANTS
 
 PAPERS_VARIANTS = ("synth_only", "real_only", "real_and_synth", "distr_match", "view_pred", "full")

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from murauer.cli import make_parser
-from murauer.config import Config, load_preset, preset_names
-from murauer.data.simulated import SimulationConfig
+from murauer.cli.main import make_parser
+from murauer.prepare.rendering.simulated import SimulationConfig
+from murauer.training.config import Config, load_preset, preset_names
 from murauer.training.variants import VARIANTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,7 +114,7 @@ def test_pictures_are_small() -> None:
 
 
 def test_a_run_is_repeated_from_its_configuration(tmp_path: Path) -> None:
-    from murauer.commands.train import read_configuration
+    from murauer.training.config import read_configuration
 
     config = load_preset("smoke")
     saved = tmp_path / "config.json"

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from murauer.cli import main
-from murauer.config import load_preset
+from murauer.cli.main import main
+from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.checkpoint import save_model
+from murauer.training.config import load_preset
 
 HEIGHT, WIDTH = 480, 640
 

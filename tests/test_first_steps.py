@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from murauer.cli import main, make_parser
-from murauer.config import load_preset
-from murauer.data.keypoint_file import read_keypoint_file
-from murauer.data.recording import open_recording
-from murauer.data.row_file import read_rows
-from murauer.studio.journal import Journal
+from murauer.capture.keypoint_file import read_keypoint_file
+from murauer.cli.main import main, make_parser
+from murauer.store.row_file import read_rows
+from murauer.store.store import open_recording
+from murauer.studio.labels.journal import Journal
+from murauer.training.config import load_preset
 from untrained_runs import NETWORK
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "first_steps.md"

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from dataset_folders.own import Recorded, simulate_moments, write_recording
-from murauer.camera import xyz_to_uvd
-from murauer.cli import main
-from murauer.config import load_preset
-from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.recording import open_recording
-from murauer.data.synthesised import synthesis_rig
-from murauer.skeletons import SKELETONS
+from murauer.capture.depth import DEPTH_UNIT_MM
+from murauer.cli.main import main
+from murauer.geometry.camera import xyz_to_uvd
+from murauer.geometry.skeletons import SKELETONS
+from murauer.prepare.rendering.synthetic import synthesis_rig
+from murauer.store.store import open_recording
+from murauer.training.config import load_preset
 
 PALM = SKELETONS["nyu14"].centre
 

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.camera import Camera
-from murauer.config import Config
-from murauer.data.frame_set import DEPTH_UNIT_MM, create_frame_set
-from murauer.data.recording import SPLITS, Recording, open_recording, write_description
+from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.evaluation.split import evaluate_split
+from murauer.geometry.camera import Camera
+from murauer.geometry.rig import CameraRig
 from murauer.nets.config import NetworkConfig
+from murauer.nets.model_file import MODEL_FILE, save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.rig import CameraRig
-from murauer.training.checkpoint import MODEL_FILE, save_model
-from murauer.training.sweep import METRICS_FILE
-from murauer.training.trainer import RUN_FILE
+from murauer.store.frame_set import create_frame_set
+from murauer.store.store import SPLITS, Recording, open_recording, write_description
+from murauer.sweeps.sweep import METRICS_FILE
+from murauer.training.config import Config
+from murauer.training.train import RUN_FILE
 from murauer.training.variants import VARIANTS
 
 REGION = 40

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from murauer.data.recording import Recording
+from murauer.store.store import Recording
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import gpu

@@ -7,19 +7,18 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
-from murauer.camera import Camera
-from murauer.data.camera_file import RecordingCamera
-from murauer.data.recording_writer import RecordingWriter
-from murauer.data.simulated import nyu_like_rig
-from murauer.distortion import PINHOLE, Distortion
+from murauer.capture.camera_file import RecordingCamera
+from murauer.capture.writer import RecordingWriter
+from murauer.geometry.camera import Camera
+from murauer.geometry.distortion import PINHOLE, Distortion
+from murauer.geometry.rig import CameraRig, nyu_like_rig
+from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import ClutterPrior, sample_clutter
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.rig import CameraRig
-from murauer.skeletons import SKELETONS
 
 CAMERA = Camera(fx=294.0, fy=293.5, u0=160.0, v0=120.0, width=320, height=240)
 NAMES = ("front", "side", "other")

@@ -11,7 +11,7 @@ from murauer.evaluation.latent_space import (
     corresponding_frames,
     encode_pairs,
 )
-from murauer.training.checkpoint import load_model
+from murauer.nets.model_file import load_model
 
 
 @pytest.fixture

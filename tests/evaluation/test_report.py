@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from murauer.errors import UserError
-from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.report import write_report
 from murauer.evaluation.runs import load_runs
-from murauer.training.checkpoint import load_model, read_tensors, write_tensors
+from murauer.inference.frames import predict_frames
+from murauer.nets.model_file import load_model, read_tensors, write_tensors
 
 VOID = {"meta", "img", "br"}
 FACTS = {"Command": "murauer demo", "Note": "n < 5 & more"}

@@ -16,7 +16,7 @@ from murauer.evaluation.runs import (
     recording_of,
 )
 from murauer.evaluation.split import evaluate_split
-from murauer.training.checkpoint import read_tensors, write_tensors
+from murauer.nets.model_file import read_tensors, write_tensors
 
 
 def variation(run: Path, target: Path, **facts: object) -> Path:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.data.recording import Recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.split import evaluate_split, person_names
-from murauer.training.checkpoint import load_model
+from murauer.inference.frames import predict_frames
+from murauer.nets.model_file import load_model
+from murauer.store.store import Recording
 
 
 def changed(recording: Recording, **arrays: np.ndarray) -> Recording:

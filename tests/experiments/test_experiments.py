@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from murauer.cli import main
-from murauer.data.recording import DESCRIPTION_FILE
-from murauer.evaluation.prediction_files import write_joints
+from murauer.cli.main import main
+from murauer.datasets.joint_files import write_joints
 from murauer.experiments import EXPERIMENTS
+from murauer.store.store import DESCRIPTION_FILE
 
 
 def experiment(name: str, *words: object) -> int:

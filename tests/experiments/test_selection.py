@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import murauer.training.sweep
+import murauer.sweeps.sweep
 from inline_engine import Inline
-from murauer.cli import main
-from murauer.config import load_preset
-from murauer.data.recording import Recording
-from murauer.data.row_file import read_rows
+from murauer.cli.main import main
 from murauer.experiments import selection
+from murauer.store.row_file import read_rows
+from murauer.store.store import Recording
+from murauer.training.config import load_preset
 from untrained_runs import NETWORK
 
 
@@ -21,7 +21,7 @@ from untrained_runs import NETWORK
 def preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     engine = Inline()
     monkeypatch.setattr(selection, "sweep_engine", lambda args: engine)
-    monkeypatch.setattr(murauer.training.sweep, "POLL_S", 0.01)
+    monkeypatch.setattr(murauer.sweeps.sweep, "POLL_S", 0.01)
     smoke = load_preset("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
     path = tmp_path / "two_steps.json"

@@ -11,14 +11,14 @@ import msgspec
 import numpy as np
 import pytest
 
-import murauer.training.sweep
+import murauer.sweeps.sweep
 from inline_engine import Inline
-from murauer.cli import main
-from murauer.config import load_preset
-from murauer.data.recording import DESCRIPTION_FILE, Recording
+from murauer.cli.main import main
 from murauer.errors import UserError
 from murauer.experiments import ablation, figure4
-from murauer.training.stage import Stage
+from murauer.store.store import DESCRIPTION_FILE, Recording
+from murauer.training.config import load_preset
+from murauer.training.loop import Stage
 from untrained_runs import NETWORK
 
 FILES = {"figure4.svg", "figure4.png", "figure4.csv", "figure4.json"}
@@ -29,7 +29,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Inline:
     inline = Inline()
     for module in (ablation, figure4):
         monkeypatch.setattr(module, "sweep_engine", lambda args: inline)
-    monkeypatch.setattr(murauer.training.sweep, "POLL_S", 0.01)
+    monkeypatch.setattr(murauer.sweeps.sweep, "POLL_S", 0.01)
     return inline
 
 
@@ -171,7 +171,7 @@ def test_the_ablation_writes_how_its_page_was_made(
     words = ["--out", out, "--results", results, "--preset", preset, "--seeds", "0"]
     assert main(["experiment", "ablation", *map(str, words)]) == 0
     page = (results / "ablation.md").read_text()
-    command = f"    python -m murauer.experiments.ablation --out {out} --results {results} --preset {preset} "
+    command = f"    murauer experiment ablation --out {out} --results {results} --preset {preset} "
     assert command + "--seeds 0\n" in page and "12 real moments" in page
     assert "| Real only |" in page and "n = 9" in page and "of one seed" in page
     assert "Relative to" not in page  # there is nothing to compare with

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.camera import CAMERAS, Camera, xyz_to_uvd
-from murauer.data.keypoint_file import read_keypoint_file
-from murauer.distortion import Distortion, project
+from murauer.capture.keypoint_file import read_keypoint_file
 from murauer.errors import UserError
+from murauer.geometry.camera import CAMERAS, Camera, xyz_to_uvd
+from murauer.geometry.distortion import Distortion, project
+from murauer.geometry.skeletons import SKELETONS
 from murauer.inference.pose import HandPose, Timings, no_pose
 from murauer.inference.pose_files import to_document, write_poses
-from murauer.skeletons import SKELETONS
 
 CAMERA = CAMERAS["sr305"]
 

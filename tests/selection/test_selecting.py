@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from murauer.cli import main
-from murauer.data.frame_set import open_frame_set
-from murauer.data.recording import Recording, open_recording
-from murauer.data.row_file import read_rows
+from murauer.cli.main import main
 from murauer.errors import UserError
+from murauer.nets.model_file import load_model
 from murauer.selection.selecting import encode, principal_part, propose_frames, write_proposals
-from murauer.training.checkpoint import load_model
+from murauer.store.frame_set import open_frame_set
+from murauer.store.row_file import read_rows
+from murauer.store.store import Recording, open_recording
 
 
 @pytest.fixture

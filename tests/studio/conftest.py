@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dataset_folders.own import Recorded, simulate_moments, write_recording
-from murauer.cli import main
+from murauer.cli.main import main
 
 
 @pytest.fixture(scope="session")

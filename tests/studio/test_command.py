@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from murauer.cli import main
-from murauer.data.recording import open_recording
-from murauer.skeletons import SKELETONS
-from murauer.studio.journal import Journal
+from murauer.cli.main import main
+from murauer.geometry.skeletons import SKELETONS
+from murauer.store.store import open_recording
+from murauer.studio.labels.journal import Journal
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from murauer.data.keypoint_file import read_keypoint_file
-from murauer.skeletons import SKELETONS
+from murauer.capture.keypoint_file import read_keypoint_file
+from murauer.geometry.skeletons import SKELETONS
 from studio.browser import browser, middle_of_view, open_page, serving, written
 
 pytest.importorskip("viser", reason="viser is not installed: pip install 'murauer[studio]'")

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 
 from dataset_folders.own import Recorded
-from murauer.camera import CAMERAS, xyz_to_uvd
-from murauer.data.camera_file import RecordingCamera
+from murauer.capture.camera_file import RecordingCamera
+from murauer.capture.sources import open_source
+from murauer.capture.sources.source import Moment, Source
 from murauer.errors import UserError
+from murauer.geometry.camera import CAMERAS, xyz_to_uvd
+from murauer.geometry.overlay import FINGER_COLOURS, draw_frame
+from murauer.geometry.skeletons import SKELETONS
 from murauer.inference.estimator import Estimator
-from murauer.inference.overlay import FINGER_COLOURS, draw_frame
 from murauer.inference.pose import HandPose, Timings, no_pose
-from murauer.skeletons import SKELETONS
-from murauer.sources import open_source
-from murauer.sources.source import Moment, Source
-from murauer.studio.album import View, open_album
+from murauer.studio.albums.album import View
+from murauer.studio.albums.open import open_album
 from murauer.studio.live import Follower, Live
-from murauer.studio.pictures import WHOLE_SIZE, picture
+from murauer.studio.page.pictures import WHOLE_SIZE, picture
 from studio.browser import browser, open_page, serving
 from studio.notes import Notes
 

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from dataset_folders.own import Recorded
+from murauer.datasets.joint_files import write_joints
 from murauer.errors import UserError
-from murauer.evaluation.prediction_files import write_joints
-from murauer.studio.album import View, moved, open_album
-from murauer.studio.journal import Journal
-from murauer.studio.labelling import Labelling
-from murauer.studio.points import cloud
+from murauer.studio.albums.album import View, moved
+from murauer.studio.albums.open import open_album
+from murauer.studio.labels.journal import Journal
+from murauer.studio.labels.labelling import Labelling
+from murauer.studio.page.points import cloud
 from murauer.studio.predicting import FilePredictor, Predictor
 from murauer.studio.studio import Studio
 from studio.notes import Notes

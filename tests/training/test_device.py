@@ -17,17 +17,19 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from murauer.config import Config, load_preset
-from murauer.data.recording import Recording
 from murauer.errors import UserError
+from murauer.nets.model_file import read_tensors
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training import batches, steps
-from murauer.training.batches import BatchSource
-from murauer.training.checkpoint import CHECKPOINT_FILE, read_tensors
+from murauer.store.store import Recording
+from murauer.training import batch as batches
+from murauer.training import step as steps
+from murauer.training.batch import BatchSource
+from murauer.training.checkpoint import CHECKPOINT_FILE
+from murauer.training.config import Config, load_preset
 from murauer.training.device import CPU, made_ahead, open_device, steps_ahead
-from murauer.training.stage import Stage
-from murauer.training.steps import JointStep, PretrainingStep
-from murauer.training.trainer import train
+from murauer.training.loop import Stage
+from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.train import train
 from murauer.training.variants import VARIANTS, Variant
 
 META = torch.device("meta")

@@ -16,16 +16,17 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.config import Config, load_preset
-from murauer.data.recording import Recording, open_recording
 from murauer.errors import UserError
+from murauer.nets.model_file import MODEL_FILE, read_tensors
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training import stage
-from murauer.training.batches import BatchSource
-from murauer.training.checkpoint import CHECKPOINT_FILE, MODEL_FILE, read_tensors
+from murauer.store.store import Recording, open_recording
+from murauer.training import loop as stage
+from murauer.training.batch import BatchSource
+from murauer.training.checkpoint import CHECKPOINT_FILE
+from murauer.training.config import Config, load_preset
 from murauer.training.parallel import Part, own_parts, processes
-from murauer.training.steps import JointStep, PretrainingStep
-from murauer.training.trainer import PRETRAINED_FILE, train
+from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.train import PRETRAINED_FILE, train
 from murauer.training.variants import VARIANTS
 
 STEPS = 50

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from murauer.data.augmentation import Samples
-from murauer.data.frame_set import FrameSet
-from murauer.data.recording import Recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import batches, spread_rows
+from murauer.inference.frames import batches
 from murauer.nets.network import HandPoseNetwork
+from murauer.store.augmentation import Samples
+from murauer.store.frame_set import FrameSet, spread_rows
+from murauer.store.store import Recording
 
 PROBE_BLOCKS = 10
 """The probe learns from every other of so many blocks of consecutive pairs, and is tested on the rest."""

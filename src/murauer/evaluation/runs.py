@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from murauer.config import Config
-from murauer.data.recording import Recording, open_recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
 from murauer.evaluation.split import person_names
+from murauer.inference.frames import predict_frames
+from murauer.nets.config import ModelConfig
+from murauer.nets.model_file import MODEL_FILE, load_model, model_path, read_tensors
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.checkpoint import MODEL_FILE, load_model, model_path, read_tensors
-from murauer.training.trainer import RUN_FILE
+from murauer.store.store import Recording, open_recording
+from murauer.training.train import RUN_FILE
 from murauer.training.variants import Variant, find_variant
 
 
@@ -35,7 +35,7 @@ class Run:
         labels: number n of labelled real frames.
         seed: of the training.
         network: in evaluation mode.
-        config: of the training.
+        config: what its network is.
         recording: folder of the recording that it was trained on; None where the run does not tell.
         label_rows: the labelled frames, where a file named them; None where the seed chose them.
     """
@@ -47,7 +47,7 @@ class Run:
     labels: int
     seed: int
     network: HandPoseNetwork
-    config: Config
+    config: ModelConfig
     recording: Path | None
     label_rows: tuple[int, ...] | None
 

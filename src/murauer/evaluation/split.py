@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from murauer.data.recording import CENTRES, Recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, metrics_table, pose_metrics
-from murauer.training.checkpoint import load_model
+from murauer.inference.frames import predict_frames
+from murauer.nets.model_file import load_model
+from murauer.store.store import CENTRES, Recording
 
 SMALL_CUBE = 5 / 6
 """Side of the cube that many take for NYU's second, smaller test person, as a share of the usual one."""

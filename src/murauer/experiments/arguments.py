@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from murauer.commands.arguments import add_run_folder
+from murauer.arguments import add_run_folder
 from murauer.evaluation.runs import Run
 
 

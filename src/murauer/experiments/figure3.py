@@ -11,10 +11,14 @@ feature_mapping' train the two ideas that the paper builds on, with its own netw
 import argparse
 from pathlib import Path
 
-from murauer.commands.arguments import add_run_folder
-from murauer.evaluation.published import is_published_test_set, published_results
+from murauer.arguments import add_run_folder
+from murauer.evaluation.figures.published import is_published_test_set, published_results
+from murauer.evaluation.figures.semi_supervised import (
+    Measurement,
+    semi_supervised_figure,
+    semi_supervised_rows,
+)
 from murauer.evaluation.runs import find_runs, load_run, predict_split, recording_of
-from murauer.evaluation.semi_supervised import Measurement, semi_supervised_figure, semi_supervised_rows
 from murauer.experiments.arguments import add_data
 from murauer.experiments.outputs import write_outputs
 

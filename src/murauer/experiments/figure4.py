@@ -11,18 +11,17 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from murauer.commands.arguments import add_data, add_run_folder, positive_int
-from murauer.commands.train import read_configuration
-from murauer.config import Config
-from murauer.data.recording import CENTRES, Recording, open_recording
+from murauer.arguments import add_data, add_run_folder, positive_int
 from murauer.errors import UserError
-from murauer.evaluation.ablation_figure import ablation_figure
-from murauer.evaluation.ablation_table import Result, error_curves, in_order, summarise, sweep_rows
-from murauer.evaluation.published import PublishedSeries, is_published_test_set, published_results
+from murauer.evaluation.figures.published import PublishedSeries, is_published_test_set, published_results
+from murauer.experiments.ablation_figure import ablation_figure
+from murauer.experiments.ablation_table import Result, error_curves, in_order, summarise, sweep_rows
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_engine
-from murauer.training.batches import BatchSource
-from murauer.training.sweep import make_jobs, run_sweep
+from murauer.store.store import CENTRES, Recording, open_recording
+from murauer.sweeps.sweep import make_jobs, run_sweep
+from murauer.training.batch import BatchSource
+from murauer.training.config import Config, read_configuration
 from murauer.training.variants import VARIANTS, find_variant
 
 PAPER_VARIANTS = ("synth_only", "real_only", "real_and_synth", "distr_match", "view_pred", "full")

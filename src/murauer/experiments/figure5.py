@@ -9,8 +9,8 @@ neighbours together, not distances: figure6 measures those.
 import argparse
 from dataclasses import asdict
 
-from murauer.commands.arguments import positive_int
-from murauer.evaluation.latent_figures import embed, embedding_figure
+from murauer.arguments import positive_int
+from murauer.evaluation.figures.latent_figures import embed, embedding_figure
 from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
 from murauer.evaluation.runs import load_runs, recording_of
 from murauer.experiments.arguments import add_runs, run_facts

@@ -11,7 +11,7 @@ latents (50 % where it cannot).
 import argparse
 from dataclasses import asdict
 
-from murauer.evaluation.latent_figures import ALIGNMENT_HEADS, alignment_cells, distance_figure
+from murauer.evaluation.figures.latent_figures import ALIGNMENT_HEADS, alignment_cells, distance_figure
 from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
 from murauer.evaluation.runs import labelled_by_any, load_runs, recording_of
 from murauer.experiments.arguments import add_runs, run_facts

@@ -10,13 +10,13 @@ frames.
 import argparse
 from typing import Any
 
-from murauer.commands.arguments import positive_int
+from murauer.arguments import positive_int
 from murauer.errors import UserError
-from murauer.evaluation.frames import spread_rows
+from murauer.evaluation.figures.view_examples import ViewComparison, compare_views, two_view_rows, view_figure
 from murauer.evaluation.runs import Run, labelled_by_any, load_runs, recording_of
-from murauer.evaluation.view_examples import ViewComparison, compare_views, two_view_rows, view_figure
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
+from murauer.store.frame_set import spread_rows
 
 FRAMES = 400
 EXAMPLES = 4

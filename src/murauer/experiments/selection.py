@@ -1,6 +1,6 @@
 """Frames that 'murauer select' proposes against frames drawn at random, as labels of Real&Synth.
 
-python -m murauer.experiments.selection --out runs/selection --results docs/results
+murauer experiment selection --out runs/selection --results docs/results
 
 Both are trained from the same pre-trained network of the seed, with which the frames are selected; the random
 ones are those that 'murauer train --labels N' draws. Given again after it was stopped, the command goes on.
@@ -9,25 +9,23 @@ ones are those that 'murauer train --labels N' draws. Given again after it was s
 import argparse
 import shlex
 import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from murauer.commands.arguments import add_run_folder
-from murauer.commands.train import read_configuration
-from murauer.config import Config
-from murauer.data.recording import Recording, open_recording
-from murauer.data.simulated import SimulationConfig, simulate_recording
+from murauer.arguments import add_run_folder
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_engine
 from murauer.files import written_whole
+from murauer.nets.model_file import load_model
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
 from murauer.selection.selecting import propose_frames, write_proposals
-from murauer.training.checkpoint import load_model
-from murauer.training.sweep import Job, run_sweep
-from murauer.training.trainer import PRETRAINED_FILE
+from murauer.store.store import Recording, open_recording
+from murauer.sweeps.sweep import Job, run_sweep
+from murauer.training.config import Config, read_configuration
+from murauer.training.train import PRETRAINED_FILE
 
 VARIANT = "real_and_synth"
 LABELS = (20, 100)
@@ -120,7 +118,7 @@ def _write_page(
     lines = [
         "# Selected frames against random ones",
         "",
-        f"    python -m murauer.experiments.selection {shlex.join(words)}",
+        f"    murauer experiment selection {shlex.join(words)}",
         "",
         f"Real&Synth, preset `{args.preset}` ({config.training.joint_iterations:,} steps), "
         f"{len(recording.need('real')):,} real frames to choose from; mean joint error in mm ± "
@@ -143,9 +141,3 @@ def _write_page(
 def _mean(values: Sequence[float]) -> str:
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.fmean(values):.2f}{spread}"
-
-
-if __name__ == "__main__":
-    from murauer.cli import main
-
-    sys.exit(main(["experiment", "selection", *sys.argv[1:]]))

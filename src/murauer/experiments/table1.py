@@ -15,27 +15,23 @@ from pathlib import Path
 
 import torch
 
-from murauer.camera import Camera, find_camera
-from murauer.data.recording import CENTRES, Recording, open_recording
+from murauer.datasets.joint_files import JointFormat, read_joints
 from murauer.errors import UserError
-from murauer.evaluation.method_comparison import (
+from murauer.evaluation.figures.method_comparison import (
     MeasuredMethod,
     comparison_figure,
     comparison_rows,
     comparison_table,
 )
+from murauer.evaluation.figures.published import is_published_test_set, published_results
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
-from murauer.evaluation.prediction_files import (
-    JointFormat,
-    evaluate_prediction_file,
-    is_nyu_test_set,
-    read_joints,
-)
-from murauer.evaluation.published import is_published_test_set, published_results
+from murauer.evaluation.prediction_files import evaluate_prediction_file, is_nyu_test_set
 from murauer.evaluation.runs import load_runs, parse_named, predict_split, recording_of
 from murauer.evaluation.split import person_names
 from murauer.experiments.arguments import add_runs
 from murauer.experiments.outputs import write_outputs
+from murauer.geometry.camera import Camera, find_camera
+from murauer.store.store import CENTRES, Recording, open_recording
 
 FORMATS: tuple[JointFormat, ...] = ("uvd", "xyz", "xyz-y-up")
 

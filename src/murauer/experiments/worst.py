@@ -8,8 +8,8 @@ nearest to the true ones on average: a large distance says that training has not
 
 import argparse
 
-from murauer.commands.arguments import positive_int
-from murauer.evaluation.ranked_frames import ranked_figure, ranked_frames
+from murauer.arguments import positive_int
+from murauer.evaluation.figures.ranked_frames import ranked_figure, ranked_frames
 from murauer.evaluation.runs import load_runs, predict_split, recording_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs

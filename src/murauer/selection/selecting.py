@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from murauer.data.recording import Recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import batches
 from murauer.files import written_whole
+from murauer.inference.frames import batches
 from murauer.nets.network import HandPoseNetwork
 from murauer.progress import Progress
 from murauer.selection.coverage import Floats, cover
+from murauer.store.store import Recording
 
 DIRECTIONS = 32
 """Of the latent space, those in which the frames vary most: 256 with as much noise as news bring nothing."""

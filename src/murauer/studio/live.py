@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.data.camera_file import RecordingCamera
-from murauer.distortion import undistort_depth, undistortion_pixels
+from murauer.capture.camera_file import RecordingCamera
+from murauer.capture.sources.source import Moment, Source
 from murauer.errors import UserError
+from murauer.geometry.distortion import undistort_depth, undistortion_pixels
+from murauer.handfinder.handedness import Handedness
 from murauer.inference.estimator import Estimator
-from murauer.inference.pose import Handedness, HandPose
-from murauer.sources.source import Moment, Source
-from murauer.studio.actions import Actions
-from murauer.studio.album import Floats, View
-from murauer.studio.display import show_views
-from murauer.studio.frame_rate import FrameRate
-from murauer.studio.pace import Pace
-from murauer.studio.page import MODEL_COLOURS, Page
-from murauer.studio.pictures import EXTENTS, MOST_PICTURES, picture
-from murauer.studio.table import joint_table
-from murauer.studio.worker import Worker
+from murauer.inference.pose import HandPose
+from murauer.studio.albums.album import Floats, View
+from murauer.studio.page.actions import Actions
+from murauer.studio.page.display import show_views
+from murauer.studio.page.frame_rate import FrameRate
+from murauer.studio.page.pace import Pace
+from murauer.studio.page.page import MODEL_COLOURS, Page
+from murauer.studio.page.pictures import EXTENTS, MOST_PICTURES, picture
+from murauer.studio.page.table import joint_table
+from murauer.studio.page.worker import Worker
 
 if TYPE_CHECKING:
     from viser import ViserServer

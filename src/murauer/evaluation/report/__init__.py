@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from murauer.data.recording import Recording
 from murauer.errors import UserError
 from murauer.evaluation.report import sections
 from murauer.evaluation.report.page import Section, render_page
 from murauer.evaluation.runs import Run, predict_split
 from murauer.files import written_whole
+from murauer.store.store import Recording
 
 LEFT_OUT = "Left out"
 """Name of the fact that tells which sections the recording or the installation has nothing for."""

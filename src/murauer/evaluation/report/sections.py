@@ -5,11 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from murauer.data.augmentation import Samples
-from murauer.data.frame_set import FrameSet
-from murauer.data.recording import Recording
-from murauer.evaluation.frames import batches, spread_rows
-from murauer.evaluation.latent_figures import (
+from murauer.evaluation.figures.latent_figures import (
     ALIGNMENT_HEADS,
     alignment_cells,
     distance_distributions,
@@ -17,11 +13,14 @@ from murauer.evaluation.latent_figures import (
     embedding_figure,
     latent_plane,
 )
+from murauer.evaluation.figures.method_comparison import MeasuredMethod, comparison_figure
+from murauer.evaluation.figures.pictures import overlays, patch_picture, shaded_patches
+from murauer.evaluation.figures.published import is_published_test_set, published_results
+from murauer.evaluation.figures.ranked_frames import RankedFrame, ranked_frames
+from murauer.evaluation.figures.semi_supervised import Measurement, semi_supervised_figure
+from murauer.evaluation.figures.success_curves import CurveKind, success_curve_figure
+from murauer.evaluation.figures.view_examples import compare_views, predict_views, two_view_rows
 from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
-from murauer.evaluation.method_comparison import MeasuredMethod, comparison_figure
-from murauer.evaluation.pictures import overlays, patch_picture, shaded_patches
-from murauer.evaluation.published import is_published_test_set, published_results
-from murauer.evaluation.ranked_frames import RankedFrame, ranked_frames
 from murauer.evaluation.report.figures import inline_svg
 from murauer.evaluation.report.page import (
     Section,
@@ -35,9 +34,10 @@ from murauer.evaluation.report.page import (
 )
 from murauer.evaluation.report.tables import BASELINE, all_facts, headline_table
 from murauer.evaluation.runs import Predictions, Run, labelled_by_any
-from murauer.evaluation.semi_supervised import Measurement, semi_supervised_figure
-from murauer.evaluation.success_curves import CurveKind, success_curve_figure
-from murauer.evaluation.view_examples import compare_views, predict_views, two_view_rows
+from murauer.inference.frames import batches
+from murauer.store.augmentation import Samples
+from murauer.store.frame_set import FrameSet, spread_rows
+from murauer.store.store import Recording
 
 FULL = "full"
 

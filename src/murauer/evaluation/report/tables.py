@@ -7,9 +7,9 @@ from importlib.metadata import version
 
 import torch
 
-from murauer.data.recording import CENTRES, Recording
 from murauer.evaluation.report.page import data_table
 from murauer.evaluation.runs import Predictions
+from murauer.store.store import CENTRES, Recording
 
 BASELINE = "real_and_synth"
 """What the others are compared with."""

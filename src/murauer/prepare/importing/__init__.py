@@ -1,0 +1,1 @@
+"""Datasets and recordings into stores."""
