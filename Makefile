@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test bench lint types clean
+.PHONY: demo test bench lint layers types clean
 
 demo: .venv/installed  ## simulate a recording, train, evaluate: runs/demo/report.html
 	$(BIN)/murauer demo
@@ -16,6 +16,9 @@ bench: .venv/installed-dev  ## speed against peers and against the machine's lim
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check src tests benchmarks docs
+
+layers: .venv/installed-dev  ## imports run downwards: the contracts in pyproject.toml
+	$(BIN)/lint-imports
 
 types: .venv/installed-dev
 	$(BIN)/mypy

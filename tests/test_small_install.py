@@ -18,7 +18,7 @@ RUN = f"""
 import sys
 for name in {tuple(TRAINING_PACKAGES)}:
     sys.modules[name] = None  # any import of it fails, as if it were not installed
-from murauer.cli.main.main import main
+from murauer.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 
