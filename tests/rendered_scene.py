@@ -1,4 +1,4 @@
-"""A rendered scene for the tests of the inference: a hand with its forearm before a person."""
+"""A rendered scene: a hand with its forearm before a person."""
 
 from dataclasses import dataclass
 
