@@ -5,7 +5,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 
 .PHONY: demo test bench lint layers types clean
 
-demo: .venv/installed  ## simulate a recording, train, evaluate: runs/demo/report.html
+demo: .venv/installed  ## simulate a store, train, evaluate: runs/demo/report.html
 	$(BIN)/murauer demo
 
 test: .venv/installed-dev  ## the whole test suite, on all cores

@@ -35,8 +35,8 @@ from murauer.datasets.dataset import Dataset
 from murauer.geometry.camera import CAMERAS, uvd_to_xyz, xyz_to_uvd
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.prepare.importing.run import import_dataset
-from murauer.prepare.rendering.simulated import simulate_recording
-from murauer.store.store import open_recording
+from murauer.prepare.rendering.simulated import simulate_store
+from murauer.store.store import open_store
 from murauer.training.batch import BatchSource
 from murauer.training.config import load_preset
 from murauer.training.device import keep_freed_memory
@@ -137,11 +137,11 @@ def measure_steps(preset: str, steps: int) -> dict[str, Any]:
     result: dict[str, Any] = {}
     with TemporaryDirectory() as name:
         folder = Path(name) / "recording"
-        simulate_recording(FRAMES, folder, workers=1)
-        recording = open_recording(folder)
-        rows = recording.labelled_rows(100, 0)
-        joint = BatchSource(recording, config, VARIANTS["full"], rows, 0).joint
-        pretraining = BatchSource(recording, config, Variant("", real=False), rows[:0], 0).pretraining
+        simulate_store(FRAMES, folder, workers=1)
+        store = open_store(folder)
+        rows = store.labelled_rows(100, 0)
+        joint = BatchSource(store, config, VARIANTS["full"], rows, 0).joint
+        pretraining = BatchSource(store, config, Variant("", real=False), rows[:0], 0).pretraining
         torch.manual_seed(0)
         network = HandPoseNetwork(config.network)
         cases: dict[str, tuple[Callable[[Any], Any], Callable[[int], Any]]] = {

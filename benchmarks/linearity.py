@@ -33,7 +33,7 @@ from murauer.prepare.importing.images import ImportSettings
 from murauer.prepare.importing.run import import_dataset
 from murauer.prepare.rendering.simulated import SimulationConfig, Simulator
 from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise
-from murauer.store.store import open_recording
+from murauer.store.store import open_store
 from murauer.training.config import load_preset
 
 COMMANDS = ("import", "synthesis", "prediction")  # predicted are the frames that were synthesised
@@ -101,7 +101,7 @@ def measure(frames: int, model: Path, only: list[str]) -> dict[str, float]:
             "import": lambda: imported(many, folder / "many"),
             "synthesis": lambda: synthesise(folder / "few", SynthesisConfig(frames=frames), workers=1),
             "prediction": lambda: predict_store(
-                open_recording(folder / "few"), "synthetic", model, folder / "joints.npy", workers=1
+                open_store(folder / "few"), "synthetic", model, folder / "joints.npy", workers=1
             ),
         }
         return {call: 1e6 * cpu_seconds(calls[call]) / frames for call in calls if call in only}

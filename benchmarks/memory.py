@@ -30,9 +30,9 @@ from training_step import FRAMES, networks
 
 from murauer.evaluation.figures.drawing import new_figure, save_figure, tidy
 from murauer.prepare.rendering.regions import CHUNK
-from murauer.prepare.rendering.simulated import SimulationConfig, Simulator, simulate_recording
+from murauer.prepare.rendering.simulated import SimulationConfig, Simulator, simulate_store
 from murauer.progress import Progress
-from murauer.store.store import open_recording
+from murauer.store.store import open_store
 from murauer.training.batch import BatchSource
 from murauer.training.config import load_preset, preset_names
 from murauer.training.device import keep_freed_memory
@@ -82,8 +82,8 @@ def over_training_steps(folder: Path, count: int) -> Series:
     """Joint training, as `murauer train` runs it."""
     torch.set_num_threads(1)
     config = load_preset("smoke")
-    recording = open_recording(folder)
-    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
+    store = open_store(folder)
+    source = BatchSource(store, config, VARIANTS["full"], store.labelled_rows(100, 0), seed=0)
     network, discriminator = networks(config)
     make_step = JointStep(network, discriminator, config)
     assert make_step.discriminator_optimiser is not None
@@ -132,8 +132,8 @@ def peak_of_preset(folder: Path, preset: str, steps: int) -> dict[str, float]:
     """Largest resident memory in megabytes of a few steps of each stage, and before them."""
     torch.set_num_threads(1)
     config = load_preset(preset)
-    recording = open_recording(folder)
-    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
+    store = open_store(folder)
+    source = BatchSource(store, config, VARIANTS["full"], store.labelled_rows(100, 0), seed=0)
     keep_freed_memory()  # as `murauer train` does
     result = {"before": resident_bytes() / MEGABYTE}
     network, discriminator = networks(config)
@@ -185,7 +185,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name:
         folder = Path(name) / "recording"
-        simulate_recording(FRAMES, folder, workers=1)
+        simulate_store(FRAMES, folder, workers=1)
         peaks = {
             preset: apart(partial(peak_of_preset, folder, preset, steps=4))[0] for preset in preset_names()
         }

@@ -29,7 +29,7 @@ from murauer.geometry.crop import crop_hand
 from murauer.geometry.skeletons import SKELETONS
 from murauer.prepare.importing.run import import_dataset
 from murauer.store.augmentation import still, to_samples
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from dataset_folders.nyu import write_nyu
@@ -90,7 +90,7 @@ def patches_from_images(dataset: Dataset, rows: np.ndarray) -> list[torch.Tensor
     return patches
 
 
-def patches_from_store(store: Recording, rows: np.ndarray) -> torch.Tensor:
+def patches_from_store(store: Store, rows: np.ndarray) -> torch.Tensor:
     region = store.need("real").regions(rows)
     return to_samples(region, still(len(rows)), patch_size=PATCH, cube_mm=store.cube_mm).patch
 

@@ -40,9 +40,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from murauer.nets.discriminator import Discriminator
 from murauer.nets.fused.normalisation import BatchNorm
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.store.augmentation import Samples
-from murauer.store.store import open_recording
+from murauer.store.store import open_store
 from murauer.training.batch import BatchSource, MiniBatch
 from murauer.training.config import Config, load_preset
 from murauer.training.device import Precision, keep_freed_memory
@@ -207,8 +207,8 @@ def cpu_seconds(function: Callable[[], object]) -> float:
 
 def mini_batches(config: Config, folder: Path, count: int) -> list[MiniBatch]:
     """Mini-batches of the variant "full"."""
-    recording = open_recording(folder)
-    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
+    store = open_store(folder)
+    source = BatchSource(store, config, VARIANTS["full"], store.labelled_rows(100, 0), seed=0)
     return [source.joint(step) for step in range(count)]
 
 
@@ -301,7 +301,7 @@ def measure(preset: str, steps: int) -> dict[str, Any]:
     config = paper_gradients(preset)
     with TemporaryDirectory() as name:
         folder = Path(name) / "recording"
-        simulate_recording(FRAMES, folder, workers=1)
+        simulate_store(FRAMES, folder, workers=1)
         batches = mini_batches(config, folder, CHECKED_BATCHES)
         per_set, together = loss_differences(config, batches)
         flops = operations(config, batches[0])

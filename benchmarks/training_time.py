@@ -1,7 +1,7 @@
 """Time and error of a training from scratch, against another version of the source.
 
     git worktree add ../before 50e17ce
-    python benchmarks/training_time.py --before ../before/src --data RECORDING [--out runs/training_time]
+    python benchmarks/training_time.py --before ../before/src --data STORE [--out runs/training_time]
 
 Both train Full with 100 labels, pre-training included, in one process of one thread each, in turn for each
 seed: the other version with its own preset (`--before-preset`), this one with `--preset`. Time is CPU time
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, required=True, help="folder `src` of the other version")
     parser.add_argument("--before-preset", default="small")
     parser.add_argument("--preset", default="demo")
-    parser.add_argument("--data", type=Path, required=True, help="recording, from `murauer simulate`")
+    parser.add_argument("--data", type=Path, required=True, help="store, from `murauer simulate`")
     parser.add_argument("--out", type=Path, default=Path("runs/training_time"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()

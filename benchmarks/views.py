@@ -1,4 +1,4 @@
-"""What the confidence of centres in recordings says: of one camera, and of two calibrated ones together.
+"""What the confidence of centres in stores says: of one camera, and of two calibrated ones together.
 
     python benchmarks/views.py [--scenes 300] [--seed 2]
 

@@ -8,8 +8,8 @@ import torch
 
 from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
-from murauer.store.store import Recording
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.store.store import Store
 from murauer.training.config import load_preset
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +45,7 @@ TINY = SimulationConfig(
 
 
 @pytest.fixture(scope="session")
-def tiny_recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A few dozen simulated frames of each split."""
     folder: Path = tmp_path_factory.mktemp("simulated") / "recording"
-    return simulate_recording(TINY, folder, workers=1)
+    return simulate_store(TINY, folder, workers=1)

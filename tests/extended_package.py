@@ -24,7 +24,7 @@ from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.store.store import Recording, open_recording
+from murauer.store.store import Store, open_store
 
 
 def run(command: str) -> None:
@@ -51,9 +51,9 @@ def write_png_folders(source: Path, camera: Camera) -> None:
         np.savetxt(folder / "joints.txt", xyz_to_uvd(joints, camera.intrinsics()).flatten(1).numpy())
 
 
-def check_windows_show_the_frames(recording: Recording, source: Path, camera: Camera) -> None:
+def check_windows_show_the_frames(store: Store, source: Path, camera: Camera) -> None:
     """Each measured pixel of a window, taken to 3D and into the frame, falls on the same depth there."""
-    frames = recording.test
+    frames = store.test
     region = frames.regions(np.arange(len(frames)))
     for row, file in enumerate(sorted((source / "test").glob("*.png"))):
         full = np.array(Image.open(file)).astype(np.float32)
@@ -71,10 +71,10 @@ if __name__ == "__main__":
     assert Path(murauer.__file__).is_relative_to(work.parent), murauer.__file__
 
     run(f"murauer simulate --out {work}/simulated --config settings.json --sensor active_stereo --workers 1")
-    recording = open_recording(work / "simulated")
-    assert recording.skeleton is find_skeleton("tips6") and len(recording.skeleton) == 6
-    assert recording.description["simulation"]["sensor"] == "active_stereo"
-    synthetic, real = recording.twin.depth[:, 0] > 0, recording.real.depth[:, 0] > 0
+    store = open_store(work / "simulated")
+    assert store.skeleton is find_skeleton("tips6") and len(store.skeleton) == 6
+    assert store.description["simulation"]["sensor"] == "active_stereo"
+    synthetic, real = store.twin.depth[:, 0] > 0, store.real.depth[:, 0] > 0
     assert 0.3 * synthetic.sum() < real.sum()
     hand = torch.arange(21 * 3.0).reshape(21, 3)
     assert convert(hand, "anny21", "tips6")[:, 0].tolist() == [27, 12, 24, 36, 48, 60]
@@ -86,7 +86,7 @@ if __name__ == "__main__":
     camera = find_camera("nyu")
     write_png_folders(work / "png", camera)
     run(f"murauer import png_folders {work}/png --out {work}/own --workers 1")
-    own = open_recording(work / "own")
+    own = open_store(work / "own")
     check_windows_show_the_frames(own, work / "png", camera)
     run(f"murauer synthesise {work}/own --frames 8 --workers 1")
     run(f"murauer train --data {work}/own --out {work}/own_run {trained} --variant real_and_synth")

@@ -12,7 +12,7 @@ import pytest
 from murauer.capture.keypoint_file import read_keypoint_file
 from murauer.cli.main import main, make_parser
 from murauer.store.row_file import read_rows
-from murauer.store.store import open_recording
+from murauer.store.store import open_store
 from murauer.studio.labels.journal import Journal
 from murauer.training.config import load_preset
 from untrained_runs import NETWORK
@@ -86,7 +86,7 @@ def test_the_whole_way(
         "record", "import", "select", "studio", "import", "twin", "synthesise", "train", "evaluate",
     ]  # fmt: skip
 
-    store = open_recording(Path("stores/first"))
+    store = open_store(Path("stores/first"))
     chosen = read_rows(Path("captures/to_label.txt"))
     assert np.flatnonzero(store.need("real").labelled).tolist() == sorted(chosen)
     assert len(chosen) == 4 and len(store.need("real")) == 12

@@ -85,15 +85,15 @@ def test_a_live_page_is_made_of_what_there_is() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "train --data recordings/a --variant full --out runs/a",
-        "simulate --out recordings/a",
+        "train --data stores/a --variant full --out runs/a",
+        "simulate --out stores/a",
         "demo",
-        "evaluate runs/a --data recordings/a",
+        "evaluate runs/a --data stores/a",
         "info --preset paper",
         "record simulated: --out captures/a --frames 1",
         "studio captures/a",
         "export default --out model.onnx",
-        "predict recordings/a --split test --out joints.npy",
+        "predict stores/a --split test --out joints.npy",
     ],
 )
 def test_what_needs_more_says_so_in_a_sentence(

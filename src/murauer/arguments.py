@@ -82,8 +82,8 @@ def add_handedness(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Declare --data, the recording that a command reads."""
-    about = "recording, from 'murauer import' or 'murauer simulate'"
+    """Declare --data, the store that a command reads."""
+    about = "store, from 'murauer import' or 'murauer simulate'"
     parser.add_argument("--data", type=Path, required=required, metavar="STORE", help=about)
 
 

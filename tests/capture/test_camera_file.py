@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from murauer.capture.camera_file import (
-    RecordingCamera,
+    CaptureCamera,
     camera_of_frames,
     make_rig,
     read_camera_file,
@@ -17,7 +17,7 @@ from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS, Camera
 from murauer.geometry.distortion import Distortion
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "recording_format.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[2] / "docs" / "capture_format.md").read_text(encoding="utf-8")
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -25,8 +25,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     pose[:3, 3] = [-300.0, 2.5, 10.0]
     camera = Camera(fx=615.2, fy=615.4, u0=318.7, v0=241.0, width=640, height=480)
     cameras = (
-        RecordingCamera("front", camera, Distortion(k1=0.1, p2=-0.001), 0.1, np.eye(4)),
-        RecordingCamera("side", camera, depth_scale=1.0, camera_from_world=pose),
+        CaptureCamera("front", camera, Distortion(k1=0.1, p2=-0.001), 0.1, np.eye(4)),
+        CaptureCamera("side", camera, depth_scale=1.0, camera_from_world=pose),
     )
     write_camera_file(tmp_path / "camera.json", cameras)
     for read, written in zip(read_camera_file(tmp_path / "camera.json", ()), cameras, strict=True):
@@ -70,7 +70,7 @@ def test_one_camera_alone_needs_one_folder(tmp_path: Path) -> None:
 
 
 def test_a_single_camera_is_a_rig_and_several_without_poses_are_none() -> None:
-    camera = RecordingCamera("front", Camera(500, 500, 320, 240, 640, 480))
+    camera = CaptureCamera("front", Camera(500, 500, 320, 240, 640, 480))
     assert torch.equal(make_rig((camera,)).camera_from_world, torch.eye(4)[None])
     assert make_rig((camera, camera)) is None
 
@@ -78,8 +78,8 @@ def test_a_single_camera_is_a_rig_and_several_without_poses_are_none() -> None:
 def test_the_camera_that_took_frames(tmp_path: Path) -> None:
     nyu, sr305 = CAMERAS["nyu"], CAMERAS["sr305"]
     several, single, flat = (tmp_path / f"{name}.json" for name in ("several", "single", "flat"))
-    write_camera_file(several, [RecordingCamera("front", nyu), RecordingCamera("side", sr305)])
-    write_camera_file(single, [RecordingCamera("front", nyu, depth_scale=0.5)])
+    write_camera_file(several, [CaptureCamera("front", nyu), CaptureCamera("side", sr305)])
+    write_camera_file(single, [CaptureCamera("front", nyu, depth_scale=0.5)])
     flat.write_text(json.dumps(nyu.to_dict() | {"k1": 0.1, "depth_scale": 0.125}))
     front, side = tmp_path / "front" / "1.png", tmp_path / "side" / "1.png"
     assert camera_of_frames("sr305", [front]).camera == sr305

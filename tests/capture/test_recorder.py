@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from murauer.capture.camera_file import RecordingCamera
+from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.keypoint_file import read_keypoint_file
 from murauer.capture.recorder import record
 from murauer.capture.sources import open_source
 from murauer.capture.sources.source import Moment, Source
 from murauer.cli.main import main
-from murauer.datasets.captured import OwnRecording
+from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
 from murauer.geometry.camera import Camera
 from murauer.geometry.skeletons import SKELETONS
@@ -30,7 +30,7 @@ class Scripted(Source):
         near, far = np.eye(4), np.eye(4)
         far[0, 3] = 300.0
         self.cameras = tuple(
-            RecordingCamera(name, CAMERA, depth_scale=0.5, camera_from_world=pose)
+            CaptureCamera(name, CAMERA, depth_scale=0.5, camera_from_world=pose)
             for name, pose in (("front", near), ("side", far))
         )
         self._moments, self._action = moments, action
@@ -44,11 +44,11 @@ class Scripted(Source):
             raise self._action
 
 
-def test_what_was_recorded_is_an_own_recording_with_times_and_truth(tmp_path: Path) -> None:
+def test_what_was_recorded_is_a_capture_with_times_and_truth(tmp_path: Path) -> None:
     done = record(Scripted(), tmp_path / "r")
     assert (done.frames, done.new, done.dropped) == (5, 5, 2)
     assert done.seconds == pytest.approx(0.4)
-    own = OwnRecording(tmp_path / "r")
+    own = CaptureDataset(tmp_path / "r")
     assert own.rig is not None and own.sets["real"].frames == 5
     frame = own.frame("real", 3, 1)
     assert frame.joints is None  # the truth is no label
@@ -80,7 +80,7 @@ def test_a_frame_that_one_camera_lacks_after_a_kill_is_taken_again(tmp_path: Pat
     record(Scripted(range(3)), tmp_path / "r")
     (tmp_path / "r" / "side" / "000002.png").unlink()
     record(Scripted(range(2, 4)), tmp_path / "r")
-    assert OwnRecording(tmp_path / "r").sets["real"].frames == 4
+    assert CaptureDataset(tmp_path / "r").sets["real"].frames == 4
     assert sorted(path.name for path in (tmp_path / "r" / "front").iterdir()) == [
         f"00000{index}.png" for index in range(4)
     ]
@@ -92,9 +92,9 @@ def test_device_that_fails_leaves_the_frames_before(tmp_path: Path) -> None:
     assert len(list(open_source(tmp_path / "r"))) == 2
 
 
-def test_refuses_another_recording_and_other_things(tmp_path: Path) -> None:
+def test_refuses_another_capture_and_other_things(tmp_path: Path) -> None:
     record(Scripted(range(1)), tmp_path / "r")
-    with pytest.raises(UserError, match="holds a recording of other cameras"):
+    with pytest.raises(UserError, match="holds a capture of other cameras"):
         record(open_source("simulated:?paced=false"), tmp_path / "r", frames=2)
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("mine")

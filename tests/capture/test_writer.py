@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from dataset_folders.own import CAMERA
-from murauer.capture.camera_file import RecordingCamera, read_camera_file, write_camera_file
+from murauer.capture.camera_file import CaptureCamera, read_camera_file, write_camera_file
 from murauer.capture.depth import read_depth
-from murauer.capture.writer import RecordingWriter
+from murauer.capture.writer import CaptureWriter
 from murauer.errors import UserError
 from murauer.geometry.distortion import Distortion
 
@@ -16,10 +16,10 @@ DEPTH = np.full((240, 320), 700.0, np.float32)
 
 
 def test_units_and_range_of_the_stored_numbers(tmp_path: Path) -> None:
-    camera = RecordingCamera("front", CAMERA, depth_scale=0.1)
+    camera = CaptureCamera("front", CAMERA, depth_scale=0.1)
     depth = DEPTH.copy()
     depth[0, :4] = [0.0, 6553.5, 7000.0, float("nan")]
-    with RecordingWriter(tmp_path / "r", [camera]) as writer:
+    with CaptureWriter(tmp_path / "r", [camera]) as writer:
         assert [writer.write([depth]) for _ in range(2)] == ["000000", "000001"]
     stored = np.asarray(Image.open(tmp_path / "r/front/000001.png"))
     assert stored.dtype == np.uint16 and stored[1, 0] == 7000
@@ -33,7 +33,7 @@ def test_scale_too_coarse_or_too_fine_for_16_bits_is_not_that_of_the_images(
 ) -> None:
     depth = DEPTH.copy()
     depth[0] = 620.0
-    with RecordingWriter(tmp_path / "r", [RecordingCamera("front", CAMERA, depth_scale=given)]) as writer:
+    with CaptureWriter(tmp_path / "r", [CaptureCamera("front", CAMERA, depth_scale=given)]) as writer:
         writer.write([depth])
     (camera,) = read_camera_file(tmp_path / "r/camera.json", [])
     assert camera.depth_scale == stored
@@ -42,8 +42,8 @@ def test_scale_too_coarse_or_too_fine_for_16_bits_is_not_that_of_the_images(
 
 
 def test_goes_on_after_the_lens_and_the_poses_were_written_down(tmp_path: Path) -> None:
-    cameras = [RecordingCamera(name, CAMERA, depth_scale=0.5) for name in ("front", "side")]
-    with RecordingWriter(tmp_path / "r", cameras) as writer:
+    cameras = [CaptureCamera(name, CAMERA, depth_scale=0.5) for name in ("front", "side")]
+    with CaptureWriter(tmp_path / "r", cameras) as writer:
         writer.write([DEPTH, DEPTH])
     path, moved = tmp_path / "r/camera.json", np.eye(4)
     moved[0, 3] = 300.0
@@ -53,52 +53,52 @@ def test_goes_on_after_the_lens_and_the_poses_were_written_down(tmp_path: Path) 
     ]
     write_camera_file(path, calibrated)
     before = path.read_bytes()
-    with RecordingWriter(tmp_path / "r", cameras, go_on=True) as writer:
+    with CaptureWriter(tmp_path / "r", cameras, go_on=True) as writer:
         assert writer.write([DEPTH, DEPTH]) == "000001"
     assert path.read_bytes() == before  # what was measured stays
     for other in (replace(CAMERA, fx=CAMERA.fx + 1), replace(CAMERA, width=160)):
-        with pytest.raises(UserError, match="holds a recording of other cameras"):
-            RecordingWriter(tmp_path / "r", [replace(each, camera=other) for each in cameras], go_on=True)
+        with pytest.raises(UserError, match="holds a capture of other cameras"):
+            CaptureWriter(tmp_path / "r", [replace(each, camera=other) for each in cameras], go_on=True)
 
 
 def test_goes_on_beside_other_pictures_but_not_with_a_damaged_camera_file(tmp_path: Path) -> None:
-    front = RecordingCamera("front", CAMERA)
-    with RecordingWriter(tmp_path / "r", [front]) as writer:
+    front = CaptureCamera("front", CAMERA)
+    with CaptureWriter(tmp_path / "r", [front]) as writer:
         writer.write([DEPTH])
     (tmp_path / "r/front/preview.png").write_bytes(b"mine")
-    assert RecordingWriter(tmp_path / "r", [front], go_on=True).frames == 1
+    assert CaptureWriter(tmp_path / "r", [front], go_on=True).frames == 1
     assert (tmp_path / "r/front/preview.png").read_bytes() == b"mine"
     (tmp_path / "r/camera.json").write_text('{"front": {"fx": 1,}}')
     with pytest.raises(UserError, match=r"camera.json is not valid JSON"):
-        RecordingWriter(tmp_path / "r", [front], go_on=True)
+        CaptureWriter(tmp_path / "r", [front], go_on=True)
 
 
 def test_takes_away_no_more_than_the_moment_that_broke_off(tmp_path: Path) -> None:
-    cameras = [RecordingCamera(name, CAMERA) for name in ("front", "side")]
-    with RecordingWriter(tmp_path / "r", cameras) as writer:
+    cameras = [CaptureCamera(name, CAMERA) for name in ("front", "side")]
+    with CaptureWriter(tmp_path / "r", cameras) as writer:
         for _ in range(3):
             writer.write([DEPTH, DEPTH])
     (tmp_path / "r/side/000001.png").rename(tmp_path / "elsewhere.png")
     with pytest.raises(UserError, match="not all cameras have frame 000001; put it back or delete it"):
-        RecordingWriter(tmp_path / "r", cameras, go_on=True)
+        CaptureWriter(tmp_path / "r", cameras, go_on=True)
     assert (tmp_path / "r/front/000001.png").is_file()
 
 
-def test_frames_are_there_before_the_recording_ends(tmp_path: Path) -> None:
-    writer = RecordingWriter(tmp_path / "r", [RecordingCamera("front", CAMERA)])
+def test_frames_are_there_before_the_capture_ends(tmp_path: Path) -> None:
+    writer = CaptureWriter(tmp_path / "r", [CaptureCamera("front", CAMERA)])
     writer.write([DEPTH])
     assert (tmp_path / "r/camera.json").is_file() and (tmp_path / "r/front/000000.png").is_file()
 
 
-def test_does_not_write_into_another_recording(tmp_path: Path) -> None:
+def test_does_not_write_into_another_capture(tmp_path: Path) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r/notes.txt").write_text("mine")
     with pytest.raises(UserError, match="is not empty"):
-        RecordingWriter(tmp_path / "r", [RecordingCamera("front", CAMERA)])
+        CaptureWriter(tmp_path / "r", [CaptureCamera("front", CAMERA)])
 
 
 def test_images_must_be_those_of_the_cameras(tmp_path: Path) -> None:
-    writer = RecordingWriter(tmp_path / "r", [RecordingCamera("front", CAMERA)])
+    writer = CaptureWriter(tmp_path / "r", [CaptureCamera("front", CAMERA)])
     with pytest.raises(ValueError, match="2 images of 1 cameras"):
         writer.write([DEPTH, DEPTH])
     with pytest.raises(ValueError, match="image of shape"):

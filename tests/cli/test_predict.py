@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from murauer.capture.camera_file import RecordingCamera
-from murauer.capture.writer import RecordingWriter
+from murauer.capture.camera_file import CaptureCamera
+from murauer.capture.writer import CaptureWriter
 from murauer.cli.main import main
 from murauer.geometry.camera import CAMERAS
 from murauer.geometry.distortion import Distortion
@@ -71,23 +71,23 @@ def test_no_hand_in_any_frame(tmp_path: Path, small_model: Path, capsys) -> None
 
 
 @pytest.fixture
-def recording(tmp_path: Path) -> Path:
+def capture(tmp_path: Path) -> Path:
     """Two cameras in tenths of a millimetre, the first with a lens."""
     cameras = (
-        RecordingCamera("front", CAMERAS["nyu"], Distortion(k1=-0.3), 0.1),
-        RecordingCamera("side", CAMERAS["nyu"], depth_scale=0.1),
+        CaptureCamera("front", CAMERAS["nyu"], Distortion(k1=-0.3), 0.1),
+        CaptureCamera("side", CAMERAS["nyu"], depth_scale=0.1),
     )
-    with RecordingWriter(tmp_path / "monday", cameras) as writer:
+    with CaptureWriter(tmp_path / "monday", cameras) as writer:
         writer.write([ball(), ball()])
     return tmp_path / "monday"
 
 
-def test_the_camera_file_of_a_recording(recording: Path, small_model: Path, capsys) -> None:
+def test_the_camera_file_of_a_capture(capture: Path, small_model: Path, capsys) -> None:
     estimator, camera = Estimator.load(small_model), CAMERAS["nyu"]
     centre = [80 / camera.fx * 610, 0, 610]
     for name, lens in (("front", Distortion(k1=-0.3)), ("side", None)):
-        frame = str(recording / name / "000000.png")
-        options = ["--camera", str(recording / "camera.json"), "--model", str(small_model), CENTRE]
+        frame = str(capture / name / "000000.png")
+        options = ["--camera", str(capture / "camera.json"), "--model", str(small_model), CENTRE]
         assert main(["predict", frame, *options]) == 0
         found = json.loads(capsys.readouterr().out)
         expected = estimator(ball(), camera, centre, distortion=lens).joints_xyz
@@ -95,8 +95,8 @@ def test_the_camera_file_of_a_recording(recording: Path, small_model: Path, caps
         assert ("distortion" in found) == (name == "front")
 
 
-def test_a_given_depth_scale_is_preferred(recording: Path, small_model: Path, capsys) -> None:
-    frame, camera = str(recording / "side" / "000000.png"), str(recording / "camera.json")
+def test_a_given_depth_scale_is_preferred(capture: Path, small_model: Path, capsys) -> None:
+    frame, camera = str(capture / "side" / "000000.png"), str(capture / "camera.json")
     words = ["predict", frame, "--camera", camera, "--model", str(small_model), "--depth-scale", "0.2"]
     assert main([*words, "--centre=400,240,1210"]) == 0
     assert json.loads(capsys.readouterr().out)["frames"][0]["centre_uvd"][2] == pytest.approx(1210, abs=75)

@@ -1,4 +1,4 @@
-"""Own recordings: what is written is read, and what is wrong with them is said."""
+"""Captures: what is written is read, and what is wrong with them is said."""
 
 import json
 import shutil
@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from dataset_folders.hands import distance_to_hand
-from dataset_folders.own import CAMERA, Recorded, simulate_moments, write_recording
+from dataset_folders.own import CAMERA, Recorded, simulate_moments, write_capture
 from murauer.datasets import DATASETS
-from murauer.datasets.captured import OwnRecording
+from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
 from murauer.geometry.camera import uvd_to_xyz, xyz_to_uvd
 from murauer.geometry.distortion import Distortion
@@ -30,7 +30,7 @@ def recorded() -> Recorded:
 @pytest.fixture(scope="module")
 def template(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own") / "recording"
-    write_recording(
+    write_capture(
         folder,
         recorded,
         labelled=(0, 2, 4, 5),
@@ -78,14 +78,14 @@ def test_reads_what_was_written(template: Path, recorded: Recorded) -> None:
 
 
 def test_the_rig_takes_points_from_one_camera_to_the_other(template: Path, recorded: Recorded) -> None:
-    rig = OwnRecording(template).rig
+    rig = CaptureDataset(template).rig
     moved = rig.transform(recorded.joints[:, 0], 0, 1)
     assert torch.allclose(moved, recorded.joints[:, 1], atol=0.01)
 
 
 def test_lens_distortion_is_undone(recorded: Recorded, tmp_path: Path) -> None:
-    write_recording(tmp_path / "bent", recorded, labelled=(0,), lens=LENS)
-    dataset = OwnRecording(tmp_path / "bent")
+    write_capture(tmp_path / "bent", recorded, labelled=(0,), lens=LENS)
+    dataset = CaptureDataset(tmp_path / "bent")
     straight, seen = dataset.frame("real", 0, 0).depth, recorded.seen[0, 0]
     raw = np.asarray(Image.open(tmp_path / "bent/front/000000.png")) * 0.25
     v, u = torch.meshgrid(torch.arange(240), torch.arange(320), indexing="ij")
@@ -100,39 +100,39 @@ def test_lens_distortion_is_undone(recorded: Recorded, tmp_path: Path) -> None:
 
 
 def test_one_camera_without_labels(tmp_path: Path) -> None:
-    write_recording(tmp_path / "one", simulate_moments(2, views=1), extrinsics=False)
-    dataset = OwnRecording(tmp_path / "one")
+    write_capture(tmp_path / "one", simulate_moments(2, views=1), extrinsics=False)
+    dataset = CaptureDataset(tmp_path / "one")
     assert dataset.view_pair is None and len(dataset.rig.cameras) == 1
     assert dataset.frame("real", 1, 0).joints is None
 
 
 def test_a_single_camera_may_be_written_as_bop_does(tmp_path: Path) -> None:
-    write_recording(tmp_path / "one", simulate_moments(1, views=1), extrinsics=False)
+    write_capture(tmp_path / "one", simulate_moments(1, views=1), extrinsics=False)
     (tmp_path / "one/rgb").mkdir()
     k = [CAMERA.fx, 0, CAMERA.u0, 0, CAMERA.fy, CAMERA.v0, 0, 0, 1]
     camera = {"cam_K": k, "width": 320, "height": 240, "depth_scale": 0.25}
     (tmp_path / "one/camera.json").write_text(json.dumps(camera))
-    assert OwnRecording(tmp_path / "one").frame("real", 0, 0).camera == CAMERA
+    assert CaptureDataset(tmp_path / "one").frame("real", 0, 0).camera == CAMERA
 
 
 def test_without_extrinsics_a_label_is_of_its_own_view_alone(recorded: Recorded, tmp_path: Path) -> None:
-    write_recording(tmp_path / "loose", recorded, labelled=(0,), extrinsics=False)
-    dataset = OwnRecording(tmp_path / "loose")
+    write_capture(tmp_path / "loose", recorded, labelled=(0,), extrinsics=False)
+    dataset = CaptureDataset(tmp_path / "loose")
     assert dataset.rig is None
     assert dataset.frame("real", 0, 0).joints is not None and dataset.frame("real", 0, 1).joints is None
 
 
 def test_npy_frames_in_metres(recorded: Recorded, tmp_path: Path) -> None:
     folder = tmp_path / "metres"
-    write_recording(folder, recorded)
+    write_capture(folder, recorded)
     for name in ("front", "side"):
         for path in (folder / name).iterdir():
             np.save(path.with_suffix(".npy"), np.asarray(Image.open(path)) * np.float32(0.25e-3))
             path.unlink()
     with pytest.raises(UserError, match=r"reaches only 0.* mm with depth_scale 0.25.*camera.json"):
-        OwnRecording(folder)
+        CaptureDataset(folder)
     edit(folder / "camera.json", lambda values: [values[name].update(depth_scale=1000) for name in values])
-    depth = OwnRecording(folder).frame("real", 3, 1).depth
+    depth = CaptureDataset(folder).frame("real", 3, 1).depth
     assert (depth - recorded.seen[3, 1]).abs().max() < 0.2
 
 
@@ -144,7 +144,7 @@ def test_keypoints_in_another_order_and_another_of_the_same_names(folder: Path, 
                 annotation[key] = np.reshape(annotation[key], (-1, 3))[::-1].ravel().tolist()
 
     edit(folder / "labels.json", reverse)
-    joints = OwnRecording(folder).frame("real", 0, 0).joints
+    joints = CaptureDataset(folder).frame("real", 0, 0).joints
     assert torch.allclose(joints, recorded.joints[0, 0], atol=0.01)
 
 
@@ -152,14 +152,14 @@ def test_a_joint_without_label_is_nan(folder: Path) -> None:
     edit(
         folder / "labels.json", lambda values: values["annotations"][0]["keypoints"].__setitem__(3 * 5 + 2, 0)
     )
-    joints = OwnRecording(folder).frame("real", 0, 0).joints
+    joints = CaptureDataset(folder).frame("real", 0, 0).joints
     assert joints[5].isnan().all() and joints.isfinite().sum() == 13 * 3
 
 
 def test_a_truncated_image_spoils_only_its_frame(folder: Path) -> None:
     path = folder / "front/000001.png"
     path.write_bytes(path.read_bytes()[:200])
-    dataset = OwnRecording(folder)
+    dataset = CaptureDataset(folder)
     with pytest.raises(UserError, match=r"front/000001.png is damaged"):
         dataset.frame("real", 1, 0)
     assert dataset.frame("real", 1, 1).depth.any()
@@ -167,7 +167,7 @@ def test_a_truncated_image_spoils_only_its_frame(folder: Path) -> None:
 
 def test_a_frame_without_twin_spoils_only_itself(folder: Path) -> None:
     (folder / "twin/front/000001.png").unlink()
-    dataset = OwnRecording(folder)
+    dataset = CaptureDataset(folder)
     with pytest.raises(UserError, match="no synthetic twin"):
         dataset.frame("twin", 1, 0)
     assert dataset.frame("twin", 2, 0).depth.any()
@@ -226,7 +226,7 @@ STRETCHED = [1.1, 0, 0, 0, 1, 0, 0, 0, 1]
         (lambda f: np.save(f / "front/000001.npy", np.zeros((240, 320))), "are the same moment"),
         (lambda f: (f / "labels.json").write_text("[]"), "no COCO keypoint file"),
         (lambda f: edit(f / "labels.json", lambda v: v["images"][0].update(file_name="front/000099.png")),
-         "labels front/000099.png, which the recording does not have"),
+         "labels front/000099.png, which the capture does not have"),
         (lambda f: edit(f / "labels.json", lambda v: v["categories"][0]["keypoints"].__setitem__(0, "nose")),
          r"unknown keypoint names \(nose\)"),
         (lambda f: edit(f / "labels.json", lambda v: v["categories"][0]["keypoints"].pop()),
@@ -247,7 +247,7 @@ STRETCHED = [1.1, 0, 0, 0, 1, 0, 0, 0, 1]
 def test_mistakes_are_named(folder: Path, spoil: Callable[[Path], object], sentence: str) -> None:
     spoil(folder)
     with pytest.raises(UserError, match=sentence) as caught:
-        OwnRecording(folder)
+        CaptureDataset(folder)
     assert "\n" not in str(caught.value)
 
 
@@ -264,19 +264,19 @@ def test_poses_that_contradict_the_labels_are_noticed(folder: Path, recorded: Re
         values["annotations"].append(label)
 
     edit(folder / "labels.json", label_side)
-    OwnRecording(folder)
+    CaptureDataset(folder)
     edit(folder / "camera.json", lambda values: values["side"]["cam_t_w2c"].__setitem__(0, 0.0))
     with pytest.raises(UserError, match=r"as labelled in side is \d+ mm from the label in front"):
-        OwnRecording(folder)
+        CaptureDataset(folder)
 
 
 def test_a_rotation_rounded_to_three_digits_is_one(folder: Path) -> None:
     def round_rotation(values: dict) -> None:
         values["side"]["cam_R_w2c"] = np.round(values["side"]["cam_R_w2c"], 3).tolist()
 
-    before = OwnRecording(folder).rig.camera_from_world
+    before = CaptureDataset(folder).rig.camera_from_world
     edit(folder / "camera.json", round_rotation)
-    assert torch.allclose(OwnRecording(folder).rig.camera_from_world, before, atol=2e-3)
+    assert torch.allclose(CaptureDataset(folder).rig.camera_from_world, before, atol=2e-3)
 
 
 def test_genuine_frames(shared_dir: Path, tmp_path: Path) -> None:
@@ -288,9 +288,9 @@ def test_genuine_frames(shared_dir: Path, tmp_path: Path) -> None:
     camera = {"fx": 476.007, "fy": 476.007, "cx": 313.683, "cy": 242.755, "width": 640, "height": 480}
     (folder / "camera.json").write_text(json.dumps({"front": camera}))
     with pytest.raises(UserError, match="give depth_scale"):
-        OwnRecording(folder)
+        CaptureDataset(folder)
     (folder / "camera.json").write_text(json.dumps({"front": camera | {"depth_scale": 0.125}}))
-    dataset = OwnRecording(folder)
+    dataset = CaptureDataset(folder)
     assert dataset.sets["real"].frames == 10
     frame = dataset.frame("real", 0, 0)
     nearest = uvd_to_xyz(torch.tensor([0.0, 0.0, float(frame.depth[frame.depth > 0].min())]),

@@ -11,18 +11,18 @@ from murauer.evaluation import store_prediction
 from murauer.evaluation.store_prediction import ChunkPrediction, predict_store
 from murauer.inference.frames import predict_frames
 from murauer.nets.model_file import load_model
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 
 @pytest.fixture
-def expected(tiny_recording: Recording, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+def expected(tiny_store: Store, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """Joints of the real frames, 40 in chunks of 7."""
     monkeypatch.setattr(store_prediction, "CHUNK", 7)
-    return predict_frames(load_model(small_model)[0], tiny_recording.need("real"), tiny_recording.cube_mm)
+    return predict_frames(load_model(small_model)[0], tiny_store.need("real"), tiny_store.cube_mm)
 
 
 def test_a_killed_prediction_goes_on(
-    tiny_recording: Recording, small_model: Path, tmp_path: Path, expected: np.ndarray, monkeypatch
+    tiny_store: Store, small_model: Path, tmp_path: Path, expected: np.ndarray, monkeypatch
 ) -> None:
     predicted = []
 
@@ -36,7 +36,7 @@ def test_a_killed_prediction_goes_on(
     out = tmp_path / "joints.npy"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(store_prediction, "ChunkPrediction", Killed)
-        predict_store(tiny_recording, "real", small_model, out, workers=1)
+        predict_store(tiny_store, "real", small_model, out, workers=1)
     assert not out.exists()
     seen = []
 
@@ -46,17 +46,17 @@ def test_a_killed_prediction_goes_on(
             return super().__call__(start)
 
     monkeypatch.setattr(store_prediction, "ChunkPrediction", Seen)
-    assert predict_store(tiny_recording, "real", small_model, out, workers=1)
+    assert predict_store(tiny_store, "real", small_model, out, workers=1)
     assert predicted == [0, 7, 14] and seen == [21, 28, 35]
     np.testing.assert_allclose(np.load(out), expected, atol=1e-3)
     assert list(tmp_path.iterdir()) == [out]
 
 
 def test_shards_together_are_the_whole(
-    tiny_recording: Recording, small_model: Path, tmp_path: Path, expected: np.ndarray, capsys
+    tiny_store: Store, small_model: Path, tmp_path: Path, expected: np.ndarray, capsys
 ) -> None:
     out = tmp_path / "joints.npy"
-    command = ["predict", str(tiny_recording.folder), "--split", "real", "--model", str(small_model)]
+    command = ["predict", str(tiny_store.folder), "--split", "real", "--model", str(small_model)]
     command += ["--out", str(out), "--workers", "1"]
     for shard in ("2/2", "1/2"):
         assert main([*command, "--shard", shard]) == 0
@@ -70,12 +70,12 @@ def test_shards_together_are_the_whole(
 
 
 def test_processes_share_the_work_and_unusable_frames_are_left_out(
-    tiny_recording: Recording, small_model: Path, tmp_path: Path, monkeypatch
+    tiny_store: Store, small_model: Path, tmp_path: Path, monkeypatch
 ) -> None:
     out = tmp_path / "joints.npy"
-    assert predict_store(tiny_recording, "validation", small_model, out, workers=2)
+    assert predict_store(tiny_store, "validation", small_model, out, workers=2)
     joints = np.load(out)
-    frames = tiny_recording.need("validation")
+    frames = tiny_store.need("validation")
     assert joints.shape == (len(frames), 14, 3) and np.isfinite(joints).all()
 
     class OneUnusable(ChunkPrediction):
@@ -86,15 +86,15 @@ def test_processes_share_the_work_and_unusable_frames_are_left_out(
             self.frames = type(frames)(**{**vars(self.frames), "valid": valid})
 
     monkeypatch.setattr(store_prediction, "ChunkPrediction", OneUnusable)
-    assert predict_store(tiny_recording, "validation", small_model, out, workers=1)
+    assert predict_store(tiny_store, "validation", small_model, out, workers=1)
     assert np.isnan(np.load(out)[2]).all() and np.isfinite(np.delete(np.load(out), 2, 0)).all()
 
 
-def test_what_does_not_fit_is_refused(tiny_recording: Recording, small_model: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_refused(tiny_store: Store, small_model: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"written as \.npy"):
-        predict_store(tiny_recording, "real", small_model, tmp_path / "joints.csv")
+        predict_store(tiny_store, "real", small_model, tmp_path / "joints.csv")
     chunks = tmp_path / "joints.npy.chunks"
     chunks.mkdir()
     (chunks / store_prediction.IDENTITY_FILE).write_text("another")
     with pytest.raises(UserError, match="part of another prediction"):
-        predict_store(tiny_recording, "real", small_model, tmp_path / "joints.npy")
+        predict_store(tiny_store, "real", small_model, tmp_path / "joints.npy")

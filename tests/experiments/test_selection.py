@@ -12,7 +12,7 @@ from inline_engine import Inline
 from murauer.cli.main import main
 from murauer.experiments import selection
 from murauer.store.row_file import read_rows
-from murauer.store.store import Recording
+from murauer.store.store import Store
 from murauer.training.config import load_preset
 from untrained_runs import NETWORK
 
@@ -29,10 +29,10 @@ def preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_trains_on_both_and_writes_the_page(tiny_recording: Recording, preset: Path, tmp_path: Path) -> None:
+def test_trains_on_both_and_writes_the_page(tiny_store: Store, preset: Path, tmp_path: Path) -> None:
     runs, results = tmp_path / "runs", tmp_path / "results"
     words = ["--out", str(runs), "--results", str(results), "--preset", str(preset), "--seeds", "0", "1"]
-    command = ["experiment", "selection", *words, "--labels", "2", "5", "--data", str(tiny_recording.folder)]
+    command = ["experiment", "selection", *words, "--labels", "2", "5", "--data", str(tiny_store.folder)]
     assert main(command) == 0
     with open(results / "selection.csv", newline="") as file:
         rows = list(csv.DictReader(file))

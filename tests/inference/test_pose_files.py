@@ -59,7 +59,7 @@ def test_csv_says_the_same(document, tmp_path: Path):
         assert [float(row[key]) for key in ("u_px", "v_px", "d_mm")] == frame["joints_uvd"][joint]
 
 
-def test_coco_keypoints_are_labels_of_a_recording(document, tmp_path: Path):
+def test_coco_keypoints_are_labels_of_a_store(document, tmp_path: Path):
     write_poses(tmp_path / "poses.coco.json", document)
     skeleton, labels = read_keypoint_file(tmp_path / "poses.coco.json")
     assert skeleton is SKELETONS["nyu14"]

@@ -15,7 +15,7 @@ from murauer.store.augmentation import (
     to_samples,
 )
 from murauer.store.frame_set import Region
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 
 def generator() -> torch.Generator:
@@ -23,8 +23,8 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture
-def region(tiny_recording: Recording) -> Region:
-    return tiny_recording.synthetic.regions(np.arange(16))
+def region(tiny_store: Store) -> Region:
+    return tiny_store.synthetic.regions(np.arange(16))
 
 
 def test_draws_have_the_stated_size() -> None:

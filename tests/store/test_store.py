@@ -1,4 +1,4 @@
-"""Recordings on disk: choice of labels, and clear refusal of what is damaged."""
+"""Stores on disk: choice of labels, and clear refusal of what is damaged."""
 
 import dataclasses
 import json
@@ -10,39 +10,39 @@ import pytest
 
 from murauer.errors import UserError
 from murauer.store.frame_set import LATER_ARRAYS
-from murauer.store.store import DESCRIPTION_FILE, SPLITS, Recording, check_place, open_recording
+from murauer.store.store import DESCRIPTION_FILE, SPLITS, Store, check_place, open_store
 
 
-def test_labelled_rows_are_nested_and_depend_on_the_seed(tiny_recording: Recording) -> None:
-    few, more = tiny_recording.labelled_rows(5, seed=3), tiny_recording.labelled_rows(15, seed=3)
+def test_labelled_rows_are_nested_and_depend_on_the_seed(tiny_store: Store) -> None:
+    few, more = tiny_store.labelled_rows(5, seed=3), tiny_store.labelled_rows(15, seed=3)
     assert set(few) < set(more) and len(set(more)) == 15
-    assert not np.array_equal(more, tiny_recording.labelled_rows(15, seed=4))
-    assert len(tiny_recording.labelled_rows(len(tiny_recording.real), seed=0)) == len(tiny_recording.real)
+    assert not np.array_equal(more, tiny_store.labelled_rows(15, seed=4))
+    assert len(tiny_store.labelled_rows(len(tiny_store.real), seed=0)) == len(tiny_store.real)
 
 
-def test_more_labels_than_frames_are_refused(tiny_recording: Recording) -> None:
+def test_more_labels_than_frames_are_refused(tiny_store: Store) -> None:
     with pytest.raises(UserError, match="41 labelled frames asked for"):
-        tiny_recording.labelled_rows(41, seed=0)
+        tiny_store.labelled_rows(41, seed=0)
 
 
-def with_real(recording: Recording, **arrays: np.ndarray) -> Recording:
-    return dataclasses.replace(recording, real=dataclasses.replace(recording.need("real"), **arrays))
+def with_real(store: Store, **arrays: np.ndarray) -> Store:
+    return dataclasses.replace(store, real=dataclasses.replace(store.need("real"), **arrays))
 
 
-def test_only_usable_labelled_frames_are_chosen(tiny_recording: Recording) -> None:
+def test_only_usable_labelled_frames_are_chosen(tiny_store: Store) -> None:
     labelled, valid = np.ones(40, bool), np.ones((40, 2), bool)
     labelled[::4], valid[1::4, 0], valid[2::4, 1] = False, False, False
-    recording = with_real(tiny_recording, labelled=labelled, valid=valid)
-    rows = recording.labelled_rows(20, seed=0)  # the second camera's image is not needed
+    store = with_real(tiny_store, labelled=labelled, valid=valid)
+    rows = store.labelled_rows(20, seed=0)  # the second camera's image is not needed
     assert set(rows) == {row for row in range(40) if row % 4 >= 2}
     with pytest.raises(UserError, match="has 20 usable labelled ones among its 40 real frames"):
-        recording.labelled_rows(21, seed=0)
+        store.labelled_rows(21, seed=0)
 
 
-def test_labelled_frames_from_a_file(tiny_recording: Recording, tmp_path: Path) -> None:
+def test_labelled_frames_from_a_file(tiny_store: Store, tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
     path.write_text("# mine\n7\n3\n\n39\n")
-    assert tiny_recording.labelled_rows_from(path).tolist() == [3, 7, 39]
+    assert tiny_store.labelled_rows_from(path).tolist() == [3, 7, 39]
 
 
 LABEL_FILES = {
@@ -56,21 +56,19 @@ LABEL_FILES = {
 
 
 @pytest.mark.parametrize("name", LABEL_FILES)
-def test_wrong_files_of_labelled_frames_are_refused(
-    tiny_recording: Recording, tmp_path: Path, name: str
-) -> None:
+def test_wrong_files_of_labelled_frames_are_refused(tiny_store: Store, tmp_path: Path, name: str) -> None:
     text, message = LABEL_FILES[name]
     path = tmp_path / "labels.txt"
     path.write_text(text)
     labelled = np.arange(40) != 9
     with pytest.raises(UserError, match=message):
-        with_real(tiny_recording, labelled=labelled).labelled_rows_from(path)
+        with_real(tiny_store, labelled=labelled).labelled_rows_from(path)
     with pytest.raises(UserError, match="cannot read a list of frames"):
-        tiny_recording.labelled_rows_from(tmp_path / "none.txt")
+        tiny_store.labelled_rows_from(tmp_path / "none.txt")
 
 
-def test_missing_sets_name_the_command_that_makes_them(tiny_recording: Recording) -> None:
-    bare = dataclasses.replace(tiny_recording, synthetic=None, twin=None, test=None)
+def test_missing_sets_name_the_command_that_makes_them(tiny_store: Store) -> None:
+    bare = dataclasses.replace(tiny_store, synthetic=None, twin=None, test=None)
     assert list(bare.sets) == ["real", "validation", "validation_twin"]
     for name, message in (("synthetic", "murauer synthesise"), ("twin", "murauer twin"), ("test", "import")):
         with pytest.raises(UserError, match=message):
@@ -87,47 +85,47 @@ def test_format_version_1_is_read_with_everything_usable(copy: Path) -> None:
     for split in SPLITS:
         for name in LATER_ARRAYS:
             (copy / split / f"{name}.npy").unlink()
-    recording = open_recording(copy)
-    real = recording.need("real")
+    store = open_store(copy)
+    real = store.need("real")
     assert (
         real.valid.shape == (40, 2)
         and real.valid.all()
         and real.labelled.all()
         and (real.confidence == 1).all()
     )
-    assert recording.centre_kind("test") == "joint"
+    assert store.centre_kind("test") == "joint"
 
 
 @pytest.fixture
-def copy(tiny_recording: Recording, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(tiny_recording.folder, tmp_path / "copy"))
+def copy(tiny_store: Store, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_store.folder, tmp_path / "copy"))
 
 
 def test_missing_and_truncated_arrays_are_named(copy: Path) -> None:
     array = copy / "real" / "depth.npy"
     array.write_bytes(array.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"real.depth\.npy"):
-        open_recording(copy)
+        open_store(copy)
     array.unlink()
     with pytest.raises(UserError, match=r"real.depth\.npy"):
-        open_recording(copy)
+        open_store(copy)
 
 
 def test_arrays_of_different_sets_are_not_mixed(copy: Path) -> None:
     shutil.copy(copy / "test" / "labelled.npy", copy / "real" / "labelled.npy")
     with pytest.raises(UserError, match=r"real.labelled\.npy has shape \(16,\)"):
-        open_recording(copy)
+        open_store(copy)
     shutil.copy(copy / "twin" / "labelled.npy", copy / "real" / "labelled.npy")
     (copy / "real" / "valid.npy").unlink()
     with pytest.raises(UserError, match=r"real.valid\.npy"):
-        open_recording(copy)
+        open_store(copy)
 
 
 def test_twins_must_be_as_many_as_their_frames(copy: Path) -> None:
     shutil.rmtree(copy / "twin")
     shutil.copytree(copy / "validation_twin", copy / "twin")
     with pytest.raises(UserError, match="40 real frames but 16 twins"):
-        open_recording(copy)
+        open_store(copy)
 
 
 @pytest.mark.parametrize("change", [{"format_version": 99}, {"rig": {}}, {"skeleton": "octopus"}])
@@ -135,11 +133,11 @@ def test_foreign_descriptions_are_refused(copy: Path, change: dict[str, object])
     path = copy / DESCRIPTION_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(UserError, match=r"recording\.json"):
-        open_recording(copy)
+        open_store(copy)
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(UserError, match="is not a recording"):
+    with pytest.raises(UserError, match="is not a store"):
         check_place(tmp_path)
     assert (tmp_path / "thesis.tex").read_text() == "years of work"

@@ -16,7 +16,7 @@ import murauer.sweeps.sweep
 from inline_engine import Inline
 from murauer.errors import UserError
 from murauer.experiments.ablation_table import Result, sweep_rows
-from murauer.store.store import Recording
+from murauer.store.store import Store
 from murauer.sweeps.make_runner import make_engine
 from murauer.sweeps.runner import LocalEngine
 from murauer.sweeps.sweep import METRICS_FILE, OUTPUT_FILE, make_jobs, read_result, run_sweep
@@ -42,10 +42,10 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tiny_recording: Recording, config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(tiny_store: Store, config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of all cells with seed 0."""
     folder = tmp_path_factory.mktemp("sweep")
-    sweep = run_sweep(tiny_recording, config, make_jobs(CELLS, [0], folder), splits=TEST, engine=Inline())
+    sweep = run_sweep(tiny_store, config, make_jobs(CELLS, [0], folder), splits=TEST, engine=Inline())
     assert not sweep.failures
     return folder
 
@@ -63,44 +63,42 @@ def test_jobs_are_laid_out_seed_by_seed(tmp_path: Path) -> None:
 
 
 def test_every_job_has_its_result_and_its_pretraining_once(
-    tiny_recording: Recording, config: Config, undisturbed: Path
+    tiny_store: Store, config: Config, undisturbed: Path
 ) -> None:
     jobs = make_jobs(CELLS, [0], undisturbed)
     again = Inline()
-    sweep = run_sweep(tiny_recording, config, jobs, splits=TEST, engine=again)
+    sweep = run_sweep(tiny_store, config, jobs, splits=TEST, engine=again)
     assert [(r["variant"], r["n_labelled"], r["seed"]) for r in sweep.results] == [(*c, 0) for c in CELLS]
     assert again.folders == []  # all of it was there
     assert "step" in (jobs[2].out / OUTPUT_FILE).read_text()
 
     more = make_jobs([*CELLS, ("real_and_synth", 10)], [0], undisturbed.parent / undisturbed.name)
-    sweep = run_sweep(tiny_recording, config, more, splits=TEST, engine=again)
+    sweep = run_sweep(tiny_store, config, more, splits=TEST, engine=again)
     assert again.folders == ["real_and_synth_n10_seed0"] and len(sweep.results) == 4
 
 
 def test_another_split_is_added_without_training(
-    tiny_recording: Recording, config: Config, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_store: Store, config: Config, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (job,) = make_jobs(CELLS[2:], [0], undisturbed)
     before = numbers(undisturbed)[job.out.name]
     saved = []
     monkeypatch.setattr(Stage, "save", lambda self, step: saved.append(step))
-    (result,) = run_sweep(tiny_recording, config, [job], splits=("validation",), engine=Inline()).results
+    (result,) = run_sweep(tiny_store, config, [job], splits=("validation",), engine=Inline()).results
     assert result["test"] == before and result["validation"]["frames"] == 16 and saved == []
 
 
-def test_other_settings_are_another_training(
-    tiny_recording: Recording, config: Config, undisturbed: Path
-) -> None:
+def test_other_settings_are_another_training(tiny_store: Store, config: Config, undisturbed: Path) -> None:
     (job,) = make_jobs(CELLS[2:], [0], undisturbed)
-    assert read_result(tiny_recording, config, job, TEST)
+    assert read_result(tiny_store, config, job, TEST)
     other = msgspec.structs.replace(config, training=msgspec.structs.replace(config.training, set_size=3))
-    assert read_result(tiny_recording, other, job, TEST) is None
-    assert read_result(tiny_recording, config, replace(job, seed=1), TEST) is None
-    assert read_result(tiny_recording, config, job, ("test", "twin")) is None
+    assert read_result(tiny_store, other, job, TEST) is None
+    assert read_result(tiny_store, config, replace(job, seed=1), TEST) is None
+    assert read_result(tiny_store, config, job, ("test", "twin")) is None
 
 
 def test_one_that_fails_stops_no_other(
-    tiny_recording: Recording,
+    tiny_store: Store,
     config: Config,
     undisturbed: Path,
     tmp_path: Path,
@@ -118,7 +116,7 @@ def test_one_that_fails_stops_no_other(
 
     monkeypatch.setattr(Stage, "run", diverging)
     jobs = make_jobs(CELLS, [0], tmp_path)
-    sweep = run_sweep(tiny_recording, config, jobs, splits=TEST, engine=Inline())
+    sweep = run_sweep(tiny_store, config, jobs, splits=TEST, engine=Inline())
     assert [result["variant"] for result in sweep.results] == ["synth_only"]
     assert sweep.failures["real_only, n = 10, seed 0"] == "the loss is nan"
     assert "ZeroDivisionError" in sweep.failures["full, n = 10, seed 0"]
@@ -129,17 +127,17 @@ def test_one_that_fails_stops_no_other(
 
     monkeypatch.setattr(Stage, "run", steps)
     again = Inline()
-    assert not run_sweep(tiny_recording, config, jobs, splits=TEST, engine=again).failures
+    assert not run_sweep(tiny_store, config, jobs, splits=TEST, engine=again).failures
     assert again.folders == ["real_only_n10_seed0", "full_n10_seed0"]
     reference = numbers(undisturbed)
     assert numbers(tmp_path) == {name: reference[name] for name in numbers(tmp_path)}
 
 
 def test_without_its_pretraining_a_training_does_not_start(
-    tiny_recording: Recording, config: Config, tmp_path: Path
+    tiny_store: Store, config: Config, tmp_path: Path
 ) -> None:
     engine = Inline(kill=lambda out: out.name == "pretraining_seed1")
-    sweep = run_sweep(tiny_recording, config, make_jobs(CELLS, [1], tmp_path), splits=TEST, engine=engine)
+    sweep = run_sweep(tiny_store, config, make_jobs(CELLS, [1], tmp_path), splits=TEST, engine=engine)
     assert [result["variant"] for result in sweep.results] == ["real_only"]
     assert sweep.failures == {
         "pre-training, seed 1": "killed",
@@ -149,7 +147,7 @@ def test_without_its_pretraining_a_training_does_not_start(
 
 
 def test_progress_counts_the_steps_of_all_trainings(
-    tiny_recording: Recording, config: Config, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_store: Store, config: Config, undisturbed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[tuple[int, int, int]] = []
 
@@ -170,7 +168,7 @@ def test_progress_counts_the_steps_of_all_trainings(
     monkeypatch.setattr(murauer.sweeps.sweep, "Progress", Recorder)
     (undisturbed / "full_n10_seed0" / METRICS_FILE).unlink()  # trained, but not evaluated
     jobs = make_jobs([*CELLS, ("distr_match", 10)], [0], undisturbed)
-    run_sweep(tiny_recording, config, jobs, splits=TEST, engine=Inline(workers=1))
+    run_sweep(tiny_store, config, jobs, splits=TEST, engine=Inline(workers=1))
     assert shown == [(15, 20, 3), (20, 20, 4)]
 
 
@@ -210,17 +208,17 @@ def test_engines_are_told_by_name(tmp_path: Path) -> None:
 
 
 def test_jobs_of_a_cluster_give_the_same_numbers(
-    tiny_recording: Recording, config: Config, undisturbed: Path, tmp_path: Path
+    tiny_store: Store, config: Config, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Through submitit, on two workers; the reference ran without it."""
     pytest.importorskip("submitit", reason="pip install submitit to test the cluster's engine")
     jobs = make_jobs(CELLS[1:], [0], tmp_path / "runs")
     engine = make_engine("submitit-local", tmp_path / "submitit", workers=2)
-    sweep = run_sweep(tiny_recording, config, jobs, splits=TEST, engine=engine)
+    sweep = run_sweep(tiny_store, config, jobs, splits=TEST, engine=engine)
     assert not sweep.failures and len(sweep.results) == 2
     assert len(list((tmp_path / "submitit").glob("*_result.pkl"))) == 3  # with the pre-training
     reference = run_sweep(
-        tiny_recording, config, make_jobs(CELLS[1:], [0], undisturbed), splits=TEST, engine=Inline()
+        tiny_store, config, make_jobs(CELLS[1:], [0], undisturbed), splits=TEST, engine=Inline()
     )
     tables = [
         sweep_rows([Result.of(one, "test") for one in results])

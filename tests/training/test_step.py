@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.store.store import Recording
+from murauer.store.store import Store
 from murauer.training.batch import BatchSource, MiniBatch
 from murauer.training.config import Config, load_preset
 from murauer.training.device import Precision, networks_in
@@ -28,8 +28,8 @@ def config() -> Config:
 
 
 @pytest.fixture(scope="module")
-def source(tiny_recording: Recording, config: Config) -> BatchSource:
-    return BatchSource(tiny_recording, config, VARIANTS["full"], tiny_recording.labelled_rows(10, 0), seed=0)
+def source(tiny_store: Store, config: Config) -> BatchSource:
+    return BatchSource(tiny_store, config, VARIANTS["full"], tiny_store.labelled_rows(10, 0), seed=0)
 
 
 def joint_step(config: Config, precision: Precision = "float32") -> JointStep:
@@ -149,10 +149,8 @@ def test_half_precision_changes_the_losses_a_little(source: BatchSource, config:
     assert all(parameter.grad.dtype == torch.float32 for parameter in steps[1].network.parameters())
 
 
-def test_pretraining_leaves_the_mapping_and_trains_the_rest(
-    tiny_recording: Recording, config: Config
-) -> None:
-    source = BatchSource(tiny_recording, config, Variant("", real=False), np.zeros(0, int), 0)
+def test_pretraining_leaves_the_mapping_and_trains_the_rest(tiny_store: Store, config: Config) -> None:
+    source = BatchSource(tiny_store, config, Variant("", real=False), np.zeros(0, int), 0)
     network = HandPoseNetwork(config.network)
     step = PretrainingStep(network, config)
     losses = step(source.pretraining(0))
@@ -162,19 +160,16 @@ def test_pretraining_leaves_the_mapping_and_trains_the_rest(
     assert trained == {name for name, _ in network.named_parameters() if not name.startswith("mapping")}
 
 
-def test_sets_cut_out_together_are_those_cut_out_one_by_one(
-    tiny_recording: Recording, config: Config
-) -> None:
+def test_sets_cut_out_together_are_those_cut_out_one_by_one(tiny_store: Store, config: Config) -> None:
     """Windows of different sizes cannot be cut out together: the same frames in larger windows."""
-    rows = tiny_recording.labelled_rows(10, 0)
-    synthetic = tiny_recording.need("synthetic")
+    rows = tiny_store.labelled_rows(10, 0)
+    synthetic = tiny_store.need("synthetic")
     pad = ((0, 0), (0, 0), (3, 5), (2, 6))
     intrinsics = synthetic.intrinsics + np.array([0, 0, 2, 3], np.float32)
     wide = dataclasses.replace(synthetic, depth=np.pad(synthetic.depth, pad), intrinsics=intrinsics)
-    mixed = dataclasses.replace(tiny_recording, synthetic=wide)
+    mixed = dataclasses.replace(tiny_store, synthetic=wide)
     together, alone = (
-        BatchSource(recording, config, VARIANTS["full"], rows, 0).joint(3)
-        for recording in (tiny_recording, mixed)
+        BatchSource(store, config, VARIANTS["full"], rows, 0).joint(3) for store in (tiny_store, mixed)
     )
     for first, second in (
         (together.synthetic, alone.synthetic),

@@ -1,7 +1,7 @@
-"""The camera file of an own recording: intrinsics, lens, depth scale and pose of every camera.
+"""The camera file of a capture: intrinsics, lens, depth scale and pose of every camera.
 
 Keys are those of the BOP benchmark's `camera.json` and `scene_camera.json`, and OpenCV's for the lens. See
-docs/recording_format.md.
+docs/capture_format.md.
 """
 
 import json
@@ -31,8 +31,8 @@ LEAST_BASELINE_MM = 10.0
 
 
 @dataclass(frozen=True, eq=False)
-class RecordingCamera:
-    """One camera of a recording.
+class CaptureCamera:
+    """One camera of a capture.
 
     Attributes:
         name: of its folder; one that leads to no other place.
@@ -56,8 +56,8 @@ class RecordingCamera:
             raise ValueError(f"a camera cannot be called {self.name!r}: it is to be the name of a folder")
 
 
-def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[RecordingCamera, ...]:
-    """Read the cameras of a recording.
+def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[CaptureCamera, ...]:
+    """Read the cameras of a capture.
 
     Args:
         path: The file. It holds an object for every camera under the name of its folder, or, for a single
@@ -75,7 +75,7 @@ def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[RecordingCamer
     except FileNotFoundError as error:
         raise UserError(
             f"{path.parent} has no {path.name}; write the intrinsics of its cameras there, see "
-            "docs/recording_format.md"
+            "docs/capture_format.md"
         ) from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
@@ -84,7 +84,7 @@ def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[RecordingCamer
     return parse_cameras(values, folders, path)
 
 
-def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tuple[RecordingCamera, ...]:
+def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tuple[CaptureCamera, ...]:
     """Check what a camera file holds.
 
     Args:
@@ -110,7 +110,7 @@ def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tupl
     return cameras
 
 
-def camera_of_frames(name_or_path: str, frames: Iterable[Path]) -> RecordingCamera:
+def camera_of_frames(name_or_path: str, frames: Iterable[Path]) -> CaptureCamera:
     """Find the camera that took some images.
 
     Args:
@@ -123,7 +123,7 @@ def camera_of_frames(name_or_path: str, frames: Iterable[Path]) -> RecordingCame
             they are.
     """
     if not name_or_path.endswith(".json"):
-        return RecordingCamera(name_or_path, find_camera(name_or_path))
+        return CaptureCamera(name_or_path, find_camera(name_or_path))
     path = Path(name_or_path)
     cameras = read_camera_file(path, [path.stem])
     folders = sorted({frame.resolve().parent.name for frame in frames})
@@ -136,8 +136,8 @@ def camera_of_frames(name_or_path: str, frames: Iterable[Path]) -> RecordingCame
     return ours[0]
 
 
-def write_camera_file(path: Path, cameras: Iterable[RecordingCamera]) -> None:
-    """Write the cameras of a recording, so that `read_camera_file` returns the same.
+def write_camera_file(path: Path, cameras: Iterable[CaptureCamera]) -> None:
+    """Write the cameras of a capture, so that `read_camera_file` returns the same.
 
     Raises:
         UserError: The file cannot be written.
@@ -146,7 +146,7 @@ def write_camera_file(path: Path, cameras: Iterable[RecordingCamera]) -> None:
         partial.write_text(json.dumps(camera_document(cameras), indent=1), encoding="utf-8")
 
 
-def camera_document(cameras: Iterable[RecordingCamera]) -> dict[str, Any]:
+def camera_document(cameras: Iterable[CaptureCamera]) -> dict[str, Any]:
     """What a camera file holds: numbers by camera and key."""
     document = {}
     for each in cameras:
@@ -164,7 +164,7 @@ def camera_document(cameras: Iterable[RecordingCamera]) -> dict[str, Any]:
     return document
 
 
-def make_rig(cameras: tuple[RecordingCamera, ...]) -> "CameraRig | None":
+def make_rig(cameras: tuple[CaptureCamera, ...]) -> "CameraRig | None":
     """Return the calibrated rig; None if there are several cameras whose poses are unknown."""
     import torch
 
@@ -178,7 +178,7 @@ def make_rig(cameras: tuple[RecordingCamera, ...]) -> "CameraRig | None":
     return CameraRig(tuple(each.camera for each in cameras), torch.from_numpy(np.stack(poses)).float())
 
 
-def _parse_camera(name: str, values: dict[str, Any], where: str) -> RecordingCamera:
+def _parse_camera(name: str, values: dict[str, Any], where: str) -> CaptureCamera:
     """Take the four parts of a camera apart."""
     values = dict(values)
     lens = {key: _number(values.pop(key), f"{where}: {key}") for key in COEFFICIENTS if key in values}
@@ -194,7 +194,7 @@ def _parse_camera(name: str, values: dict[str, Any], where: str) -> RecordingCam
     pose = None if rotation is None else _parse_pose(rotation, translation, where)
     camera = Camera.from_dict(values, where)
     try:
-        return RecordingCamera(name, camera, Distortion(**lens), scale, pose)
+        return CaptureCamera(name, camera, Distortion(**lens), scale, pose)
     except ValueError as error:
         raise UserError(f"{where}: {error}") from error
 
@@ -222,7 +222,7 @@ def _parse_pose(rotation: Any, translation: Any, where: str) -> NDArray[np.float
     return pose
 
 
-def _check_poses(cameras: tuple[RecordingCamera, ...], path: Path | str) -> None:
+def _check_poses(cameras: tuple[CaptureCamera, ...], path: Path | str) -> None:
     """Refuse rigs of which a part is missing or that are in metres."""
     posed = [each for each in cameras if each.camera_from_world is not None]
     if posed and len(posed) < len(cameras):

@@ -1,4 +1,4 @@
-"""Names in the folder of an own recording; see docs/recording_format.md."""
+"""Names in the folder of a capture; see docs/capture_format.md."""
 
 from pathlib import Path
 

@@ -2,7 +2,7 @@
 
 What COCO's tools expect is there as they expect it. Its `keypoints` are pixels and say nothing of depth, so
 an annotation may also have `keypoints_3d`: x, y, z in mm of every keypoint, in the coordinates of the camera
-that took the image. See docs/recording_format.md.
+that took the image. See docs/capture_format.md.
 """
 
 import math

@@ -1,11 +1,11 @@
-"""From a source to an own recording on disk, see docs/recording_format.md."""
+"""From a source to a capture on disk, see docs/capture_format.md."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from murauer.capture.sources.folder import TIME_FILE, read_times
 from murauer.capture.sources.source import Moment, Source
-from murauer.capture.writer import RecordingWriter
+from murauer.capture.writer import CaptureWriter
 from murauer.errors import UserError
 from murauer.progress import Progress
 
@@ -18,7 +18,7 @@ class Recorded:
     """What came of recording.
 
     Attributes:
-        frames: in the recording now.
+        frames: in the capture now.
         new: of them, those that were added.
         dropped: moments that the source lost meanwhile, or that could not be written in time.
         seconds: by the clock of the source, from the first new frame to the last.
@@ -35,12 +35,12 @@ def record(
 ) -> Recorded:
     """Record until there is enough, the source ends, or Ctrl-C.
 
-    Every frame is on disk when the next one is taken. A recording of the same cameras in the folder is gone
+    Every frame is on disk when the next one is taken. A capture of the same cameras in the folder is gone
     on with.
 
     Args:
         source: that is recorded.
-        folder: of the recording.
+        folder: of the capture.
         frames: that it shall have in the end, with those that are there.
         seconds: to record now, by the clock of the source.
 
@@ -49,7 +49,7 @@ def record(
             already.
     """
     skeleton = source.skeleton
-    writer = RecordingWriter(folder, source.cameras, skeleton, label_file=TRUTH_FILE, go_on=True)
+    writer = CaptureWriter(folder, source.cameras, skeleton, label_file=TRUTH_FILE, go_on=True)
     before, dropped, first, last = writer.frames, 0, None, 0.0
     if frames is not None and before >= frames:
         raise UserError(f"{folder} has {before} frames already; give more than that by --frames")
@@ -72,7 +72,7 @@ def record(
     return Recorded(writer.frames, writer.frames - before, dropped, last - (first or 0.0))
 
 
-def _write(writer: RecordingWriter, moment: Moment) -> None:
+def _write(writer: CaptureWriter, moment: Moment) -> None:
     """Write images, time, and joints if there are any."""
     joints = None if moment.joints is None else {0: moment.joints}
     name = writer.write(moment.depths, joints=joints)

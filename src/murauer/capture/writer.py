@@ -1,4 +1,4 @@
-"""Writer of own recordings, frame by frame, as a camera delivers them; see docs/recording_format.md."""
+"""Writer of captures, frame by frame, as a camera delivers them; see docs/capture_format.md."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from murauer.capture.camera_file import CAMERA_FILE, RecordingCamera, read_camera_file, write_camera_file
+from murauer.capture.camera_file import CAMERA_FILE, CaptureCamera, read_camera_file, write_camera_file
 from murauer.capture.folder_names import LABEL_FILE, PERSON_FILE, TWIN_FOLDER
 from murauer.capture.keypoint_file import Keypoints, read_keypoint_file, write_keypoint_file
 from murauer.errors import UserError
@@ -27,11 +27,11 @@ STORED_SCALES = (0.1, 1.0)
 """Least and most millimetres per stored unit: finer ones would not reach beyond 6.5 m in 16 bits."""
 
 
-class RecordingWriter:
-    """Writes an own recording; a context manager.
+class CaptureWriter:
+    """Writes a capture; a context manager.
 
-    Frames are on disk as soon as they are written, so that a recording that breaks off keeps them. Labels,
-    persons and the lists of held-out frames are written when the recording is closed.
+    Frames are on disk as soon as they are written, so that a capture that breaks off keeps them. Labels,
+    persons and the lists of held-out frames are written when the capture is closed.
 
     Args:
         folder: Where to; it must not hold anything, unless this goes on.
@@ -39,21 +39,21 @@ class RecordingWriter:
             scales out of `STORED_SCALES`: depth given in metres cannot be stored in whole ones.
         skeleton: Of the labels, if there will be any.
         label_file: Where labels go; by default where training finds them.
-        go_on: Whether to add to a recording of the same cameras, if there is one in the folder; its camera
+        go_on: Whether to add to a capture of the same cameras, if there is one in the folder; its camera
             file may have got poses.
 
     Attributes:
         cameras: As they are stored.
-        frames: Number of frames in the recording.
+        frames: Number of frames in the capture.
 
     Raises:
-        UserError: The folder is not empty or cannot be written, or holds a recording of other cameras.
+        UserError: The folder is not empty or cannot be written, or holds a capture of other cameras.
     """
 
     def __init__(
         self,
         folder: Path,
-        cameras: Sequence[RecordingCamera],
+        cameras: Sequence[CaptureCamera],
         skeleton: Skeleton | None = None,
         *,
         label_file: str = LABEL_FILE,
@@ -70,7 +70,7 @@ class RecordingWriter:
         if go_on and (folder / CAMERA_FILE).is_file():
             self._find_what_is_there()
         elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} exists and is not empty; choose another folder for the recording")
+            raise UserError(f"{folder} exists and is not empty; choose another folder for the capture")
         else:
             write_camera_file(folder / CAMERA_FILE, self.cameras)
 
@@ -105,7 +105,7 @@ class RecordingWriter:
         try:
             for camera, depth in zip(self.cameras, depths, strict=True):
                 _write_depth(self.folder / camera.name / f"{name}.png", depth, camera)
-        except BaseException:  # Ctrl-C too: every camera has every moment, or the recording is none
+        except BaseException:  # Ctrl-C too: every camera has every moment, or the capture is none
             self._remove(name)
             raise
         for camera, depth in zip(self.cameras, twins, strict=False):
@@ -134,7 +134,7 @@ class RecordingWriter:
         for set_name, frames in self._held_out.items():
             _write_text(self.folder / f"{set_name}.txt", "".join(f"{frame}\n" for frame in frames))
 
-    def __enter__(self) -> "RecordingWriter":
+    def __enter__(self) -> "CaptureWriter":
         return self
 
     def __exit__(
@@ -143,12 +143,12 @@ class RecordingWriter:
         self.close()
 
     def _find_what_is_there(self) -> None:
-        """Count the frames of a former recording, without a last one that not all cameras have."""
+        """Count the frames of a former capture, without a last one that not all cameras have."""
         path = self.folder / CAMERA_FILE
         there = read_camera_file(path, [each.name for each in self.cameras])
         if _what_took_the_images(there) != _what_took_the_images(self.cameras):
             raise UserError(
-                f"{self.folder} holds a recording of other cameras, see {path}; choose another folder"
+                f"{self.folder} holds a capture of other cameras, see {path}; choose another folder"
             )
         names = [_frame_names(self.folder / each.name) for each in self.cameras]
         whole = set.intersection(*names)
@@ -167,21 +167,21 @@ class RecordingWriter:
         for camera in self.cameras:
             (self.folder / camera.name / f"{name}.png").unlink(missing_ok=True)
 
-    def _label(self, name: str, camera: RecordingCamera, xyz: Floats) -> Keypoints:
+    def _label(self, name: str, camera: CaptureCamera, xyz: Floats) -> Keypoints:
         if self.skeleton is None or xyz.shape != (len(self.skeleton), 3):
-            raise ValueError(f"labels of shape {tuple(xyz.shape)} do not fit the skeleton of the recording")
+            raise ValueError(f"labels of shape {tuple(xyz.shape)} do not fit the skeleton of the capture")
         uv = project(xyz, camera.camera, camera.distortion)[:, :2]
         size = (camera.camera.width, camera.camera.height)
         return Keypoints(f"{camera.name}/{name}.png", uv, xyz, *size)
 
 
-def _as_stored(camera: RecordingCamera) -> RecordingCamera:
+def _as_stored(camera: CaptureCamera) -> CaptureCamera:
     least, most = STORED_SCALES
     return replace(camera, depth_scale=min(max(camera.depth_scale or most, least), most))
 
 
-def _what_took_the_images(cameras: Sequence[RecordingCamera]) -> dict[str, tuple[Camera, float]]:
-    """What must not change within a recording. Lens and poses may be measured and written down later."""
+def _what_took_the_images(cameras: Sequence[CaptureCamera]) -> dict[str, tuple[Camera, float]]:
+    """What must not change within a capture. Lens and poses may be measured and written down later."""
     return {each.name: (each.camera, each.depth_scale or 1.0) for each in cameras}
 
 
@@ -190,7 +190,7 @@ def _frame_names(folder: Path) -> set[str]:
     return {path.stem for path in folder.glob("*.png") if path.stem.isdecimal()}
 
 
-def _write_depth(path: Path, depth: Floats, camera: RecordingCamera) -> None:
+def _write_depth(path: Path, depth: Floats, camera: CaptureCamera) -> None:
     """Write a 16-bit PNG in the camera's units; what is beyond their range counts as not measured."""
     if depth.shape != (camera.camera.height, camera.camera.width):
         raise ValueError(f"image of shape {tuple(depth.shape)} for camera {camera}")

@@ -1,4 +1,4 @@
-"""Simulate a recording, train three variants with 100 labels, evaluate, and report.
+"""Simulate a store, train three variants with 100 labels, evaluate, and report.
 
 Leaves report.html and metrics.json in the folder. What an interrupted demo finished is used again.
 """

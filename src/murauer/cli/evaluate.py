@@ -1,6 +1,6 @@
-"""Measure errors of a model on a recording, or of a file of predictions that others published.
+"""Measure errors of a model on a store, or of a file of predictions that others published.
 
-murauer evaluate runs/full --data recordings/a --split test --json
+murauer evaluate runs/full --data stores/a --split test --json
 murauer evaluate PREDICTIONS.txt --ground-truth LABELS.txt --format uvd --camera nyu
 """
 
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("source", metavar="MODEL|PREDICTIONS.txt", help="run folder, model or predictions")
     truth = parser.add_mutually_exclusive_group(required=True)
-    truth.add_argument("--data", type=Path, metavar="STORE", help="recording to evaluate a model on")
+    truth.add_argument("--data", type=Path, metavar="STORE", help="store to evaluate a model on")
     truth.add_argument("--ground-truth", type=Path, metavar="FILE", help="annotated joints")
     parser.add_argument("--split", choices=("validation", "test", "real"), help="of STORE (default: test)")
     parser.add_argument(
@@ -41,15 +41,15 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _evaluate_model(args: argparse.Namespace) -> None:
-    """Predict a split of a recording, with the recorded centre as centre of the cube."""
+    """Predict a split of a store, with the recorded centre as centre of the cube."""
     import json
 
     from murauer.evaluation.split import evaluate_split
     from murauer.nets.model_file import model_path
-    from murauer.store.store import open_recording
+    from murauer.store.store import open_store
 
-    recording = open_recording(args.data)
-    result = evaluate_split(model_path(args.source), recording, args.split or "test", args.small_cube)
+    store = open_store(args.data)
+    result = evaluate_split(model_path(args.source), store, args.split or "test", args.small_cube)
     print(json.dumps(result.to_dict()) if args.json else result.table())
 
 

@@ -1,4 +1,4 @@
-"""Import a dataset or a recording of your own: what training and evaluation read is made of it, once.
+"""Import a dataset or a capture: what training and evaluation read is made of it, once.
 
 murauer import nyu datasets/nyu --out stores/nyu
 murauer import recording captures/monday --out stores/monday --centres localised

@@ -1,7 +1,7 @@
 """Show what is installed: versions, device, skeletons, cameras; and presets, variants, sensors to train with.
 
 With --preset also the configuration and the number of parameters of f, m, p, g and h. With --data what a
-recording holds instead; --verify compares its files with the checksums that were written with them.
+store holds instead; --verify compares its files with the checksums that were written with them.
 """
 
 import argparse
@@ -25,10 +25,10 @@ def run(args: argparse.Namespace) -> None:
     from murauer.errors import UserError
 
     if args.data:
-        _show_recording(args)
+        _show_store(args)
         return
     if args.verify:
-        raise UserError("--verify checks a recording; name it with --data")
+        raise UserError("--verify checks a store; name it with --data")
     facts = _installation() | (_preset(args.preset) if args.preset else {})
     if args.json:
         print(json.dumps(facts, indent=1))
@@ -41,20 +41,20 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name.replace('_', ' ') + ':':14} {value}")
 
 
-def _show_recording(args: argparse.Namespace) -> None:
-    """Tell what a recording holds, and with --verify whether it is still what was written."""
+def _show_store(args: argparse.Namespace) -> None:
+    """Tell what a store holds, and with --verify whether it is still what was written."""
     import json
 
     from murauer.store.integrity import verify
-    from murauer.store.store import open_recording
-    from murauer.store.summary import recording_facts, summary
+    from murauer.store.store import open_store
+    from murauer.store.summary import store_facts, summary
 
-    recording = open_recording(args.data)
-    verified = verify(args.data, recording.description) if args.verify else None
+    store = open_store(args.data)
+    verified = verify(args.data, store.description) if args.verify else None
     if args.json:
-        print(json.dumps(recording_facts(recording) | {"verified_files": verified}, indent=1))
+        print(json.dumps(store_facts(store) | {"verified_files": verified}, indent=1))
         return
-    print(summary(recording))
+    print(summary(store))
     if verified is not None:
         print(f"  {verified} files agree with their checksums")
 

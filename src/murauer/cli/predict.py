@@ -1,4 +1,4 @@
-"""Predict the joints of a hand in depth images, or of all frames of a recording's set.
+"""Predict the joints of a hand in depth images, or of all frames of a store's set.
 
 murauer predict frame.png --camera nyu --out joints.json --overlay picture.png
 murauer predict *.png --camera sr305 --depth-scale 0.125 --out joints.json --out joints.csv
@@ -12,7 +12,7 @@ several cameras in it the one with the name of the frames' folder is taken.
 Without --centre the surest hand of the frame is found; --centre holds for all frames given. Which hand it is
 is seen from the frame, unless --handedness says it. A frame without a hand is in the results without joints.
 
-FRAME may also be a recording, with --split: then the joints of all its frames, around the recorded centres,
+FRAME may also be a store, with --split: then the joints of all its frames, around the recorded centres,
 go into one array. What was stopped goes on when the same command is given again; on several machines, give
 each a --shard, and at the end the command without it.
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from murauer.capture.camera_file import RecordingCamera
+    from murauer.capture.camera_file import CaptureCamera
     from murauer.geometry.camera import Camera
     from murauer.inference.estimator import Estimator
     from murauer.inference.pose import HandPose
@@ -57,7 +57,7 @@ MOST_NAMES = 3
 """Frames without a hand that are named; the results tell of all."""
 
 OF_FRAMES = ("camera", "depth_scale", "centre", "overlay")
-"""Options that a recording's set has no use for: it has cameras and centres of its own."""
+"""Options that a store's set has no use for: it has cameras and centres of its own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, action="append", default=[], metavar="FILE", help=".json, .coco.json, .csv"
     )
-    parser.add_argument("--split", metavar="NAME", help="set of the recording: real, test, ...")
+    parser.add_argument("--split", metavar="NAME", help="set of the store: real, test, ...")
     add_workers(parser)
     parser.add_argument("--overlay", type=Path, metavar="FILE", help="picture of the result, .png or .jpg")
 
@@ -91,9 +91,9 @@ def run(args: argparse.Namespace) -> None:
         _predict_set(args)
         return
     if args.shard is not None:
-        raise UserError("--shard is for the frames of a recording; give --split with it")
+        raise UserError("--shard is for the frames of a store; give --split with it")
     if args.camera is None:
-        raise UserError("give the --camera that took the frames, or the --split of a recording")
+        raise UserError("give the --camera that took the frames, or the --split of a store")
     for path in args.out:
         check_pose_path(path)
     if args.overlay is not None and args.overlay.suffix not in PICTURE_SUFFIXES:
@@ -108,7 +108,7 @@ def _predict_set(args: argparse.Namespace) -> None:
     """Predict all frames of a set."""
     from murauer.chunks import WHOLE
     from murauer.evaluation.store_prediction import predict_store
-    from murauer.store.store import open_recording
+    from murauer.store.store import open_store
 
     useless = [name for name in OF_FRAMES if getattr(args, name) is not None]
     if args.handedness != "auto":
@@ -116,21 +116,21 @@ def _predict_set(args: argparse.Namespace) -> None:
     if useless:
         options = ", ".join("--" + name.replace("_", "-") for name in useless)
         raise UserError(
-            f"with --split leave {options} away: that is for depth images; a recording has its cameras and "
+            f"with --split leave {options} away: that is for depth images; a store has its cameras and "
             "centres, and its hands are taken for right ones"
         )
     if len(args.frames) != 1 or len(args.out) != 1:
-        raise UserError("with --split give one recording and one --out file, such as joints.npy")
+        raise UserError("with --split give one store and one --out file, such as joints.npy")
     shard = shard_of(args) or WHOLE
-    recording = open_recording(args.frames[0])
+    store = open_store(args.frames[0])
     (out,) = args.out
-    if predict_store(recording, args.split, args.model, out, shard=shard, workers=args.workers):
-        print(f"{out}: joints of the {len(recording.need(args.split))} {args.split} frames")
+    if predict_store(store, args.split, args.model, out, shard=shard, workers=args.workers):
+        print(f"{out}: joints of the {len(store.need(args.split))} {args.split} frames")
     else:
         tell_shard_is_done(shard)
 
 
-def predict_frames(args: argparse.Namespace, camera: "RecordingCamera", estimator: "Estimator") -> None:
+def predict_frames(args: argparse.Namespace, camera: "CaptureCamera", estimator: "Estimator") -> None:
     """Predict all frames, then write everything, so that a bad frame leaves older results as they were."""
     from murauer.capture.depth import centre_from_uvd, read_depth, read_frame
     from murauer.files import written_whole

@@ -1,9 +1,9 @@
-"""Record a depth camera, or anything else that gives depth: a recording of your own.
+"""Record a depth camera, or anything else that gives depth: a capture.
 
 murauer record realsense: --out captures/monday --seconds 60
 murauer record "simulated:?cameras=2" --out captures/trial --frames 300
 
-SOURCE is a camera, a file or a stream, see docs/sources.md. Ctrl-C ends the recording and keeps it; given
+SOURCE is a camera, a file or a stream, see docs/sources.md. Ctrl-C ends the capture and keeps it; given
 again, the command goes on with it.
 """
 
@@ -16,8 +16,8 @@ from murauer.arguments import add_json, positive_float, positive_int
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("source", metavar="SOURCE", help="what to record: KIND:ADDRESS, a folder or a file")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the recording")
-    parser.add_argument("--frames", type=positive_int, metavar="N", help="that the recording shall have")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of the capture")
+    parser.add_argument("--frames", type=positive_int, metavar="N", help="that the capture shall have")
     parser.add_argument("--seconds", type=positive_float, metavar="S", help="to record now")
     add_json(parser)
 

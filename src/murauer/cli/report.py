@@ -2,7 +2,7 @@
 
 murauer report runs/real_and_synth runs/full --out report.html
 
-Sections that the recording has nothing for (no twins, one camera) are left out; the last section says why.
+Sections that the store has nothing for (no twins, one camera) are left out; the last section says why.
 """
 
 import argparse
@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folder, or TITLE=FOLDER")
     parser.add_argument(
-        "--data", type=Path, metavar="STORE", help="recording to use (default: the one that the runs name)"
+        "--data", type=Path, metavar="STORE", help="store to use (default: the one that the runs name)"
     )
     parser.add_argument(
         "--out", type=Path, default=Path("report.html"), metavar="FILE", help="default: report.html"
@@ -23,10 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
     from murauer.evaluation.report import write_report
-    from murauer.evaluation.runs import load_runs, recording_of
+    from murauer.evaluation.runs import load_runs, store_of
 
     runs = load_runs(args.runs)
-    recording = recording_of(runs, args.data)
+    store = store_of(runs, args.data)
     command = f"murauer report {' '.join(args.runs)}"
-    write_report(args.out, recording, runs, facts={"Command": command, "Data": str(recording.folder)})
+    write_report(args.out, store, runs, facts={"Command": command, "Data": str(store.folder)})
     print(f"report: {args.out}")

@@ -1,4 +1,4 @@
-"""Propose the frames of a recording whose labels help most.
+"""Propose the frames of a store whose labels help most.
 
 murauer select stores/monday -n 20 --out stores/monday/to_label.txt
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=count, default=0, help="of the choice (default: 0)")
     parser.add_argument(
         "--among-labelled", action="store_true",
-        help="choose among the frames with labels, to try selection on a simulated recording",
+        help="choose among the frames with labels, to try selection on a simulated store",
     )  # fmt: skip
     add_json(parser)
 
@@ -39,12 +39,12 @@ def run(args: argparse.Namespace) -> None:
 
     from murauer.nets.model_file import load_model
     from murauer.selection.selecting import format_proposals, propose_frames, write_proposals
-    from murauer.store.store import open_recording
+    from murauer.store.store import open_store
 
-    recording = open_recording(args.store)
+    store = open_store(args.store)
     network, config = load_model(args.model)
     proposals = propose_frames(
-        recording,
+        store,
         network,
         args.n,
         cube_mm=config.cube_mm,
@@ -58,4 +58,4 @@ def run(args: argparse.Namespace) -> None:
     elif args.out is None:
         print(format_proposals(proposals), end="")
     else:
-        print(f"{args.out}: {len(proposals)} of {len(recording.need('real'))} frames")
+        print(f"{args.out}: {len(proposals)} of {len(store.need('real'))} frames")

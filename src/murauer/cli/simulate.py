@@ -1,6 +1,6 @@
-"""Simulate a recording of a hand by three depth cameras, with a synthetic and a "real" domain.
+"""Simulate a store of a hand by three depth cameras, with a synthetic and a "real" domain.
 
-The recording is what `murauer train` reads. Its "real" frames have other hands, sensor noise and clutter that
+The store is what `murauer train` reads. Its "real" frames have other hands, sensor noise and clutter that
 the synthetic frames never show. What was stopped goes on when the same command is given again; on several
 machines, give each a --shard, and at the end the command without it.
 """
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     from murauer.errors import UserError
     from murauer.geometry.skeletons import find_skeleton
     from murauer.hand.sensors import SENSORS
-    from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording, simulate_shard
+    from murauer.prepare.rendering.simulated import SimulationConfig, simulate_shard, simulate_store
 
     names = ("seed", "sensor", *(f"{split}_frames" for split in FRAMES))
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -49,9 +49,9 @@ def run(args: argparse.Namespace) -> None:
         simulate_shard(config, args.out, shard, args.workers)
         tell_shard_is_done(shard)
         return
-    recording = simulate_recording(config, args.out, args.workers)
-    synthetic, real = (len(recording.need(name)) for name in ("synthetic", "real"))
-    print(f"{recording.folder}: {synthetic} synthetic, {real} real frames")
+    store = simulate_store(config, args.out, args.workers)
+    synthetic, real = (len(store.need(name)) for name in ("synthetic", "real"))
+    print(f"{store.folder}: {synthetic} synthetic, {real} real frames")
 
 
 def _read_config(path: Path) -> "SimulationConfig":

@@ -1,4 +1,4 @@
-"""Look at a recording or a store in a web page, compare models on it, and label its frames.
+"""Look at a capture or a store in a web page, compare models on it, and label its frames.
 
 murauer studio captures/monday
 murauer studio stores/monday --model runs/a --compare runs/b
@@ -27,7 +27,7 @@ DEFAULT_PORT = 8080
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="recording or store")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="capture or store")
     parser.add_argument(
         "--model", default="default", metavar="PATH", help="run folder, model, predictions.txt, none"
     )

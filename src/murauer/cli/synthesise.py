@@ -54,15 +54,15 @@ def run(args: argparse.Namespace) -> None:
         if args.shard is not None:
             raise UserError("--shard is for --frames; with --while-training there is nothing to share")
         endless = EndlessConfig(config, args.while_training)
-        recording = render_while_training(args.store, endless, replace=args.replace)
-        print(f"{recording.folder}: trainings render its synthetic frames")
+        store = render_while_training(args.store, endless, replace=args.replace)
+        print(f"{store.folder}: trainings render its synthetic frames")
         return
     if (shard := shard_of(args)) is not None:
         synthesise_shard(args.store, config, shard, replace=args.replace, workers=args.workers)
         tell_shard_is_done(shard)
         return
-    recording = synthesise(args.store, config, replace=args.replace, workers=args.workers)
-    frames = recording.need("synthetic")
-    print(f"{recording.folder}: {len(frames)} synthetic frames from {frames.views} camera(s)")
-    if recording.rig is None and frames.views > 1:
+    store = synthesise(args.store, config, replace=args.replace, workers=args.workers)
+    frames = store.need("synthetic")
+    print(f"{store.folder}: {len(frames)} synthetic frames from {frames.views} camera(s)")
+    if store.rig is None and frames.views > 1:
         print("the poses of the cameras are not known: synthetic views but the first are a guess")

@@ -1,6 +1,6 @@
-"""Train a model on a recording: pre-training on synthetic frames, then joint training.
+"""Train a model on a store: pre-training on synthetic frames, then joint training.
 
-murauer train --data recordings/a --variant full --labels 100 --out runs/full
+murauer train --data stores/a --variant full --labels 100 --out runs/full
 
 A run that was stopped goes on where its last checkpoint was when the same command is given again.
 With `torchrun --nproc-per-node N -m murauer train ...` N processes share each mini-batch.
@@ -41,20 +41,20 @@ def run(args: argparse.Namespace) -> None:
 
     from murauer.errors import UserError
     from murauer.evaluation.split import evaluate_split
-    from murauer.store.store import open_recording
+    from murauer.store.store import open_store
     from murauer.training.config import read_configuration
     from murauer.training.device import open_device
     from murauer.training.parallel import processes
     from murauer.training.train import RUN_FILE, train
 
-    recording = open_recording(args.data)
+    store = open_store(args.data)
     if args.resume and not (args.out / RUN_FILE).exists():
         raise UserError(f"there is no run to resume in {args.out}: it has no {RUN_FILE}; leave --resume away")
-    rows = recording.labelled_rows_from(args.labels) if isinstance(args.labels, Path) else None
+    rows = store.labelled_rows_from(args.labels) if isinstance(args.labels, Path) else None
     device = open_device(args.device)
     with processes(device) as leading:
         model = train(
-            recording,
+            store,
             read_configuration(args.preset),
             variant=args.variant,
             labels=args.labels if rows is None else len(rows),
@@ -66,9 +66,9 @@ def run(args: argparse.Namespace) -> None:
         )
     if not leading:
         return
-    validation = recording.validation
+    validation = store.validation
     labelled = validation is not None and len(validation.usable_rows(0, labelled=True)) > 0
-    result = evaluate_split(model, recording, "validation") if labelled else None
+    result = evaluate_split(model, store, "validation") if labelled else None
     if args.json:
         print(json.dumps({"model": str(model), "validation": result and result.to_dict()}))
     elif result is None:

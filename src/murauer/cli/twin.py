@@ -47,15 +47,15 @@ def run(args: argparse.Namespace) -> None:
     from murauer.files import written_whole
     from murauer.prepare.pairs.pairs import make_twins
     from murauer.prepare.pairs.pictures import twin_sheet
-    from murauer.store.store import open_recording
+    from murauer.store.store import open_store
 
     chosen = None
     if args.labels is not None:
-        recording = open_recording(args.store)
+        store = open_store(args.store)
         if isinstance(args.labels, Path):
-            chosen = recording.labelled_rows_from(args.labels)
+            chosen = store.labelled_rows_from(args.labels)
         else:
-            chosen = recording.labelled_rows(args.labels, args.seed)
+            chosen = store.labelled_rows(args.labels, args.seed)
     twins = make_twins(
         args.store, chosen=chosen, side=args.side, max_error_mm=args.max_error_mm, replace=args.replace
     )
@@ -83,13 +83,13 @@ def _facts(twins: "Twins") -> dict[str, object]:
 def _print_summary(twins: "Twins") -> None:
     from murauer.prepare.pairs.pairs import TWINS_FILE
 
-    folder, facts, error = twins.recording.folder, _facts(twins), twins.fit.error_mm
+    folder, facts, error = twins.store.folder, _facts(twins), twins.fit.error_mm
     print(f"{folder}: {facts['twins']} twins of {len(twins.rows)} labelled frames")
     print(
         f"  mean distance of joint and label: median {error.median():.1f} mm, 90 % of the frames within "
         f"{error.quantile(0.9):.1f} mm, largest {error.max():.1f} mm"
     )
-    names = twins.recording.skeleton.joints
+    names = twins.store.skeleton.joints
     lengths = twins.fit.offsets.offsets.norm(dim=1)
     farthest = lengths.argsort(descending=True)[:3].tolist()
     largest = ", ".join(f"{names[j]} {lengths[j]:.0f} mm" for j in farthest)
@@ -99,7 +99,7 @@ def _print_summary(twins: "Twins") -> None:
         listed = ", ".join(map(str, bad[:LISTED].tolist())) + (", ..." if len(bad) > LISTED else "")
         print(f"  {len(bad)} frames without twin, explained worse than {twins.max_error_mm:g} mm: {listed}")
     print(f"  per frame: {folder / TWINS_FILE}; pictures: {folder / PICTURE_FILE}")
-    if not twins.recording.description.get("synthesis", {}).get("joint_offsets", True):
+    if not twins.store.description.get("synthesis", {}).get("joint_offsets", True):
         print(
             "  the store's synthetic frames were rendered before its joints' offsets were known: give "
             f"'murauer synthesise {folder} --frames N --replace' to label them alike"

@@ -25,6 +25,6 @@ DATASETS: dict[str, Callable[[Path], Dataset]] = {
     "msra15": partial(_open, "msra15", "Msra15Dataset"),  # tests person P0, the others by their number
     **{f"msra15-p{n}": partial(_open, "msra15", "Msra15Dataset", test_person=n) for n in range(1, 9)},
     "hands17": partial(_open, "hands17", "Hands17Dataset"),
-    "recording": partial(_open, "captured", "OwnRecording"),
+    "recording": partial(_open, "captured", "CaptureDataset"),
 }
 """Readers by the name of their dataset, as in `murauer import NAME`."""

@@ -1,6 +1,6 @@
-"""Reader of own recordings: a folder of frames per camera, a camera file, and whatever else is known.
+"""Reader of captures: a folder of frames per camera, a camera file, and whatever else is known.
 
-The format is described in docs/recording_format.md; `murauer.capture.writer` writes it.
+The format is described in docs/capture_format.md; `murauer.capture.writer` writes it.
 """
 
 import csv
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from murauer.capture.camera_file import CAMERA_FILE, RecordingCamera, make_rig, read_camera_file
+from murauer.capture.camera_file import CAMERA_FILE, CaptureCamera, make_rig, read_camera_file
 from murauer.capture.depth import MINIMUM_DEPTH_RANGE_MM, read_depth
 from murauer.capture.folder_names import LABEL_FILE, PERSON_FILE, SUFFIXES, TWIN_FOLDER, frame_files
 from murauer.capture.keypoint_file import Keypoints, read_keypoint_file
@@ -27,21 +27,21 @@ HELD_OUT = ("validation", "test")
 """Sets that a list of frames may keep out of training: `validation.txt`, `test.txt`."""
 
 DEFAULT_SKELETON = "nyu14"
-"""Of recordings without labels: the joints of the packaged model."""
+"""Of captures without labels: the joints of the packaged model."""
 
 FARTHEST_HAND_MM = 1500.0
 MISPLACED_PX, MISPLACED_MM = 10.0, 30.0
 """Median over the joints of a label that two sources of it may differ by: more than careless clicks do."""
 
 
-class OwnRecording:
-    """An own recording, see `murauer.datasets.dataset.Dataset`.
+class CaptureDataset:
+    """A capture, see `murauer.datasets.dataset.Dataset`.
 
     All frames in the order of their names are the set `real`, except those that `validation.txt` and
     `test.txt` list. The first camera of the camera file is the input view, the second what g predicts.
 
     Args:
-        folder: The recording.
+        folder: The capture.
 
     Raises:
         UserError: Something is missing, contradicts something else or is impossible.
@@ -52,7 +52,7 @@ class OwnRecording:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         if not folder.is_dir():
-            raise UserError(f"{folder} is no folder; give the folder of a recording")
+            raise UserError(f"{folder} is no folder; give the folder of a capture")
         folders = {path.name for path in folder.iterdir() if path.is_dir() and path.name != TWIN_FOLDER}
         with_frames = [name for name in folders if any(frame_files(folder / name))]
         self.cameras = read_camera_file(folder / CAMERA_FILE, with_frames)
@@ -182,7 +182,7 @@ class OwnRecording:
             view = views.get(image.parent.name)
             if view is None or image.stem not in self._paths[view]:
                 raise UserError(
-                    f"{path} labels {label.image}, which the recording does not have; write the camera's "
+                    f"{path} labels {label.image}, which the capture does not have; write the camera's "
                     f"folder and the frame, such as {self.cameras[0].name}/{next(iter(self._paths[0]))}"
                 )
             if (image.stem, view) in found:
@@ -192,7 +192,7 @@ class OwnRecording:
         self._check_views(found)
         return skeleton, found
 
-    def _check_pixels(self, label: Keypoints, camera: RecordingCamera) -> None:
+    def _check_pixels(self, label: Keypoints, camera: CaptureCamera) -> None:
         """Refuse intrinsics that do not take a label's joints to its pixels."""
         seen = project(label.xyz, camera.camera, camera.distortion)[:, :2]
         if (typical := _typical_distance(seen, label.uv)) > MISPLACED_PX:
@@ -256,7 +256,7 @@ class OwnRecording:
     def _check_known(self, name: str, path: Path) -> None:
         if name not in self._paths[0]:
             raise UserError(
-                f"{path} names frame {name!r}, which the recording does not have; write names without "
+                f"{path} names frame {name!r}, which the capture does not have; write names without "
                 f"suffix, such as {next(iter(self._paths[0]))}"
             )
 
@@ -276,7 +276,7 @@ def _find(folder: Path, name: str) -> Path:
     raise UserError(f"there is no {folder / name}{SUFFIXES[0]}: this frame has no synthetic twin")
 
 
-def _check_sizes(paths: dict[str, Path], camera: RecordingCamera) -> None:
+def _check_sizes(paths: dict[str, Path], camera: CaptureCamera) -> None:
     """Refuse images that this camera did not take; what is damaged is said when it is read."""
     expected = (camera.camera.width, camera.camera.height)
     for path in paths.values():

@@ -1,4 +1,4 @@
-"""The main job from nothing: simulate a recording, train three variants, evaluate, report."""
+"""The main job from nothing: simulate a store, train three variants, evaluate, report."""
 
 import json
 import time
@@ -12,8 +12,8 @@ from murauer.errors import UserError
 from murauer.evaluation.report import write_report
 from murauer.evaluation.runs import load_runs
 from murauer.files import written_whole
-from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
-from murauer.store.store import Recording, open_recording
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.config import Config, load_preset
 
@@ -29,7 +29,7 @@ def run_demo(out: Path, preset: str = "demo", simulation: SimulationConfig | Non
     What an interrupted demo finished is kept and used.
 
     Args:
-        out: folder for recording, runs, `report.html` and `metrics.json`.
+        out: folder for store, runs, `report.html` and `metrics.json`.
         preset: configuration of the trainings.
         simulation: what is recorded.
 
@@ -43,13 +43,13 @@ def run_demo(out: Path, preset: str = "demo", simulation: SimulationConfig | Non
     config = load_preset(preset)
     seconds: dict[str, float] = {}
     started = time.monotonic()
-    recording = _recording(out / "recording", simulation)
+    store = _store(out / "recording", simulation)
     seconds["simulation"] = time.monotonic() - started
 
     started = time.monotonic()
     cells = [(variant, N_LABELLED if variant != "synth_only" else 0) for variant in VARIANTS]
     jobs = [replace(job, out=out / job.variant) for job in make_jobs(cells, [SEED], out)]
-    sweep = run_sweep(recording, config, jobs[::-1], splits=("test",))  # the longest first
+    sweep = run_sweep(store, config, jobs[::-1], splits=("test",))  # the longest first
     sweep.check()
     seconds["training"] = time.monotonic() - started
 
@@ -64,21 +64,21 @@ def run_demo(out: Path, preset: str = "demo", simulation: SimulationConfig | Non
     with written_whole(out / "metrics.json") as partial:
         partial.write_text(json.dumps(metrics, indent=1))
     trained = load_runs([job.out for job in jobs])
-    write_report(out / "report.html", recording, trained, facts=_facts(config, simulation, seconds))
+    write_report(out / "report.html", store, trained, facts=_facts(config, simulation, seconds))
     return metrics
 
 
-def _recording(folder: Path, simulation: SimulationConfig) -> Recording:
-    """Open the recording of an earlier demo, or simulate it."""
+def _store(folder: Path, simulation: SimulationConfig) -> Store:
+    """Open the store of an earlier demo, or simulate it."""
     if folder.exists():
         try:
-            recording = open_recording(folder)
+            store = open_store(folder)
         except UserError:
             pass
         else:
-            if recording.description.get("simulation") == msgspec.to_builtins(simulation):
-                return recording
-    return simulate_recording(simulation, folder)
+            if store.description.get("simulation") == msgspec.to_builtins(simulation):
+                return store
+    return simulate_store(simulation, folder)
 
 
 def _facts(config: Config, simulation: SimulationConfig, seconds: dict[str, float]) -> dict[str, str]:

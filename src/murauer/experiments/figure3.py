@@ -18,7 +18,7 @@ from murauer.evaluation.figures.semi_supervised import (
     semi_supervised_figure,
     semi_supervised_rows,
 )
-from murauer.evaluation.runs import find_runs, load_run, predict_split, recording_of
+from murauer.evaluation.runs import find_runs, load_run, predict_split, store_of
 from murauer.experiments.arguments import add_data
 from murauer.experiments.outputs import write_outputs
 
@@ -36,11 +36,11 @@ def run(args: argparse.Namespace) -> None:
     published = published_results()
     measurements, data, comparable = [], published.data, True
     if runs:
-        recording = recording_of(runs, args.data)
-        comparable = is_published_test_set(recording)
-        data = published.data if comparable else f"test split of {recording.folder.name}"
+        store = store_of(runs, args.data)
+        comparable = is_published_test_set(store)
+        data = published.data if comparable else f"test split of {store.folder.name}"
         measurements = [
-            Measurement(one.title, one.labels, one.seed, predict_split(one, recording).metrics.mean_error_mm)
+            Measurement(one.title, one.labels, one.seed, predict_split(one, store).metrics.mean_error_mm)
             for one in runs
         ]
     figure = semi_supervised_figure(measurements, published, data, comparable)

@@ -20,9 +20,9 @@ from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_engine
 from murauer.files import written_whole
 from murauer.nets.model_file import load_model
-from murauer.prepare.rendering.simulated import SimulationConfig, simulate_recording
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.selection.selecting import propose_frames, write_proposals
-from murauer.store.store import Recording, open_recording
+from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import Job, run_sweep
 from murauer.training.config import Config, read_configuration
 from murauer.training.train import PRETRAINED_FILE
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data", type=Path, metavar="STORE",
-        help="recording whose real frames are all labelled (default: one is simulated in --out)",
+        help="store whose real frames are all labelled (default: one is simulated in --out)",
     )  # fmt: skip
     parser.add_argument("--labels", type=int, nargs="+", default=LABELS, metavar="N", help="default: 20 100")
     add_sweep(parser)
@@ -52,18 +52,18 @@ def run(args: argparse.Namespace) -> None:
     config, engine = read_configuration(args.preset), sweep_engine(args)
     folder = args.data or args.out / "recording"
     if folder.exists() or args.data is not None:
-        recording = open_recording(folder)
+        store = open_store(folder)
     else:
-        recording = simulate_recording(SimulationConfig(), folder)
+        store = simulate_store(SimulationConfig(), folder)
     cells = [(n, seed) for seed in args.seeds for n in args.labels]
     # Random ones first: they make the pre-trained networks that selection needs.
     jobs = {"random": [_job("random", n, seed, args.out) for n, seed in cells]}
-    sweeps = {"random": run_sweep(recording, config, jobs["random"], splits=SPLITS, engine=engine)}
+    sweeps = {"random": run_sweep(store, config, jobs["random"], splits=SPLITS, engine=engine)}
     sweeps["random"].check()
     jobs["selected"] = [
-        _job("selected", n, seed, args.out, _select(recording, n, seed, args.out)) for n, seed in cells
+        _job("selected", n, seed, args.out, _select(store, n, seed, args.out)) for n, seed in cells
     ]
-    sweeps["selected"] = run_sweep(recording, config, jobs["selected"], splits=SPLITS, engine=engine)
+    sweeps["selected"] = run_sweep(store, config, jobs["selected"], splits=SPLITS, engine=engine)
     sweeps["selected"].check()
     rows = [
         {"frames": way, "n_labelled": one["n_labelled"], "seed": one["seed"]}
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         for one in sweep.results
     ]
     write_outputs(args.results, "selection", _figure(rows), rows, {"results": rows})
-    _write_page(args, recording, config, rows)
+    _write_page(args, store, config, rows)
 
 
 def _job(way: str, n: int, seed: int, out: Path, label_file: Path | None = None) -> Job:
@@ -80,12 +80,12 @@ def _job(way: str, n: int, seed: int, out: Path, label_file: Path | None = None)
     return Job(VARIANT, n, seed, run_folder, pretraining, label_file)
 
 
-def _select(recording: Recording, n: int, seed: int, out: Path) -> Path:
+def _select(store: Store, n: int, seed: int, out: Path) -> Path:
     """Select with the network that has seen synthetic frames alone."""
     path = out / f"selected_n{n}_seed{seed}.txt"
     if not path.exists():
         network, _ = load_model(out / f"pretraining_seed{seed}" / PRETRAINED_FILE)
-        write_proposals(path, propose_frames(recording, network, n, seed=seed, among_labelled=True))
+        write_proposals(path, propose_frames(store, network, n, seed=seed, among_labelled=True))
     return path
 
 
@@ -111,7 +111,7 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
 
 
 def _write_page(
-    args: argparse.Namespace, recording: Recording, config: Config, rows: Sequence[dict[str, Any]]
+    args: argparse.Namespace, store: Store, config: Config, rows: Sequence[dict[str, Any]]
 ) -> None:
     words = ["--out", str(args.out), "--results", str(args.results), "--preset", args.preset]
     words += ["--seeds", *map(str, args.seeds), "--labels", *map(str, args.labels)]
@@ -121,7 +121,7 @@ def _write_page(
         f"    murauer experiment selection {shlex.join(words)}",
         "",
         f"Real&Synth, preset `{args.preset}` ({config.training.joint_iterations:,} steps), "
-        f"{len(recording.need('real')):,} real frames to choose from; mean joint error in mm ± "
+        f"{len(store.need('real')):,} real frames to choose from; mean joint error in mm ± "
         f"standard deviation over {len(args.seeds)} seeds.",
         "",
         "| n | split | " + " | ".join(WAYS.values()) + " | difference by seed |",

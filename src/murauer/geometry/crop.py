@@ -16,7 +16,7 @@ Two rules for the cube's box, chosen by `box`:
 * "published": the outline floored to whole pixels, its longer side resized to the patch by keeping the
   first source pixel of each interval, as in the authors' implementation (rotation likewise rounded to whole
   pixels first). It moves the hand within the patch by up to a source pixel (1.3 mm on NYU frames, 5 mm in
-  the 96-pixel windows of a recording) that the labels know nothing of, and by a constant half patch pixel.
+  the 96-pixel windows of a store) that the labels know nothing of, and by a constant half patch pixel.
   Only for models trained with it.
 """
 

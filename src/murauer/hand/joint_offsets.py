@@ -23,7 +23,7 @@ from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandGeometry
 
 JOINT_OFFSETS_FILE = "joint_offsets.json"
-"""Its name in the folder of a recording."""
+"""Its name in the folder of a store."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Where the hand is in a depth frame, and which hand: what the hand finder sees, and what was said.
 
-All of the project finds hands here: the estimator, the studio, and the import of recordings (by way of
+All of the project finds hands here: the estimator, the studio, and the import of captures (by way of
 `murauer.handfinder.views`).
 """
 

@@ -1,4 +1,4 @@
-"""The hand in what one camera sees, or several calibrated ones at a moment: centres for recordings.
+"""The hand in what one camera sees, or several calibrated ones at a moment: centres for stores.
 
 Each view proposes its hands, and the judge is asked in all others what is there. Evidence of views adds up:
 what looks like a hand from one side only is less likely one.

@@ -1,1 +1,1 @@
-"""Frames on disk become recordings, regions and patches."""
+"""Frames on disk become stores, regions and patches."""

@@ -93,7 +93,7 @@ class ChunkedSets:
         self._run(partial(_Leave, self, make), shard, self._noted(), task, workers)
 
     def finish(self, place: Path) -> None:
-        """Put the folder, complete now, in its place, over an older recording if there is one."""
+        """Put the folder, complete now, in its place, over an older store if there is one."""
         if place.exists():
             shutil.rmtree(place)
         os.replace(self.folder, place)

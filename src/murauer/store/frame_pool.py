@@ -8,7 +8,7 @@ from torch import Generator
 
 from murauer.errors import UserError
 from murauer.store.frame_set import FrameSet
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class FramePool:
         usable: which images can be drawn, shape (N, V).
         first: moments that the first camera saw, shape (M,).
         any_camera: moments that some camera saw, shape (M',).
-        pairs: moments that both cameras of the recording's view pair saw; empty without a pair.
+        pairs: moments that both cameras of the store's view pair saw; empty without a pair.
     """
 
     frames: FrameSet
@@ -30,26 +30,26 @@ class FramePool:
     pairs: np.ndarray
 
     @classmethod
-    def of(cls, recording: Recording, name: str, labelled: bool = False) -> "FramePool":
+    def of(cls, store: Store, name: str, labelled: bool = False) -> "FramePool":
         """Collect the usable frames of a set.
 
         Args:
-            recording: the data.
+            store: the data.
             name: of the set.
             labelled: whether only those with known joints; otherwise labels are not looked at.
 
         Raises:
             UserError: the set is missing or has no such frame of its first camera.
         """
-        pool = cls.among(recording.need(name), recording.view_pair, labelled)
+        pool = cls.among(store.need(name), store.view_pair, labelled)
         if not len(pool.first):
             kind = "usable labelled" if labelled else "usable"
-            raise UserError(f"{recording.folder / name} has no {kind} frame of its first camera")
+            raise UserError(f"{store.folder / name} has no {kind} frame of its first camera")
         return pool
 
     @classmethod
     def among(cls, frames: FrameSet, pair: tuple[int, int] | None, labelled: bool = False) -> "FramePool":
-        """Collect the usable frames among some, seen by a recording with that view pair."""
+        """Collect the usable frames among some, seen by a store with that view pair."""
         usable = frames.valid & frames.labelled[:, None] if labelled else np.array(frames.valid)
         two = pair is not None and max(pair) < frames.views
         return cls(

@@ -185,7 +185,7 @@ def open_frame_set(folder: Path, writable: bool = False) -> FrameSet:
         try:
             arrays[name] = np.load(path, mmap_mode=mode)
         except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"cannot read {path} ({error}); make the recording again") from error
+            raise UserError(f"cannot read {path} ({error}); make the store again") from error
     _check_shapes(folder, arrays)
     return FrameSet(**arrays)
 
@@ -206,7 +206,7 @@ def _check_shapes(folder: Path, arrays: dict[str, np.ndarray]) -> None:
         name = "depth" if depth.ndim != 4 else "joints"
     raise UserError(
         f"{folder / name}.npy has shape {arrays[name].shape} of {arrays[name].dtype}, which does not fit the "
-        "arrays beside it; make the recording again"
+        "arrays beside it; make the store again"
     )
 
 

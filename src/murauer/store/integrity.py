@@ -1,4 +1,4 @@
-"""Checksums of a recording's arrays: written when it is made, compared when somebody asks."""
+"""Checksums of a store's arrays: written when it is made, compared when somebody asks."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from murauer.errors import UserError
 
 
 def checksums(folder: Path, sets: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of every array of some frame sets, by the file's place in the recording.
+    """SHA-256 of every array of some frame sets, by the file's place in the store.
 
     Raises:
         UserError: a file cannot be read.
@@ -31,31 +31,31 @@ def checksums(folder: Path, sets: Iterable[str]) -> dict[str, str]:
 
 
 def verify(folder: Path, description: dict[str, Any]) -> int:
-    """Compare the arrays of a recording with its checksums.
+    """Compare the arrays of a store with its checksums.
 
     Args:
-        folder: of the recording.
+        folder: of the store.
         description: as it was read from there.
 
     Returns:
         The number of files compared.
 
     Raises:
-        UserError: a file is missing or is not what was written, or the recording has no checksums.
+        UserError: a file is missing or is not what was written, or the store has no checksums.
     """
     expected: dict[str, str] = description.get("checksums", {})
     if not expected:
         raise UserError(
-            f"{folder} is of a format version without checksums; make the recording again to have them"
+            f"{folder} is of a format version without checksums; make the store again to have them"
         )
     found = checksums(folder, sorted({file.split("/")[0] for file in expected}))
     for file, digest in expected.items():
         if file not in found:
-            raise UserError(f"{folder / file} is missing; copy it again or make the recording again")
+            raise UserError(f"{folder / file} is missing; copy it again or make the store again")
         if found[file] != digest:
             raise UserError(
                 f"{folder / file} is damaged: its checksum is not the one in {folder / 'recording.json'}; "
-                "copy it again or make the recording again"
+                "copy it again or make the store again"
             )
     return len(expected)
 

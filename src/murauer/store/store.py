@@ -1,4 +1,4 @@
-"""A recording: the frame sets of a capture session, of its synthetic counterpart, and what describes them."""
+"""A store: the frame sets of a capture session, of its synthetic counterpart, and what describes them."""
 
 import json
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ DESCRIPTION_FILE = "recording.json"
 PROBLEMS_FILE = "problems.csv"
 
 SPLITS = ("synthetic", "real", "twin", "validation", "validation_twin", "test")
-"""The sets that a recording can have."""
+"""The sets that a store can have."""
 
 MAKERS = {
     "synthetic": "render one with 'murauer synthesise {folder}'",
     "twin": "fit them to the labelled frames with 'murauer twin {folder}'",
 }
-"""How to come by a set that a recording lacks; the others come with the dataset alone."""
+"""How to come by a set that a store lacks; the others come with the dataset alone."""
 
 ENDLESS = "endless"
-"""Key of a description whose recording has its synthetic frames rendered while it is trained on."""
+"""Key of a description whose store has its synthetic frames rendered while it is trained on."""
 
 CENTRES = {
     "joint": "annotated joint",
@@ -41,10 +41,10 @@ CENTRES = {
 
 
 @dataclass(frozen=True)
-class Recording:
+class Store:
     """Everything that training and evaluation read: a store, imported from a dataset or simulated.
 
-    A set that the recording does not have is None; `need` raises a sentence instead.
+    A set that the store does not have is None; `need` raises a sentence instead.
 
     Attributes:
         folder: where it lies.
@@ -61,7 +61,7 @@ class Recording:
         validation, test: frames of the sensor, first camera; `test` touches no training or tuning decision.
         validation_twin: rendered frames that correspond to `validation`, to analyse the latent space.
         unseen_persons: persons of validation and test who do not appear in `real`.
-        description: the file that describes the recording, as read.
+        description: the file that describes the store, as read.
     """
 
     folder: Path
@@ -88,7 +88,7 @@ class Recording:
         """Return a set that something cannot do without.
 
         Raises:
-            UserError: the recording has none of that name; the sentence says how to make one.
+            UserError: the store has none of that name; the sentence says how to make one.
         """
         if name not in SPLITS:
             raise UserError(f"there is no set '{name}'; choose one of {', '.join(SPLITS)}")
@@ -156,10 +156,10 @@ class Recording:
 
 
 def write_description(folder: Path, description: dict[str, Any]) -> None:
-    """Write the file that describes a recording, at once or not at all.
+    """Write the file that describes a store, at once or not at all.
 
     Args:
-        folder: of the recording, with its frame sets complete.
+        folder: of the store, with its frame sets complete.
         description: `skeleton`, `cube_mm`, `unseen_persons`; `rig` and `view_pair` or null; `sets`, the names
             of the frame sets (all of `SPLITS` by default); `aliases`, sets that are another set's frames, by
             name; `centres`, a key of `CENTRES` for each set ("joint" by default); and anything else worth
@@ -179,7 +179,7 @@ def write_description(folder: Path, description: dict[str, Any]) -> None:
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """Read the file that describes a recording.
+    """Read the file that describes a store.
 
     Raises:
         UserError: it is missing, damaged, or of another format version.
@@ -187,24 +187,24 @@ def read_description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION_FILE
     if not path.is_file():
         raise UserError(
-            f"{folder} is not a recording: it has no {DESCRIPTION_FILE}; make one with 'murauer import' or "
+            f"{folder} is not a store: it has no {DESCRIPTION_FILE}; make one with 'murauer import' or "
             "'murauer simulate'"
         )
     try:
         description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = description["format_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}); make the recording again") from error
+        raise UserError(f"{path} is damaged ({error!r}); make the store again") from error
     if version not in range(1, FORMAT_VERSION + 1):
         raise UserError(
             f"{path}: it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
-            "make the recording again"
+            "make the store again"
         )
     return description
 
 
-def open_recording(folder: Path) -> Recording:
-    """Open a recording.
+def open_store(folder: Path) -> Store:
+    """Open a store.
 
     Raises:
         UserError: it is missing, incomplete, damaged, or of another format version.
@@ -220,10 +220,10 @@ def open_recording(folder: Path) -> Recording:
             if name in sets and twin in sets and len(sets[name]) != len(sets[twin]):
                 raise UserError(
                     f"it has {len(sets[name])} {name} frames but {len(sets[twin])} twins of them; "
-                    "make the recording again"
+                    "make the store again"
                 )
         rig, pair = description["rig"], description["view_pair"]
-        return Recording(
+        return Store(
             folder=folder,
             skeleton=SKELETONS[description["skeleton"]],
             rig=None if rig is None else CameraRig.from_dict(rig),
@@ -236,21 +236,21 @@ def open_recording(folder: Path) -> Recording:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error!r}); make the recording again") from error
+        raise UserError(f"{path} is damaged ({error!r}); make the store again") from error
 
 
 def partial_folder(folder: Path) -> Path:
-    """Where a recording is built: beside its place, to be moved there once it is complete."""
+    """Where a store is built: beside its place, to be moved there once it is complete."""
     return folder.with_name(folder.name + ".partial")
 
 
 def check_place(folder: Path) -> None:
-    """See to it that a recording may be put somewhere.
+    """See to it that a store may be put somewhere.
 
     Raises:
-        UserError: there is something that is not a recording.
+        UserError: there is something that is not a store.
     """
     if folder.exists() and not (
         folder.is_dir() and ((folder / DESCRIPTION_FILE).exists() or not any(folder.iterdir()))
     ):
-        raise UserError(f"{folder} exists and is not a recording; choose another --out folder")
+        raise UserError(f"{folder} exists and is not a store; choose another --out folder")

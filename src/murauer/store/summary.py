@@ -1,4 +1,4 @@
-"""What a recording holds, in numbers and in words."""
+"""What a store holds, in numbers and in words."""
 
 import csv
 from collections import Counter
@@ -6,26 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from murauer.store.store import CENTRES, ENDLESS, PROBLEMS_FILE, Recording
+from murauer.store.store import CENTRES, ENDLESS, PROBLEMS_FILE, Store
 
 
-def recording_facts(recording: Recording) -> dict[str, Any]:
-    """Count what a recording holds.
+def store_facts(store: Store) -> dict[str, Any]:
+    """Count what a store holds.
 
     Returns:
         Joints, cameras and, for each set, frames, views, images that cannot be used, labelled frames, persons
         and where the crop centres come from; as JSON can hold it.
     """
-    pair = recording.view_pair
+    pair = store.view_pair
     return {
-        "folder": str(recording.folder),
-        "dataset": recording.description.get("dataset", "simulated"),
-        "format_version": recording.description["format_version"],
-        "skeleton": recording.skeleton.name,
-        "cube_mm": recording.cube_mm,
-        "cameras_calibrated": recording.rig is not None,
+        "folder": str(store.folder),
+        "dataset": store.description.get("dataset", "simulated"),
+        "format_version": store.description["format_version"],
+        "skeleton": store.skeleton.name,
+        "cube_mm": store.cube_mm,
+        "cameras_calibrated": store.rig is not None,
         "view_pair": None if pair is None else list(pair),
-        "aliases": recording.description.get("aliases", {}),
+        "aliases": store.description.get("aliases", {}),
         "sets": {
             name: {
                 "frames": len(frames),
@@ -33,19 +33,19 @@ def recording_facts(recording: Recording) -> dict[str, Any]:
                 "unusable_images": int((~np.asarray(frames.valid)).sum()),
                 "labelled_frames": int(frames.labelled.sum()),
                 "persons": len(set(frames.person.tolist()) - {-1}),
-                "centres": recording.centre_kind(name),
+                "centres": store.centre_kind(name),
             }
-            for name, frames in recording.sets.items()
+            for name, frames in store.sets.items()
         },
     }
 
 
-def summary(recording: Recording) -> str:
-    """Say what a recording holds, a line a set, and what is wrong with images that cannot be used."""
-    facts = recording_facts(recording)
+def summary(store: Store) -> str:
+    """Say what a store holds, a line a set, and what is wrong with images that cannot be used."""
+    facts = store_facts(store)
     lines = [
-        f"{recording.folder}: {facts['dataset']}, {len(recording.skeleton)} joints ({facts['skeleton']}), "
-        f"{recording.cube_mm:g} mm cube"
+        f"{store.folder}: {facts['dataset']}, {len(store.skeleton)} joints ({facts['skeleton']}), "
+        f"{store.cube_mm:g} mm cube"
     ]
     for name, own in facts["sets"].items():
         alias = f" (the frames of {facts['aliases'][name]})" if name in facts["aliases"] else ""
@@ -53,9 +53,9 @@ def summary(recording: Recording) -> str:
             f"  {name:16} {own['frames']:7,} frames x {own['views']}, {own['labelled_frames']:,} labelled, "
             f"{own['unusable_images']:,} images unusable; centre: {CENTRES[own['centres']]}{alias}"
         )
-    if (endless := recording.description.get(ENDLESS)) is not None:
+    if (endless := store.description.get(ENDLESS)) is not None:
         lines.append(f"  {'synthetic':16} rendered while training, others every {endless['steps']} steps")
-    path = recording.folder / PROBLEMS_FILE
+    path = store.folder / PROBLEMS_FILE
     if path.exists():
         with open(path, encoding="utf-8", newline="") as file:
             reasons = [row["reason"] for row in csv.DictReader(file)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.capture.camera_file import RecordingCamera
+from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources.source import Moment, Source
 from murauer.errors import UserError
 from murauer.geometry.distortion import undistort_depth, undistortion_pixels
@@ -235,7 +235,7 @@ def run_live(
         worker.run(live.tick)
 
 
-def _from_first(cameras: Sequence[RecordingCamera], view: int) -> NDArray[np.float64] | None:
+def _from_first(cameras: Sequence[CaptureCamera], view: int) -> NDArray[np.float64] | None:
     """Motion (4, 4) from the first camera's coordinates to those of another; None if it is not known."""
     first, other = cameras[0].camera_from_world, cameras[view].camera_from_world
     if view == 0:

@@ -24,7 +24,7 @@ from murauer.evaluation.split import evaluate_split
 from murauer.files import file_digest, written_whole
 from murauer.progress import Progress
 from murauer.store.row_file import read_rows
-from murauer.store.store import Recording, open_recording
+from murauer.store.store import Store, open_store
 from murauer.sweeps.runner import Engine, LocalEngine, Task
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config
@@ -121,7 +121,7 @@ class Sweep:
 
 
 def run_sweep(
-    recording: Recording,
+    store: Store,
     config: Config,
     jobs: Sequence[Job],
     *,
@@ -131,29 +131,29 @@ def run_sweep(
     """Run trainings that are not finished, and the pre-trainings that they need.
 
     Args:
-        recording: the data.
+        store: the data.
         config: of all trainings.
         jobs: what to train.
         splits: sets to evaluate on.
         engine: where; by default processes of this machine, one for each core.
     """
     engine = engine or LocalEngine()
-    results = {job: read_result(recording, config, job, splits) for job in jobs}
+    results = {job: read_result(store, config, job, splits) for job in jobs}
     todo = [job for job in jobs if results[job] is None]
     seeds = {job.pretraining: job.seed for job in todo if job.pretraining is not None}
     starts = {
-        folder: _pretraining_work(recording, config, seed, folder)
+        folder: _pretraining_work(store, config, seed, folder)
         for folder, seed in seeds.items()
-        if not is_pretrained(recording, config, seed, folder)
+        if not is_pretrained(store, config, seed, folder)
     }
-    trainings = {job: _training_work(recording, config, job, splits, starts) for job in todo}
+    trainings = {job: _training_work(store, config, job, splits, starts) for job in todo}
     finished_steps = (len(jobs) - len(todo)) * config.training.joint_iterations
     # A seed's pre-training comes right before the first training that needs it.
     order = list(dict.fromkeys(work for own in trainings.values() for work in (own.after, own) if work))
     failures = _carry_out(order, engine, len(jobs) - len(todo), finished_steps)
     for job, work in trainings.items():
         if work not in failures:
-            results[job] = read_result(recording, config, job, splits)
+            results[job] = read_result(store, config, job, splits)
             if results[job] is None:
                 failures[work] = f"{job.out / METRICS_FILE} is not to be seen; is the disk shared?"
     return Sweep(
@@ -162,32 +162,30 @@ def run_sweep(
     )
 
 
-def read_result(
-    recording: Recording, config: Config, job: Job, splits: Sequence[str]
-) -> dict[str, Any] | None:
+def read_result(store: Store, config: Config, job: Job, splits: Sequence[str]) -> dict[str, Any] | None:
     """Read the result of a finished training.
 
     Returns:
         What `METRICS_FILE` in the run folder holds: variant, number of labels, seed, metrics by split. None
         if there is none, or one of another training, or without one of the splits.
     """
-    metrics = _read_metrics(recording, config, job)
+    metrics = _read_metrics(store, config, job)
     return metrics if metrics.keys() >= set(splits) else None
 
 
-def _read_metrics(recording: Recording, config: Config, job: Job) -> dict[str, Any]:
+def _read_metrics(store: Store, config: Config, job: Job) -> dict[str, Any]:
     """Read what there is of a training's evaluations."""
     try:
         metrics = dict(json.loads((job.out / METRICS_FILE).read_text()))
-        return metrics if metrics.get("identity") == _identity(recording, config, job) else {}
+        return metrics if metrics.get("identity") == _identity(store, config, job) else {}
     except (OSError, ValueError):
         return {}
 
 
-def _identity(recording: Recording, config: Config, job: Job) -> str:
+def _identity(store: Store, config: Config, job: Job) -> str:
     origin = file_digest(job.pretraining / PRETRAINED_FILE) if job.pretraining else ""
     rows = [] if job.label_file is None else [read_rows(job.label_file)]
-    return training_identity(recording, config, job.seed, job.variant, job.labels, origin, *rows)
+    return training_identity(store, config, job.seed, job.variant, job.labels, origin, *rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,16 +217,16 @@ class _Work:
             return 0
 
 
-def _pretraining_work(recording: Recording, config: Config, seed: int, out: Path) -> _Work:
-    call = partial(_pretrain, recording.folder, config, seed, out)
+def _pretraining_work(store: Store, config: Config, seed: int, out: Path) -> _Work:
+    call = partial(_pretrain, store.folder, config, seed, out)
     steps = config.training.pretraining_iterations
     return _Work(f"pre-training, seed {seed}", out, call, PRETRAINING_CHECKPOINT_FILE, steps)
 
 
 def _training_work(
-    recording: Recording, config: Config, job: Job, splits: Sequence[str], starts: dict[Path, _Work]
+    store: Store, config: Config, job: Job, splits: Sequence[str], starts: dict[Path, _Work]
 ) -> _Work:
-    call = partial(_train, recording.folder, config, job, tuple(splits))
+    call = partial(_train, store.folder, config, job, tuple(splits))
     after = starts.get(job.pretraining) if job.pretraining else None
     return _Work(str(job), job.out, call, CHECKPOINT_FILE, config.training.joint_iterations, after)
 
@@ -325,30 +323,30 @@ def _alone_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _pretrain(recording_folder: Path, config: Config, seed: int, out: Path) -> None:
-    pretrain(open_recording(recording_folder), config, seed, out)
+def _pretrain(store_folder: Path, config: Config, seed: int, out: Path) -> None:
+    pretrain(open_store(store_folder), config, seed, out)
 
 
-def _train(recording_folder: Path, config: Config, job: Job, splits: tuple[str, ...]) -> None:
+def _train(store_folder: Path, config: Config, job: Job, splits: tuple[str, ...]) -> None:
     """Train and evaluate; what another process has finished meanwhile is not repeated."""
-    recording = open_recording(recording_folder)
-    known = _read_metrics(recording, config, job)
+    store = open_store(store_folder)
+    known = _read_metrics(store, config, job)
     missing = [split for split in splits if split not in known]
     if not missing:
         return
     model = train(
-        recording,
+        store,
         config,
         variant=job.variant,
         labels=job.labels,
         seed=job.seed,
         out=job.out,
         pretrained=job.pretraining / PRETRAINED_FILE if job.pretraining else None,
-        label_rows=None if job.label_file is None else recording.labelled_rows_from(job.label_file),
+        label_rows=None if job.label_file is None else store.labelled_rows_from(job.label_file),
     )
     facts = {"variant": job.variant, "n_labelled": job.labels, "seed": job.seed}
-    metrics = facts | {"identity": _identity(recording, config, job)} | known
+    metrics = facts | {"identity": _identity(store, config, job)} | known
     for split in missing:
-        metrics[split] = evaluate_split(model, recording, split).to_dict()
+        metrics[split] = evaluate_split(model, store, split).to_dict()
     with written_whole(job.out / METRICS_FILE) as path:
         path.write_text(json.dumps(metrics, indent=1))

@@ -1,4 +1,4 @@
-"""Mini-batches: the paper's four sets by name, and how they are drawn from a recording.
+"""Mini-batches: the paper's four sets by name, and how they are drawn from a store.
 
 Batch k of a training is a function of the seed and k alone, so a resumed run sees what an uninterrupted
 one would have seen.
@@ -16,7 +16,7 @@ from murauer.prepare.rendering.while_training import EndlessFrames
 from murauer.store.augmentation import Placement, Samples, draw_placement, still, to_samples
 from murauer.store.frame_pool import FramePool, draw_rows
 from murauer.store.frame_set import FrameSet, Region, join_regions
-from murauer.store.store import ENDLESS, Recording
+from murauer.store.store import ENDLESS, Store
 from murauer.training.config import Config
 from murauer.training.device import CPU, to_device
 from murauer.training.parallel import WHOLE, Part
@@ -97,16 +97,16 @@ class PretrainingBatch:
     views: ViewPairs | None
 
 
-def synthetic_pools(recording: Recording) -> Callable[[int], FramePool]:
+def synthetic_pools(store: Store) -> Callable[[int], FramePool]:
     """What has the pool of a step.
 
     Raises:
-        UserError: the recording has no usable labelled synthetic frames, and none that can be rendered.
+        UserError: the store has no usable labelled synthetic frames, and none that can be rendered.
     """
-    if ENDLESS in recording.description and recording.synthetic is None:
-        endless = EndlessFrames(recording)
-        return lambda step: FramePool.among(endless.at(step), recording.view_pair, labelled=True)
-    pool = FramePool.of(recording, "synthetic", labelled=True)
+    if ENDLESS in store.description and store.synthetic is None:
+        endless = EndlessFrames(store)
+        return lambda step: FramePool.among(endless.at(step), store.view_pair, labelled=True)
+    pool = FramePool.of(store, "synthetic", labelled=True)
     return lambda step: pool
 
 
@@ -163,10 +163,10 @@ class ViewDraw:
 
 
 class BatchSource:
-    """Draws mini-batches from a recording.
+    """Draws mini-batches from a store.
 
     Args:
-        recording: the data.
+        store: the data.
         config: sizes of the sets and of the patches, augmentation.
         variant: which sets are drawn.
         labelled_rows: indices of the real frames whose labels may be used, shape (n,).
@@ -175,35 +175,35 @@ class BatchSource:
             processor, so that all devices see the same.
 
     Raises:
-        UserError: the recording lacks a set, or usable frames in one, that the variant draws from.
+        UserError: the store lacks a set, or usable frames in one, that the variant draws from.
     """
 
     def __init__(
         self,
-        recording: Recording,
+        store: Store,
         config: Config,
         variant: Variant,
         labelled_rows: np.ndarray,
         seed: int,
         device: torch.device = CPU,
     ):
-        self.recording = recording
+        self.store = store
         self.config = config
         self.variant = variant
         self.seed = seed
         self.device = device
         self.labelled_rows = labelled_rows
         if variant.synthetic:
-            self.synthetic = synthetic_pools(recording)
+            self.synthetic = synthetic_pools(store)
         if variant.view_prediction or variant.matching:
-            self.real = FramePool.of(recording, "real")
+            self.real = FramePool.of(store, "real")
         if variant.view_prediction:
             pools = [self.real]
-            if variant.synthetic and recording.synthetic is not None:  # rendered ones show all cameras
+            if variant.synthetic and store.synthetic is not None:  # rendered ones show all cameras
                 pools.append(self.synthetic(0))
             if not all(len(pool.pairs) for pool in pools):
                 raise UserError(
-                    f"variant '{variant.title}' predicts the view of a second camera, but {recording.folder} "
+                    f"variant '{variant.title}' predicts the view of a second camera, but {store.folder} "
                     "has no frames of two; choose 'distr_match' or record with two"
                 )
 
@@ -279,8 +279,8 @@ class BatchSource:
         """Part of the labelled frames, the twins of those that have one, if any, and which these are."""
         rows = draw_rows(self.labelled_rows, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator)
-        real = Draw(self.recording.need("real"), rows, 0, placement, self._noise(size, generator))
-        twin = self.recording.twin
+        real = Draw(self.store.need("real"), rows, 0, placement, self._noise(size, generator))
+        twin = self.store.twin
         if twin is None or not self.variant.mapping:
             return [real.part(part)], torch.zeros(len(rows[part]), dtype=torch.bool)
         paired = twin.valid[rows, 0] & twin.labelled[rows]
@@ -293,8 +293,8 @@ class BatchSource:
         self, pool: FramePool, size: int, generator: Generator, labelled_rows: np.ndarray | None = None
     ) -> ViewDraw:
         """View pairs; `labelled_rows` says which frames have labels, None that all have."""
-        assert self.recording.view_pair is not None
-        first, second = self.recording.view_pair
+        assert self.store.view_pair is not None
+        first, second = self.store.view_pair
         rows = draw_rows(pool.pairs, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator, rotate=False)
         inputs = Draw(pool.frames, rows, first, placement, self._noise(size, generator))
@@ -325,7 +325,7 @@ class BatchSource:
                 to_device(torch.cat([draw.placement.rotation for draw in draws]), self.device),
             ),
             patch_size=self.config.network.patch_size,
-            cube_mm=self.recording.cube_mm,
+            cube_mm=self.store.cube_mm,
             noise=to_device(noise, self.device),
             noise_mm=self.config.augmentation.noise_mm,
         )

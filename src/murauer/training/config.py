@@ -67,7 +67,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         loss_weights: lambda_c, lambda_g and lambda_m of eq. (1).
         augmentation: variation of each sample.
         training: iterations and optimiser.
-        skeleton: names of the joints; a training takes it, and their number, from its recording.
+        skeleton: names of the joints; a training takes it, and their number, from its store.
         cube_mm: side of the hand cube; likewise.
     """
 
@@ -148,7 +148,7 @@ def read_configuration(name: str) -> Config:
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the configuration {name}: {error}") from error
     if isinstance(document, dict):
-        document = document.get("config", document)  # a run has variant, labels, seed and recording beside it
+        document = document.get("config", document)  # a run has variant, labels, seed and store beside it
     if isinstance(document, dict):
         document = whole_preset(document)
     return decode_config(json.dumps(document), Path(name))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from murauer.capture.camera_file import RecordingCamera
+from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources import open_source
 from murauer.capture.sources.network import Publisher, decode, encode
 from murauer.errors import UserError
@@ -19,8 +19,8 @@ from murauer.geometry.distortion import Distortion
 pytest.importorskip("zmq", reason="pyzmq, of the extra 'network', is not installed")
 
 CAMERAS = (
-    RecordingCamera("front", Camera(60.0, 60.0, 31.5, 23.5, 64, 48), Distortion(k1=0.1), 0.5),
-    RecordingCamera("side", Camera(60.0, 60.0, 15.5, 11.5, 32, 24), depth_scale=1.0),
+    CaptureCamera("front", Camera(60.0, 60.0, 31.5, 23.5, 64, 48), Distortion(k1=0.1), 0.5),
+    CaptureCamera("side", Camera(60.0, 60.0, 15.5, 11.5, 32, 24), depth_scale=1.0),
 )
 
 

@@ -63,7 +63,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record(folder / "hand.db3", times, [10, 11, 12, 15, 16, 17], clock="hardware_clock")
 
 
-def test_recording_gives_depth_unit_calibration_and_losses(recorded: Path) -> None:
+def test_capture_gives_depth_unit_calibration_and_losses(recorded: Path) -> None:
     with open_source(recorded) as source:
         assert not source.live and source.rate == 30
         (each,) = source.cameras

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from murauer.capture.camera_file import RecordingCamera
+from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources import open_source
-from murauer.capture.writer import RecordingWriter
+from murauer.capture.writer import CaptureWriter
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS, Camera
 
@@ -24,10 +24,10 @@ def images(count: int, cameras: int = 1) -> np.ndarray:
 
 def record(folder: Path, frames: np.ndarray) -> None:
     cameras = [
-        RecordingCamera(name, CAMERA, depth_scale=0.5, camera_from_world=_moved(200.0 * view))
+        CaptureCamera(name, CAMERA, depth_scale=0.5, camera_from_world=_moved(200.0 * view))
         for view, (name, _) in enumerate(zip(("front", "above"), frames[0], strict=False))
     ]
-    with RecordingWriter(folder, cameras) as writer:
+    with CaptureWriter(folder, cameras) as writer:
         for moment in frames:
             writer.write(list(moment))
 
@@ -38,7 +38,7 @@ def _moved(x: float) -> np.ndarray:
     return pose
 
 
-def test_folder_gives_a_recording_as_it_was_written(tmp_path: Path) -> None:
+def test_folder_gives_a_capture_as_it_was_written(tmp_path: Path) -> None:
     frames = images(3, cameras=2)
     record(tmp_path / "monday", frames)
     with open_source(tmp_path / "monday") as source:
@@ -135,7 +135,7 @@ def test_rates_and_scales_that_cannot_be(tmp_path: Path, place: str, option: str
     assert sentence in str(refusal.value)
 
 
-def test_names_of_arrays_that_lead_out_of_a_recording_are_refused(tmp_path: Path) -> None:
+def test_names_of_arrays_that_lead_out_of_a_capture_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "stack.npz", **{"../../escaped": np.full((1, 480, 640), 700, np.uint16)})
     with pytest.raises(UserError, match=r"a camera cannot be called '../../escaped'"):
         open_source(f"{tmp_path}/stack.npz?camera=nyu")

@@ -57,9 +57,9 @@ def test_examples_are_spread_over_the_plane():
     assert sorted(Embedding(few, few).examples()) == [0, 1, 2]
 
 
-def test_depth_images_are_those_of_the_examples(recording, runs):
+def test_depth_images_are_those_of_the_examples(store, runs):
     run = load_run(runs["full"])
-    frames = corresponding_frames(recording, run.labelled_rows(recording))
+    frames = corresponding_frames(store, run.labelled_rows(store))
     embedding = embed(encode_pairs(run.network, frames, 300.0))
     figure = embedding_figure(embedding, frames, 32, 300.0, "title")
     images = [axes for axes in figure.axes if axes.images]

@@ -48,12 +48,12 @@ def test_methods_are_found_however_they_are_spelt(name, error):
     assert published_results().find(name) == error
 
 
-def test_only_the_whole_nyu_test_set_is_the_published_one(recording):
-    def store(dataset, frames):
-        test = dataclasses.replace(recording.test, depth=recording.test.depth[[0] * frames])
-        return dataclasses.replace(recording, test=test, description={"dataset": dataset})
+def test_only_the_whole_nyu_test_set_is_the_published_one(store):
+    def with_test(dataset, frames):
+        test = dataclasses.replace(store.test, depth=store.test.depth[[0] * frames])
+        return dataclasses.replace(store, test=test, description={"dataset": dataset})
 
-    assert is_published_test_set(store("nyu", 8252))
-    assert not is_published_test_set(store("nyu", 8251))
-    assert not is_published_test_set(store("icvl", 8252))
-    assert not is_published_test_set(recording)
+    assert is_published_test_set(with_test("nyu", 8252))
+    assert not is_published_test_set(with_test("nyu", 8251))
+    assert not is_published_test_set(with_test("icvl", 8252))
+    assert not is_published_test_set(store)

@@ -19,12 +19,12 @@ from murauer.prepare.importing import run as importing
 from murauer.prepare.importing.images import ImportSettings
 from murauer.prepare.importing.run import import_dataset, import_shard
 from murauer.store.integrity import verify
-from murauer.store.store import Recording, open_recording
+from murauer.store.store import Store, open_store
 
 SMALL = ImportSettings(region_size=48)
 
 
-def load(dataset: FakeDataset, folder: Path, **options) -> Recording:
+def load(dataset: FakeDataset, folder: Path, **options) -> Store:
     return import_dataset(
         dataset, Path("somewhere/fake"), folder, **{"settings": SMALL, "workers": 1, **options}
     )
@@ -41,12 +41,12 @@ def dataset() -> FakeDataset:
 
 
 @pytest.fixture(scope="module")
-def store(dataset: FakeDataset, tmp_path_factory: pytest.TempPathFactory) -> Recording:
+def store(dataset: FakeDataset, tmp_path_factory: pytest.TempPathFactory) -> Store:
     folder = tmp_path_factory.mktemp("store") / "store"
     return load(dataset, folder, centres=["joint"])
 
 
-def test_the_store_knows_what_the_dataset_told(store: Recording, dataset: FakeDataset) -> None:
+def test_the_store_knows_what_the_dataset_told(store: Store, dataset: FakeDataset) -> None:
     assert store.skeleton is dataset.skeleton and store.rig is None and store.view_pair == (0, 1)
     assert {name: len(frames) for name, frames in store.sets.items()} == dataset.frames
     assert store.validation is None and store.unseen_persons == {7}
@@ -55,7 +55,7 @@ def test_the_store_knows_what_the_dataset_told(store: Recording, dataset: FakeDa
     assert counts == {"frames": 70, "of": 70, "views": 2, "usable_images": 138, "labelled_frames": 70}
 
 
-def test_windows_show_what_the_images_show(store: Recording, dataset: FakeDataset) -> None:
+def test_windows_show_what_the_images_show(store: Store, dataset: FakeDataset) -> None:
     """Each measured pixel of a window, taken to 3D and into the image, falls on the same depth there."""
     for name, index, view in (("real", 0, 1), ("real", 69, 0), ("test", 9, 0)):
         joints, depth = dataset.draw(name, index, view)
@@ -73,7 +73,7 @@ def test_windows_show_what_the_images_show(store: Recording, dataset: FakeDatase
         assert torch.allclose(seen[0, :2], torch.full((2,), 23.5), atol=1e-3)
 
 
-def test_windows_hold_all_that_training_crops(store: Recording, dataset: FakeDataset) -> None:
+def test_windows_hold_all_that_training_crops(store: Store, dataset: FakeDataset) -> None:
     """Patches in any rotation and with a large offset are the same from the image and from the window."""
     _, depth = dataset.draw("real", 0, 0)
     fine = load(
@@ -93,7 +93,7 @@ def test_windows_hold_all_that_training_crops(store: Recording, dataset: FakeDat
         assert ((direct - stored).abs() < 0.002).float().mean() > 0.95
 
 
-def test_problems_are_listed_and_nothing_is_dropped(store: Recording) -> None:
+def test_problems_are_listed_and_nothing_is_dropped(store: Store) -> None:
     with open(store.folder / "problems.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["set"], int(row["index"]), int(row["view"])) for row in rows] == [
@@ -121,7 +121,7 @@ def same_files(first: Path, second: Path) -> bool:
 
 
 def test_interrupted_imports_resume_to_the_same_bytes(
-    dataset: FakeDataset, store: Recording, tmp_path: Path
+    dataset: FakeDataset, store: Store, tmp_path: Path
 ) -> None:
     log = tmp_path / "read"
     broken = replace(dataset, breaks_at=("twin", 66))
@@ -137,7 +137,7 @@ def test_interrupted_imports_resume_to_the_same_bytes(
 
 
 def test_shards_are_put_together_to_the_same_bytes(
-    dataset: FakeDataset, store: Recording, tmp_path: Path
+    dataset: FakeDataset, store: Store, tmp_path: Path
 ) -> None:
     place, log = tmp_path / "store", tmp_path / "read"
     arguments = (dataset, Path("somewhere/fake"), place)
@@ -159,11 +159,11 @@ def test_stale_remains_of_another_import_are_not_used(dataset: FakeDataset, tmp_
     assert same_files(other.folder, direct.folder)
 
 
-def test_a_finished_import_is_kept(dataset: FakeDataset, store: Recording, tmp_path: Path) -> None:
+def test_a_finished_import_is_kept(dataset: FakeDataset, store: Store, tmp_path: Path) -> None:
     log = tmp_path / "read"
     load(replace(dataset, log=log), store.folder, centres=["joint"])
     assert len(log.read_text().splitlines()) < 24 * 7 + 1  # probes only
-    with pytest.raises(UserError, match="holds another recording"):
+    with pytest.raises(UserError, match="holds another store"):
         load(dataset, store.folder, centres=["mean"])
 
 
@@ -204,7 +204,7 @@ ERRORS = {
     ),
     "an empty set": ({"frames": {"real": 70, "test": 0}}, {}, "has no test frames"),
     "both kinds of centres": ({}, {"centres": ["joint", "mean"]}, "not both"),
-    "a file in place of the store": ({}, {"folder": "file"}, "is not a recording"),
+    "a file in place of the store": ({}, {"folder": "file"}, "is not a store"),
     "no place to write": ({}, {"folder": "file/store"}, "cannot write"),
 }
 
@@ -222,15 +222,15 @@ def test_what_cannot_be_imported_is_told_and_leaves_nothing(
     assert {path.name for path in tmp_path.iterdir()} == {"file"}
 
 
-def test_damage_is_found(store: Recording, dataset: FakeDataset, tmp_path: Path) -> None:
+def test_damage_is_found(store: Store, dataset: FakeDataset, tmp_path: Path) -> None:
     copy = load(replace(dataset, frames={"real": 3}, corrupt=set()), tmp_path / "store")
-    description = open_recording(copy.folder).description
+    description = open_store(copy.folder).description
     assert verify(copy.folder, description) == 8
     joints = copy.folder / "real" / "joints.npy"
     content = bytearray(joints.read_bytes())
     content[-1] ^= 1
     joints.write_bytes(content)
-    open_recording(copy.folder)  # one flipped bit shows only in the checksum
+    open_store(copy.folder)  # one flipped bit shows only in the checksum
     with pytest.raises(UserError, match=r"joints\.npy is damaged"):
         verify(copy.folder, description)
     joints.unlink()
@@ -241,7 +241,7 @@ def test_damage_is_found(store: Recording, dataset: FakeDataset, tmp_path: Path)
 
 
 def test_the_journal_is_the_same_whatever_the_number_of_workers(
-    dataset: FakeDataset, store: Recording, tmp_path: Path
+    dataset: FakeDataset, store: Store, tmp_path: Path
 ) -> None:
     assert same_files(store.folder, load(dataset, tmp_path / "s", centres=["joint"], workers=2).folder)
     assert importing.CHUNK < 70  # so that the sets above have several chunks

@@ -1,4 +1,4 @@
-"""The simulated recording: reproducible, honest about its two domains, geometrically consistent."""
+"""The simulated store: reproducible, honest about its two domains, geometrically consistent."""
 
 import dataclasses
 import subprocess
@@ -15,10 +15,10 @@ from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.cli.main import main
 from murauer.errors import UserError
 from murauer.geometry.camera import xyz_to_uvd
-from murauer.prepare.rendering.simulated import SimulationConfig, Simulator, simulate_recording, splits
+from murauer.prepare.rendering.simulated import SimulationConfig, Simulator, simulate_store, splits
 from murauer.random_streams import random_stream
 from murauer.store.chunked_sets import JOURNAL
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 SMALL = SimulationConfig(
     synthetic_frames=20,
@@ -30,17 +30,15 @@ SMALL = SimulationConfig(
 )
 
 
-def assert_same(first: Recording, second: Recording, split: str) -> None:
+def assert_same(first: Store, second: Store, split: str) -> None:
     for field in dataclasses.fields(first.real):
-        a, b = (getattr(getattr(recording, split), field.name) for recording in (first, second))
+        a, b = (getattr(getattr(store, split), field.name) for store in (first, second))
         assert np.array_equal(a, b), (split, field.name)
 
 
-def test_number_of_workers_does_not_change_the_recording(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = simulate_recording(SMALL, tmp_path / "one", workers=1)
-    two = simulate_recording(SMALL, tmp_path / "two", workers=2)
+def test_number_of_workers_does_not_change_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = simulate_store(SMALL, tmp_path / "one", workers=1)
+    two = simulate_store(SMALL, tmp_path / "two", workers=2)
     for split in splits(SMALL):
         assert_same(one, two, split.name)
 
@@ -49,7 +47,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_shards_and_a_kill_do_not_change_the_recording(tmp_path: Path) -> None:
+def test_shards_and_a_kill_do_not_change_the_store(tmp_path: Path) -> None:
     """The command, killed while a shard is rendered and while all is put together."""
     (tmp_path / "settings.json").write_bytes(
         msgspec.json.encode(msgspec.structs.replace(SMALL, synthetic_frames=600, region_size=16))
@@ -80,16 +78,16 @@ def test_synthetic_side_knows_nothing_of_the_real_one(tmp_path: Path) -> None:
     other = msgspec.structs.replace(
         SMALL, sensor="time_of_flight", clutter=0.0, person_spread=0.3, training_persons=3, test_frames=12
     )
-    a = simulate_recording(SMALL, tmp_path / "a", workers=1)
-    b = simulate_recording(other, tmp_path / "b", workers=1)
+    a = simulate_store(SMALL, tmp_path / "a", workers=1)
+    b = simulate_store(other, tmp_path / "b", workers=1)
     for split in ("synthetic", "twin", "validation_twin"):
         assert_same(a, b, split)
     assert not np.array_equal(a.real.depth, b.real.depth)
 
 
-def test_no_pose_is_shared_between_splits(tiny_recording: Recording) -> None:
+def test_no_pose_is_shared_between_splits(tiny_store: Store) -> None:
     def shapes(split: str) -> np.ndarray:
-        joints = getattr(tiny_recording, split).joints[:, 0]
+        joints = getattr(tiny_store, split).joints[:, 0]
         return np.linalg.norm(joints[:, :, None] - joints[:, None], axis=-1).reshape(len(joints), -1)
 
     for first, second in (
@@ -102,9 +100,9 @@ def test_no_pose_is_shared_between_splits(tiny_recording: Recording) -> None:
         assert distances.min() > 1.0, (first, second)
 
 
-def test_twins_show_the_pose_of_their_real_frame(tiny_recording: Recording) -> None:
-    real, twin = tiny_recording.real, tiny_recording.twin
-    centre = tiny_recording.skeleton.centre
+def test_twins_show_the_pose_of_their_real_frame(tiny_store: Store) -> None:
+    real, twin = tiny_store.real, tiny_store.twin
+    centre = tiny_store.skeleton.centre
     real_pose = real.joints[:, 0] - real.joints[:, 0, centre : centre + 1]
     twin_pose = twin.joints[:, 0] - twin.joints[:, 0, centre : centre + 1]
     own = np.linalg.norm(real_pose - twin_pose, axis=-1).mean(1)
@@ -112,18 +110,18 @@ def test_twins_show_the_pose_of_their_real_frame(tiny_recording: Recording) -> N
     assert own.max() < 25 and own.mean() < 0.5 * other.mean()
 
 
-def test_views_agree_through_the_rig(tiny_recording: Recording) -> None:
-    for frames in (tiny_recording.real, tiny_recording.synthetic):
+def test_views_agree_through_the_rig(tiny_store: Store) -> None:
+    for frames in (tiny_store.real, tiny_store.synthetic):
         first = torch.from_numpy(frames.joints[:, 0])
         for view in range(1, frames.views):
-            moved = tiny_recording.rig.transform(first, 0, view)
+            moved = tiny_store.rig.transform(first, 0, view)
             np.testing.assert_allclose(moved.numpy(), frames.joints[:, view], atol=2e-3)
 
 
-def test_joints_lie_in_the_rendered_hand(tiny_recording: Recording) -> None:
+def test_joints_lie_in_the_rendered_hand(tiny_store: Store) -> None:
     """The depth at the pixel of the palm centre is the hand's surface, a little in front of the joint."""
-    frames = tiny_recording.synthetic
-    centre = tiny_recording.skeleton.centre
+    frames = tiny_store.synthetic
+    centre = tiny_store.skeleton.centre
     uvd = xyz_to_uvd(torch.from_numpy(frames.joints), torch.from_numpy(frames.intrinsics)[:, :, None])
     u, v = (uvd[:, :, centre, i].round().long().numpy() for i in (0, 1))
     frame, view = np.indices(u.shape)
@@ -133,13 +131,13 @@ def test_joints_lie_in_the_rendered_hand(tiny_recording: Recording) -> None:
     assert np.median(in_front[surface > 0]) < 30
 
 
-def test_test_split_has_one_seen_and_one_unseen_person(tiny_recording: Recording) -> None:
-    trained = set(tiny_recording.real.person.tolist())
-    for split in (tiny_recording.test, tiny_recording.validation):
+def test_test_split_has_one_seen_and_one_unseen_person(tiny_store: Store) -> None:
+    trained = set(tiny_store.real.person.tolist())
+    for split in (tiny_store.test, tiny_store.validation):
         persons = set(split.person.tolist())
         assert len(persons & trained) == 1 and len(persons - trained) == 1
-        assert persons - trained <= tiny_recording.unseen_persons
-    assert not set(tiny_recording.test.person) & set(tiny_recording.validation.person) - trained
+        assert persons - trained <= tiny_store.unseen_persons
+    assert not set(tiny_store.test.person) & set(tiny_store.validation.person) - trained
 
 
 def test_persons_have_hands_of_their_own() -> None:

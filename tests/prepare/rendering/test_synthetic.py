@@ -9,16 +9,16 @@ from murauer.chunks import Shard
 from murauer.errors import UserError
 from murauer.prepare.rendering import synthetic as synthesised
 from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise, synthesise_shard
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 CONFIG = SynthesisConfig(frames=20, seed=3)
 
 
 @pytest.fixture
-def copies(tiny_recording: Recording, tmp_path: Path) -> tuple[Path, Path]:
-    """Two copies of a recording."""
+def copies(tiny_store: Store, tmp_path: Path) -> tuple[Path, Path]:
+    """Two copies of a store."""
     for name in ("one", "many"):
-        shutil.copytree(tiny_recording.folder, tmp_path / name)
+        shutil.copytree(tiny_store.folder, tmp_path / name)
     return tmp_path / "one", tmp_path / "many"
 
 

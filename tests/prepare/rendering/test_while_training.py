@@ -14,7 +14,7 @@ from murauer.nets.model_file import read_tensors
 from murauer.prepare.rendering import synthetic as synthesised
 from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise
 from murauer.prepare.rendering.while_training import EndlessConfig, EndlessFrames, render_while_training
-from murauer.store.store import Recording, open_recording
+from murauer.store.store import Store, open_store
 from murauer.store.summary import summary
 from murauer.training.batch import BatchSource
 from murauer.training.config import Config, load_preset
@@ -25,12 +25,12 @@ CONFIG = EndlessConfig(SynthesisConfig(frames=8, seed=5), steps=3)
 
 
 @pytest.fixture
-def copy(tiny_recording: Recording, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(tiny_recording.folder, tmp_path / "store"))
+def copy(tiny_store: Store, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_store.folder, tmp_path / "store"))
 
 
 @pytest.fixture
-def endless(copy: Path) -> Recording:
+def endless(copy: Path) -> Store:
     return render_while_training(copy, CONFIG, replace=True)
 
 
@@ -45,7 +45,7 @@ def test_the_stored_set_is_the_beginning(copy: Path, tmp_path: Path, monkeypatch
             np.testing.assert_array_equal(values, getattr(stored, name)[chunk], name)
 
 
-def test_batches_are_those_of_the_step(endless: Recording) -> None:
+def test_batches_are_those_of_the_step(endless: Store) -> None:
     smoke = load_preset("smoke")
     rows = endless.labelled_rows(10, 0)
     source, resumed = (BatchSource(endless, smoke, VARIANTS["full"], rows, 0) for _ in range(2))
@@ -59,7 +59,7 @@ def test_batches_are_those_of_the_step(endless: Recording) -> None:
     assert torch.equal(resumed.joint(1).synthetic.patch, patches[1])  # type: ignore[union-attr]
 
 
-def test_pretraining_without_a_set(endless: Recording, tmp_path: Path) -> None:
+def test_pretraining_without_a_set(endless: Store, tmp_path: Path) -> None:
     smoke = load_preset("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=4)
     config: Config = msgspec.structs.replace(smoke, training=training)
@@ -72,10 +72,10 @@ def test_the_command_and_the_way_back(copy: Path, capsys: pytest.CaptureFixture[
     assert main(command) == 2 and "--replace" in capsys.readouterr().err
     assert main([*command, "--replace", "--shard", "1/2"]) == 2 and "--shard" in capsys.readouterr().err
     assert main([*command, "--replace"]) == 0
-    recording = open_recording(copy)
-    assert recording.synthetic is None and not (copy / "synthetic").exists()
-    assert "rendered while training, others every 20 steps" in summary(recording)
+    store = open_store(copy)
+    assert store.synthetic is None and not (copy / "synthetic").exists()
+    assert "rendered while training, others every 20 steps" in summary(store)
     with pytest.raises(UserError, match="no synthetic frames"):
-        recording.need("synthetic")
+        store.need("synthetic")
     stored = synthesise(copy, SynthesisConfig(frames=5), workers=1)
     assert "endless" not in stored.description and len(stored.need("synthetic")) == 5

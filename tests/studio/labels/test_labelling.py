@@ -11,7 +11,7 @@ from dataset_folders.own import Recorded
 from murauer.errors import UserError
 from murauer.geometry.skeletons import SKELETONS, Skeleton
 from murauer.studio.albums.album import Moment, View
-from murauer.studio.albums.recording_album import RecordingAlbum
+from murauer.studio.albums.capture_album import CaptureAlbum
 from murauer.studio.labels.journal import Journal
 from murauer.studio.labels.labelling import Labelling
 
@@ -25,8 +25,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @pytest.fixture
-def moments(recording: Path) -> list[Moment]:
-    album = RecordingAlbum(recording)
+def moments(capture: Path) -> list[Moment]:
+    album = CaptureAlbum(capture)
     return [album.moment("real", index) for index in range(6)]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from murauer.capture.camera_file import CAMERA_FILE, RecordingCamera, read_camera_file
+from murauer.capture.camera_file import CAMERA_FILE, CaptureCamera, read_camera_file
 from murauer.capture.sources.source import check_positive
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS
@@ -11,11 +11,11 @@ from murauer.geometry.camera import CAMERAS
 
 def choose_cameras(
     option: str | None, folder: Path, names: list[str], depth_scale: float | None = None
-) -> tuple[RecordingCamera, ...]:
+) -> tuple[CaptureCamera, ...]:
     """Find the cameras of a source.
 
     Args:
-        option: a camera that is known by name, or the path of a camera file (docs/recording_format.md); by
+        option: a camera that is known by name, or the path of a camera file (docs/capture_format.md); by
             default the `camera.json` in the folder.
         folder: where the frames are.
         names: of the cameras; a file with several must have just these.
@@ -26,7 +26,7 @@ def choose_cameras(
     """
     if option in CAMERAS:
         try:
-            cameras = tuple(RecordingCamera(name, CAMERAS[option]) for name in names)
+            cameras = tuple(CaptureCamera(name, CAMERAS[option]) for name in names)
         except ValueError as error:
             raise UserError(f"{folder}: {error}") from error
     elif option is not None or (folder / CAMERA_FILE).exists():

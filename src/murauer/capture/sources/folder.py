@@ -1,4 +1,4 @@
-"""Depth images in a folder, or an own recording with a folder for each camera."""
+"""Depth images in a folder, or a capture with a folder for each camera."""
 
 import csv
 from pathlib import Path
@@ -10,11 +10,11 @@ from murauer.capture.sources.source import Moment, StoredSource, check_positive
 from murauer.errors import UserError
 
 TIME_FILE = "times.csv"
-"""Time of each frame of an own recording, in seconds: lines `frame,time_s,dropped`."""
+"""Time of each frame of a capture, in seconds: lines `frame,time_s,dropped`."""
 
 
 class FolderSource(StoredSource):
-    """Images `*.png` and `*.npy` in the order of their names; see docs/recording_format.md.
+    """Images `*.png` and `*.npy` in the order of their names; see docs/capture_format.md.
 
     Args:
         address: A folder of images, or one with a folder of images for each camera.

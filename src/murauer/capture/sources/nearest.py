@@ -6,7 +6,7 @@ from murauer.capture.sources.source import Moment
 from murauer.errors import UserError
 
 ONE_CLOCK_S = 60.0
-"""Times that are farther apart are not by the same clock, or of recordings that have nothing in common."""
+"""Times that are farther apart are not by the same clock, or of captures that have nothing in common."""
 
 
 def nearest_in_time(streams: Sequence[Iterator[Moment]], period_s: float) -> Iterator[Moment]:

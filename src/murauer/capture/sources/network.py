@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from murauer.capture.camera_file import RecordingCamera, camera_document, parse_cameras
+from murauer.capture.camera_file import CaptureCamera, camera_document, parse_cameras
 from murauer.capture.sources.source import Moment, Source, check_positive
 from murauer.errors import UserError
 
@@ -74,7 +74,7 @@ class NetworkSource(Source):
         """Close the connection."""
         self._socket.close()
 
-    def _receive(self) -> tuple[tuple[RecordingCamera, ...], int, Moment]:
+    def _receive(self) -> tuple[tuple[CaptureCamera, ...], int, Moment]:
         if not self._socket.poll(1000 * self._timeout):
             raise UserError(
                 f"{self._where} sent nothing for {self._timeout:g} s; is the program there running?"
@@ -97,7 +97,7 @@ class Publisher:
         UserError: pyzmq is not installed, or the address cannot be used.
     """
 
-    def __init__(self, cameras: Sequence[RecordingCamera], address: str, encoding: Encoding = "raw") -> None:
+    def __init__(self, cameras: Sequence[CaptureCamera], address: str, encoding: Encoding = "raw") -> None:
         zmq = _import_zmq()
         self._cameras, self._encoding, self._sequence = tuple(cameras), encoding, 0
         self._socket = zmq.Context.instance().socket(zmq.PUB)
@@ -129,7 +129,7 @@ class Publisher:
 
 
 def encode(
-    cameras: Sequence[RecordingCamera],
+    cameras: Sequence[CaptureCamera],
     sequence: int,
     time_s: float,
     images: Sequence[NDArray[np.uint16]],
@@ -146,7 +146,7 @@ def encode(
     return [json.dumps(header).encode(), *(_pack(image, encoding) for image in images)]
 
 
-def decode(parts: Sequence[bytes], where: str) -> tuple[tuple[RecordingCamera, ...], int, Moment]:
+def decode(parts: Sequence[bytes], where: str) -> tuple[tuple[CaptureCamera, ...], int, Moment]:
     """Read a message: its cameras, its number and what they saw.
 
     Raises:
@@ -181,7 +181,7 @@ def _pack(image: NDArray[np.uint16], encoding: Encoding) -> bytes:
     return file.getvalue()
 
 
-def _unpack(data: bytes, each: RecordingCamera, encoding: Encoding, where: str) -> NDArray[np.float32]:
+def _unpack(data: bytes, each: CaptureCamera, encoding: Encoding, where: str) -> NDArray[np.float32]:
     """Depth in mm, (H, W)."""
     width, height = each.camera.width, each.camera.height
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.capture.camera_file import RecordingCamera
+from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources.nearest import nearest_in_time
 from murauer.capture.sources.source import Moment, Source
 from murauer.errors import UserError
@@ -128,7 +128,7 @@ def _is_file(address: str) -> bool:
     return Path(address).suffix in FILES
 
 
-def _depth(frame: Any, camera: RecordingCamera) -> NDArray[np.float32]:
+def _depth(frame: Any, camera: CaptureCamera) -> NDArray[np.float32]:
     """Depth in mm, (H, W)."""
     return np.asanyarray(frame.get_data()).astype(np.float32) * np.float32(camera.depth_scale or 1.0)
 
@@ -159,11 +159,11 @@ def common_time_s(frame: Any) -> float:
     return float(frame.get_frame_metadata(arrival)) / 1000
 
 
-def _camera(name: str, intrinsics: Any, depth_scale: float) -> RecordingCamera:
+def _camera(name: str, intrinsics: Any, depth_scale: float) -> CaptureCamera:
     """The camera of a stream."""
     size = (intrinsics.width, intrinsics.height)
     camera = Camera(intrinsics.fx, intrinsics.fy, intrinsics.ppx, intrinsics.ppy, *size)
-    return RecordingCamera(name, camera, lens_of(intrinsics), depth_scale)
+    return CaptureCamera(name, camera, lens_of(intrinsics), depth_scale)
 
 
 def lens_of(intrinsics: Any) -> Distortion:

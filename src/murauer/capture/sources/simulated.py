@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
-from murauer.capture.camera_file import RecordingCamera
+from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.capture.sources.source import Moment, Source, check_positive
 from murauer.errors import UserError
@@ -78,7 +78,7 @@ class SimulatedSource(Source):
         self._person = ShapePrior().sample(1, random_stream(person, "person"), spread=0.5)
         self._rig = nyu_like_rig(find_camera("nyu"), DISTANCE_MM)
         self.cameras = tuple(
-            RecordingCamera(
+            CaptureCamera(
                 NAMES[view],
                 self._rig.cameras[view],
                 depth_scale=DEPTH_UNIT_MM,

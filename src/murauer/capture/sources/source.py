@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.capture.camera_file import RecordingCamera
+from murauer.capture.camera_file import CaptureCamera
 from murauer.errors import UserError
 from murauer.geometry.skeletons import Skeleton
 
@@ -44,7 +44,7 @@ class Source(ABC):
         live: whether moments pass when nobody takes them.
     """
 
-    cameras: tuple[RecordingCamera, ...]
+    cameras: tuple[CaptureCamera, ...]
     rate: float | None = None
     skeleton: Skeleton | None = None
     live: bool = False

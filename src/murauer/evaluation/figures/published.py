@@ -7,7 +7,7 @@ from importlib import resources
 import msgspec
 
 from murauer.datasets.nyu import NYU_TEST_FRAMES
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 
 class PublishedMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,10 +73,10 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return errors.get(method_key(method))
 
 
-def is_published_test_set(recording: Recording) -> bool:
-    """Whether the test split of a recording is the one of the published results: all of NYU's."""
-    test = recording.test
-    return recording.description.get("dataset") == "nyu" and test is not None and len(test) == NYU_TEST_FRAMES
+def is_published_test_set(store: Store) -> bool:
+    """Whether the test split of a store is the one of the published results: all of NYU's."""
+    test = store.test
+    return store.description.get("dataset") == "nyu" and test is not None and len(test) == NYU_TEST_FRAMES
 
 
 @cache

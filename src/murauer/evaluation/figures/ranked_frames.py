@@ -15,7 +15,7 @@ from murauer.evaluation.figures.pictures import overlays
 from murauer.evaluation.runs import Predictions, Run
 from murauer.store.augmentation import Samples, still, to_samples
 from murauer.store.frame_set import FrameSet
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 DISPLAY_SIZE = 96
 """Side of the patches that pictures are made from, in pixels."""
@@ -59,13 +59,13 @@ class RankedFrame:
 
 
 def ranked_frames(
-    run: Run, recording: Recording, split: str, predictions: Predictions, places: Sequence[int]
+    run: Run, store: Store, split: str, predictions: Predictions, places: Sequence[int]
 ) -> list[RankedFrame]:
     """Make the pictures of the frames at some places of the ranking by mean error.
 
     Args:
         run: whose predictions and training.
-        recording: the data.
+        store: the data.
         split: of the predictions.
         predictions: what the run predicts there.
         places: from 0, the best; negative ones from the worst, -1.
@@ -73,18 +73,18 @@ def ranked_frames(
     frame_errors = predictions.errors.mean(dim=1)
     chosen = frame_errors.argsort(stable=True)[list(places)]
     rows = predictions.rows[chosen.numpy()]
-    frames = recording.need(split)
-    samples = _samples(frames, rows, 0, recording)
+    frames = store.need(split)
+    samples = _samples(frames, rows, 0, store)
     truth, predicted = predictions.truth[chosen], predictions.joints[chosen]
-    poses = nearest_training_poses(run, recording, truth - torch.from_numpy(frames.centre[rows, 0])[:, None])
-    pictures = [_picture_of(pose, recording) for pose in poses]
+    poses = nearest_training_poses(run, store, truth - torch.from_numpy(frames.centre[rows, 0])[:, None])
+    pictures = [_picture_of(pose, store) for pose in poses]
     return [
         RankedFrame(int(row), float(error), *images)
         for row, error, *images in zip(
             rows,
             frame_errors[chosen],
-            overlays(samples, truth, recording.skeleton),
-            overlays(samples, predicted, recording.skeleton),
+            overlays(samples, truth, store.skeleton),
+            overlays(samples, predicted, store.skeleton),
             poses,
             pictures,
             strict=True,
@@ -92,28 +92,28 @@ def ranked_frames(
     ]
 
 
-def nearest_training_poses(run: Run, recording: Recording, poses: Tensor) -> list[TrainingPose]:
+def nearest_training_poses(run: Run, store: Store, poses: Tensor) -> list[TrainingPose]:
     """Find, for each pose, the nearest of those whose labels a training used.
 
     Args:
         run: the training.
-        recording: what it was trained on.
+        store: what it was trained on.
         poses: joints about their crop centre in mm, (K, J, 3).
 
     Raises:
-        UserError: the recording has no frame that the training could have used.
+        UserError: the store has no frame that the training could have used.
     """
     sets: list[tuple[str, np.ndarray, int]] = []
-    if run.variant.real and recording.real is not None:
-        sets.append(("real", run.labelled_rows(recording), 0))
-    if run.variant.synthetic and recording.synthetic is not None:
-        synthetic = recording.synthetic
+    if run.variant.real and store.real is not None:
+        sets.append(("real", run.labelled_rows(store), 0))
+    if run.variant.synthetic and store.synthetic is not None:
+        synthetic = store.synthetic
         sets += [
             ("synthetic", synthetic.usable_rows(view, labelled=True), view) for view in range(synthetic.views)
         ]
     best: list[TrainingPose | None] = [None] * len(poses)
     for split, rows, view in sets:
-        frames = recording.need(split)
+        frames = store.need(split)
         if not len(rows):
             continue
         known = torch.from_numpy(frames.joints[rows, view] - frames.centre[rows, view, None])
@@ -124,8 +124,8 @@ def nearest_training_poses(run: Run, recording: Recording, poses: Tensor) -> lis
                 best[index] = TrainingPose(split, int(rows[int(place)]), view, float(distance))
     if None in best:
         raise UserError(
-            f"{recording.folder} has none of the frames that {run.folder} was trained with; name its own "
-            "recording with --data"
+            f"{store.folder} has none of the frames that {run.folder} was trained with; name its own "
+            "store with --data"
         )
     return [pose for pose in best if pose is not None]
 
@@ -154,14 +154,14 @@ def ranked_figure(title: str, best: Sequence[RankedFrame], worst: Sequence[Ranke
     return figure
 
 
-def _picture_of(pose: TrainingPose, recording: Recording) -> Image:
-    frames = recording.need(pose.split)
+def _picture_of(pose: TrainingPose, store: Store) -> Image:
+    frames = store.need(pose.split)
     rows = np.array([pose.row])
     joints = torch.from_numpy(frames.joints[rows, pose.view])
-    (picture,) = overlays(_samples(frames, rows, pose.view, recording), joints, recording.skeleton)
+    (picture,) = overlays(_samples(frames, rows, pose.view, store), joints, store.skeleton)
     return picture
 
 
-def _samples(frames: FrameSet, rows: np.ndarray, view: int, recording: Recording) -> Samples:
+def _samples(frames: FrameSet, rows: np.ndarray, view: int, store: Store) -> Samples:
     region = frames.regions(rows, view)
-    return to_samples(region, still(len(rows)), patch_size=DISPLAY_SIZE, cube_mm=recording.cube_mm)
+    return to_samples(region, still(len(rows)), patch_size=DISPLAY_SIZE, cube_mm=store.cube_mm)

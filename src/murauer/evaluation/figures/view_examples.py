@@ -15,7 +15,7 @@ from murauer.evaluation.figures.pictures import patch_picture
 from murauer.inference.frames import batches
 from murauer.nets.network import HandPoseNetwork
 from murauer.store.frame_set import FrameSet, spread_rows
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 HEAD_WIDTH = 18
 """Letters that fit above a picture."""
@@ -60,7 +60,7 @@ class ViewPredictions:
 def predict_views(
     network: HandPoseNetwork,
     frames: FrameSet,
-    recording: Recording,
+    store: Store,
     rows: np.ndarray,
     *,
     real: bool,
@@ -69,50 +69,50 @@ def predict_views(
 
     Args:
         network: a network trained with view prediction, in evaluation mode.
-        frames: frames of the recording; the truth is known where they have the recording's other view.
-        recording: which camera is input and which is to be predicted, and the side of the cube.
+        frames: frames of the store; the truth is known where they have the store's other view.
+        store: which camera is input and which is to be predicted, and the side of the cube.
         rows: which frames.
         real: whether m applies.
     """
-    assert recording.view_pair is not None, "see two_view_rows"
-    first, second = recording.view_pair
+    assert store.view_pair is not None, "see two_view_rows"
+    first, second = store.view_pair
     size = network.config.patch_size
     inputs, predicted = [], []
-    for samples in batches(frames, size, recording.cube_mm, rows, first):
+    for samples in batches(frames, size, store.cube_mm, rows, first):
         hidden = network.pose(network.latent(samples.patch, real=real)).hidden
         inputs.append(samples.patch[:, 0])
         predicted.append(network.view(hidden, samples.centre)[:, 0])
     truth = None
     if frames.views > second:
-        truth = torch.cat([s.patch[:, 0] for s in batches(frames, size, recording.cube_mm, rows, second)])
+        truth = torch.cat([s.patch[:, 0] for s in batches(frames, size, store.cube_mm, rows, second)])
     return ViewPredictions(torch.cat(inputs), torch.cat(predicted), truth)
 
 
-def two_view_rows(recording: Recording, seen: np.ndarray, limit: int) -> np.ndarray:
+def two_view_rows(store: Store, seen: np.ndarray, limit: int) -> np.ndarray:
     """Real frames seen by both cameras whose labels and twins a training did not use, spread evenly.
 
-    Frames with a twin, if the recording has any.
+    Frames with a twin, if the store has any.
 
     Args:
-        recording: the data.
+        store: the data.
         seen: real frames whose labels the training used.
         limit: how many at most.
 
     Raises:
-        UserError: the recording has one camera, or no such frame.
+        UserError: the store has one camera, or no such frame.
     """
-    real = recording.need("real")
-    if recording.view_pair is None or real.views <= max(recording.view_pair):
+    real = store.need("real")
+    if store.view_pair is None or real.views <= max(store.view_pair):
         raise UserError(
-            f"{recording.folder} has one camera, so there is no other view to predict; use a recording of two"
+            f"{store.folder} has one camera, so there is no other view to predict; use a store of two"
         )
-    rows = np.setdiff1d(real.usable_rows(*recording.view_pair), seen)
-    if recording.twin is not None:
-        paired = np.intersect1d(rows, recording.twin.usable_rows(recording.view_pair[0]))
+    rows = np.setdiff1d(real.usable_rows(*store.view_pair), seen)
+    if store.twin is not None:
+        paired = np.intersect1d(rows, store.twin.usable_rows(store.view_pair[0]))
         rows = paired if len(paired) else rows
     if not len(rows):
         raise UserError(
-            f"{recording.folder} has no real frame with two usable views but those labelled in training"
+            f"{store.folder} has no real frame with two usable views but those labelled in training"
         )
     return rows[spread_rows(len(rows), limit)]
 
@@ -136,13 +136,13 @@ class ViewComparison:
         return (self.real.predicted - self.synthetic.predicted).abs().mean(dim=(1, 2))
 
 
-def compare_views(network: HandPoseNetwork, recording: Recording, rows: np.ndarray) -> ViewComparison:
+def compare_views(network: HandPoseNetwork, store: Store, rows: np.ndarray) -> ViewComparison:
     """Predict the other view of real frames, and of their twins where all of them have one."""
-    real = predict_views(network, recording.need("real"), recording, rows, real=True)
-    twin, synthetic = recording.twin, None
-    assert recording.view_pair is not None, "see two_view_rows"
-    if twin is not None and twin.valid[rows, recording.view_pair[0]].all():
-        synthetic = predict_views(network, twin, recording, rows, real=False)
+    real = predict_views(network, store.need("real"), store, rows, real=True)
+    twin, synthetic = store.twin, None
+    assert store.view_pair is not None, "see two_view_rows"
+    if twin is not None and twin.valid[rows, store.view_pair[0]].all():
+        synthetic = predict_views(network, twin, store, rows, real=False)
     return ViewComparison(real, synthetic)
 
 

@@ -1,1 +1,1 @@
-"""Datasets and recordings into stores."""
+"""Datasets and captures into stores."""

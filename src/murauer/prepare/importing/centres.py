@@ -1,6 +1,6 @@
 """Where the centre of the hand cube comes from: the annotated joint, the mean of the joints, a file, or us.
 
-Results depend on it, so each set of a recording says what was used and evaluation prints it; see
+Results depend on it, so each set of a store says what was used and evaluation prints it; see
 `murauer.store.store.CENTRES`.
 """
 

@@ -43,7 +43,7 @@ class Problem:
 
     Attributes:
         set: its set.
-        index: its moment in the recording, from 0.
+        index: its moment in the store, from 0.
         view: its camera, from 0.
         name: where it comes from; empty if it could not be read.
         reason: what is wrong with it.
@@ -71,12 +71,12 @@ class Importer:
     settings: ImportSettings
 
     def frames(self, set_name: str) -> int:
-        """Number of moments of the recording's set."""
+        """Number of moments of the store's set."""
         count, limit = self.dataset.sets[set_name].frames, self.settings.max_frames
         return count if limit is None else min(limit, count)
 
     def rows(self, set_name: str, start: int, stop: int) -> np.ndarray:
-        """Index in the dataset of some moments of the recording's set."""
+        """Index in the dataset of some moments of the store's set."""
         return np.arange(start, stop) * self.dataset.sets[set_name].frames // self.frames(set_name)
 
     def chunk(self, set_name: str, start: int, stop: int) -> tuple[dict[str, np.ndarray], list[Any]]:

@@ -1,4 +1,4 @@
-"""From a dataset in somebody's format to a recording: each image is read once and cut to the hand's window.
+"""From a dataset in somebody's format to a store: each image is read once and cut to the hand's window.
 
 What a chunk leaves depends on the dataset and the settings alone, so the result is the same to the byte for
 any number of workers, machines and interruptions.
@@ -24,9 +24,9 @@ from murauer.store.frame_set import FrameSet, open_frame_set
 from murauer.store.store import (
     DESCRIPTION_FILE,
     PROBLEMS_FILE,
-    Recording,
+    Store,
     check_place,
-    open_recording,
+    open_store,
     partial_folder,
     write_description,
 )
@@ -44,20 +44,20 @@ def import_dataset(
     centre_format: CentreFormat = "xyz",
     settings: ImportSettings | None = None,
     workers: int | None = None,
-) -> Recording:
-    """Make a recording of a dataset.
+) -> Store:
+    """Make a store of a dataset.
 
     Args:
         dataset: what is imported; must survive pickling.
         source: its folder, to know an interrupted import of the same by.
-        folder: of the recording. One that the same call made is opened and nothing done.
+        folder: of the store. One that the same call made is opened and nothing done.
         centres: words that say where the hands' centres come from, see `choose_centres`.
         centre_format: of files of centres.
         settings: how; the defaults by default.
         workers: processes; all cores by default. The result does not depend on it.
 
     Raises:
-        UserError: the folder cannot be used or holds another recording, labels do not fit the images, there
+        UserError: the folder cannot be used or holds another store, labels do not fit the images, there
             are no centres as asked for, or no image of a set can be used.
     """
     importer, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings)
@@ -66,7 +66,7 @@ def import_dataset(
         if not (sets.folder / DESCRIPTION_FILE).exists():
             _describe(importer, sets, facts)
         sets.finish(folder)
-    return open_recording(folder)
+    return open_store(folder)
 
 
 def import_shard(
@@ -115,7 +115,7 @@ def _prepare(
 
 
 def _is_finished(folder: Path, facts: dict[str, Any]) -> bool:
-    """Whether the recording is there.
+    """Whether the store is there.
 
     Raises:
         UserError: another one is, or something else.
@@ -123,8 +123,8 @@ def _is_finished(folder: Path, facts: dict[str, Any]) -> bool:
     if not (folder / DESCRIPTION_FILE).exists():
         check_place(folder)
         return False
-    if open_recording(folder).description.get("import") != facts:
-        raise UserError(f"{folder} holds another recording; choose another --out folder, or delete it first")
+    if open_store(folder).description.get("import") != facts:
+        raise UserError(f"{folder} holds another store; choose another --out folder, or delete it first")
     return True
 
 

@@ -17,7 +17,7 @@ from murauer.hand.fitting import HandFit
 from murauer.hand.model import HandModel
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.progress import Progress
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 RENDERED_PX = 64
 """Side of the images that are compared: enough for an arm."""
@@ -42,11 +42,11 @@ _FIRST = _grid((-60, -40, -20, 0, 20, 40, 60), (-22, -4, 14))
 _THEN = (_grid((-10, 0, 10), (-9, 0, 9)), _grid((-5, 0, 5), (-4, 0, 4)))
 
 
-def fit_forearms(recording: Recording, rows: np.ndarray, fit: HandFit, model: HandModel) -> HandFit:
+def fit_forearms(store: Store, rows: np.ndarray, fit: HandFit, model: HandModel) -> HandFit:
     """Bend the wrists of fitted hands so that the forearms lie where the first camera measured them.
 
     Args:
-        recording: with the real frames.
+        store: with the real frames.
         rows: indices of the fitted frames in `real`, (M,).
         fit: of those frames.
         model: float32.
@@ -57,18 +57,16 @@ def fit_forearms(recording: Recording, rows: np.ndarray, fit: HandFit, model: Ha
     wrists = []
     with Progress("fitting forearms", len(rows), unit="frame") as progress:
         for some in torch.arange(len(rows)).split(_BATCH):
-            wrists.append(_best_wrists(recording, rows, fit, model, some))
+            wrists.append(_best_wrists(store, rows, fit, model, some))
             progress.advance(len(some))
     angles = fit.angles.clone()
     angles[:, _WRIST] = torch.cat(wrists)
     return replace(fit, angles=angles)
 
 
-def _best_wrists(
-    recording: Recording, rows: np.ndarray, fit: HandFit, model: HandModel, some: Tensor
-) -> Tensor:
+def _best_wrists(store: Store, rows: np.ndarray, fit: HandFit, model: HandModel, some: Tensor) -> Tensor:
     """Wrist angles (B, 2) of a few frames, by trying out."""
-    region = recording.need("real").regions(rows[some.numpy()])
+    region = store.need("real").regions(rows[some.numpy()])
     stride = max(1, region.depth.shape[-1] // RENDERED_PX)
     measured, intrinsics = region.depth[:, ::stride, ::stride], region.intrinsics / stride
     low, high = model.angle_limits[_WRIST].T

@@ -1,13 +1,13 @@
-"""Synthetic twins of a recording's labelled frames: the hand model fitted to the labels, and rendered.
+"""Synthetic twins of a store's labelled frames: the hand model fitted to the labels, and rendered.
 
 The correspondence loss, eq. (8), compares each labelled real frame with a synthetic frame of the same pose.
-NYU comes with such frames; for any other recording they are made here, for every camera, with the windows and
+NYU comes with such frames; for any other store they are made here, for every camera, with the windows and
 crop centres of the real frames, so that both patches show the same cube.
 
 One convention of joints. What is evaluated are the dataset's joints, so p must predict those, for synthetic
 hands as well. A twin's joints are therefore not the hand model's own but the model's plus the offsets learned
 with the fit: where this dataset's annotators would put them on the rendered hand. They differ from the label
-of the real frame by the error of the fit alone. The offsets are kept in the recording (`JOINT_OFFSETS_FILE`)
+of the real frame by the error of the fit alone. The offsets are kept in the store (`JOINT_OFFSETS_FILE`)
 for other synthetic frames, see `JointOffsets.apply`.
 """
 
@@ -34,7 +34,7 @@ from murauer.prepare.pairs.registration import register_to_depth
 from murauer.prepare.rendering.regions import check_joints_are_modelled
 from murauer.progress import Progress
 from murauer.store.frame_set import FrameSet, create_frame_set, open_frame_set
-from murauer.store.store import Recording, open_recording, write_description
+from murauer.store.store import Store, open_store, write_description
 
 TWINS_FILE = "twins.csv"
 COLUMNS = (
@@ -55,14 +55,14 @@ class Twins:
     """What was made.
 
     Attributes:
-        recording: opened again, with its twins.
+        store: opened again, with its twins.
         rows: the M real frames that were fitted, ascending, (M,).
         fit: the M hands.
         joint_error_mm: distance of each fitted joint to its label, NaN without one, (M, J).
         max_error_mm: frames with a larger mean have no twin.
     """
 
-    recording: Recording
+    store: Store
     rows: np.ndarray
     fit: HandFit
     joint_error_mm: Tensor
@@ -75,19 +75,19 @@ class Twins:
 
 
 def make_twins(
-    store: Path,
+    folder: Path,
     *,
     chosen: np.ndarray | None = None,
     side: Side = "auto",
     max_error_mm: float = MAX_ERROR_MM,
     replace: bool = False,
 ) -> Twins:
-    """Fit the hand model to the labelled real frames of a recording and render them as its twins.
+    """Fit the hand model to the labelled real frames of a store and render them as its twins.
 
     Writes the frame set `twin`, `TWINS_FILE` with the error of every fitted frame, and the joint offsets.
 
     Args:
-        store: folder of the recording.
+        folder: folder of the store.
         chosen: indices of the real frames whose labels may be used; all that have labels by default.
         side: which hands; by default told apart for each person by the better fit.
         max_error_mm: frames whose joints are on average farther than this from their labels get no twin.
@@ -99,67 +99,65 @@ def make_twins(
     Raises:
         UserError: there is nothing to fit to, the joints are not known to the hand model, or there are twins.
     """
-    recording = open_recording(store)
-    _check(recording, replace)
-    real = recording.need("real")
-    rows = _rows_to_fit(recording, chosen)
+    store = open_store(folder)
+    _check(store, replace)
+    real = store.need("real")
+    rows = _rows_to_fit(store, chosen)
     labels = torch.from_numpy(np.asarray(real.joints[rows, 0]))
     person = torch.from_numpy(real.person[rows].astype(np.int64))
-    fit = fit_hands(labels, recording.skeleton.name, person=person, side=side)
+    fit = fit_hands(labels, store.skeleton.name, person=person, side=side)
     if not bool((fit.error_mm <= max_error_mm).any()):
         raise UserError(
-            f"no frame of {store} is explained within {max_error_mm:g} mm, the best within "
-            f"{float(fit.error_mm.min()):.1f} mm: its labels are not {recording.skeleton.name} joints of a "
+            f"no frame of {folder} is explained within {max_error_mm:g} mm, the best within "
+            f"{float(fit.error_mm.min()):.1f} mm: its labels are not {store.skeleton.name} joints of a "
             "hand, or --max-error-mm is too strict"
         )
     model = HandModel()
-    fit = register_to_depth(recording, rows, fit, model, max_error_mm)
-    fit = fit_forearms(recording, rows, fit, model)
-    working = store / "twin.partial"
+    fit = register_to_depth(store, rows, fit, model, max_error_mm)
+    fit = fit_forearms(store, rows, fit, model)
+    working = folder / "twin.partial"
     shutil.rmtree(working, ignore_errors=True)
-    create_frame_set(working, len(real), real.views, real.depth.shape[-1], len(recording.skeleton))
-    errors = _render(recording, working, rows, fit, max_error_mm)
-    shutil.rmtree(store / "twin", ignore_errors=True)
-    os.replace(working, store / "twin")
-    fit.offsets.save(store / JOINT_OFFSETS_FILE)
-    write_description(store, _describe(recording, len(rows), max_error_mm))
-    twins = Twins(open_recording(store), rows, fit, errors, max_error_mm)
-    _write_table(twins, store / TWINS_FILE)
+    create_frame_set(working, len(real), real.views, real.depth.shape[-1], len(store.skeleton))
+    errors = _render(store, working, rows, fit, max_error_mm)
+    shutil.rmtree(folder / "twin", ignore_errors=True)
+    os.replace(working, folder / "twin")
+    fit.offsets.save(folder / JOINT_OFFSETS_FILE)
+    write_description(folder, _describe(store, len(rows), max_error_mm))
+    twins = Twins(open_store(folder), rows, fit, errors, max_error_mm)
+    _write_table(twins, folder / TWINS_FILE)
     return twins
 
 
-def _check(recording: Recording, replace: bool) -> None:
+def _check(store: Store, replace: bool) -> None:
     """Refuse what cannot or should not be done before anything is fitted."""
-    check_joints_are_modelled(recording)
-    if recording.twin is None:
+    check_joints_are_modelled(store)
+    if store.twin is None:
         return
-    aliases = recording.description.get("aliases", {})
+    aliases = store.description.get("aliases", {})
     if "twin" in aliases or "twin" in aliases.values():
-        raise UserError(f"{recording.folder} came with twins, its {aliases.get('twin', 'twin')} frames")
+        raise UserError(f"{store.folder} came with twins, its {aliases.get('twin', 'twin')} frames")
     if not replace:
-        raise UserError(f"{recording.folder} has twins; give --replace to make others in their place")
+        raise UserError(f"{store.folder} has twins; give --replace to make others in their place")
 
 
-def _rows_to_fit(recording: Recording, chosen: np.ndarray | None) -> np.ndarray:
+def _rows_to_fit(store: Store, chosen: np.ndarray | None) -> np.ndarray:
     """Usable real frames with enough labelled joints."""
-    real = recording.need("real")
+    real = store.need("real")
     known = np.isfinite(real.joints[:, 0]).all(-1).sum(1)
     rows = np.flatnonzero(np.asarray(real.valid[:, 0]) & (known >= FEWEST_JOINTS))
     rows = rows if chosen is None else np.intersect1d(rows, chosen)
     if not len(rows):
         most = f"; at most {known.max()} joints are labelled" if 0 < known.max() < FEWEST_JOINTS else ""
         raise UserError(
-            f"{recording.folder} has no usable real frame with {FEWEST_JOINTS} labelled joints{most}: "
-            "label some frames and import the recording again"
+            f"{store.folder} has no usable real frame with {FEWEST_JOINTS} labelled joints{most}: "
+            "label some frames and import the capture again"
         )
     return rows
 
 
-def _render(
-    recording: Recording, folder: Path, rows: np.ndarray, fit: HandFit, max_error_mm: float
-) -> Tensor:
+def _render(store: Store, folder: Path, rows: np.ndarray, fit: HandFit, max_error_mm: float) -> Tensor:
     """Fill the frame set; returns the distance of every joint to its label, (M, J)."""
-    real, twin = recording.need("real"), open_frame_set(folder, writable=True)
+    real, twin = store.need("real"), open_frame_set(folder, writable=True)
     for name in ("intrinsics", "centre", "person", "confidence"):
         getattr(twin, name)[:] = getattr(real, name)
     twin.joints[:] = np.nan
@@ -172,7 +170,7 @@ def _render(
             good = fit.error_mm[some] <= max_error_mm
             twin.labelled[rows[some]] = good.numpy()
             for view in range(real.views):
-                rotation, translation, known = _camera_motion(recording, rows[some], view)
+                rotation, translation, known = _camera_motion(store, rows[some], view)
                 seen = vertices @ rotation.mT + translation[:, None]
                 depth = _windows(seen, model.faces, real, rows[some], view)
                 visible = good & known & (depth > 0).any(-1).any(-1)
@@ -197,15 +195,15 @@ def _windows(vertices: Tensor, faces: Tensor, real: FrameSet, rows: np.ndarray, 
     return depth.clamp(max=65535 * DEPTH_UNIT_MM)
 
 
-def _camera_motion(recording: Recording, rows: np.ndarray, view: int) -> tuple[Tensor, Tensor, Tensor]:
+def _camera_motion(store: Store, rows: np.ndarray, view: int) -> tuple[Tensor, Tensor, Tensor]:
     """How points of the first camera are seen by another: rotations, translations, and whether it is known.
 
     From the calibrated rig, else from the labels of both cameras in the same moment.
     """
-    real = recording.need("real")
+    real = store.need("real")
     n = len(rows)
-    if view == 0 or recording.rig is not None:
-        motion = torch.eye(4) if recording.rig is None else recording.rig.target_from_source(0, view).float()
+    if view == 0 or store.rig is not None:
+        motion = torch.eye(4) if store.rig is None else store.rig.target_from_source(0, view).float()
         return motion[:3, :3].expand(n, 3, 3), motion[:3, 3].expand(n, 3), torch.ones(n, dtype=torch.bool)
     source, target = (torch.from_numpy(np.asarray(real.joints[rows, v])).double() for v in (0, view))
     labelled = source.isfinite().all(-1) & target.isfinite().all(-1)
@@ -218,14 +216,14 @@ def _camera_motion(recording: Recording, rows: np.ndarray, view: int) -> tuple[T
     return rotation.float(), translation.float(), enough & agree
 
 
-def _describe(recording: Recording, fitted: int, max_error_mm: float) -> dict[str, Any]:
-    """The recording's description with its twins."""
-    description = {key: value for key, value in recording.description.items() if key != "format_version"}
-    description["sets"] = [*(name for name in recording.sets if name != "twin"), "twin"]
-    description["centres"] = {name: recording.centre_kind(name) for name in recording.sets} | {
-        "twin": recording.centre_kind("real")
+def _describe(store: Store, fitted: int, max_error_mm: float) -> dict[str, Any]:
+    """The store's description with its twins."""
+    description = {key: value for key, value in store.description.items() if key != "format_version"}
+    description["sets"] = [*(name for name in store.sets if name != "twin"), "twin"]
+    description["centres"] = {name: store.centre_kind(name) for name in store.sets} | {
+        "twin": store.centre_kind("real")
     }
-    sums = recording.description.get("checksums", {})
+    sums = store.description.get("checksums", {})
     description["checksums"] = {file: sums[file] for file in sums if not file.startswith("twin/")}
     description["twins"] = {"fitted_frames": fitted, "max_error_mm": max_error_mm}
     return description
@@ -233,7 +231,7 @@ def _describe(recording: Recording, fitted: int, max_error_mm: float) -> dict[st
 
 def _write_table(twins: Twins, path: Path) -> None:
     """One line per fitted frame: how well its labels are explained, and whether it has a twin."""
-    names = twins.recording.skeleton.joints
+    names = twins.store.skeleton.joints
     errors = twins.joint_error_mm
     worst = errors.nan_to_num(-1.0).max(1)
     with written_whole(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
@@ -243,7 +241,7 @@ def _write_table(twins: Twins, path: Path) -> None:
             table.writerow(
                 [
                     row,
-                    int(twins.recording.need("real").person[row]),
+                    int(twins.store.need("real").person[row]),
                     "left" if twins.fit.left[k] else "right",
                     int(errors[k].isfinite().sum()),
                     f"{float(twins.fit.error_mm[k]):.3f}",

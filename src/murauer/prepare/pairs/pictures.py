@@ -46,8 +46,8 @@ def twin_sheet(twins: Twins, frames: int = FRAMES, size: int = 224) -> Image.Ima
 
 
 def _tile(twins: Twins, k: int, size: int) -> Image.Image:
-    recording, row = twins.recording, twins.rows[k : k + 1]
-    real, twin = recording.need("real").regions(row), recording.need("twin").regions(row)
+    store, row = twins.store, twins.rows[k : k + 1]
+    real, twin = store.need("real").regions(row), store.need("twin").regions(row)
     side = real.depth.shape[-1]
     fx, fy, u0, v0 = real.intrinsics[0].tolist()
     camera = Camera(fx, fy, u0, v0, side, side)
@@ -57,14 +57,14 @@ def _tile(twins: Twins, k: int, size: int) -> Image.Image:
             camera,
             region.joints[0],
             real.centre[0],
-            recording.skeleton,
-            cube_mm=recording.cube_mm,
+            store.skeleton,
+            cube_mm=store.cube_mm,
             size=size,
         )
         for region in (real, twin)
     ]
     patches = [
-        crop_hand(region.depth, real.intrinsics, real.centre, cube_mm=recording.cube_mm, patch_size=size)
+        crop_hand(region.depth, real.intrinsics, real.centre, cube_mm=store.cube_mm, patch_size=size)
         for region in (real, twin)
     ]
     depths = [geometry.depth_mm(patch)[0] for patch, geometry in patches]

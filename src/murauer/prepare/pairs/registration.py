@@ -14,7 +14,7 @@ from murauer.geometry.camera import uvd_to_xyz
 from murauer.hand.fitting import HandFit
 from murauer.hand.model import HandModel
 from murauer.hand.rasteriser import rasterise_depth
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 FRAMES = 120
 """Frames that are compared, evenly spread."""
@@ -30,7 +30,7 @@ SOFT_MM = 4.0
 
 
 def register_to_depth(
-    recording: Recording, rows: np.ndarray, fit: HandFit, model: HandModel, max_error_mm: float
+    store: Store, rows: np.ndarray, fit: HandFit, model: HandModel, max_error_mm: float
 ) -> HandFit:
     """Find the one translation in the first camera's coordinates that puts all hands onto their depth images.
 
@@ -39,7 +39,7 @@ def register_to_depth(
     sense over all frames.
 
     Args:
-        recording: with the real frames.
+        store: with the real frames.
         rows: indices of the fitted frames in `real`, (M,).
         fit: of those frames.
         model: float32.
@@ -50,7 +50,7 @@ def register_to_depth(
     """
     good = (fit.error_mm <= max_error_mm).nonzero()[:, 0]
     some = good[torch.linspace(0, len(good) - 1, min(FRAMES, len(good))).round().long()]
-    region = recording.need("real").regions(rows[some.numpy()])
+    region = store.need("real").regions(rows[some.numpy()])
     vertices, joints = fit.pose(model, some)
     size = region.depth.shape[-1]
     v, u = torch.meshgrid(torch.arange(float(size)), torch.arange(float(size)), indexing="ij")

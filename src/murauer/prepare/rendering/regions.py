@@ -15,22 +15,22 @@ from murauer.hand.joints import JOINT_SETS
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import Sensor
 from murauer.store.frame_set import array_specs
-from murauer.store.store import Recording
+from murauer.store.store import Store
 
 CHUNK = 250
 """Frames rendered at a time: the unit of work, of randomness and of progress."""
 
 
-def check_joints_are_modelled(recording: Recording) -> None:
-    """Refuse a recording whose joints the hand model cannot give.
+def check_joints_are_modelled(store: Store) -> None:
+    """Refuse a store whose joints the hand model cannot give.
 
     Raises:
         UserError: the hand model has no such joints.
     """
-    skeleton = recording.skeleton.name
+    skeleton = store.skeleton.name
     if skeleton not in JOINT_SETS:
         raise UserError(
-            f"the hand model has no joints for the skeleton {skeleton} of {recording.folder}; import "
+            f"the hand model has no joints for the skeleton {skeleton} of {store.folder}; import "
             f"with one of {', '.join(JOINT_SETS)}"
         )
 

@@ -1,4 +1,4 @@
-"""A simulated recording: stands in for a capture session, built like the NYU set.
+"""A simulated store: stands in for a capture session, built like the NYU set.
 
 Three synchronised cameras look at one hand; of the real domain two are kept, as the paper uses them. The
 *synthetic* domain is clean renderings of one average hand; the *real* domain has other people's hands, the
@@ -34,9 +34,9 @@ from murauer.store.chunked_sets import ChunkedSets
 from murauer.store.store import (
     DESCRIPTION_FILE,
     SPLITS,
-    Recording,
+    Store,
     check_place,
-    open_recording,
+    open_store,
     partial_folder,
     write_description,
 )
@@ -107,7 +107,7 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Split:
-    """One frame set of the recording: how much of whom, seen how."""
+    """One frame set of the store: how much of whom, seen how."""
 
     name: str
     frames: int
@@ -119,7 +119,7 @@ class Split:
 
 
 def splits(config: SimulationConfig) -> tuple[Split, ...]:
-    """The frame sets of a recording, in the order of `SPLITS`."""
+    """The frame sets of a store, in the order of `SPLITS`."""
     seen = tuple(range(config.training_persons))
     validation_persons = (seen[-1], config.training_persons)
     test_persons = (seen[0], config.training_persons + 1)
@@ -133,17 +133,17 @@ def splits(config: SimulationConfig) -> tuple[Split, ...]:
     )
 
 
-def recording_rig(config: SimulationConfig) -> CameraRig:
-    """The cameras of a simulated recording: three first Kinects around the mean place of the hand."""
+def store_rig(config: SimulationConfig) -> CameraRig:
+    """The cameras of a simulated store: three first Kinects around the mean place of the hand."""
     return nyu_like_rig(find_camera("nyu"), sum(config.distance_mm) / 2)
 
 
 class Simulator:
-    """Renders chunks of a recording; one per worker process."""
+    """Renders chunks of a store; one per worker process."""
 
     def __init__(self, config: SimulationConfig):
         self.config = config
-        self.rig = recording_rig(config)
+        self.rig = store_rig(config)
         self.hand = HandModel()
         self.poses = PosePrior(free_share=config.free_share, variation=config.pose_variation)
         self.sensor: Sensor = SENSORS[config.sensor]()
@@ -217,12 +217,12 @@ class Simulator:
         return torch.stack((x, y, z), -1)
 
 
-def simulate_recording(config: SimulationConfig, folder: Path, workers: int | None = None) -> Recording:
-    """Simulate a recording and put it on disk, going on with what shards or a killed call of the same left.
+def simulate_store(config: SimulationConfig, folder: Path, workers: int | None = None) -> Store:
+    """Simulate a store and put it on disk, going on with what shards or a killed call of the same left.
 
     Args:
         config: what is recorded.
-        folder: where to; an older recording there is replaced once the new one is complete.
+        folder: where to; an older store there is replaced once the new one is complete.
         workers: processes that render; all cores by default. The result does not depend on it.
 
     Raises:
@@ -235,7 +235,7 @@ def simulate_recording(config: SimulationConfig, folder: Path, workers: int | No
             sets.folder,
             {
                 "skeleton": config.skeleton,
-                "rig": recording_rig(config).to_dict(),
+                "rig": store_rig(config).to_dict(),
                 "cube_mm": config.cube_mm,
                 "view_pair": [0, 1],
                 "unseen_persons": [config.training_persons, config.training_persons + 1],
@@ -243,14 +243,14 @@ def simulate_recording(config: SimulationConfig, folder: Path, workers: int | No
             },
         )
     sets.finish(folder)
-    return open_recording(folder)
+    return open_store(folder)
 
 
 def simulate_shard(config: SimulationConfig, folder: Path, shard: Shard, workers: int | None = None) -> None:
-    """Render a share of the chunks of a recording, for `simulate_recording` to put together.
+    """Render a share of the chunks of a store, for `simulate_store` to put together.
 
     Raises:
-        UserError: the folder cannot be used, or parts of another recording wait there.
+        UserError: the folder cannot be used, or parts of another store wait there.
     """
     sets = _chunked_sets(config, folder)
     sets.fill_shard(partial(RenderedChunks, partial(Simulator, config)), shard, "simulating", workers)

@@ -32,7 +32,7 @@ from murauer.random_streams import random_stream
 from murauer.store.chunked_sets import ChunkedSets, discard
 from murauer.store.frame_set import FrameSet
 from murauer.store.integrity import checksums
-from murauer.store.store import ENDLESS, Recording, open_recording, write_description
+from murauer.store.store import ENDLESS, Store, open_store, write_description
 
 PALM = ("nyu14", SKELETONS["nyu14"].centre)
 """The joint that the hand finder aims at."""
@@ -83,17 +83,17 @@ class Synthesiser:
 
     Args:
         config: what is rendered.
-        store: folder of the recording.
+        folder: folder of the store.
     """
 
-    def __init__(self, config: SynthesisConfig, store: Path) -> None:
+    def __init__(self, config: SynthesisConfig, folder: Path) -> None:
         self.config = config
-        self.recording = open_recording(store)
-        self.rig = synthesis_rig(self.recording)
-        self.places = _places(self.recording)
-        self.region_size, self.region_mm = _windows(self.recording)
+        self.store = open_store(folder)
+        self.rig = synthesis_rig(self.store)
+        self.places = _places(self.store)
+        self.region_size, self.region_mm = _windows(self.store)
         self.hand, self.poses, self.shapes = HandModel(), PosePrior(), ShapePrior()
-        self.offsets = JointOffsets.load(path) if (path := store / JOINT_OFFSETS_FILE).exists() else None
+        self.offsets = JointOffsets.load(path) if (path := folder / JOINT_OFFSETS_FILE).exists() else None
 
     def chunk(self, set_name: str, start: int, stop: int) -> dict[str, Tensor]:
         """Render some frames, see `ChunkRenderer`."""
@@ -118,7 +118,7 @@ class Synthesiser:
             self.rig,
             len(self.rig.cameras),
             centre=self._centre(scenes),
-            skeleton=self.recording.skeleton.name,
+            skeleton=self.store.skeleton.name,
             region_size=self.region_size,
             region_mm=self.region_mm,
         )
@@ -126,20 +126,20 @@ class Synthesiser:
 
     def _centre(self, scenes: Scenes) -> Tensor:
         """Centres (B, 3) at the place in the hand where the store has those of its own frames."""
-        kind = self.recording.centre_kind(_described_set(self.recording)[0])
+        kind = self.store.centre_kind(_described_set(self.store)[0])
         if kind == "localised":
             return scenes.joints(PALM[0])[:, PALM[1]]
-        joints = scenes.joints(self.recording.skeleton.name)
-        return joints.mean(1) if kind == "mean" else joints[:, self.recording.skeleton.centre]
+        joints = scenes.joints(self.store.skeleton.name)
+        return joints.mean(1) if kind == "mean" else joints[:, self.store.skeleton.centre]
 
 
 def synthesise(
-    store: Path, config: SynthesisConfig, *, replace: bool = False, workers: int | None = None
-) -> Recording:
+    folder: Path, config: SynthesisConfig, *, replace: bool = False, workers: int | None = None
+) -> Store:
     """Render a labelled synthetic set into a store, going on with what shards or a killed call left.
 
     Args:
-        store: folder of the recording.
+        folder: folder of the store.
         config: what is rendered.
         replace: whether a synthetic set that is there may be replaced.
         workers: processes that render; all cores by default. The result does not depend on it.
@@ -151,113 +151,111 @@ def synthesise(
         UserError: the store has a synthetic set, no frames to learn distances from, or joints that the hand
             model does not have.
     """
-    recording = open_recording(store)
-    sets = _chunked_sets(recording, config, replace)
-    sets.fill(partial(RenderedChunks, partial(Synthesiser, config, store)), "rendering", workers)
-    description = describe_synthesis(recording, config)
+    store = open_store(folder)
+    sets = _chunked_sets(store, config, replace)
+    sets.fill(partial(RenderedChunks, partial(Synthesiser, config, folder)), "rendering", workers)
+    description = describe_synthesis(store, config)
     description["checksums"] |= checksums(sets.folder, ["synthetic"])
-    shutil.rmtree(store / "synthetic", ignore_errors=True)
-    os.replace(sets.folder / "synthetic", store / "synthetic")
-    write_description(store, description)
+    shutil.rmtree(folder / "synthetic", ignore_errors=True)
+    os.replace(sets.folder / "synthetic", folder / "synthetic")
+    write_description(folder, description)
     discard(sets.folder)
-    return open_recording(store)
+    return open_store(folder)
 
 
 def synthesise_shard(
-    store: Path, config: SynthesisConfig, shard: Shard, *, replace: bool = False, workers: int | None = None
+    folder: Path, config: SynthesisConfig, shard: Shard, *, replace: bool = False, workers: int | None = None
 ) -> None:
     """Render a share of the chunks of a synthetic set, for `synthesise` to put into the store.
 
     Raises:
         UserError: as in `synthesise`, or parts of another synthetic set wait there.
     """
-    sets = _chunked_sets(open_recording(store), config, replace)
-    make = partial(RenderedChunks, partial(Synthesiser, config, store))
+    sets = _chunked_sets(open_store(folder), config, replace)
+    make = partial(RenderedChunks, partial(Synthesiser, config, folder))
     sets.fill_shard(make, shard, "rendering", workers)
 
 
-def _chunked_sets(recording: Recording, config: SynthesisConfig, replace: bool) -> ChunkedSets:
-    check_synthesis(recording, replace)
-    rig, (region_size, _) = synthesis_rig(recording), _windows(recording)
+def _chunked_sets(store: Store, config: SynthesisConfig, replace: bool) -> ChunkedSets:
+    check_synthesis(store, replace)
+    rig, (region_size, _) = synthesis_rig(store), _windows(store)
     return ChunkedSets(
-        folder=recording.folder / "synthetic.partial",
+        folder=store.folder / "synthetic.partial",
         sizes={"synthetic": (config.frames, len(rig.cameras))},
         region_size=region_size,
-        joints=len(recording.skeleton),
+        joints=len(store.skeleton),
         chunk=CHUNK,
-        identity=describe_synthesis(recording, config),
+        identity=describe_synthesis(store, config),
     )
 
 
-def synthesis_rig(recording: Recording) -> CameraRig:
+def synthesis_rig(store: Store) -> CameraRig:
     """Return the cameras that the synthetic hands are seen by.
 
     They are those of the store. Where it does not tell how its cameras stand, the first is taken as it is and
     the others are guessed: at the sides, as in the NYU set.
     """
-    if recording.rig is not None:
-        return recording.rig
-    views = _described_set(recording)[1].views
-    arc = nyu_like_rig(CAMERAS["nyu"], float(_places(recording)[:, 2].mean()))
+    if store.rig is not None:
+        return store.rig
+    views = _described_set(store)[1].views
+    arc = nyu_like_rig(CAMERAS["nyu"], float(_places(store)[:, 2].mean()))
     return CameraRig(arc.cameras[:views], arc.camera_from_world[:views])
 
 
-def _described_set(recording: Recording) -> tuple[str, FrameSet]:
+def _described_set(store: Store) -> tuple[str, FrameSet]:
     """The set whose distances and windows are taken: of the sensor, for training if there is one."""
     for name in ("real", "validation", "test"):
-        frames = recording.sets.get(name)
+        frames = store.sets.get(name)
         if frames is not None and len(frames.usable_rows(0)):
             return name, frames
-    raise UserError(f"{recording.folder} has no usable frame to learn the hands' distances from; import some")
+    raise UserError(f"{store.folder} has no usable frame to learn the hands' distances from; import some")
 
 
-def _places(recording: Recording) -> Tensor:
+def _places(store: Store) -> Tensor:
     """Centres of the store's hands in the first camera's coordinates, mm, (N, 3)."""
-    frames = _described_set(recording)[1]
+    frames = _described_set(store)[1]
     return torch.from_numpy(np.asarray(frames.centre[frames.usable_rows(0), 0]))
 
 
-def _windows(recording: Recording) -> tuple[int, float]:
+def _windows(store: Store) -> tuple[int, float]:
     """Side of the store's windows in pixels, and at the hand's depth in mm."""
-    frames = _described_set(recording)[1]
+    frames = _described_set(store)[1]
     rows, size = frames.usable_rows(0), frames.depth.shape[-1]
     return size, float(np.median(size * frames.centre[rows, 0, 2] / frames.intrinsics[rows, 0, 0]))
 
 
-def check_synthesis(recording: Recording, replace: bool) -> None:
+def check_synthesis(store: Store, replace: bool) -> None:
     """Refuse what cannot or should not be done before anything is rendered.
 
     Raises:
         UserError: as in `synthesise`.
     """
-    check_joints_are_modelled(recording)
-    if recording.synthetic is None:
+    check_joints_are_modelled(store)
+    if store.synthetic is None:
         return
     if not replace:
         raise UserError(
-            f"{recording.folder} has {len(recording.synthetic)} synthetic frames; give --replace to render "
+            f"{store.folder} has {len(store.synthetic)} synthetic frames; give --replace to render "
             "others in their place"
         )
-    for alias, target in recording.description.get("aliases", {}).items():
+    for alias, target in store.description.get("aliases", {}).items():
         if "synthetic" in (alias, target):
             raise UserError(
-                f"the {alias} frames of {recording.folder} are its {target} frames, which must stay; import "
+                f"the {alias} frames of {store.folder} are its {target} frames, which must stay; import "
                 "the dataset again without its synthetic frames"
             )
 
 
-def describe_synthesis(recording: Recording, config: SynthesisConfig) -> dict[str, Any]:
+def describe_synthesis(store: Store, config: SynthesisConfig) -> dict[str, Any]:
     """The store's description with the new set."""
     changed = ("format_version", ENDLESS)
-    description = {key: value for key, value in recording.description.items() if key not in changed}
-    description["sets"] = ["synthetic", *(name for name in recording.sets if name != "synthetic")]
-    description["centres"] = {name: recording.centre_kind(name) for name in recording.sets} | {
-        "synthetic": "joint"
-    }
-    sums = recording.description.get("checksums", {})
+    description = {key: value for key, value in store.description.items() if key not in changed}
+    description["sets"] = ["synthetic", *(name for name in store.sets if name != "synthetic")]
+    description["centres"] = {name: store.centre_kind(name) for name in store.sets} | {"synthetic": "joint"}
+    sums = store.description.get("checksums", {})
     description["checksums"] = {file: sums[file] for file in sums if not file.startswith("synthetic/")}
     description["synthesis"] = msgspec.to_builtins(config) | {
-        "views": "calibrated" if recording.rig is not None else "guessed",
-        "joint_offsets": (recording.folder / JOINT_OFFSETS_FILE).exists(),
+        "views": "calibrated" if store.rig is not None else "guessed",
+        "joint_offsets": (store.folder / JOINT_OFFSETS_FILE).exists(),
     }
     return description

@@ -24,7 +24,7 @@ from murauer.prepare.rendering.synthetic import (
     synthesis_rig,
 )
 from murauer.store.frame_set import FrameSet
-from murauer.store.store import ENDLESS, Recording, open_recording, write_description
+from murauer.store.store import ENDLESS, Store, open_store, write_description
 
 MOST_WORKERS = 4
 """Processes of one training: more than a training with a GPU draws from, at a third of a second a chunk."""
@@ -42,11 +42,11 @@ class EndlessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     steps: int
 
 
-def render_while_training(store: Path, config: EndlessConfig, *, replace: bool = False) -> Recording:
+def render_while_training(folder: Path, config: EndlessConfig, *, replace: bool = False) -> Store:
     """Let trainings with a store render their synthetic frames.
 
     Args:
-        store: folder of the recording.
+        folder: folder of the store.
         config: what is rendered.
         replace: whether a synthetic set that is there may be deleted.
 
@@ -56,33 +56,33 @@ def render_while_training(store: Path, config: EndlessConfig, *, replace: bool =
     Raises:
         UserError: as in `synthesise`.
     """
-    recording = open_recording(store)
-    check_synthesis(recording, replace)
-    synthesis_rig(recording)  # or a sentence that there are no hands to take the places of
-    description = describe_synthesis(recording, config.synthesis)
+    store = open_store(folder)
+    check_synthesis(store, replace)
+    synthesis_rig(store)  # or a sentence that there are no hands to take the places of
+    description = describe_synthesis(store, config.synthesis)
     del description["synthesis"], description["centres"]["synthetic"]
     description["sets"].remove("synthetic")
     description[ENDLESS] = msgspec.to_builtins(config)
-    write_description(store, description)
-    shutil.rmtree(store / "synthetic", ignore_errors=True)
-    return open_recording(store)
+    write_description(folder, description)
+    shutil.rmtree(folder / "synthetic", ignore_errors=True)
+    return open_store(folder)
 
 
 class EndlessFrames:
     """The synthetic frames of a training, rendered ahead of it by processes of their own.
 
     Args:
-        recording: one whose synthetic frames are such ones.
+        store: one whose synthetic frames are such ones.
         workers: processes, and chunks that wait for their steps; by default half of the cores that this
             process of the training has, up to `MOST_WORKERS`.
     """
 
-    def __init__(self, recording: Recording, workers: int | None = None) -> None:
-        config = msgspec.convert(recording.description[ENDLESS], EndlessConfig)
+    def __init__(self, store: Store, workers: int | None = None) -> None:
+        config = msgspec.convert(store.description[ENDLESS], EndlessConfig)
         cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         self._workers = workers or min(max(cores // 2, 1), MOST_WORKERS)
         self._steps = config.steps
-        self._make = partial(_Chunks, config.synthesis, recording.folder)
+        self._make = partial(_Chunks, config.synthesis, store.folder)
         self._pool: ProcessPoolExecutor | None = None
         self._coming: dict[int, Future[FrameSet]] = {}
         self._lock = threading.Lock()  # batches are made in threads where a GPU trains
@@ -104,8 +104,8 @@ class EndlessFrames:
 class _Chunks:
     """Renders chunks by number; one per process."""
 
-    def __init__(self, config: SynthesisConfig, store: Path) -> None:
-        self.frames, self.renderer = config.frames, RenderedChunks(partial(Synthesiser, config, store))
+    def __init__(self, config: SynthesisConfig, folder: Path) -> None:
+        self.frames, self.renderer = config.frames, RenderedChunks(partial(Synthesiser, config, folder))
 
     def __call__(self, number: int) -> FrameSet:
         start = number * self.frames

@@ -11,7 +11,7 @@ from murauer.files import written_whole
 from murauer.geometry.camera import Camera
 from murauer.store.frame_set import FrameSet, open_frame_set
 from murauer.store.integrity import file_checksum
-from murauer.store.store import open_recording, write_description
+from murauer.store.store import open_store, write_description
 from murauer.studio.albums.album import Floats, Moment, View, moved
 
 TWINS = {"real": "twin", "validation": "validation_twin"}
@@ -30,7 +30,7 @@ class StoreAlbum:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._store = open_recording(folder)
+        self._store = open_store(folder)
         self.skeleton = self._store.skeleton
         self.sets: Mapping[str, int] = {
             name: len(frames) for name, frames in self._store.sets.items() if name not in TWINS.values()
@@ -71,7 +71,7 @@ class StoreAlbum:
                 file = f"{set_name}/{name}.npy"
                 description.setdefault("checksums", {})[file] = file_checksum(self.folder / file)
         write_description(self.folder, description)
-        self._store = open_recording(self.folder)
+        self._store = open_store(self.folder)
         return (
             f"train with them: murauer train --data {self.folder} --out RUN, after murauer twin {self.folder}"
         )

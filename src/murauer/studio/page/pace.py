@@ -6,11 +6,11 @@ LATE_S = 0.5
 """Who is later than this goes on from there in place of catching up."""
 
 LONGEST_GAP_S = 2.0
-"""Nobody wants to wait through a longer gap, such as between two sessions of a recording."""
+"""Nobody wants to wait through a longer gap, such as between two sessions of a capture."""
 
 
 class Pace:
-    """Tells how long to wait for each moment of a recording."""
+    """Tells how long to wait for each moment of a capture."""
 
     def __init__(self) -> None:
         self._began: float | None = None
@@ -19,7 +19,7 @@ class Pace:
         """Return in how many seconds a moment is due.
 
         Args:
-            time_s: of the moment, by the clock of the recording.
+            time_s: of the moment, by the clock of the capture.
         """
         now = time.monotonic()
         if self._began is None or not -LATE_S <= self._began + time_s - now <= LONGEST_GAP_S:
