@@ -41,7 +41,7 @@ from murauer.prepare.rendering.simulated import simulate_store
 from murauer.store.store import Store, open_store
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
-from murauer.training.config import Config, load_preset, read_configuration
+from murauer.training.config import Config, load_config, read_config
 from murauer.training.device import made_ahead, open_device, steps_ahead, to_device
 from murauer.training.step import JointStep, PretrainingStep
 from murauer.training.train import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE
@@ -176,7 +176,7 @@ def inference(config: Config, seconds: float, device: torch.device) -> dict[str,
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All figures, with device and date."""
-    device, config = open_device(options.device), load_preset(options.preset)
+    device, config = open_device(options.device), load_config(options.preset)
     with TemporaryDirectory() as folder:
         store = open_store(options.data) if options.data else simulate_store(FRAMES, Path(folder) / "data")
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
@@ -197,7 +197,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         *(sys.executable, "-m", "murauer", "train", "--data", str(options.data), "--out", str(options.run)),
         *("--preset", options.preset, "--labels", str(options.labels), "--device", options.device),
     ]
-    plan = read_configuration(options.preset).training
+    plan = read_config(options.preset).training
     wanted = plan.pretraining_iterations + plan.joint_iterations
     before, start = steps_done(options.run, plan.pretraining_iterations), time.perf_counter()
     with subprocess.Popen(command) as process:

@@ -2,7 +2,7 @@
 
     python benchmarks/kill_and_resume.py [--kills 10] [--seed 0]
 
-Trains the smoke preset once without interruption, then again while killing it at random moments, anywhere
+Trains the smoke config once without interruption, then again while killing it at random moments, anywhere
 from start-up to the last checkpoint, and compares all weights bit by bit.
 """
 

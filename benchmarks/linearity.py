@@ -5,7 +5,7 @@
 Import of a set, synthesis of one and prediction of that, as the commands do them, by one process and thread.
 CPU time of the process, so that other programs on the machine disturb it little; sizes take turns, small ones
 come several times, and the median counts. Images are small, and the same 64 files again and again, to save
-disk: import of 96 x 96 pixels to windows of 32 x 32, synthesis of such windows, prediction by the preset
+disk: import of 96 x 96 pixels to windows of 32 x 32, synthesis of such windows, prediction by the config
 small with random weights. What a command does once, such as loading PyTorch, is not in these times; a first
 small round of everything is thrown away.
 """
@@ -34,7 +34,7 @@ from murauer.prepare.importing.run import import_dataset
 from murauer.prepare.rendering.simulated import SimulationConfig, Simulator
 from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise
 from murauer.store.store import open_store
-from murauer.training.config import load_preset
+from murauer.training.config import load_config
 
 COMMANDS = ("import", "synthesis", "prediction")  # predicted are the frames that were synthesised
 FILES = 64
@@ -118,8 +118,8 @@ def main() -> None:
     torch.set_num_threads(1)
     found: dict[int, list[dict[str, float]]] = {size: [] for size in options.sizes}
     with TemporaryDirectory() as name:
-        model, preset = Path(name) / "model.safetensors", load_preset("small")
-        save_model(model, HandPoseNetwork(preset.network), preset)
+        model, config = Path(name) / "model.safetensors", load_config("small")
+        save_model(model, HandPoseNetwork(config.network), config)
         measure(FILES, model, options.only)
         for turn in range(MOST_REPEATS):
             for size in options.sizes:

@@ -25,7 +25,7 @@ from murauer.prepare.rendering.synthetic import SynthesisConfig, Synthesiser
 from murauer.prepare.rendering.while_training import EndlessConfig, render_while_training
 from murauer.store.store import open_store
 from murauer.training.batch import BatchSource
-from murauer.training.config import load_preset
+from murauer.training.config import load_config
 from murauer.training.step import JointStep
 from murauer.training.variants import VARIANTS
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="of a block")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    config = load_preset(options.preset)
+    config = load_config(options.preset)
     with TemporaryDirectory() as name:
         folders = {"store": Path(name) / "store"}
         simulate_store(STORE, folders["store"])

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from murauer.cli.main import main
 from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.config import load_preset
+from murauer.training.config import load_config
 
 HEIGHT, WIDTH = 480, 640
 
@@ -118,8 +118,8 @@ class World:
 
     def train(self, more: str = "", store: str = "store", out: str = "run") -> list[str]:
         words = [word.replace("@", str(self.folder)) for word in more.split()]
-        preset = [] if "--preset" in words else ["--preset", "smoke"]
-        return ["train", "--data", self.path(store), "--out", self.path(out), *preset, *words]
+        config = [] if "--preset" in words else ["--preset", "smoke"]
+        return ["train", "--data", self.path(store), "--out", self.path(out), *config, *words]
 
     def resume(self, spoilt: str) -> list[str]:
         """Give the command of the finished training again, after a file of it was truncated."""
@@ -179,7 +179,7 @@ def run(world: World, arguments: list[str], capsys: pytest.CaptureFixture[str]) 
 
 
 def other_configuration(world: World) -> str:
-    config = load_preset("smoke")
+    config = load_config("smoke")
     text = {"config": json.dumps({"network": {"patch_size": 64, "features": 16}}), "facts": "{}"}
     tensors = {
         f"network.{name}": value for name, value in HandPoseNetwork(config.network).state_dict().items()
@@ -195,7 +195,7 @@ def bare_tensors(world: World) -> str:
 
 def other_shapes(world: World) -> str:
     """A network as its own configuration says, which is not the one that is trained."""
-    config = load_preset("small")
+    config = load_config("small")
     save_model(world.folder / "small.safetensors", HandPoseNetwork(config.network), config)
     return world.path("small.safetensors")
 
@@ -291,7 +291,7 @@ CASES: dict[str, Case] = {
     ),
     "picture in a file": (lambda w: w.predict(more="--out @/new.csv --overlay @/file/a.png"), "cannot write"),
     # info
-    "unknown preset": (lambda w: ["info", "--preset", "huge"], "unknown preset 'huge'"),
+    "unknown config": (lambda w: ["info", "--preset", "huge"], "unknown config 'huge'"),
     "unknown command": (lambda w: ["dance"], "invalid choice: 'dance'"),
     "no command": (lambda w: [], "COMMAND"),
     # evaluate
@@ -336,7 +336,7 @@ CASES: dict[str, Case] = {
 
 RECORDED_CASES: dict[str, Case] = {
     "unknown variant": (lambda w: w.train("--variant best"), "unknown variant 'best'"),
-    "unknown training preset": (lambda w: w.train("--preset huge"), "unknown preset 'huge'"),
+    "unknown training config": (lambda w: w.train("--preset huge"), "unknown config 'huge'"),
     "configuration file missing": (lambda w: w.train("--preset @/none.json"), "No such file"),
     "configuration with an unknown field": (
         lambda w: w.train(f"--preset {w.write('c.json', json.dumps({'speed': 9}))}"),

@@ -48,7 +48,7 @@ def test_every_extension_is_shown() -> None:
     assert len(names) == len(set(names)) == 11
     folders = (
         "hand/sensors",
-        "presets",
+        "configs",
         "datasets",
         "training",
         "geometry/skeletons",

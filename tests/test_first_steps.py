@@ -14,7 +14,7 @@ from murauer.cli.main import main, make_parser
 from murauer.store.row_file import read_rows
 from murauer.store.store import open_store
 from murauer.studio.labels.journal import Journal
-from murauer.training.config import load_preset
+from murauer.training.config import load_config
 from untrained_runs import NETWORK
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "first_steps.md"
@@ -56,7 +56,7 @@ def test_the_whole_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    smoke = load_preset("smoke")
+    smoke = load_config("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
     few_steps = msgspec.structs.replace(smoke, network=NETWORK, training=training)
     Path("few_steps.json").write_bytes(msgspec.json.encode(few_steps))

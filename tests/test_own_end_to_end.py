@@ -16,7 +16,7 @@ from murauer.geometry.camera import xyz_to_uvd
 from murauer.geometry.skeletons import SKELETONS
 from murauer.prepare.rendering.synthetic import synthesis_rig
 from murauer.store.store import open_store
-from murauer.training.config import load_preset
+from murauer.training.config import load_config
 
 PALM = SKELETONS["nyu14"].centre
 
@@ -27,11 +27,11 @@ def recorded() -> Recorded:
 
 
 @pytest.fixture(scope="module")
-def preset(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The smoke preset with two steps of each phase."""
-    smoke = load_preset("smoke")
+def config_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The smoke config with two steps of each phase."""
+    smoke = load_config("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
-    path = tmp_path_factory.mktemp("preset") / "few_steps.json"
+    path = tmp_path_factory.mktemp("config") / "few_steps.json"
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(smoke, training=training)))
     return str(path)
 
@@ -44,7 +44,7 @@ def held_out(index: int) -> str | None:
     return "test" if index >= 12 else None
 
 
-def test_without_labels(recorded: Recorded, preset: str, tmp_path: Path) -> None:
+def test_without_labels(recorded: Recorded, config_file: str, tmp_path: Path) -> None:
     write_capture(tmp_path / "monday", recorded, extrinsics=False)
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
@@ -69,7 +69,7 @@ def test_without_labels(recorded: Recorded, preset: str, tmp_path: Path) -> None
         "--data",
         store,
         "--preset",
-        preset,
+        config_file,
         "--variant",
         "synth_only",
         "--labels",
@@ -80,7 +80,7 @@ def test_without_labels(recorded: Recorded, preset: str, tmp_path: Path) -> None
 
 
 def test_labels_of_the_first_of_two_cameras_whose_poses_are_unknown(
-    recorded: Recorded, preset: str, tmp_path: Path
+    recorded: Recorded, config_file: str, tmp_path: Path
 ) -> None:
     write_capture(tmp_path / "monday", recorded, labelled=range(8), extrinsics=False)
     store = tmp_path / "store"
@@ -89,13 +89,13 @@ def test_labels_of_the_first_of_two_cameras_whose_poses_are_unknown(
     assert real.labelled.tolist() == [index < 8 for index in range(16)]
     assert np.isfinite(real.joints[:8, 0]).all() and np.isnan(real.joints[:, 1]).all()
     murauer(
-        "train", "--data", store, "--preset", preset, "--variant", "preview",
+        "train", "--data", store, "--preset", config_file, "--variant", "preview",
         "--labels", 6, "--out", tmp_path / "run",
     )  # fmt: skip
 
 
 def test_with_ten_labels(
-    recorded: Recorded, preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    recorded: Recorded, config_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_capture(tmp_path / "monday", recorded, labelled=(*range(10), 12, 13, 14, 15), held_out=held_out)
     store = tmp_path / "store"
@@ -121,7 +121,7 @@ def test_with_ten_labels(
             "--data",
             store,
             "--preset",
-            preset,
+            config_file,
             "--variant",
             "full",
             "--labels",

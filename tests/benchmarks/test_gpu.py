@@ -26,12 +26,12 @@ def test_all_figures_are_measured(
 
 
 def test_a_training_in_slices_comes_to_its_end(tiny_store: Store, tmp_path: Path) -> None:
-    preset = tmp_path / "tiny.json"
+    config_file = tmp_path / "tiny.json"
     training = {"pretraining_iterations": 4, "joint_iterations": 6, "checkpoint_every": 2, "set_size": 4}
-    preset.write_text(json.dumps({"extends": "smoke", "training": training}))
+    config_file.write_text(json.dumps({"extends": "smoke", "training": training}))
     run, out = tmp_path / "run", tmp_path / "slice.json"
     arguments = [
-        *("train", "--device", "cpu", "--preset", str(preset), "--data", str(tiny_store.folder)),
+        *("train", "--device", "cpu", "--preset", str(config_file), "--data", str(tiny_store.folder)),
         *("--run", str(run), "--out", str(out), "--labels", "10"),
     ]
     gpu.main([*arguments, "--minutes", "0.001"])

@@ -31,7 +31,7 @@ def test_info_of_the_paper(capsys):
     assert facts["parameters"] == {"f": 5111520, "m": 4198400, "p": 1092650, "g": 11168640, "h": 4199425}
     assert {"nyu14", "anny21"} <= facts["skeletons"].keys()
     assert facts["cameras"]["nyu"]["fx"] == CAMERAS["nyu"].fx
-    assert "paper" in facts["presets"] and "full" in facts["variants"]
+    assert "paper" in facts["configs"] and "full" in facts["variants"]
 
 
 def test_info_as_text(capsys):

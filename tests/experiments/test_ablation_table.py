@@ -91,7 +91,7 @@ def test_comparison_gives_ratio_and_way_to_the_floor(sweep):
 
 def test_files_agree_with_each_other(sweep, tmp_path):
     out = tmp_path / "results"
-    summaries = write_ablation(sweep, out, command="python -m sweep --seeds 0", facts=["Preset `small`."])
+    summaries = write_ablation(sweep, out, command="python -m sweep --seeds 0", facts=["Config `small`."])
     assert {path.name for path in out.iterdir()} == {
         f"ablation.{s}" for s in ("csv", "json", "md", "svg", "png")
     }
@@ -107,7 +107,7 @@ def test_files_agree_with_each_other(sweep, tmp_path):
     assert "over 1–3 seeds" in text and "Person not in the training set" in text
     # The page tells by itself how it was made.
     assert text.startswith("# Ablation") and "\n\n    python -m sweep --seeds 0\n\n" in text
-    assert f"on {datetime.now(UTC):%Y-%m-%d} (UTC)" in text and "Preset `small`." in text
+    assert f"on {datetime.now(UTC):%Y-%m-%d} (UTC)" in text and "Config `small`." in text
     assert "](ablation.svg)" in text
 
 

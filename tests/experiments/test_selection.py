@@ -13,25 +13,25 @@ from murauer.cli.main import main
 from murauer.experiments import selection
 from murauer.store.row_file import read_rows
 from murauer.store.store import Store
-from murauer.training.config import load_preset
+from murauer.training.config import load_config
 from untrained_runs import NETWORK
 
 
 @pytest.fixture
-def preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     engine = Inline()
     monkeypatch.setattr(selection, "sweep_engine", lambda args: engine)
     monkeypatch.setattr(murauer.sweeps.sweep, "POLL_S", 0.01)
-    smoke = load_preset("smoke")
+    smoke = load_config("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
     path = tmp_path / "two_steps.json"
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(smoke, network=NETWORK, training=training)))
     return path
 
 
-def test_trains_on_both_and_writes_the_page(tiny_store: Store, preset: Path, tmp_path: Path) -> None:
+def test_trains_on_both_and_writes_the_page(tiny_store: Store, config_file: Path, tmp_path: Path) -> None:
     runs, results = tmp_path / "runs", tmp_path / "results"
-    words = ["--out", str(runs), "--results", str(results), "--preset", str(preset), "--seeds", "0", "1"]
+    words = ["--out", str(runs), "--results", str(results), "--preset", str(config_file), "--seeds", "0", "1"]
     command = ["experiment", "selection", *words, "--labels", "2", "5", "--data", str(tiny_store.folder)]
     assert main(command) == 0
     with open(results / "selection.csv", newline="") as file:

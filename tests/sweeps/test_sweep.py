@@ -20,7 +20,7 @@ from murauer.store.store import Store
 from murauer.sweeps.make_runner import make_engine
 from murauer.sweeps.runner import LocalEngine
 from murauer.sweeps.sweep import METRICS_FILE, OUTPUT_FILE, make_jobs, read_result, run_sweep
-from murauer.training.config import Config, load_preset
+from murauer.training.config import Config, load_config
 from murauer.training.loop import Stage
 
 CELLS = [("synth_only", 0), ("real_only", 10), ("full", 10)]
@@ -29,7 +29,7 @@ TEST = ("test",)
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    smoke = load_preset("smoke")
+    smoke = load_config("smoke")
     training = msgspec.structs.replace(
         smoke.training, pretraining_iterations=4, joint_iterations=5, checkpoint_every=2
     )

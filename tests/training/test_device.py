@@ -25,7 +25,7 @@ from murauer.training import batch as batches
 from murauer.training import step as steps
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
-from murauer.training.config import Config, load_preset
+from murauer.training.config import Config, load_config
 from murauer.training.device import CPU, made_ahead, open_device, steps_ahead
 from murauer.training.loop import Stage
 from murauer.training.step import JointStep, PretrainingStep
@@ -38,7 +38,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GP
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return load_preset("smoke")
+    return load_config("smoke")
 
 
 def sources(store: Store, config: Config, device: torch.device = CPU) -> dict[str, BatchSource]:

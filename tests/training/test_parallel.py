@@ -23,7 +23,7 @@ from murauer.store.store import Store, open_store
 from murauer.training import loop as stage
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
-from murauer.training.config import Config, load_preset
+from murauer.training.config import Config, load_config
 from murauer.training.parallel import Part, own_parts, processes
 from murauer.training.step import JointStep, PretrainingStep
 from murauer.training.train import PRETRAINED_FILE, train
@@ -117,7 +117,7 @@ def assert_close(first: State, second: State, tolerance: float) -> None:
 
 def at_rate(rate: float) -> Config:
     """Configuration of both stages."""
-    config = load_preset("smoke")
+    config = load_config("smoke")
     rates = {"learning_rate": rate, "pretraining_learning_rate": rate}
     return msgspec.structs.replace(config, training=msgspec.structs.replace(config.training, **rates))
 
@@ -161,7 +161,7 @@ def test_two_processes_are_one_in_float32_as_far_as_float32_goes(tiny_store: Sto
 
 def test_parts_one_after_the_other_are_the_whole(tiny_store: Store) -> None:
     """Where BatchNorm does not look at the batch."""
-    config = load_preset("smoke")
+    config = load_config("smoke")
     labelled = tiny_store.labelled_rows(10, 0)
     source = BatchSource(tiny_store, config, VARIANTS["full"], labelled, seed=0)
     found = []
@@ -181,7 +181,7 @@ def test_parts_one_after_the_other_are_the_whole(tiny_store: Store) -> None:
 
 
 def test_parts_of_a_batch_are_its_samples_in_order(tiny_store: Store) -> None:
-    config = load_preset("smoke")
+    config = load_config("smoke")
     labelled = tiny_store.labelled_rows(10, 0)
     source = BatchSource(tiny_store, config, VARIANTS["full"], labelled, seed=0)
     for step in range(4):
@@ -207,12 +207,12 @@ def test_a_set_that_is_too_small_to_share_is_refused() -> None:
 
 def test_torchrun_goes_on_where_one_process_was_stopped(tiny_store: Store, tmp_path: Path) -> None:
     """And ends with the same model; one of the processes writes, once, what one process would write."""
-    config = load_preset("smoke")
+    config = load_config("smoke")
     training = msgspec.structs.replace(
         config.training, pretraining_iterations=3, joint_iterations=6, checkpoint_every=2
     )
     config = msgspec.structs.replace(config, training=training)
-    (tmp_path / "preset.json").write_bytes(msgspec.json.encode(config))
+    (tmp_path / "config.json").write_bytes(msgspec.json.encode(config))
     settings = {"variant": "full", "labels": 10, "seed": 0}
     train(tiny_store, config, out=tmp_path / "alone", **settings)  # type: ignore[arg-type]
 
@@ -240,7 +240,7 @@ def test_torchrun_goes_on_where_one_process_was_stopped(tiny_store: Store, tmp_p
         tmp_path / "run",
         "--resume",
     ]
-    options = ["--preset", tmp_path / "preset.json", "--labels", "10"]
+    options = ["--preset", tmp_path / "config.json", "--labels", "10"]
     done = subprocess.run(
         [*map(str, [*torchrun, *murauer, *options])], capture_output=True, text=True, timeout=600
     )

@@ -13,7 +13,7 @@ import torch
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.store.store import Store
 from murauer.training.batch import BatchSource, MiniBatch
-from murauer.training.config import Config, load_preset
+from murauer.training.config import Config, load_config
 from murauer.training.device import Precision, networks_in
 from murauer.training.step import JointLosses, JointStep, PretrainingStep, adam, joint_losses
 from murauer.training.variants import VARIANTS, Variant
@@ -24,7 +24,7 @@ from training_step import loss_differences
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return load_preset("smoke")
+    return load_config("smoke")
 
 
 @pytest.fixture(scope="module")

@@ -14,14 +14,14 @@ from murauer.store.store import Store
 from murauer.training import loop as stage
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
-from murauer.training.config import Config, load_preset
+from murauer.training.config import Config, load_config
 from murauer.training.train import pretrain, train
 from murauer.training.variants import VARIANTS
 
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    smoke = load_preset("smoke")
+    smoke = load_config("smoke")
     return msgspec.structs.replace(
         smoke,
         training=msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""Show what is installed: versions, device, skeletons, cameras; and presets, variants, sensors to train with.
+"""Show what is installed: versions, device, skeletons, cameras; and configs, variants, sensors to train with.
 
 With --preset also the configuration and the number of parameters of f, m, p, g and h. With --data what a
 store holds instead; --verify compares its files with the checksums that were written with them.
@@ -12,7 +12,7 @@ from murauer.arguments import add_data, add_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--preset", metavar="NAME", help="show this preset and the size of its networks")
+    parser.add_argument("--preset", metavar="NAME", help="show this config and the size of its networks")
     add_data(parser, required=False)
     parser.add_argument("--verify", action="store_true", help="check the files of --data by their checksums")
     add_json(parser)
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> None:
         return
     if args.verify:
         raise UserError("--verify checks a store; name it with --data")
-    facts = _installation() | (_preset(args.preset) if args.preset else {})
+    facts = _installation() | (_config(args.preset) if args.preset else {})
     if args.json:
         print(json.dumps(facts, indent=1))
         return
@@ -60,7 +60,7 @@ def _show_store(args: argparse.Namespace) -> None:
 
 
 def _installation() -> dict[str, Any]:
-    """Collect what does not depend on a preset."""
+    """Collect what does not depend on a config."""
     import platform
     from importlib.metadata import version
     from importlib.util import find_spec
@@ -91,7 +91,7 @@ def _for_training() -> dict[str, Any]:
     import torch
 
     from murauer.hand.sensors import SENSORS
-    from murauer.training.config import preset_names
+    from murauer.training.config import config_names
     from murauer.training.variants import VARIANTS
 
     cuda = torch.cuda.is_available()
@@ -99,20 +99,20 @@ def _for_training() -> dict[str, Any]:
         "torch": torch.__version__,
         "warp": version("warp-lang"),
         "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
-        "presets": preset_names(),
+        "configs": config_names(),
         "variants": list(VARIANTS),
         "sensors": list(SENSORS),
     }
 
 
-def _preset(name: str) -> dict[str, Any]:
-    """Build the networks of a preset and count their parameters."""
+def _config(name: str) -> dict[str, Any]:
+    """Build the networks of a config and count their parameters."""
     import msgspec
 
     from murauer.nets.network import HandPoseNetwork, make_discriminator, parameter_counts
-    from murauer.training.config import load_preset
+    from murauer.training.config import load_config
 
-    config = load_preset(name)
+    config = load_config(name)
     counts = parameter_counts(HandPoseNetwork(config.network), make_discriminator(config.network))
     return {"preset": name, "parameters": counts, "config": msgspec.to_builtins(config)}
 

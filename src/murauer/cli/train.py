@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     from murauer.errors import UserError
     from murauer.evaluation.split import evaluate_split
     from murauer.store.store import open_store
-    from murauer.training.config import read_configuration
+    from murauer.training.config import read_config
     from murauer.training.device import open_device
     from murauer.training.parallel import processes
     from murauer.training.train import RUN_FILE, train
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     with processes(device) as leading:
         model = train(
             store,
-            read_configuration(args.preset),
+            read_config(args.preset),
             variant=args.variant,
             labels=args.labels if rows is None else len(rows),
             seed=args.seed,

@@ -17,7 +17,7 @@ from murauer.experiments.sweeping import add_sweep, sweep_engine
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.store.store import CENTRES, Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
-from murauer.training.config import read_configuration
+from murauer.training.config import read_config
 
 VARIANTS = ("real_only", "real_and_synth", "distr_match", "view_pred", "full")
 LABELS = 100
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, engine = read_configuration(args.preset), sweep_engine(args)
+    config, engine = read_config(args.preset), sweep_engine(args)
     folder = args.out / "recording"
     store = open_store(folder) if folder.exists() else simulate_store(SimulationConfig(), folder)
     jobs = make_jobs(ablation_cells(store), args.seeds, args.out)
@@ -68,6 +68,6 @@ def _facts(args: argparse.Namespace, store: Store) -> list[str]:
     synthetic, real = (f"{len(store.need(name)):,}" for name in ("synthetic", "real"))
     centres = CENTRES[store.centre_kind("test")]
     return [
-        f"Preset `{args.preset}`; simulated, {synthetic} synthetic and {real} real moments, n of "
+        f"Config `{args.preset}`; simulated, {synthetic} synthetic and {real} real moments, n of "
         f"the real ones labelled; crop centre: {centres}."
     ]

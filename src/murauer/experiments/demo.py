@@ -15,14 +15,16 @@ from murauer.files import written_whole
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
-from murauer.training.config import Config, load_preset
+from murauer.training.config import Config, load_config
 
 N_LABELLED = 100
 SEED = 0
 VARIANTS = ("synth_only", "real_and_synth", "full")
 
 
-def run_demo(out: Path, preset: str = "demo", simulation: SimulationConfig | None = None) -> dict[str, Any]:
+def run_demo(
+    out: Path, config_name: str = "demo", simulation: SimulationConfig | None = None
+) -> dict[str, Any]:
     """Simulate, pre-train, train the variants, evaluate on the test split and write report and metrics.
 
     Nothing starts from the packaged model: that one has seen the sensor of the simulated "real" domain.
@@ -30,7 +32,7 @@ def run_demo(out: Path, preset: str = "demo", simulation: SimulationConfig | Non
 
     Args:
         out: folder for store, runs, `report.html` and `metrics.json`.
-        preset: configuration of the trainings.
+        config_name: configuration of the trainings.
         simulation: what is recorded.
 
     Returns:
@@ -40,7 +42,7 @@ def run_demo(out: Path, preset: str = "demo", simulation: SimulationConfig | Non
         UserError: the folder cannot be used or a training diverged.
     """
     simulation = simulation or SimulationConfig()
-    config = load_preset(preset)
+    config = load_config(config_name)
     seconds: dict[str, float] = {}
     started = time.monotonic()
     store = _store(out / "recording", simulation)
@@ -56,7 +58,7 @@ def run_demo(out: Path, preset: str = "demo", simulation: SimulationConfig | Non
     metrics = {
         "n_labelled": N_LABELLED,
         "seed": SEED,
-        "preset": preset,
+        "preset": config_name,
         "centre": "annotated joint",
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "variants": {result["variant"]: result["test"] for result in reversed(sweep.results)},

@@ -21,7 +21,7 @@ from murauer.experiments.sweeping import add_sweep, sweep_engine
 from murauer.store.store import CENTRES, Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.batch import BatchSource
-from murauer.training.config import Config, read_configuration
+from murauer.training.config import Config, read_config
 from murauer.training.variants import VARIANTS, find_variant
 
 PAPER_VARIANTS = ("synth_only", "real_only", "real_and_synth", "distr_match", "view_pred", "full")
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    store, config = open_store(args.data), read_configuration(args.preset)
+    store, config = open_store(args.data), read_config(args.preset)
     engine = sweep_engine(args)
     _check_split(store, args.split)
     counts = _label_counts(store, args.labels)

@@ -24,7 +24,7 @@ from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.selection.selecting import propose_frames, write_proposals
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import Job, run_sweep
-from murauer.training.config import Config, read_configuration
+from murauer.training.config import Config, read_config
 from murauer.training.train import PRETRAINED_FILE
 
 VARIANT = "real_and_synth"
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, engine = read_configuration(args.preset), sweep_engine(args)
+    config, engine = read_config(args.preset), sweep_engine(args)
     folder = args.data or args.out / "recording"
     if folder.exists() or args.data is not None:
         store = open_store(folder)
@@ -120,7 +120,7 @@ def _write_page(
         "",
         f"    murauer experiment selection {shlex.join(words)}",
         "",
-        f"Real&Synth, preset `{args.preset}` ({config.training.joint_iterations:,} steps), "
+        f"Real&Synth, config `{args.preset}` ({config.training.joint_iterations:,} steps), "
         f"{len(store.need('real')):,} real frames to choose from; mean joint error in mm ± "
         f"standard deviation over {len(args.seeds)} seeds.",
         "",

@@ -151,7 +151,7 @@ CAMERAS: dict[str, Camera] = {
 
 
 def find_camera(name_or_path: str) -> Camera:
-    """Return the preset of that name, or the camera in the JSON file of that path.
+    """Return the known camera of that name, or the camera in the JSON file of that path.
 
     Raises:
         UserError: If it is neither.

@@ -1,6 +1,6 @@
 """The configuration of a training: one typed tree, the paper's values as defaults.
 
-A preset is a small JSON file in `murauer/presets` that says only what differs from the paper. The resolved
+A config is a small JSON file in `murauer/configs` that says only what differs from the paper. The resolved
 configuration is saved beside every result.
 """
 
@@ -79,40 +79,40 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cube_mm: float = 300.0
 
 
-def preset_names() -> list[str]:
-    """Names of the packaged presets."""
-    files = resources.files("murauer").joinpath("presets").iterdir()
+def config_names() -> list[str]:
+    """Names of the packaged configs."""
+    files = resources.files("murauer").joinpath("configs").iterdir()
     return sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json"))
 
 
-def load_preset(name: str) -> Config:
-    """Read a packaged preset.
+def load_config(name: str) -> Config:
+    """Read a packaged config.
 
     Raises:
         UserError: there is none of that name.
     """
-    if name not in preset_names():
-        raise UserError(f"unknown preset '{name}'; choose one of {', '.join(preset_names())}")
-    text = resources.files("murauer").joinpath("presets", f"{name}.json").read_text()
-    return msgspec.convert(whole_preset(json.loads(text)), type=Config)
+    if name not in config_names():
+        raise UserError(f"unknown config '{name}'; choose one of {', '.join(config_names())}")
+    text = resources.files("murauer").joinpath("configs", f"{name}.json").read_text()
+    return msgspec.convert(whole_config(json.loads(text)), type=Config)
 
 
-def whole_preset(document: dict[str, Any]) -> dict[str, Any]:
-    """Fill in a preset that says what differs from another one.
+def whole_config(document: dict[str, Any]) -> dict[str, Any]:
+    """Fill in a config that says what differs from another one.
 
     Args:
-        document: fields of `Config`, as in a file; "extends" among them names the packaged preset that has
+        document: fields of `Config`, as in a file; "extends" among them names the packaged config that has
             the rest. Without it the rest are the paper's values.
 
     Returns:
         All that differs from the paper.
 
     Raises:
-        UserError: there is no such preset.
+        UserError: there is no such config.
     """
     if "extends" not in document:
         return document
-    base = msgspec.to_builtins(load_preset(str(document["extends"])))
+    base = msgspec.to_builtins(load_config(str(document["extends"])))
     return _merged(base, {key: value for key, value in document.items() if key != "extends"})
 
 
@@ -139,10 +139,10 @@ def decode_config(text: str, source: Path) -> Config:
         raise UserError(f"the configuration in {source} is not valid: {error}") from error
 
 
-def read_configuration(name: str) -> Config:
-    """Load a packaged preset, or a file: a preset of one's own or the `config.json` of a run."""
+def read_config(name: str) -> Config:
+    """Load a packaged config, or a file: a config of one's own or the `config.json` of a run."""
     if not name.endswith(".json"):
-        return load_preset(name)
+        return load_config(name)
     try:
         document = json.loads(Path(name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -150,5 +150,5 @@ def read_configuration(name: str) -> Config:
     if isinstance(document, dict):
         document = document.get("config", document)  # a run has variant, labels, seed and store beside it
     if isinstance(document, dict):
-        document = whole_preset(document)
+        document = whole_config(document)
     return decode_config(json.dumps(document), Path(name))

@@ -11,7 +11,7 @@ from murauer.cli.main import main
 from murauer.inference.backends.load import load_engine
 from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.config import load_preset
+from murauer.training.config import load_config
 from murauer.version import __version__
 
 onnx = pytest.importorskip("onnx", reason="exporting is an extra: pip install 'murauer[export]'")
@@ -23,7 +23,7 @@ pytest.importorskip("onnxscript")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with a random network, its joints spread and its mapping away from where it starts."""
     folder = tmp_path_factory.mktemp("run")
-    config = load_preset("smoke")
+    config = load_config("smoke")
     torch.manual_seed(0)
     network = HandPoseNetwork(config.network)
     with torch.no_grad():

@@ -17,7 +17,7 @@ from murauer.prepare.rendering.while_training import EndlessConfig, EndlessFrame
 from murauer.store.store import Store, open_store
 from murauer.store.summary import summary
 from murauer.training.batch import BatchSource
-from murauer.training.config import Config, load_preset
+from murauer.training.config import Config, load_config
 from murauer.training.train import pretrain
 from murauer.training.variants import VARIANTS
 
@@ -46,7 +46,7 @@ def test_the_stored_set_is_the_beginning(copy: Path, tmp_path: Path, monkeypatch
 
 
 def test_batches_are_those_of_the_step(endless: Store) -> None:
-    smoke = load_preset("smoke")
+    smoke = load_config("smoke")
     rows = endless.labelled_rows(10, 0)
     source, resumed = (BatchSource(endless, smoke, VARIANTS["full"], rows, 0) for _ in range(2))
     patches = []
@@ -60,7 +60,7 @@ def test_batches_are_those_of_the_step(endless: Store) -> None:
 
 
 def test_pretraining_without_a_set(endless: Store, tmp_path: Path) -> None:
-    smoke = load_preset("smoke")
+    smoke = load_config("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=4)
     config: Config = msgspec.structs.replace(smoke, training=training)
     first, second = (read_tensors(pretrain(endless, config, 0, tmp_path / name))[0] for name in "ab")

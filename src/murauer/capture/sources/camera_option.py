@@ -1,4 +1,4 @@
-"""Cameras of frames that come without them: a preset or a camera file, named in an option."""
+"""Cameras of frames that come without them: a known camera or a camera file, named in an option."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -18,7 +18,7 @@ class FolderSource(StoredSource):
 
     Args:
         address: A folder of images, or one with a folder of images for each camera.
-        camera: Preset or camera file; by default the `camera.json` in the folder.
+        camera: Name of a camera, or camera file; by default the `camera.json` in the folder.
         depth_scale: Millimetres per unit; by default that of the camera file, or 1.
         rate: Moments a second, for those without a time of their own.
 

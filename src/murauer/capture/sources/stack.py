@@ -20,7 +20,7 @@ class StackSource(StoredSource):
     Args:
         address: The file. Arrays have the shape (N, H, W), of integers or floats; those in `.npz` have the
             names of their cameras, and one called `time_s` may hold the N times in seconds.
-        camera: Preset or camera file; by default the `camera.json` beside the file.
+        camera: Name of a camera, or camera file; by default the `camera.json` beside the file.
         depth_scale: Millimetres per unit; by default that of the camera file, or 1.
         rate: Moments a second, if there are no times.
 

@@ -21,7 +21,7 @@ class VideoSource(Source):
 
     Args:
         address: The file. Streams belong to the cameras in the order of the camera file.
-        camera: Preset or camera file; by default the `camera.json` beside the file.
+        camera: Name of a camera, or camera file; by default the `camera.json` beside the file.
         depth_scale: Millimetres per unit; by default that of the camera file, or 1.
 
     Raises:
