@@ -25,7 +25,7 @@ from murauer.geometry.camera import Camera
 from murauer.geometry.patches import Cubes
 from murauer.handfinder.localisation import look_at_place, packaged_finder
 from murauer.inference import plausibility
-from murauer.inference.backends.load import load_engine
+from murauer.inference.backends.load import load_backend
 from murauer.prepare.rendering.regions import CHUNK
 from murauer.prepare.rendering.simulated import SimulationConfig, Simulator
 
@@ -46,8 +46,8 @@ def measure(
         Features of each, (N, 4); mean errors in mm, infinite without a hand, (N,); and the probability of a
         hand by the judge, (N,).
     """
-    engine, finder = load_engine(model), packaged_finder()
-    skeleton, random = engine.facts.skeleton, np.random.default_rng(seed)
+    backend, finder = load_backend(model), packaged_finder()
+    skeleton, random = backend.facts.skeleton, np.random.default_rng(seed)
     bones = np.array(skeleton.bones)
     config = SimulationConfig(
         seed=seed, real_frames=frames, training_persons=50, person_spread=1.0, any_share=0.2, free_share=0.3,
@@ -72,9 +72,9 @@ def measure(
                 place = _beside(centre[index], image[0], camera, offset, joints[index], random)
                 if place is None:
                     continue
-                cubes = Cubes(place[None], camera, engine.facts.cube_mm, engine.facts.patch_size)
+                cubes = Cubes(place[None], camera, backend.facts.cube_mm, backend.facts.patch_size)
                 patch = cubes.cut(image)
-                xyz = cubes.denormalise_joints(engine(patch))
+                xyz = cubes.denormalise_joints(backend(patch))
                 rows.append(plausibility.features(patch, xyz, cubes, bones, skeleton.centre)[0])
                 error = np.linalg.norm(xyz[0] - joints[index], axis=-1).mean()
                 errors.append(error if offset in OFFSETS_MM else np.inf)

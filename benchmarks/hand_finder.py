@@ -29,7 +29,7 @@ from murauer import Estimator
 from murauer.handfinder.finder import FoundHand, HandFinder
 from murauer.handfinder.handedness import Side, seen, side
 from murauer.handfinder.localisation import LEAST_HAND
-from murauer.inference.backends.load import load_engine
+from murauer.inference.backends.load import load_backend
 from murauer.progress import Progress
 
 AFTER = (1, 3, 10, 30)
@@ -87,7 +87,7 @@ def print_errors(name: str, table: Row) -> None:
 
 def in_streams(finder: HandFinder, count: int, seed: int) -> None:
     """Print which hand it is said to be in the course of streams of a second."""
-    estimator = Estimator(load_engine("default"), lambda: finder)
+    estimator = Estimator(load_backend("default"), lambda: finder)
     right = []
     with Progress("streams", count, unit="stream") as progress:
         for number in range(count):

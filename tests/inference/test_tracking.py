@@ -10,7 +10,7 @@ from known_hands import KnownHands, hand
 from murauer import Estimator, HandPose, Smoothing, UserError
 from murauer.geometry.camera import CAMERAS
 from murauer.handfinder.finder import FoundHand
-from murauer.inference.backends.load import load_engine
+from murauer.inference.backends.load import load_backend
 from murauer.inference.tracking import JUDGED_EVERY, JUDGED_FIRST, OneEuroFilter
 
 CAMERA = CAMERAS["nyu"]
@@ -40,7 +40,7 @@ class Followed:
     def __init__(self, scene, best: int, frame: np.ndarray) -> None:
         self.centre, self.frame = scene.centre[best].numpy(), frame
         self.finder = KnownHands()
-        self.estimator = Estimator(load_engine("default"), lambda: self.finder)
+        self.estimator = Estimator(load_backend("default"), lambda: self.finder)
 
     def __call__(self, looks: Sequence[FoundHand | None], handedness="auto") -> list[HandPose]:
         """Follow the hand, the finder seeing one hand or none in each frame."""

@@ -38,11 +38,11 @@ from murauer.handfinder.localisation import (
     look_for_hands,
     packaged_finder,
 )
-from murauer.inference.backends.backend import Engine
-from murauer.inference.backends.load import load_engine
+from murauer.inference.backends.backend import Backend
+from murauer.inference.backends.load import load_backend
 from murauer.inference.pose import HandPose
 from murauer.inference.predictor import PosePredictor
-from murauer.nets.model_facts import EngineName
+from murauer.nets.model_facts import BackendName
 
 if TYPE_CHECKING:
     from murauer.inference.tracking import Smoothing
@@ -61,12 +61,12 @@ class Estimator:
     An estimator keeps nothing between calls and may be used from several threads at once.
 
     Args:
-        engine: runs the network.
+        backend: runs the network.
         finder: gives what finds hands, when it is needed first; the packaged one by default.
     """
 
-    def __init__(self, engine: Engine, finder: Callable[[], HandFinder] = packaged_finder) -> None:
-        self._predictor = PosePredictor(engine)
+    def __init__(self, backend: Backend, finder: Callable[[], HandFinder] = packaged_finder) -> None:
+        self._predictor = PosePredictor(backend)
         self._finder = finder
 
     @classmethod
@@ -74,7 +74,7 @@ class Estimator:
         cls,
         source: str | Path = "default",
         *,
-        engine: EngineName | None = None,
+        backend: BackendName | None = None,
         device: str = "cpu",
         threads: int | None = None,
     ) -> "Estimator":
@@ -83,7 +83,7 @@ class Estimator:
         Args:
             source: "default" for the packaged model, a run folder, a .safetensors model file, or an .onnx
                 file that `murauer export` made.
-            engine: "onnx" or "torch", of which "default" comes for both; by default ONNX Runtime if it is
+            backend: "onnx" or "torch", of which "default" comes for both; by default ONNX Runtime if it is
                 installed, which is several times as fast on a CPU and gives the same joints.
             device: for PyTorch, such as "cuda".
             threads: of ONNX Runtime for one prediction; by default 1, which is best for small networks.
@@ -91,7 +91,7 @@ class Estimator:
         Raises:
             UserError: If the model, or what it needs to run, is missing or damaged.
         """
-        return cls(load_engine(source, engine=engine, device=device, threads=threads))
+        return cls(load_backend(source, backend=backend, device=device, threads=threads))
 
     @property
     def skeleton(self) -> Skeleton:
