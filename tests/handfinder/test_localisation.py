@@ -70,7 +70,7 @@ def test_two_hands_are_those_of_one_person() -> None:
     assert sides == ["right"] * 3
 
 
-def test_a_place_is_judged_where_it_is() -> None:
+def test_a_place_is_refined_where_it_is() -> None:
     finder = KnownHands(RIGHT)
     beside = RIGHT.centre + np.array([30, 0, 0])
     seen = look_at_place(finder, FRAME, CAMERA, beside)

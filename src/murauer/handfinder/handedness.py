@@ -36,7 +36,7 @@ SAID: dict[Handedness, float] = {"auto": 0.0, "right": math.inf, "left": -math.i
 
 PRESUMED = 2.0
 """Evidence that it takes to call a hand a left one, a probability of 0.88: most hands that are shown are
-right ones, and the judge knows when it is in doubt."""
+right ones, and the refinement network knows when it is in doubt."""
 
 MOST = 3.0
 """Evidence of one frame, at most: a probability of 0.95. Networks are surer than they are right."""

@@ -103,7 +103,7 @@ def look_for_hands(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> l
 
 
 def look_at_place(finder: HandFinder, depth: NDArray[Any], camera: Camera, centre: Place) -> FoundHand:
-    """Judge what is at a place: how surely it is a hand, and which.
+    """Tell what is at a place: how surely it is a hand, and which.
 
     Args:
         finder: that looks.
@@ -111,8 +111,8 @@ def look_at_place(finder: HandFinder, depth: NDArray[Any], camera: Camera, centr
         camera: as for `look_for_hand`.
         centre: the place, which is not moved.
     """
-    judged = finder.judge(depth, camera, centre[None].astype(np.float32))
-    sure, right = probability(judged.hand).item(), probability(judged.right).item()
+    refined = finder.refine(depth, camera, centre[None].astype(np.float32))
+    sure, right = probability(refined.hand).item(), probability(refined.right).item()
     return FoundHand(centre.astype(np.float64), sure, right)
 
 

@@ -255,7 +255,7 @@ class Estimator:
         return tracker.follow(frames, rate)
 
     def _sight(self, image: NDArray[Any], camera: Camera, centre: Floats | None, right: float) -> Sighting:
-        """Look for the hand. A given centre is taken at its word; only which hand is there may be judged."""
+        """Look for the hand. A given centre is taken at its word; only which hand it is may be asked for."""
         if centre is None:
             return look_for_hand(self._finder(), image, camera, right)
         start = time.perf_counter()
