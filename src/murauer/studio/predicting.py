@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 
 from murauer.errors import UserError
+from murauer.geometry.skeletons import Skeleton, convert
+from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
-from murauer.inference.pose import Handedness
-from murauer.skeletons import Skeleton, convert
-from murauer.studio.album import Album, Floats, Moment
+from murauer.studio.albums.album import Album, Floats, Moment
 
 REMEMBERED = 500
 """Predictions that are kept for going back: a few hundred kilobytes."""
@@ -62,10 +62,10 @@ class ModelPredictor:
         handedness: of the hands.
     """
 
-    def __init__(self, name: str, estimator: Estimator, handedness: Handedness) -> None:
+    def __init__(self, name: str, estimator: Estimator, handedness: GivenHandedness) -> None:
         self.name = name
         self._estimator = estimator
-        self._handedness: Handedness = handedness
+        self._handedness: GivenHandedness = handedness
         self._known: OrderedDict[str, Prediction] = OrderedDict()
 
     def __call__(self, set_name: str, index: int, moment: Moment) -> Prediction | None:
@@ -98,7 +98,7 @@ class FilePredictor:
     """
 
     def __init__(self, path: Path, album: Album) -> None:
-        from murauer.evaluation.prediction_files import read_joints
+        from murauer.datasets.joint_files import read_joints
 
         self.name = path.name
         self._joints = read_joints(path, "xyz").float().numpy()
@@ -119,7 +119,7 @@ class FilePredictor:
         return Prediction(self._joints[index], self._skeleton, "read from the file")
 
 
-def open_predictor(source: str, album: Album, handedness: Handedness) -> Predictor:
+def open_predictor(source: str, album: Album, handedness: GivenHandedness) -> Predictor:
     """Load a model, or a text file of predictions.
 
     Raises:

@@ -10,13 +10,7 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from murauer.hand.kernel_launch import launch
-from murauer.hand.sensors import (
-    SENSORS,
-    CleanSensor,
-    MixedSensor,
-    StructuredLightSensor,
-    TimeOfFlightSensor,
-)
+from murauer.hand.sensors import SENSORS, CleanSensor, MixedSensor, StructuredLightSensor, TimeOfFlightSensor
 from murauer.hand.sensors.kernels import axial_noise_kernel
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
