@@ -22,11 +22,13 @@ from murauer.geometry.camera import find_camera
 from murauer.geometry.rig import CameraRig, nyu_like_rig
 from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import ClutterPiece, ClutterPrior, sample_clutter
+from murauer.hand.everyday import EverydayPrior, EverydayScenes
+from murauer.hand.gestures import GESTURE_NAMES, SIGN_NAMES
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
-from murauer.hand.shape import ShapePrior
+from murauer.hand.shape import ANYBODY, ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
 from murauer.prepare.rendering.regions import CHUNK, RenderedChunks, render_regions
 from murauer.random_streams import random_stream
@@ -67,10 +69,18 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         any_share: share of hands in a uniformly random orientation.
         free_share: share of freely curled poses; the others lie between two gestures, see `PosePrior`.
         pose_variation: factor on the random deviations from the gestures, see `PosePrior`.
+        single_share: share of poses in which each finger does something of its own, see `PosePrior`.
+        anybody: whether the real hands may be children's and larger than most, see `ANYBODY`.
+        grasp_share: share of hands that hold something, see `EverydayPrior`; real frames show what.
+        own_view_share: share of hands that are seen by their owner, at distances of their own; windows go on
+            beyond the border of the image.
+        second_hand_share: share of real frames with the other hand beside.
+        table_share: share of real frames with a table below the hand, and household things on it.
         skeleton: joints that are recorded.
 
     Raises:
-        UserError: a number of frames, people or pixels is not positive, or the distances are not in order.
+        UserError: a number of frames, people or pixels is not positive, the distances are not in order, or a
+            share is none.
     """
 
     seed: int = 0
@@ -93,6 +103,12 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     any_share: float = 0.0
     free_share: float = 0.0
     pose_variation: float = 0.5
+    single_share: float = 0.0
+    anybody: bool = False
+    grasp_share: float = 0.0
+    own_view_share: float = 0.0
+    second_hand_share: float = 0.0
+    table_share: float = 0.0
     skeleton: str = "nyu14"
 
     def __post_init__(self) -> None:
@@ -100,6 +116,9 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name in (*counts, "training_persons", "region_size"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} of the simulation is {getattr(self, name)}; it must be at least 1")
+        for name in ("single_share", "grasp_share", "own_view_share", "second_hand_share", "table_share"):
+            if not 0 <= (share := getattr(self, name)) <= 1:
+                raise UserError(f"{name} of the simulation is {share:g}; it must be between 0 and 1")
         near, far = self.distance_mm
         if not 0 < near <= far:
             raise UserError(f"distance_mm of the simulation is {near} to {far}; give 0 < nearest <= farthest")
@@ -145,14 +164,26 @@ class Simulator:
         self.config = config
         self.rig = store_rig(config)
         self.hand = HandModel()
-        self.poses = PosePrior(free_share=config.free_share, variation=config.pose_variation)
+        self.poses = PosePrior(
+            free_share=config.free_share,
+            variation=config.pose_variation,
+            single_share=config.single_share,
+            gestures=GESTURE_NAMES + SIGN_NAMES if config.single_share else GESTURE_NAMES,
+        )
+        prior = EverydayPrior(
+            grasp=config.grasp_share,
+            own_view=config.own_view_share,
+            second_hand=config.second_hand_share,
+            table=config.table_share,
+        )
+        self.everyday = EverydayScenes(self.hand, prior, self.poses) if prior.any() else None
         self.sensor: Sensor = SENSORS[config.sensor]()
         persons = config.training_persons + 2
-        shapes = ShapePrior()
+        shapes = ShapePrior(ANYBODY) if config.anybody else ShapePrior()
         self.persons = shapes.sample(
             persons, random_stream(config.seed, "persons"), spread=config.person_spread
         )
-        self.shapes = shapes
+        self.shapes = ShapePrior()
         self.splits = {split.name: split for split in splits(config)}
 
     def chunk(self, set_name: str, start: int, stop: int) -> dict[str, Tensor]:
@@ -179,10 +210,17 @@ class Simulator:
             person = torch.full((size,), -1)
             shape = self.shapes.sample(size, looks, spread=config.synthetic_spread)
 
-        scenes = Scenes(self.hand(angles, shape), self.hand.faces, rotation, position)
+        if self.everyday is None:
+            scenes = Scenes(self.hand(angles, shape), self.hand.faces, rotation, position)
+        else:
+            stream = random_stream(config.seed, split.poses, "everyday", start)
+            average = torch.zeros(1, shape.shape[1])
+            scenes = self.everyday(angles, shape, rotation, position, stream, grasped_by=average)
         centre = scenes.joints(config.skeleton)[:, SKELETONS[config.skeleton].centre]
         if split.real:
-            scenes = replace(scenes, clutter=self._clutter(centre, looks))
+            scenes = replace(scenes, clutter=(*scenes.clutter, *self._clutter(centre, looks)))
+        else:
+            scenes = replace(scenes, clutter=())
         arrays = render_regions(
             scenes,
             self.rig,
