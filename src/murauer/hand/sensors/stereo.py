@@ -93,14 +93,19 @@ class StereoSensor:
             generator=generator,
         )
         ragged = jitter_lookup(matched, self.lookup_sigma_px * scale, window_px, generator)
-        device = {"focal_px": self.focal_px, "baseline_mm": self.baseline_mm, "generator": generator}
-        dented = measure_disparity(
-            ragged, step_px=0.0, sigma_px=self.wave_sigma_px, patch_px=self.wave_px * scale, **device
-        )
-        return measure_disparity(
-            dented,
-            step_px=self.disparity_step_px,
-            sigma_px=self.disparity_sigma_px,
-            patch_px=window_px,
-            **device,
-        )
+        measured = ragged
+        for sigma_px, patch_px, step_px in (
+            (self.wave_sigma_px, self.wave_px * scale, 0.0),
+            (self.disparity_sigma_px, window_px, self.disparity_step_px),
+        ):
+            measured = measure_disparity(
+                measured,
+                focal_px=self.focal_px,
+                baseline_mm=self.baseline_mm,
+                step_px=step_px,
+                sigma_px=sigma_px,
+                patch_px=patch_px,
+                generator=generator,
+                smooth=True,
+            )
+        return measured
