@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from murauer.camera import Camera, find_camera, uvd_to_xyz
+from murauer.camera import CAMERAS, Camera, uvd_to_xyz
 from murauer.data.images import read_depth
 from murauer.inference.estimator import Estimator
 from murauer.inference.overlay import contact_sheet, draw_hand
@@ -61,7 +61,7 @@ def main() -> None:
     if not real.is_dir():
         raise SystemExit(f"reference data not found at {shared}; set MURAUER_SHARED to its folder")
     estimator = Estimator.load(options.model)
-    nyu = find_camera("nyu")
+    nyu = CAMERAS["nyu"]
 
     frames = {}
     truth = (shared / "data" / "nyu" / "nyu_test_groundtruth_label.txt").read_text().splitlines()[0].split()
@@ -71,7 +71,7 @@ def main() -> None:
         depth, window = crop_as_frame(real / name, facts, nyu)
         frames[name] = (depth, window, np.array(facts["joints36_uvd"])[list(NYU_EVALUATION_JOINTS)])
 
-    sr305 = find_camera("sr305")
+    sr305 = CAMERAS["sr305"]
     for path in sorted(real.glob("sr305_*.png")):
         frames[path.name] = (read_depth(path, sr305, 0.125), sr305, None)
 

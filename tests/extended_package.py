@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import murauer
-from murauer.camera import Camera, find_camera, uvd_to_xyz, xyz_to_uvd
+from murauer.camera import CAMERAS, Camera, uvd_to_xyz, xyz_to_uvd
 from murauer.cli import main
 from murauer.data.frame_set import DEPTH_UNIT_MM
 from murauer.data.recording import Recording, open_recording
@@ -83,7 +83,7 @@ if __name__ == "__main__":
     run(f"murauer train --data {work}/simulated --out {work}/run {trained} --variant view_unmapped")
     run(f"murauer evaluate {work}/run --data {work}/simulated --json")
 
-    camera = find_camera("nyu")
+    camera = CAMERAS["nyu"]
     write_png_folders(work / "png", camera)
     run(f"murauer import png_folders {work}/png --out {work}/own --workers 1")
     own = open_recording(work / "own")

@@ -57,7 +57,7 @@ def _evaluate_file(args: argparse.Namespace) -> None:
     """Compare two text files of joints."""
     import json
 
-    from murauer.camera import find_camera
+    from murauer.data.camera_file import find_camera
     from murauer.errors import UserError
     from murauer.evaluation.metrics import metrics_table
     from murauer.evaluation.prediction_files import evaluate_prediction_file
@@ -68,7 +68,7 @@ def _evaluate_file(args: argparse.Namespace) -> None:
         args.source,
         args.ground_truth,
         args.format,
-        find_camera(args.camera) if args.camera else None,
+        find_camera(args.camera).camera if args.camera else None,
         ground_truth_format=args.ground_truth_format,
         skeleton=args.skeleton,
     )

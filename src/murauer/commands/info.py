@@ -66,7 +66,7 @@ def _installation() -> dict[str, Any]:
     from importlib.util import find_spec
 
     from murauer import __version__
-    from murauer.camera import CAMERAS
+    from murauer.data.camera_file import NAMED_CAMERAS, camera_document
     from murauer.inference.engines import packaged_model
     from murauer.skeletons import SKELETONS
 
@@ -77,7 +77,7 @@ def _installation() -> dict[str, Any]:
         "onnxruntime": version("onnxruntime"),
         "default_model": str(default_model) if default_model.exists() else "not installed",
         "skeletons": {name: len(skeleton) for name, skeleton in SKELETONS.items()},
-        "cameras": {name: camera.to_dict() for name, camera in CAMERAS.items()},
+        "cameras": camera_document(NAMED_CAMERAS.values()),
     }
     if find_spec("torch") is None:
         return facts | {"training": "needs PyTorch: pip install 'murauer[train]'"}

@@ -177,7 +177,7 @@ class RecordingWriter:
 
 def _as_stored(camera: RecordingCamera) -> RecordingCamera:
     least, most = STORED_SCALES
-    return replace(camera, depth_scale=min(max(camera.depth_scale or most, least), most))
+    return replace(camera, depth_scale=min(max(camera.depth_scale or most, least), most), packing="plain")
 
 
 def _what_took_the_images(cameras: Sequence[RecordingCamera]) -> dict[str, tuple[Camera, float]]:

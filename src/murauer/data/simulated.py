@@ -16,7 +16,7 @@ import msgspec
 import torch
 from torch import Generator, Tensor
 
-from murauer.camera import Camera, find_camera
+from murauer.camera import CAMERAS, Camera
 from murauer.chunks import Shard
 from murauer.data.chunked_sets import ChunkedSets
 from murauer.data.recording import (
@@ -154,7 +154,7 @@ def nyu_like_rig(camera: Camera, distance_mm: float) -> CameraRig:
 
 def recording_rig(config: SimulationConfig) -> CameraRig:
     """The cameras of a simulated recording: three first Kinects around the mean place of the hand."""
-    return nyu_like_rig(find_camera("nyu"), sum(config.distance_mm) / 2)
+    return nyu_like_rig(CAMERAS["nyu"], sum(config.distance_mm) / 2)
 
 
 class Simulator:

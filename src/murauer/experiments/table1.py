@@ -15,7 +15,8 @@ from pathlib import Path
 
 import torch
 
-from murauer.camera import Camera, find_camera
+from murauer.camera import Camera
+from murauer.data.camera_file import find_camera
 from murauer.data.recording import CENTRES, Recording, open_recording
 from murauer.errors import UserError
 from murauer.evaluation.method_comparison import (
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
         recording = recording_of(runs, args.data)
     elif args.data is not None:
         recording = open_recording(args.data)
-    camera = find_camera(args.camera) if args.camera else _camera_of(recording)
+    camera = find_camera(args.camera).camera if args.camera else _camera_of(recording)
     measured = [
         MeasuredMethod(name or path.stem, "predictions", _file_metrics(path, format, camera, recording, args))
         for name, path, format in files

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
-from murauer.camera import find_camera
+from murauer.camera import CAMERAS
 from murauer.data.camera_file import RecordingCamera
 from murauer.data.frame_set import DEPTH_UNIT_MM
 from murauer.data.rendered import random_stream
@@ -76,7 +76,7 @@ class SimulatedSource(Source):
         self._sensor = SENSORS[sensor]()
         self._motion = Motion(seed)
         self._person = ShapePrior().sample(1, random_stream(person, "person"), spread=0.5)
-        self._rig = nyu_like_rig(find_camera("nyu"), DISTANCE_MM)
+        self._rig = nyu_like_rig(CAMERAS["nyu"], DISTANCE_MM)
         self.cameras = tuple(
             RecordingCamera(
                 NAMES[view],
