@@ -9,4 +9,4 @@ class UserError(Exception):
 
 
 class UnlikelyInput(UserWarning):
-    """Input that may be meant and probably is not, told in one sentence; the command line prints it to stderr."""
+    """Input that may be meant and probably is not, told in one sentence; commands print it to stderr."""
