@@ -50,6 +50,7 @@ class CaptureCamera:
         depth_scale: mm per unit of the stored numbers; None if the file does not say, which means 1 for whole
             numbers; floating-point numbers are then in mm or in m, which their size tells.
         packing: what pixels hold.
+        integers_only: whether the scale is that of whole numbers alone, in which a device sends its depth.
         camera_from_world: rigid transform in mm, float64, (4, 4); None if it was not calibrated.
 
     Raises:
@@ -62,10 +63,15 @@ class CaptureCamera:
     depth_scale: float | None = None
     camera_from_world: NDArray[np.float64] | None = None
     packing: Packing = "plain"
+    integers_only: bool = False
 
     def __post_init__(self) -> None:
         if self.name in ("", ".", "..") or any(letter in self.name for letter in "/\\\0"):
             raise ValueError(f"a camera cannot be called {self.name!r}: it is to be the name of a folder")
+
+    def scale_of(self, kind: "np.dtype[Any]") -> float | None:
+        """Millimetres per unit of stored numbers of a kind; None if their size must tell."""
+        return None if self.integers_only and kind.kind == "f" else self.depth_scale
 
     def for_image(self, width: int, height: int) -> "CaptureCamera":
         """Return the camera as that of images of this size, see `Camera.for_image`.
@@ -88,7 +94,7 @@ def register_camera(camera: CaptureCamera) -> None:
 
 
 register_camera(replace(NAMED_CAMERAS["nyu"], packing="nyu"))
-register_camera(replace(NAMED_CAMERAS["sr305"], depth_scale=0.125))
+register_camera(replace(NAMED_CAMERAS["sr305"], depth_scale=0.125, integers_only=True))
 
 
 def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[CaptureCamera, ...]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.geometry.distortion import COEFFICIENTS
 from murauer.errors import UserError
+from murauer.geometry.distortion import COEFFICIENTS
 
 INTRINSICS, SIDES = ("fx", "fy", "u0", "v0"), ("width", "height")
 
@@ -150,7 +150,7 @@ def _split_lens(model: str, coefficients: Any, where: str) -> dict[str, float]:
         known = ", ".join(OPENCV_LENSES[:3])
         what = f"of the model {model!r}" if model not in OPENCV_LENSES else f"of {count} coefficients"
         raise UserError(
-            f"{where} has a lens {what}, which cannot be undone here; undistort the depth by nearest neighbour "
-            f"and leave the lens away, or calibrate it as {known}"
+            f"{where} has a lens {what}, which cannot be undone here; undistort the depth by nearest "
+            f"neighbour and leave the lens away, or calibrate it as {known}"
         )
     return dict(zip(COEFFICIENTS, lens.tolist(), strict=False))

@@ -4,10 +4,11 @@ from pathlib import Path
 
 LABEL_FILE, PERSON_FILE, TWIN_FOLDER = "labels.json", "persons.csv", "twin"
 
-SUFFIXES = (".png", ".npy")
+SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".npz")
 """Of depth images."""
 
 
 def frame_files(folder: Path) -> list[Path]:
     """List the depth images of one camera, in no order; what is being written is not among them."""
-    return [path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".")]
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return [path for path in visible if path.suffix.lower() in SUFFIXES]

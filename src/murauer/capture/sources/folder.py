@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from murauer.capture.depth import read_depth
+from murauer.capture.depth import read_depth, sized
 from murauer.capture.folder_names import TWIN_FOLDER, frame_files
 from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import Moment, StoredSource, check_positive
@@ -44,6 +44,9 @@ class FolderSource(StoredSource):
         if not self.names:
             raise UserError(f"{self.folder} has no image that all its cameras took")
         self._images = [[paths[name] for name in self.names] for paths in images]
+        self.cameras = tuple(
+            sized(each, paths[0]) for each, paths in zip(self.cameras, self._images, strict=True)
+        )
         check_positive(rate, f"the rate of {self.folder}")
         self.rate = rate
         self._times = read_times(self.folder / TIME_FILE)
@@ -57,8 +60,7 @@ class FolderSource(StoredSource):
         assert self.rate is not None
         time_s, dropped = self._times.get(self.names[index], (index / self.rate, 0))
         depths = (
-            read_depth(paths[index], each.camera, each.depth_scale)
-            for paths, each in zip(self._images, self.cameras, strict=True)
+            read_depth(paths[index], each) for paths, each in zip(self._images, self.cameras, strict=True)
         )
         return Moment(time_s, tuple(depths), dropped)
 

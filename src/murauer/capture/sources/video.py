@@ -5,9 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from murauer.capture.depth import read_frame
+from murauer.capture.depth import read_stored
 from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import Moment, Source, those_that_can_be_read
 from murauer.errors import UserError
@@ -46,8 +44,10 @@ class VideoSource(Source):
                 raise UserError(f"{self.path} has several streams; give each its camera's name as title")
             self.cameras = choose_cameras(camera, self.path.parent, names, depth_scale)
             self._order = [names.index(each.name) for each in self.cameras]
-            for index, each in zip(self._order, self.cameras, strict=True):
-                each.camera.for_image(streams[index].width, streams[index].height)
+            self.cameras = tuple(
+                each.for_image(streams[index].width, streams[index].height)
+                for index, each in zip(self._order, self.cameras, strict=True)
+            )
             self.rate = None if streams[0].average_rate is None else float(streams[0].average_rate)
 
     def __iter__(self) -> Iterator[Moment]:
@@ -68,13 +68,10 @@ class VideoSource(Source):
 
     def _moment(self, frames: list[Any]) -> Moment:
         time_s = float(frames[0].time or 0.0)
-        try:
-            depths = tuple(
-                read_frame(frame.to_ndarray(), each.camera, each.depth_scale or 1.0, None).astype(np.float32)
-                for frame, each in zip(frames, self.cameras, strict=True)
-            )
-        except UserError as error:
-            raise UserError(f"{self.path}, at {time_s:.3f} s: {error}") from error
+        depths = tuple(
+            read_stored(frame.to_ndarray(), each, f"{self.path}, at {time_s:.3f} s,")
+            for frame, each in zip(frames, self.cameras, strict=True)
+        )
         return Moment(time_s, depths)
 
     def _open(self) -> Any:
