@@ -27,6 +27,7 @@ from murauer.training.checkpoint import (
 from murauer.training.device import CPU, made_ahead, steps_ahead
 from murauer.training.mini_batch import MiniBatch, PretrainingBatch
 from murauer.training.parallel import leads, own_parts, wait_for_all
+from murauer.training.precision import slowness
 from murauer.training.schedule import make_schedule
 from murauer.training.stage import Stage
 from murauer.training.steps import JointStep, PretrainingStep
@@ -159,6 +160,9 @@ def train(
             f"{MAKERS['twin'].format(folder=recording.folder)} to have it",
             file=sys.stderr,
         )
+    slow = slowness(config.training.precision, device.type)
+    if slow and leads():
+        print(f"murauer: {slow}", file=sys.stderr)
     torch.manual_seed(seed)
     network = HandPoseNetwork(config.network)
     discriminator = make_discriminator(config.network) if chosen.matching else None
