@@ -26,7 +26,7 @@ def test_more_labels_than_frames_are_refused(tiny_store: Store) -> None:
 
 
 def with_real(store: Store, **arrays: np.ndarray) -> Store:
-    return dataclasses.replace(store, real=dataclasses.replace(store.need("real"), **arrays))
+    return dataclasses.replace(store, real=dataclasses.replace(store.require("real"), **arrays))
 
 
 def test_only_usable_labelled_frames_are_chosen(tiny_store: Store) -> None:
@@ -72,9 +72,9 @@ def test_missing_sets_name_the_command_that_makes_them(tiny_store: Store) -> Non
     assert list(bare.sets) == ["real", "validation", "validation_twin"]
     for name, message in (("synthetic", "murauer synthesise"), ("twin", "murauer twin"), ("test", "import")):
         with pytest.raises(UserError, match=message):
-            bare.need(name)
+            bare.require(name)
     with pytest.raises(UserError, match="no set 'train'"):
-        bare.need("train")
+        bare.require("train")
 
 
 def test_format_version_1_is_read_with_everything_usable(copy: Path) -> None:
@@ -86,7 +86,7 @@ def test_format_version_1_is_read_with_everything_usable(copy: Path) -> None:
         for name in LATER_ARRAYS:
             (copy / split / f"{name}.npy").unlink()
     store = open_store(copy)
-    real = store.need("real")
+    real = store.require("real")
     assert (
         real.valid.shape == (40, 2)
         and real.valid.all()

@@ -166,7 +166,7 @@ def test_non_finite_loss_stops_and_keeps_the_checkpoint(
 def test_view_prediction_needs_a_second_camera(
     tiny_store: Store, config: Config, pretrained: Path, tmp_path: Path
 ) -> None:
-    alone = dataclasses.replace(tiny_store, real=tiny_store.need("twin"))
+    alone = dataclasses.replace(tiny_store, real=tiny_store.require("twin"))
     with pytest.raises(UserError, match="view of a second camera"):
         full(alone, config, tmp_path / "run", pretrained)
     assert not (tmp_path / "run").exists()
@@ -193,7 +193,7 @@ def test_frames_whose_twin_is_unusable_are_trained_without_it(
 ) -> None:
     """What the twin's images and joints hold where it is unusable changes nothing."""
     rows = tiny_store.labelled_rows(10, 0)
-    twin = tiny_store.need("twin")
+    twin = tiny_store.require("twin")
     valid, depth, joints = twin.valid.copy(), twin.depth.copy(), twin.joints.copy()
     valid[rows[:5]] = False
     marked = dataclasses.replace(tiny_store, twin=dataclasses.replace(twin, valid=valid))
@@ -236,6 +236,6 @@ def test_missing_synthetic_frames_name_the_remedy(tiny_store: Store, config: Con
 def test_synthetic_frames_of_one_camera_pretrain_without_views(
     tiny_store: Store, config: Config, tmp_path: Path
 ) -> None:
-    alone = dataclasses.replace(tiny_store, synthetic=tiny_store.need("twin"), view_pair=None)
+    alone = dataclasses.replace(tiny_store, synthetic=tiny_store.require("twin"), view_pair=None)
     network, _ = load_model(pretrain(alone, config, 0, tmp_path))
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())

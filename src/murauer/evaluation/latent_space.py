@@ -183,7 +183,7 @@ def corresponding_frames(store: Store, seen: np.ndarray) -> CorrespondingFrames:
         rows = np.intersect1d(validation.usable_rows(0), twin.usable_rows(0))
         if len(rows) > 1:
             return CorrespondingFrames(validation, twin, rows, "validation frames")
-    real, twin = store.need("real"), store.need("twin")
+    real, twin = store.require("real"), store.require("twin")
     rows = np.setdiff1d(np.intersect1d(real.usable_rows(0), twin.usable_rows(0)), seen)
     if len(rows) < 2:
         raise UserError(

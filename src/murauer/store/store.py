@@ -44,7 +44,7 @@ CENTRES = {
 class Store:
     """Everything that training and evaluation read: a store, imported from a dataset or simulated.
 
-    A set that the store does not have is None; `need` raises a sentence instead.
+    A set that the store does not have is None; `require` raises a sentence instead.
 
     Attributes:
         folder: where it lies.
@@ -84,7 +84,7 @@ class Store:
         found = {name: getattr(self, name) for name in SPLITS}
         return {name: frames for name, frames in found.items() if frames is not None}
 
-    def need(self, name: str) -> FrameSet:
+    def require(self, name: str) -> FrameSet:
         """Return a set that something cannot do without.
 
         Raises:
@@ -120,7 +120,7 @@ class Store:
         """
         if n == 0:
             return np.zeros(0, int)
-        real = self.need("real")
+        real = self.require("real")
         candidates = real.usable_rows(0, labelled=True)
         if not 0 <= n <= len(candidates):
             held = f"{len(real)} real frames"
@@ -143,7 +143,7 @@ class Store:
             UserError: the file cannot be read, or an index is out of range, twice there, or of a frame that
                 is not labelled or not usable.
         """
-        real = self.need("real")
+        real = self.require("real")
         values, counts = np.unique(read_rows(path), return_counts=True)
         for wrong, reason in (
             (values[(values < 0) | (values >= len(real))], f"is none of its {len(real)} real frames"),

@@ -279,7 +279,7 @@ class BatchSource:
         """Part of the labelled frames, the twins of those that have one, if any, and which these are."""
         rows = draw_rows(self.labelled_rows, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator)
-        real = Draw(self.store.need("real"), rows, 0, placement, self._noise(size, generator))
+        real = Draw(self.store.require("real"), rows, 0, placement, self._noise(size, generator))
         twin = self.store.twin
         if twin is None or not self.variant.mapping:
             return [real.part(part)], torch.zeros(len(rows[part]), dtype=torch.bool)

@@ -17,7 +17,7 @@ from murauer.store.store import MAKERS, Store
 from murauer.training.batch import BatchSource, MiniBatch, PretrainingBatch
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, encode_config
-from murauer.training.device import CPU, made_ahead, steps_ahead
+from murauer.training.device import CPU, prefetched, steps_ahead
 from murauer.training.loop import Stage
 from murauer.training.parallel import leads, own_parts, wait_for_all
 from murauer.training.schedule import make_schedule
@@ -78,7 +78,7 @@ def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.d
         checkpoint_every=config.training.checkpoint_every,
         identity=identity,
     )
-    with made_ahead(batch, iterations, steps_ahead(device)) as batches:
+    with prefetched(batch, iterations, steps_ahead(device)) as batches:
         stage.run(lambda step: make_step(*batches(step)), out / "log")
     if leads():
         save_model(result, make_step.average.module, _without_mapping(config), identity=identity)
@@ -184,7 +184,7 @@ def train(
         checkpoint_every=config.training.checkpoint_every,
         identity=training_identity(store, config, seed, variant, labels, origin, *chosen_rows),
     )
-    with made_ahead(batch, iterations, steps_ahead(device)) as batches:
+    with prefetched(batch, iterations, steps_ahead(device)) as batches:
         stage.run(lambda step: make_step(*batches(step)), out / "log")
     model = out / MODEL_FILE
     if leads():

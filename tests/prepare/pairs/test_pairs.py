@@ -63,7 +63,7 @@ def twinned(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 def test_twins_are_made_of_the_chosen_frames_alone(twinned: tuple[Path, dict[str, object]]) -> None:
     folder, printed = twinned
     store = open_store(folder)
-    twin, real = store.need("twin"), store.need("real")
+    twin, real = store.require("twin"), store.require("real")
     chosen = store.labelled_rows(LABELLED, 0)
     good = np.setdiff1d(chosen, [printed["spoilt"]])
     assert len(twin) == len(real)
@@ -84,7 +84,7 @@ def test_twins_show_the_pose_of_their_frames_in_both_cameras(
 ) -> None:
     folder, _ = twinned
     store = open_store(folder)
-    twin, real = store.need("twin"), store.need("real")
+    twin, real = store.require("twin"), store.require("real")
     rows = twin.usable_rows(0, 1)
     assert len(rows) >= LABELLED - 2
     for view in (0, 1):
@@ -143,11 +143,11 @@ def test_an_offset_of_all_labels_in_the_camera_is_seen_in_the_depth(bare: Path, 
     make_twins(folder, chosen=np.arange(0, 40, 4), handedness="right")
     offsets = JointOffsets.load(folder / "joint_offsets.json")
     assert np.abs(offsets.camera_mm.numpy() - shift).max() < 4.0
-    twin = open_store(folder).need("twin")
+    twin = open_store(folder).require("twin")
     rows = twin.usable_rows(0)
     # Labels keep their convention, with the shift; the surface does not follow it.
     assert np.median(np.linalg.norm(twin.joints[rows, 0] - true[rows] - shift, axis=-1)) < 2.5
-    real = open_store(folder).need("real")
+    real = open_store(folder).require("real")
     ours, measured = (frames.regions(rows).depth for frames in (twin, real))
     near = (ours > 0) & (measured > 0) & ((ours - measured).abs() < 40)
     assert (ours - measured)[near].median().abs() < 3.0
@@ -161,7 +161,7 @@ def test_camera_motion_is_known_from_the_rig_or_from_labels(bare: Path) -> None:
     assert by_rig[2].all() and by_labels[2].all()
     torch.testing.assert_close(by_labels[0], by_rig[0].contiguous(), atol=1e-4, rtol=0)
     torch.testing.assert_close(by_labels[1], by_rig[1].contiguous(), atol=0.1, rtol=0)
-    real = store.need("real")
+    real = store.require("real")
     wrong = np.array(real.joints)
     wrong[5, 1] *= [1.0, 1.5, 1.0]  # no rigid motion
     wrong[9, 1] = np.nan
@@ -241,13 +241,13 @@ def test_synthetic_frames_made_after_twins_are_labelled_alike(bare: Path, tmp_pa
     folder = tmp_path / "store"
     shutil.copytree(bare, folder)
     config = SynthesisConfig(frames=6)
-    own = np.array(synthesise(folder, config, replace=True, workers=1).need("synthetic").joints)
+    own = np.array(synthesise(folder, config, replace=True, workers=1).require("synthetic").joints)
     offsets = torch.zeros(own.shape[2], 3)
     offsets[3] = torch.tensor([0.0, 5.0, 0.0])
     JointOffsets("nyu14", offsets, torch.tensor([4.0, 0.0, -8.0])).save(folder / "joint_offsets.json")
     store = synthesise(folder, config, replace=True, workers=1)
     assert store.description["synthesis"]["joint_offsets"]
-    moved = np.array(store.need("synthetic").joints) - own
+    moved = np.array(store.require("synthetic").joints) - own
     others = np.linalg.norm(np.delete(moved[:, 0], 3, 1), axis=-1)
     np.testing.assert_allclose(others, 80**0.5, atol=1e-3)
     turned = moved[:, 0, 3] - [4.0, 0.0, -8.0]

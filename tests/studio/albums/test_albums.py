@@ -54,7 +54,7 @@ def test_labels_of_a_capture_come_through_the_import(capture: Path, recorded: Re
     np.testing.assert_allclose(again.moment("real", 4).label, new[4], atol=1e-3)
     store = capture.with_name("made")
     assert main(["import", "recording", str(capture), "--out", str(store), "--workers", "1"]) == 0
-    real = open_store(store).need("real")
+    real = open_store(store).require("real")
     assert np.flatnonzero(real.labelled).tolist() == [1, 4]
     np.testing.assert_allclose(real.joints[4, 0], new[4], atol=0.02)
 
@@ -62,13 +62,13 @@ def test_labels_of_a_capture_come_through_the_import(capture: Path, recorded: Re
 def test_labels_of_a_store_are_what_training_sees(store: Path, recorded: Recorded) -> None:
     album = open_album(store)
     before = open_store(store)
-    usable = before.need("real").usable_rows(0)
+    usable = before.require("real").usable_rows(0)
     row = int(usable[-1])
-    assert before.need("real").labelled.tolist() == [True, True, False, False, False, False]
+    assert before.require("real").labelled.tolist() == [True, True, False, False, False, False]
     label = recorded.joints[row, 0].numpy()
     album.write_labels({f"real/{row}": label, "real/0": None})
     after = open_store(store)
-    real = after.need("real")
+    real = after.require("real")
     assert np.flatnonzero(real.labelled).tolist() == [1, row]
     np.testing.assert_allclose(real.joints[row], recorded.joints[row], atol=0.02)
     assert np.isnan(real.joints[0]).all()
@@ -76,7 +76,7 @@ def test_labels_of_a_store_are_what_training_sees(store: Path, recorded: Recorde
     assert verify(store, after.description) and after.description["counts"]["real"]["labelled_frames"] == 2
     np.testing.assert_allclose(album.moment("real", row).label, label, atol=1e-3)
     assert main(["twin", str(store), "--side", "right", "--replace"]) == 0
-    assert open_store(store).need("twin").labelled[row]
+    assert open_store(store).require("twin").labelled[row]
 
 
 def test_views_whose_poses_are_not_known(recorded: Recorded, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def two_view_rows(store: Store, seen: np.ndarray, limit: int) -> np.ndarray:
     Raises:
         UserError: the store has one camera, or no such frame.
     """
-    real = store.need("real")
+    real = store.require("real")
     if store.view_pair is None or real.views <= max(store.view_pair):
         raise UserError(
             f"{store.folder} has one camera, so there is no other view to predict; use a store of two"
@@ -138,7 +138,7 @@ class ViewComparison:
 
 def compare_views(network: HandPoseNetwork, store: Store, rows: np.ndarray) -> ViewComparison:
     """Predict the other view of real frames, and of their twins where all of them have one."""
-    real = predict_views(network, store.need("real"), store, rows, real=True)
+    real = predict_views(network, store.require("real"), store, rows, real=True)
     twin, synthetic = store.twin, None
     assert store.view_pair is not None, "see two_view_rows"
     if twin is not None and twin.valid[rows, store.view_pair[0]].all():

@@ -48,7 +48,7 @@ MAX_ERROR_MM = 10.0
 VIEWS_AGREE_MM = 5.0
 """Labels of two cameras that differ more than this after a rigid motion do not tell how the cameras stand."""
 
-_CHUNK = 250
+PAIRS_CHUNK = 250
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def make_twins(
     """
     store = open_store(folder)
     _check(store, replace)
-    real = store.need("real")
+    real = store.require("real")
     rows = _rows_to_fit(store, chosen)
     labels = torch.from_numpy(np.asarray(real.joints[rows, 0]))
     person = torch.from_numpy(real.person[rows].astype(np.int64))
@@ -143,7 +143,7 @@ def _check(store: Store, replace: bool) -> None:
 
 def _rows_to_fit(store: Store, chosen: np.ndarray | None) -> np.ndarray:
     """Usable real frames with enough labelled joints."""
-    real = store.need("real")
+    real = store.require("real")
     known = np.isfinite(real.joints[:, 0]).all(-1).sum(1)
     rows = np.flatnonzero(np.asarray(real.valid[:, 0]) & (known >= FEWEST_JOINTS))
     rows = rows if chosen is None else np.intersect1d(rows, chosen)
@@ -158,13 +158,13 @@ def _rows_to_fit(store: Store, chosen: np.ndarray | None) -> np.ndarray:
 
 def _render(store: Store, folder: Path, rows: np.ndarray, fit: HandFit, max_error_mm: float) -> Tensor:
     """Fill the frame set; returns the distance of every joint to its label, (M, J)."""
-    real, twin = store.need("real"), open_frame_set(folder, writable=True)
+    real, twin = store.require("real"), open_frame_set(folder, writable=True)
     for name in ("intrinsics", "centre", "person", "confidence"):
         getattr(twin, name)[:] = getattr(real, name)
     twin.joints[:] = np.nan
     model, errors = HandModel(), []
     with Progress("rendering twins", len(rows), unit="frame") as progress:
-        for some in torch.arange(len(rows)).split(_CHUNK):
+        for some in torch.arange(len(rows)).split(PAIRS_CHUNK):
             vertices, joints = fit.pose(model, some)
             labels = torch.from_numpy(np.asarray(real.joints[rows[some], 0]))
             errors.append((joints - labels).norm(dim=-1))
@@ -201,7 +201,7 @@ def _camera_motion(store: Store, rows: np.ndarray, view: int) -> tuple[Tensor, T
 
     From the calibrated rig, else from the labels of both cameras in the same moment.
     """
-    real = store.need("real")
+    real = store.require("real")
     n = len(rows)
     if view == 0 or store.rig is not None:
         motion = torch.eye(4) if store.rig is None else store.rig.target_from_source(0, view).float()
@@ -242,7 +242,7 @@ def _write_table(twins: Twins, path: Path) -> None:
             table.writerow(
                 [
                     row,
-                    int(twins.store.need("real").person[row]),
+                    int(twins.store.require("real").person[row]),
                     "left" if twins.fit.left[k] else "right",
                     int(errors[k].isfinite().sum()),
                     f"{float(twins.fit.error_mm[k]):.3f}",

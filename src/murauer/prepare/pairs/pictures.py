@@ -47,7 +47,7 @@ def twin_sheet(twins: Twins, frames: int = FRAMES, size: int = 224) -> Image.Ima
 
 def _tile(twins: Twins, k: int, size: int) -> Image.Image:
     store, row = twins.store, twins.rows[k : k + 1]
-    real, twin = store.need("real").regions(row), store.need("twin").regions(row)
+    real, twin = store.require("real").regions(row), store.require("twin").regions(row)
     side = real.depth.shape[-1]
     fx, fy, u0, v0 = real.intrinsics[0].tolist()
     camera = Camera(fx, fy, u0, v0, side, side)

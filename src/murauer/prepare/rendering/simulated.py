@@ -28,7 +28,7 @@ from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.prepare.rendering.regions import CHUNK, RenderedChunks, render_regions
+from murauer.prepare.rendering.regions import RENDER_CHUNK, RenderedChunks, render_regions
 from murauer.random_streams import random_stream
 from murauer.store.chunked_sets import ChunkedSets
 from murauer.store.store import (
@@ -264,6 +264,6 @@ def _chunked_sets(config: SimulationConfig, folder: Path) -> ChunkedSets:
         sizes={split.name: (split.frames, split.views) for split in splits(config)},
         region_size=config.region_size,
         joints=len(SKELETONS[config.skeleton].joints),
-        chunk=CHUNK,
+        chunk=RENDER_CHUNK,
         identity=msgspec.to_builtins(config),
     )

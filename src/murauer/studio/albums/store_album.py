@@ -43,7 +43,7 @@ class StoreAlbum:
 
     def moment(self, set_name: str, index: int) -> Moment:
         """See `Album`."""
-        frames, key = self._store.need(set_name), self.key(set_name, index)
+        frames, key = self._store.require(set_name), self.key(set_name, index)
         seen = np.flatnonzero(frames.valid[index]).tolist()
         views = tuple(self._view(frames, index, view) for view in seen)
         problem = None
@@ -78,7 +78,7 @@ class StoreAlbum:
 
     def _write_set(self, set_name: str, rows: Mapping[int, Floats | None]) -> None:
         """Write joints, of every camera whose pose is known, and which frames have labels."""
-        frames = self._store.need(set_name)
+        frames = self._store.require(set_name)
         joints, labelled = np.array(frames.joints), np.array(frames.labelled)
         for row, label in rows.items():
             joints[row], labelled[row] = np.nan, label is not None
