@@ -1,4 +1,4 @@
-"""From one's own cameras to a trained model: without labels, with ten, with and without twins."""
+"""From one's own cameras to a trained model: without labels, with ten, with and without synthetic pairs."""
 
 import csv
 import json
@@ -112,10 +112,10 @@ def test_with_ten_labels(
     murauer("synthesise", store, "--frames", 12, "--workers", 1)
     labels = len(real.usable_rows(0, labelled=True))
     runs = []
-    for twins in (False, True):
-        if twins:
+    for pairs in (False, True):
+        if pairs:
             murauer("twin", store, "--labels", labels)
-        runs.append(tmp_path / f"run_{twins}")
+        runs.append(tmp_path / f"run_{pairs}")
         murauer(
             "train",
             "--data",
@@ -136,16 +136,16 @@ def test_with_ten_labels(
     murauer("report", *runs, "--out", tmp_path / "report.html")
 
 
-def test_twins_that_come_with_the_capture(recorded: Recorded, tmp_path: Path) -> None:
-    write_capture(tmp_path / "monday", recorded, labelled=range(16), twins=True)
+def test_pairs_that_come_with_the_capture(recorded: Recorded, tmp_path: Path) -> None:
+    write_capture(tmp_path / "monday", recorded, labelled=range(16), pairs=True)
     murauer("import", "recording", tmp_path / "monday", "--out", tmp_path / "store", "--workers", 1)
     imported = open_store(tmp_path / "store")
-    real, twin = imported.require("real"), imported.require("twin")
-    assert len(twin) == len(real) and twin.views == 1
-    np.testing.assert_allclose(twin.joints[:, 0], real.joints[:, 0])
-    np.testing.assert_allclose(twin.centre[:, 0], real.centre[:, 0])
-    hand = twin.depth[:, 0] > 0
-    assert (np.abs(real.depth[:, 0].astype(int) - twin.depth[:, 0])[hand] <= 2).mean() > 0.9
+    real, pair = imported.require("real"), imported.require("twin")
+    assert len(pair) == len(real) and pair.views == 1
+    np.testing.assert_allclose(pair.joints[:, 0], real.joints[:, 0])
+    np.testing.assert_allclose(pair.centre[:, 0], real.centre[:, 0])
+    hand = pair.depth[:, 0] > 0
+    assert (np.abs(real.depth[:, 0].astype(int) - pair.depth[:, 0])[hand] <= 2).mean() > 0.9
 
 
 def test_synthetic_hands_are_where_the_stores_are(recorded: Recorded, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_wrong_files_of_labelled_frames_are_refused(tiny_store: Store, tmp_path:
 
 
 def test_missing_sets_name_the_command_that_makes_them(tiny_store: Store) -> None:
-    bare = dataclasses.replace(tiny_store, synthetic=None, twin=None, test=None)
+    bare = dataclasses.replace(tiny_store, synthetic=None, pairs=None, test=None)
     assert list(bare.sets) == ["real", "validation", "validation_twin"]
     for name, message in (("synthetic", "murauer synthesise"), ("twin", "murauer twin"), ("test", "import")):
         with pytest.raises(UserError, match=message):
@@ -121,10 +121,10 @@ def test_arrays_of_different_sets_are_not_mixed(copy: Path) -> None:
         open_store(copy)
 
 
-def test_twins_must_be_as_many_as_their_frames(copy: Path) -> None:
+def test_pairs_must_be_as_many_as_their_frames(copy: Path) -> None:
     shutil.rmtree(copy / "twin")
     shutil.copytree(copy / "validation_twin", copy / "twin")
-    with pytest.raises(UserError, match="40 real frames but 16 twins"):
+    with pytest.raises(UserError, match="40 real frames but 16 synthetic pairs"):
         open_store(copy)
 
 

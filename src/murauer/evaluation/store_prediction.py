@@ -44,7 +44,7 @@ class ChunkPrediction:
         self.chunks = chunks
 
     def __call__(self, start: int) -> int:
-        """Predict frames `start` to `start + PREDICTION_CHUNK`, on disk when this returns; NaN for unusable ones."""
+        """Predict a chunk that begins at `start`, on disk when this returns; NaN for unusable frames."""
         stop = min(start + PREDICTION_CHUNK, len(self.frames))
         joints = np.full((stop - start, len(self.store.skeleton), 3), np.nan, np.float32)
         rows = start + np.flatnonzero(self.frames.valid[start:stop, 0])

@@ -181,7 +181,7 @@ def test_frames_are_spread_over_the_set_when_limited(dataset: FakeDataset, tmp_p
 def test_aliases_share_the_frames(tmp_path: Path) -> None:
     dataset = FakeDataset(frames={"synthetic": 4, "real": 4}, aliases={"twin": "synthetic"})
     store = load(dataset, tmp_path / "store")
-    assert store.twin is store.synthetic and not (store.folder / "twin").exists()
+    assert store.pairs is store.synthetic and not (store.folder / "twin").exists()
     assert store.centre_kind("twin") == "joint"
 
 

@@ -26,8 +26,8 @@ def test_moments_of_a_capture(capture: Path, recorded: Recorded) -> None:
         np.testing.assert_allclose(view.depth, seen, atol=0.13)
         assert moment.label is not None and view.from_first is not None
         np.testing.assert_allclose(moved(moment.label, view.from_first), truth, atol=0.02)
-    assert moment.twin is not None
-    np.testing.assert_allclose(moment.twin.depth, recorded.clean[1, 0], atol=0.13)
+    assert moment.pair is not None
+    np.testing.assert_allclose(moment.pair.depth, recorded.clean[1, 0], atol=0.13)
     assert album.moment("real", 4).label is None
 
 
@@ -37,7 +37,7 @@ def test_moments_of_a_store(store: Path, recorded: Recorded) -> None:
     assert moment.key == "real/0" and moment.problem is None and len(moment.views) == 2
     np.testing.assert_allclose(moment.label, recorded.joints[0, 0], atol=0.02)
     first = moment.views[0]
-    assert first.depth.shape == (192, 192) and first.centre is not None and moment.twin is not None
+    assert first.depth.shape == (192, 192) and first.centre is not None and moment.pair is not None
     # Joints project to about their own depth in the window.
     uv = first.camera.fx * first.joints[:, 0] / first.joints[:, 2] + first.camera.u0
     assert ((uv > 20) & (uv < 172)).all()

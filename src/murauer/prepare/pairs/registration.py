@@ -1,4 +1,4 @@
-"""Where the surface is: twins moved onto the measured depth, all by the same few millimetres.
+"""Where the surface is: synthetic pairs moved onto the measured depth, all by the same few millimetres.
 
 Labels alone cannot tell an offset that is the same in camera coordinates for all frames (a tracker or a
 second camera calibrated a little wrong): the hand as a whole just seems to be elsewhere. The depth image can.
