@@ -142,7 +142,7 @@ class LabelControls:
 
     def _snap(self) -> None:
         self._may_label()
-        if not self._labelling.snap(self._studio.moment.views[0], self._below.value):
+        if not self._labelling.snap(self._studio.frame.views[0], self._below.value):
             raise UserError("no surface was measured near this joint")
 
     def _restart(self) -> None:

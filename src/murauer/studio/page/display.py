@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from murauer.studio.albums.album import Floats, View
+from murauer.studio.albums.album import AlbumView, Floats
 from murauer.studio.page.page import Page
 from murauer.studio.page.points import MOST_POINTS, cloud
 
@@ -14,7 +14,7 @@ PAIR = "pair"
 PAIR_TINT = np.array([0.5, 0.7, 1.0])
 
 
-def show_views(page: Page, views: Sequence[View], pair: View | None, middle: Floats | None) -> None:
+def show_views(page: Page, views: Sequence[AlbumView], pair: AlbumView | None, middle: Floats | None) -> None:
     """Show the points of all cameras whose pose is known, and none of what was shown before.
 
     Args:
