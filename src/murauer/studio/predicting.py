@@ -98,7 +98,7 @@ class FilePredictor:
     """
 
     def __init__(self, path: Path, album: Album) -> None:
-        from murauer.datasets.joint_files import read_joints
+        from murauer.datasets.joint_files import read_joints  # extra
 
         self.name = path.name
         self._joints = read_joints(path, "xyz").float().numpy()

@@ -202,7 +202,7 @@ def _unpack(data: bytes, each: CaptureCamera, encoding: Encoding, where: str) ->
 
 def _import_zmq() -> Any:
     try:
-        import zmq
+        import zmq  # extra
     except ImportError as error:
         raise UserError("depth over the network needs pyzmq; pip install 'murauer[network]'") from error
     return zmq

@@ -202,7 +202,7 @@ def lens_of(intrinsics: Any) -> Distortion:
 
 def _import_realsense() -> Any:
     try:
-        import pyrealsense2
+        import pyrealsense2  # extra
     except ImportError as error:
         raise UserError("RealSense cameras need pyrealsense2; pip install 'murauer[realsense]'") from error
     return pyrealsense2

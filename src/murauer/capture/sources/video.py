@@ -86,7 +86,7 @@ class VideoSource(Source):
 
 def _import_av() -> Any:
     try:
-        import av
+        import av  # extra
     except ImportError as error:
         raise UserError("depth in videos needs PyAV; pip install 'murauer[video]'") from error
     return av

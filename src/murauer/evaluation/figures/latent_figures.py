@@ -88,7 +88,7 @@ def embed(pairs: LatentPairs, seed: int = 0) -> Embedding:
         UserError: scikit-learn is not installed.
     """
     try:
-        from sklearn.manifold import TSNE
+        from sklearn.manifold import TSNE  # extra
     except ImportError:
         raise UserError(
             "t-SNE needs scikit-learn, which is not installed; run pip install 'murauer[figures]'"
