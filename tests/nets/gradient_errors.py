@@ -11,7 +11,7 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from murauer.handfinder.network import JudgeNetwork, ProposalNetwork
+from murauer.handfinder.network import ProposalNetwork, RefinementNetwork
 from murauer.nets.config import NetworkConfig
 from murauer.nets.feature_extractor import FeatureExtractor
 from murauer.nets.network import HandPoseNetwork
@@ -47,7 +47,7 @@ def layers_of_pose_network(block: str, channels: int) -> Iterator[tuple[nn.Modul
 
 def layers_of_finder() -> Iterator[tuple[nn.Module, Tensor]]:
     proposal, judge = (
-        network.to(memory_format=torch.channels_last) for network in (ProposalNetwork(), JudgeNetwork())
+        network.to(memory_format=torch.channels_last) for network in (ProposalNetwork(), RefinementNetwork())
     )
     return chain(
         layers_called(proposal, lambda: proposal(torch.rand(BATCH, 32, 48))),
