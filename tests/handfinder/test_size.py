@@ -19,7 +19,7 @@ def hand_of(bones_mm: float) -> np.ndarray:
 
 
 def test_the_size_of_a_hand() -> None:
-    sure = np.array([6.0, 13.0, 4.0], np.float32)  # as the judge is of genuine hands
+    sure = np.array([6.0, 13.0, 4.0], np.float32)  # as the network is of genuine hands
     assert size_probability(sure, hand_of(USUAL_BONES_MM), 900) > 0.95
     assert size_probability(sure, hand_of(0.5 * USUAL_BONES_MM), 900) < size_probability(
         sure, hand_of(650), 900

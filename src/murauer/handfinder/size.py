@@ -1,7 +1,7 @@
 """Whether what looks like a hand has the size of one, in mm: what depth in a wrong unit does not have.
 
-The judge was trained on cubes of one side, so it is a measure itself: a hand of twice the size looks more
-like one in a cube of twice the side. What is much too near fills more than the image, and has short bones.
+The refinement network was trained on cubes of one side, so it is a measure itself: a hand of twice the size
+looks more like one in a cube of twice the side. What is much too near fills more than the image, and has short bones.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ from murauer.geometry.skeletons import SKELETONS
 from murauer.handfinder.handedness import probability
 
 CUBES_MM = (150.0, 300.0, 600.0)
-"""Sides of the cubes that the judge looks through; the middle one is that of its training."""
+"""Sides of the cubes that the refinement network looks through; the middle one is that of its training."""
 
 LEAST_SIZE = 0.25
 """Probability of the right size below which a place is no hand."""
 
 CERTAIN = 12.0
-"""Log-odds of the judge above which it matters no more how sure it is."""
+"""Log-odds of a hand above which it matters no more how sure the network is."""
 
 USUAL_BONES_MM, USUAL_VIEW_MM = 690.0, 300.0
 """Of the joints of an adult's hand, all bones together; and what an image should show of the hand's plane."""
@@ -32,7 +32,7 @@ def size_probability(hand: NDArray[np.float32], joints: NDArray[np.float32], vie
     """Give the probability that a place with a hand is one of a hand's size.
 
     Args:
-        hand: Log-odds of a hand that the judge gives in each of `CUBES_MM`, (3,).
+        hand: Log-odds of a hand that the refinement network gives in each of `CUBES_MM`, (3,).
         joints: What it says of the joints in the middle one, mm, (14, 3).
         view_mm: The longer side of what the image shows at the hand's distance.
     """
@@ -43,7 +43,7 @@ def features(hand: NDArray[np.float32], joints: NDArray[np.float32], view_mm: fl
     """Measure the size, (5,); arguments as for `size_probability`.
 
     Returns:
-        How sure the judge is; by how much it is surer of half and of twice the size, beyond what it is of
+        How sure the network is; by how much it is surer of half and of twice the size, beyond what it is of
         genuine hands, 0 or less; the logarithms of the bones' length and of the view, as shares of the usual.
     """
     small, right, large = hand.astype(np.float64)

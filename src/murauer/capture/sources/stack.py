@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from murauer.capture.depth import read_stored
 from murauer.capture.sources.camera_option import choose_cameras
-from murauer.capture.sources.source import Moment, StoredSource, check_positive
+from murauer.capture.sources.source import SourceFrame, StoredSource, check_positive
 from murauer.errors import UserError
 
 TIME_ARRAY = "time_s"
@@ -61,7 +61,7 @@ class StackSource(StoredSource):
         """Return the number of moments."""
         return len(self._stacks[0])
 
-    def __getitem__(self, index: int) -> Moment:
+    def __getitem__(self, index: int) -> SourceFrame:
         """Read one moment; see `StoredSource`."""
         assert self.rate is not None
         time_s = index / self.rate if self._times is None else float(self._times[index])
@@ -69,7 +69,7 @@ class StackSource(StoredSource):
             read_stored(stack[index], each, f"{self.path}, frame {index},")
             for stack, each in zip(self._stacks, self.cameras, strict=True)
         )
-        return Moment(time_s, depths)
+        return SourceFrame(time_s, depths)
 
 
 def _read(path: Path) -> dict[str, NDArray[np.generic]]:
