@@ -158,7 +158,7 @@ class HandFinder:
             camera: as for `__call__`.
             centres: (N, 3) in mm.
         """
-        cubes = [Cubes(centre[None], camera, CUBE_MM, PATCH_SIZE) for centre in centres]
+        cubes = [Cubes(centre[None], camera.intrinsics_array(), CUBE_MM, PATCH_SIZE) for centre in centres]
         patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])  # no copies of the frame
         return Refined.read(self._refinement.run([OUTPUT], {INPUT: patches[:, None]})[0], centres)
 
@@ -170,7 +170,7 @@ class HandFinder:
             camera: as for `__call__`.
             centre: the place, mm, (3,).
         """
-        cubes = [Cubes(centre[None], camera, side, PATCH_SIZE) for side in CUBES_MM]
+        cubes = [Cubes(centre[None], camera.intrinsics_array(), side, PATCH_SIZE) for side in CUBES_MM]
         patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])
         found = self._refinement.run([OUTPUT], {INPUT: patches[:, None]})[0]
         height, width = depth.shape
