@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from murauer.arguments import Parser
+from murauer.arguments import Parser, add_commands
 from murauer.cli import (
     demo,
     evaluate,
@@ -13,16 +13,12 @@ from murauer.cli import (
     export,
     import_,
     info,
-    live,
     predict,
     record,
-    report,
+    render,
     select,
-    simulate,
     studio,
-    synthesise,
     train,
-    twin,
 )
 from murauer.errors import UserError
 from murauer.version import __version__
@@ -31,21 +27,16 @@ COMMANDS = {
     "demo": demo,
     "record": record,
     "import": import_,
-    "simulate": simulate,
-    "synthesise": synthesise,
+    "render": render,
     "select": select,
-    "twin": twin,
     "train": train,
     "evaluate": evaluate,
     "experiment": experiment,
-    "report": report,
     "predict": predict,
-    "live": live,
     "studio": studio,
     "export": export,
     "info": info,
 }
-"""Modules with `add_arguments(parser)` and `run(args)`; the first line of their docstring is the help."""
 
 TRAINING_PACKAGES = {
     "matplotlib": "Matplotlib",
@@ -66,17 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
     parser = Parser(prog="murauer", description="3D hand poses from a depth camera, with almost no labels.")
     parser.add_argument("--version", action="version", version=f"murauer {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in COMMANDS.items():
-        summary, _, details = (module.__doc__ or "").partition("\n")
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=summary + "\n" + details,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+    add_commands(parser, COMMANDS, "COMMAND")
     return parser
 
 
