@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from murauer.arguments import Parser, add_commands
 from murauer.cli import (
@@ -80,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         package = TRAINING_PACKAGES.get(str(error.name).partition(".")[0])
         if package is None:
             raise
+        if find_spec("torch") is None:  # whichever of the extra was asked for first
+            package = TRAINING_PACKAGES["torch"]
         return _fail(f"murauer {options.command} needs {package} for this: pip install 'murauer[train]'")
     except BrokenPipeError:  # `murauer info | head`: the reader has all it wants
         _give_up_stdout()
