@@ -35,9 +35,9 @@ SMALLER = {
 def label_by_hand(words: list[str]) -> None:
     """Do what somebody does on the page of `murauer studio`: accept a label of each frame."""
     args = make_parser().parse_args(words)
-    skeleton, truth = read_keypoint_file(args.folder / "truth.json")
+    skeleton, truth = read_keypoint_file(Path(args.folder) / "truth.json")
     joints = {Path(label.image).stem: label.xyz for label in truth}
-    with LabelLog(args.folder, skeleton) as label_log:
+    with LabelLog(Path(args.folder), skeleton) as label_log:
         for row in read_rows(args.frames):
             label_log.change(f"{row:06d}", joints[f"{row:06d}"], "accept", accepted=True)
 

@@ -79,6 +79,8 @@ def _evaluate_model(args: argparse.Namespace, source: str) -> None:
     from murauer.nets.model_file import model_path  # start-up
     from murauer.store.store import open_store  # start-up
 
+    if args.data is None and Path(source).suffix not in ("", ".safetensors"):
+        raise UserError(f"{source} is no run: give --ground-truth for predictions, or --data for a model")
     store = open_store(args.data) if args.data else store_of(load_runs([source]))
     result = evaluate_split(model_path(source), store, args.split or "test", args.small_cube)
     print(json.dumps(result.to_dict()) if args.json else result.table())
