@@ -26,7 +26,7 @@ STORE = SimulationConfig(
 
 def start(store: Path, out: Path, workers: int) -> subprocess.Popen[bytes]:
     """Start the sweep in a process group of its own."""
-    words = ["experiment", "figure4", "--data", str(store), "--out", str(out), "--preset", "smoke"]
+    words = ["experiment", "figure4", "--data", str(store), "--out", str(out), "--config", "smoke"]
     words += ["--labels", "10", "all", "--variants", "synth_only", "full", "--seeds", "0"]
     program = [sys.executable, "-m", "murauer", *words, "--workers", str(workers)]
     return subprocess.Popen(

@@ -89,7 +89,7 @@ def test_a_live_page_is_made_of_what_there_is() -> None:
         "simulate --out stores/a",
         "demo",
         "evaluate runs/a --data stores/a",
-        "info --preset paper",
+        "info --config paper",
         "record simulated: --out captures/a --frames 1",
         "studio captures/a",
         "export default --out model.onnx",

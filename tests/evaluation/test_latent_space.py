@@ -137,5 +137,5 @@ def test_without_validation_pairs_pairs_are_real_frames_not_labelled_in_training
     assert frames.rows.tolist() == [1, 2, 4, 5, 6, 7, 8, 9, 10]
     with pytest.raises(UserError, match="seen all pairs"):
         corresponding_frames(own, np.arange(12))
-    with pytest.raises(UserError, match="murauer twin"):
+    with pytest.raises(UserError, match="murauer render pairs"):
         corresponding_frames(dataclasses.replace(own, pairs=None), np.arange(2))

@@ -204,7 +204,7 @@ def store_without(store, tmp_path):
 def test_without_pairs_there_are_no_latent_pairs(store_without, runs, tmp_path, capsys, name):
     data = store_without("twin", "validation_twin")
     assert experiment(name, runs["full"], "--data", data, "--out", tmp_path / "out") == 2
-    assert f"has no twin frames; fit them to the labelled frames with 'murauer twin {data}'" in (
+    assert f"has no twin frames; fit them to the labelled frames with 'murauer render pairs {data}'" in (
         capsys.readouterr().err
     )
 
@@ -234,9 +234,9 @@ def test_outputs_repeat_to_the_byte(runs, tmp_path):
 
 def test_report_of_runs_is_one_page(runs, tmp_path, capsys):
     page = tmp_path / "report.html"
-    assert main(["report", str(runs["full"]), f"base={runs['real_and_synth']}", "--out", str(page)]) == 0
+    assert main(["evaluate", str(runs["full"]), f"base={runs['real_and_synth']}", "--report", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
-    assert "<td" in text and "base" in text and "murauer report" in text
+    assert "<td" in text and "base" in text and "murauer evaluate" in text
     assert str(page) in capsys.readouterr().out
-    assert main(["report", str(tmp_path)]) == 2
+    assert main(["evaluate", str(tmp_path), "--report", str(page)]) == 2
     assert "no finished run" in capsys.readouterr().err

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, runner = read_config(args.preset), sweep_runner(args)
+    config, runner = read_config(args.config), sweep_runner(args)
     folder = args.out / "recording"
     store = open_store(folder) if folder.exists() else simulate_store(SimulationConfig(), folder)
     jobs = make_jobs(ablation_cells(store), args.seeds, args.out)
@@ -60,7 +60,7 @@ def ablation_cells(store: Store) -> list[tuple[str, int]]:
 
 def _words(args: argparse.Namespace) -> list[str]:
     """The arguments that decide the result."""
-    words = ["--out", str(args.out), "--results", str(args.results), "--preset", args.preset]
+    words = ["--out", str(args.out), "--results", str(args.results), "--config", args.config]
     return [*words, "--seeds", *map(str, args.seeds)]
 
 
@@ -68,6 +68,6 @@ def _facts(args: argparse.Namespace, store: Store) -> list[str]:
     synthetic, real = (f"{len(store.require(name)):,}" for name in ("synthetic", "real"))
     centres = CENTRES[store.centre_kind("test")]
     return [
-        f"Config `{args.preset}`; simulated, {synthetic} synthetic and {real} real moments, n of "
+        f"Config `{args.config}`; simulated, {synthetic} synthetic and {real} real moments, n of "
         f"the real ones labelled; crop centre: {centres}."
     ]

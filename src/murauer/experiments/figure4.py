@@ -1,6 +1,6 @@
 """Error over the number of labelled real frames for the paper's variants (Figure 4): trains all of them.
 
-murauer experiment figure4 --data stores/nyu --preset paper --labels 10 100 1000 all --out figures/nyu
+murauer experiment figure4 --data stores/nyu --config paper --labels 10 100 1000 all --out figures/nyu
 
 Each training has a folder of its own in OUT/runs. Given again after it was stopped, or with more labels,
 variants or seeds, the command trains what is missing. A training that fails is told at the end, when all
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    store, config = open_store(args.data), read_config(args.preset)
+    store, config = open_store(args.data), read_config(args.config)
     runner = sweep_runner(args)
     _check_split(store, args.split)
     counts = _label_counts(store, args.labels)
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
         values = {
             "data": data,
             "centres": CENTRES[store.centre_kind(args.split)],
-            "preset": args.preset,
+            "config": args.config,
             "results": [result.row() for result in results],
             "summaries": [asdict(summary) for summary in summarise(results)],
             "failures": sweep.failures,

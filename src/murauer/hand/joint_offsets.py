@@ -95,5 +95,7 @@ class JointOffsets:
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror or error}") from error
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is damaged ({error!r}); make it again with 'murauer twin'") from error
+            raise UserError(
+                f"{path} is damaged ({error!r}); make it again with 'murauer render pairs'"
+            ) from error
         return cls(skeleton, offsets.float(), camera.float())
