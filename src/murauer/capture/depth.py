@@ -375,6 +375,21 @@ def centre_from_uvd(uvd: tuple[float, float, float], camera: Camera) -> NDArray[
     return uvd_to_xyz(np.array(uvd, np.float64), camera.intrinsics_array()).astype(np.float32)
 
 
+def centre_of_mass(depth: NDArray[Any], camera: Camera) -> NDArray[np.float32]:
+    """Return the centre of all that is measured, of an image that shows nothing but a hand.
+
+    Args:
+        depth: (H, W) in mm, 0 = no measurement; something is measured.
+        camera: that took it.
+
+    Returns:
+        The mean pixel at the mean depth, camera coordinates in mm, (3,).
+    """
+    v, u = np.nonzero(depth)
+    uvd = np.array([u.mean(), v.mean(), depth[v, u].mean()])
+    return uvd_to_xyz(uvd, camera.intrinsics_array()).astype(np.float32)
+
+
 def undistort(depth: NDArray[Any], camera: Camera, distortion: Distortion) -> NDArray[Any]:
     """Undo the lens of an image (H, W).
 

@@ -1,8 +1,8 @@
 """Whether what looks like a hand has the size of one, in mm: what depth in a wrong unit does not have.
 
 The refinement network was trained on cubes of one side, so it is a measure itself: a hand of twice the size
-looks more like one in a cube of twice the side. What is much too near fills more than the image, and has short
-bones.
+looks more like one in a cube of twice the side. What is much too near is larger than the image, and its bones
+are short.
 """
 
 import numpy as np

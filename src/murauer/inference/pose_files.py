@@ -137,6 +137,37 @@ def write_poses(path: Path, document: dict[str, Any]) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def read_centres(path: Path) -> dict[str, tuple[float, float, float]]:
+    """Read where the hand is in each of many frames.
+
+    Args:
+        path: CSV with lines `frame,u,v,d`: name of the file, pixel, pixel, mm; with a line of titles or not.
+
+    Returns:
+        Pixel, pixel and mm by the name of the file, without its folder.
+
+    Raises:
+        UserError: The file cannot be read, or a line is of another form.
+    """
+    try:
+        rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if row]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    centres = {}
+    for number, row in enumerate(rows, start=1):
+        try:
+            name, u, v, d = row
+            centres[Path(name).name] = (float(u), float(v), float(d))
+        except ValueError as error:
+            if number > 1:
+                raise UserError(
+                    f"{path}, line {number}: expected frame,u,v,d, got {','.join(row)!r}"
+                ) from error
+    if not centres:
+        raise UserError(f"{path} has no centres; its lines are frame,u,v,d")
+    return centres
+
+
 def _rounded(values: NDArray[Any]) -> list[Any] | None:
     """Turn (3,) or (J, 3) into lists with a fixed number of digits; None where there are no numbers."""
     return values.astype(np.float64).round(DECIMALS).tolist() if np.isfinite(values).all() else None

@@ -55,6 +55,10 @@ class FolderSource(StoredSource):
         """Return the number of moments."""
         return len(self.names)
 
+    def path_of(self, index: int) -> str:
+        """Return the path of the first camera's image of a frame."""
+        return str(self._images[0][index])
+
     def __getitem__(self, index: int) -> SourceFrame:
         """Read one moment; see `StoredSource`."""
         assert self.rate is not None
