@@ -41,6 +41,7 @@ def crop_as_frame(path: Path, facts: dict, camera: Camera) -> tuple[torch.Tensor
         v0=(camera.v0 - top) * scale,
         width=128,
         height=128,
+        is_crop=True,
     )
     return torch.from_numpy(millimetres), window
 

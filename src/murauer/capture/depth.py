@@ -31,6 +31,9 @@ NYU_NOTHING = 2001
 NYU_FARTHEST_MM, NYU_SHARE = 10_000, 0.1
 """Packed depth is hardly ever beyond this: a larger share of it, or none beyond 255 mm, are colours."""
 
+NYU_SATURATED = 0.3
+"""Share of the pixels beyond 255 mm whose low byte is full: one in 256 in depth, nearly all in colours."""
+
 METRES_UP_TO = 20.0
 """Depth that is all smaller is in metres, depth that is all larger in mm: no camera sees otherwise."""
 
@@ -237,8 +240,13 @@ def _check_packing(path: Path, pixels: NDArray[np.generic], packing: Packing) ->
     preview = f"{path} is a colour image, a preview of depth for eyes"
     if (red == green).all() and (green == blue).all():
         raise UserError(f"{preview} in 8 bits of grey; save the depth itself, as 16-bit PNG or .npy")
-    far, saturated = (green >= NYU_FARTHEST_MM // 256).mean(), ((green > 0) & (blue == 255)).mean()
-    if red.any() or green.max() == 0 or max(far, saturated) > NYU_SHARE:
+    far, saturated = (green >= NYU_FARTHEST_MM // 256).mean(), (blue == 255) & (green > 0)
+    if (
+        red.any()
+        or green.max() == 0
+        or far > NYU_SHARE
+        or saturated.sum() > NYU_SATURATED * (green > 0).sum()
+    ):
         raise UserError(
             f"{preview} or a photograph, not NYU depth (depth = 256 G + B, red unused); save the depth "
             "itself, as 16-bit PNG or .npy"

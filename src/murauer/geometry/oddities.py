@@ -14,8 +14,8 @@ LEAST_SHARE = 0.002
 FEW_DEPTHS = 48
 """Different depths that an image of a scene has at least; with fewer it was a picture of 8 bits or less."""
 
-ROUGH, SMOOTHER = 64.0, 16.0
-"""Median step between neighbours from which an image is not of surfaces, and how much less it is in order."""
+ROUGH, SMOOTHER = 100.0, 16.0
+"""Mean step between neighbours from which an image is not of surfaces, and how much less it is in order."""
 
 FAR_MM, NEAR_MM = 10_000.0, 150.0
 """What lies wholly beyond the one, or wholly within the other, is no room with a hand."""
@@ -66,6 +66,6 @@ def looks_swapped(image: NDArray[Any]) -> bool:
 
 
 def _roughness(image: NDArray[np.uint16]) -> float:
-    """Median step between neighbouring measured pixels."""
+    """Mean step between neighbouring measured pixels."""
     steps = np.abs(np.diff(image.astype(np.int32), axis=1))[(image[:, 1:] > 0) & (image[:, :-1] > 0)]
-    return float(np.median(steps)) if steps.size else 0.0
+    return float(steps.mean()) if steps.size else 0.0
