@@ -8,6 +8,7 @@ again, the command goes on with it.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from murauer.commands.arguments import add_json, positive_float, positive_int
@@ -27,13 +28,18 @@ def run(args: argparse.Namespace) -> None:
     import json
     from dataclasses import asdict
 
+    from murauer.names import MOST_NAMED
     from murauer.sources import open_source
     from murauer.sources.recording import record
 
     with open_source(args.source) as source:
         done = record(source, args.out, frames=args.frames, seconds=args.seconds)
         cameras = ", ".join(each.name for each in source.cameras)
-        live = source.live
+        live, left_out = source.live, source.left_out
+    for sentence in left_out[:MOST_NAMED]:
+        print(f"left out: {sentence}", file=sys.stderr)
+    if len(left_out) > MOST_NAMED:
+        print(f"left out: {len(left_out) - MOST_NAMED} more", file=sys.stderr)
     if args.json:
         print(json.dumps(asdict(done)))
         return

@@ -63,12 +63,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _read_config(path: Path) -> "SimulationConfig":
     """Read the fields that differ from the defaults."""
-    import msgspec
-
     from murauer.data.simulated import SimulationConfig
-    from murauer.errors import UserError
+    from murauer.text_files import decode_json
 
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=SimulationConfig)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(f"cannot read the simulation settings {path}: {error}") from error
+    return decode_json(path, SimulationConfig, "file of simulation settings")

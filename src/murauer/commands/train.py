@@ -86,15 +86,12 @@ def read_configuration(name: str) -> "Config":
     import json
 
     from murauer.config import load_preset, whole_preset
-    from murauer.errors import UserError
+    from murauer.text_files import read_json
     from murauer.training.checkpoint import decode_config
 
     if not name.endswith(".json"):
         return load_preset(name)
-    try:
-        document = json.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read the configuration {name}: {error}") from error
+    document = read_json(Path(name))
     if isinstance(document, dict):
         document = document.get("config", document)  # a run has variant, labels, seed and recording beside it
     if isinstance(document, dict):

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Self
 
@@ -49,6 +49,11 @@ class Source(ABC):
     skeleton: Skeleton | None = None
     live: bool = False
 
+    @cached_property
+    def left_out(self) -> list[str]:
+        """What is there and not given, in words; grows when a moment turns out to be of no use."""
+        return []
+
     @abstractmethod
     def __iter__(self) -> Iterator[Moment]:
         """Give the moments in the order of time, each once; those of a live source from now on.
@@ -87,19 +92,21 @@ class StoredSource(Source):
         """
 
     def __iter__(self) -> Iterator[Moment]:
-        """Give all moments that can be read; the others count as dropped.
+        """Give all moments that can be read; the others count as dropped and are `left_out`.
 
         Raises:
             UserError: None can be read; it says what is wrong with the last.
         """
-        return those_that_can_be_read(partial(self.__getitem__, index) for index in range(len(self)))
+        reads = (partial(self.__getitem__, index) for index in range(len(self)))
+        return those_that_can_be_read(reads, self.left_out)
 
 
-def those_that_can_be_read(moments: Iterable[Callable[[], Moment]]) -> Iterator[Moment]:
+def those_that_can_be_read(moments: Iterable[Callable[[], Moment]], left_out: list[str]) -> Iterator[Moment]:
     """Give the moments that can be read; the others count as dropped.
 
     Args:
         moments: Each reads one moment, and raises a UserError if it is damaged or holds no measurement.
+        left_out: Gets a sentence for each of the others.
 
     Raises:
         UserError: None can be read; it says what is wrong with the last.
@@ -110,6 +117,7 @@ def those_that_can_be_read(moments: Iterable[Callable[[], Moment]]) -> Iterator[
             moment = read()
         except UserError as error:
             dropped, problem = dropped + 1, error
+            left_out.append(str(error))
             continue
         yield replace(moment, dropped=moment.dropped + dropped)
         dropped, none = 0, False

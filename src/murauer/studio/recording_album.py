@@ -10,6 +10,7 @@ from murauer.data.keypoint_file import Keypoints, read_keypoint_file, write_keyp
 from murauer.data.recording_folder import LABEL_FILE
 from murauer.distortion import project
 from murauer.errors import UserError
+from murauer.names import natural_key
 from murauer.skeletons import find_skeleton
 from murauer.studio.album import Floats, Moment, View
 
@@ -38,6 +39,7 @@ class RecordingAlbum:
             name: info.frames for name, info in self._recording.sets.items() if info.real
         }
         self.to_label = tuple(self.sets)
+        self._without_hand = frozenset(self._recording.frames_without_hand())
 
     def key(self, set_name: str, index: int) -> str:
         """See `Album`."""
@@ -54,7 +56,8 @@ class RecordingAlbum:
             except UserError as error:
                 problem = str(error) if view == 0 else problem
         person = int(self._recording.sets[set_name].person[index])
-        return Moment(key, person, tuple(views), self._twin(set_name, index), problem)
+        shows_hand = (set_name, index, 0) not in self._without_hand
+        return Moment(key, person, tuple(views), self._twin(set_name, index), problem, shows_hand)
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
         """See `Album`: new labels replace all that the keypoint file has of their moments."""
@@ -71,12 +74,21 @@ class RecordingAlbum:
         for key, joints in labels.items():
             if joints is None:
                 continue
+            if not len(joints):
+                new += [self._without(key, view) for view in range(len(self._recording.cameras))]
+                continue
             uv = project(joints, first.camera, first.distortion)[:, :2]
-            image = f"{first.name}/{key}{self._suffix(key)}"
+            image = self._recording.path(key, 0).relative_to(self.folder).as_posix()
             new.append(Keypoints(image, uv, joints, first.camera.width, first.camera.height))
-        every = sorted([*kept, *new], key=lambda label: PurePosixPath(label.image).stem)
+        every = sorted([*kept, *new], key=lambda label: natural_key(PurePosixPath(label.image).stem))
         write_keypoint_file(path, self.skeleton, every)
         return f"to train with them: murauer import recording {self.folder} --out STORE"
+
+    def _without(self, key: str, view: int) -> Keypoints:
+        """The label that a camera's image of a moment shows no hand."""
+        camera = self._recording.cameras[view]
+        image = self._recording.path(key, view).relative_to(self.folder).as_posix()
+        return Keypoints.of_no_hand(image, camera.camera.width, camera.camera.height)
 
     def _view(self, set_name: str, index: int, view: int) -> View:
         frame, rig = self._recording.frame(set_name, index, view), self._recording.rig
@@ -99,6 +111,3 @@ class RecordingAlbum:
             return None  # not every frame has one
         joints = None if frame.joints is None else frame.joints.numpy()
         return View("twin", frame.depth.numpy(), frame.camera, np.eye(4), joints)
-
-    def _suffix(self, key: str) -> str:
-        return next((self.folder / self._recording.cameras[0].name).glob(f"{key}.*")).suffix

@@ -1,12 +1,13 @@
 """Train the two networks of the hand finder on simulated rooms, and write them as ONNX.
 
     python -m murauer.training.finder --out runs/finder [--rooms 80000] [--passes 5] [--in-sight 100000]
-        [--judge-passes 16] [--seed 0] [--bfloat16]
+        [--judge-passes 16] [--seed 0] [--bfloat16] [--no-hand RECORDING ...]
 
 First the proposal network on whole frames, then the judge on cubes: at its proposals, and at hands that are
-well in sight. Writes `hand_proposal.onnx` and `hand_judge.onnx`, after having compared them with PyTorch.
-Frames, cubes and the trained proposal network are kept under `--cache`, so that a training that was stopped,
-or the next one, need not begin with them.
+well in sight; both also on frames of own recordings that are labelled to show no hand. Writes
+`hand_proposal.onnx` and `hand_judge.onnx`, after having compared them with PyTorch. Frames, cubes and the
+trained proposal network are kept under `--cache`, so that a training that was stopped, or the next one, need
+not begin with them.
 """
 
 import argparse
@@ -30,6 +31,12 @@ from murauer.progress import Progress
 from murauer.training.finder_augmentation import other_cubes, other_frames
 from murauer.training.finder_cubes import JudgedCubes, clear_cubes, cut_cubes
 from murauer.training.finder_losses import judge_loss, proposal_loss
+from murauer.training.finder_negatives import (
+    images_without_hand,
+    negative_cubes,
+    negative_frames,
+    repeated,
+)
 from murauer.training.finder_rooms import RoomFrames, Rows, simulate_frames
 
 Samples = TypeVar("Samples", bound=Rows)
@@ -161,8 +168,13 @@ def main() -> None:
     parser.add_argument(
         "--bfloat16", action="store_true", help="for processors that have it: 1.6 times as fast"
     )
+    parser.add_argument(
+        "--no-hand", type=Path, nargs="+", default=[], metavar="RECORDING",
+        help="own recordings with frames that are labelled to show no hand",
+    )  # fmt: skip
     options = parser.parse_args()
     torch.manual_seed(options.seed)
+    without = images_without_hand(options.no_hand)
     name = f"{options.seed}_{options.rooms}"
 
     frames = _kept(
@@ -170,18 +182,23 @@ def main() -> None:
         RoomFrames,
         lambda: simulate_frames(options.rooms, options.seed),
     )
-    trained = options.cache / f"proposal_{name}_{options.passes}.safetensors"
+    learned = "_".join([name, str(options.passes), *(folder.resolve().name for folder in options.no_hand)])
+    trained = options.cache / f"proposal_{learned}.safetensors"
     if trained.exists():
         proposal = ProposalNetwork().eval()
         load_model(proposal, trained)
     else:
-        proposal = train_proposal(frames, options.passes, bfloat16=options.bfloat16)
+        seen = frames
+        if without:
+            more = negative_frames(without)
+            seen = RoomFrames.joined([frames, more.part(repeated(len(more), len(frames)))])
+        proposal = train_proposal(seen, options.passes, bfloat16=options.bfloat16)
         with written_whole(trained) as partial:
             save_model(proposal, str(partial))
     write_proposal(proposal, options.out / PROPOSAL)
 
     cubes = _kept(
-        options.cache / f"cubes_{name}_{options.passes}.safetensors",
+        options.cache / f"cubes_{learned}.safetensors",
         JudgedCubes,
         lambda: cut_cubes(frames, proposal, options.seed),
     )
@@ -191,6 +208,9 @@ def main() -> None:
         lambda: clear_cubes(options.in_sight, options.seed),
     )
     cubes = JudgedCubes.joined([cubes, in_sight])
+    if without:
+        negative = negative_cubes(without, proposal)
+        cubes = JudgedCubes.joined([cubes, negative.part(repeated(len(negative), len(cubes)))])
     write_judge(train_judge(cubes, options.judge_passes, bfloat16=options.bfloat16), options.out / JUDGE)
 
 
