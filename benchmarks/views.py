@@ -1,4 +1,4 @@
-"""What the confidence of centres in recordings says: of one camera, and of two calibrated ones together.
+"""What the confidence of centres in stores says: of one camera, and of two calibrated ones together.
 
     python benchmarks/views.py [--scenes 300] [--seed 2]
 
@@ -17,12 +17,12 @@ import torch
 from hand_frames import HeldHands
 from torch import Generator, Tensor
 
-from murauer.camera import CAMERAS
-from murauer.data.simulated import nyu_like_rig
 from murauer.errors import UserError
+from murauer.geometry.camera import CAMERAS
+from murauer.geometry.rig import nyu_like_rig
 from murauer.hand.rooms import PALM
 from murauer.hand.sensors import SENSORS
-from murauer.inference.views import localise, localise_in_views
+from murauer.handfinder.views import localise, localise_in_views
 from murauer.progress import Progress
 
 CAMERA = CAMERAS["nyu"]
@@ -35,14 +35,14 @@ CLOSE_MM = 40.0
 
 
 @dataclass(frozen=True)
-class Moment:
+class RenderedFrame:
     """One scene: depth (V, H, W) in mm, true centres (V, 3), infinite without a hand."""
 
     depth: Tensor
     centre: Tensor
 
 
-def moments(count: int, seed: int) -> Iterator[Moment]:
+def moments(count: int, seed: int) -> Iterator[RenderedFrame]:
     """Render scenes."""
     held_hands = HeldHands()
     intrinsics = CAMERA.intrinsics().expand(BATCH, 4)
@@ -56,7 +56,9 @@ def moments(count: int, seed: int) -> Iterator[Moment]:
             seen = [sensor(scenes.depth(RIG, v, intrinsics, CAMERA.height, CAMERA.width), intrinsics, stream)
                     for v in range(VIEWS)]  # fmt: skip
             centres = torch.stack([RIG.transform(centre, 0, view) for view in range(VIEWS)], 1)
-            yield from map(Moment, torch.stack(seen, 1), centres.fill_(torch.inf) if without else centres)
+            yield from map(
+                RenderedFrame, torch.stack(seen, 1), centres.fill_(torch.inf) if without else centres
+            )
             progress.advance(BATCH)
 
 

@@ -9,13 +9,13 @@ import torch
 
 from known_hands import KnownHands, hand
 from murauer import Estimator, HandPose, Smoothing, UserError
-from murauer.camera import CAMERAS, Camera
+from murauer.geometry.camera import CAMERAS, Camera
 from murauer.hand.clutter import merge_depth
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.solids import ball, cylinder, unit_cube
-from murauer.inference.engines import load_engine
-from murauer.inference.hand_finder import FoundHand
-from murauer.inference.tracking import JUDGED_EVERY, JUDGED_FIRST, SIDE_EVERY, OneEuroFilter
+from murauer.handfinder.finder import FoundHand
+from murauer.inference.backends.load import load_backend
+from murauer.inference.tracking import REFINED_EVERY, REFINED_FIRST, SIDE_EVERY, OneEuroFilter
 
 CAMERA = CAMERAS["nyu"]
 
@@ -44,7 +44,7 @@ class Followed:
     def __init__(self, scene, best: int, frame: np.ndarray) -> None:
         self.centre, self.frame = scene.centre[best].numpy(), frame
         self.finder = KnownHands()
-        self.estimator = Estimator(load_engine("default"), lambda: self.finder)
+        self.estimator = Estimator(load_backend("default"), lambda: self.finder)
 
     def __call__(self, looks: Sequence[FoundHand | None], handedness="auto") -> list[HandPose]:
         """Follow the hand, the finder seeing one hand or none in each frame."""
@@ -103,21 +103,22 @@ def test_the_side_that_is_said_is_kept(followed: Followed) -> None:
         assert {pose.handedness for pose in poses} == {handedness}
 
 
-def test_the_judge_looks_often_at_first_and_seldom_later(followed: Followed) -> None:
+def test_the_refinement_looks_often_at_first_and_seldom_later(followed: Followed) -> None:
     poses = followed([hand(followed.centre, right=0.9)] * 65)
     assert all(poses) and followed.finder.searched == 1
-    assert len(followed.finder.judged) == (JUDGED_FIRST - 1) + 64 // JUDGED_EVERY - 9 // JUDGED_EVERY
+    later = 64 // REFINED_EVERY - (REFINED_FIRST - 1) // REFINED_EVERY
+    assert len(followed.finder.refined) == (REFINED_FIRST - 1) + later
 
 
-def test_what_the_judge_takes_for_no_hand_any_more_is_looked_for(followed: Followed) -> None:
+def test_what_the_refinement_takes_for_no_hand_any_more_is_looked_for(followed: Followed) -> None:
     there = hand(followed.centre, right=0.9)
-    poses = followed([there] * 30 + [None] * 2 * JUDGED_EVERY)
+    poses = followed([there] * 30 + [None] * 2 * REFINED_EVERY)
     assert all(poses[:30]) and poses[-1].confidence == 0
     assert "found no hand" in (poses[-1].problem or "")
 
 
 class Mistaken(KnownHands):
-    """A finder whose search takes things for hands that its judge, when it looks at the palm, does not."""
+    """A finder whose search takes things for hands that its refinement, at the palm, does not."""
 
     def __init__(self, *things: FoundHand) -> None:
         super().__init__()
@@ -146,27 +147,27 @@ def kitchen(*things: tuple[str, float]) -> np.ndarray:
 
 def test_a_plate_is_let_go_and_stays_so() -> None:
     finder, table = Mistaken(hand((0, 0, 600), 0.98)), kitchen(("plate", 0))
-    estimator = Estimator(load_engine("default"), lambda: finder)
+    estimator = Estimator(load_backend("default"), lambda: finder)
     poses = list(estimator.track([table] * 84, CAMERA))
     taken = [index for index, pose in enumerate(poses) if pose]
     assert taken and max(taken) < 10, taken
     assert "looked like one and is none" in (poses[-1].problem or "")
-    looks = len(finder.judged)
+    looks = len(finder.refined)
     assert looks <= 84  # one a frame, beside the search
 
 
 def test_plates_and_bowls_do_not_take_turns() -> None:
     finder = Mistaken(hand((-150, 0, 600), 0.98), hand((150, 0, 600), 0.99))
-    estimator = Estimator(load_engine("default"), lambda: finder)
+    estimator = Estimator(load_backend("default"), lambda: finder)
     poses = list(estimator.track([kitchen(("plate", -150), ("bowl", 150))] * 60, CAMERA))
     assert not any(poses[20:])
 
 
 def test_a_hand_that_slides_onto_a_plate_leaves_no_hand_there(followed: Followed) -> None:
-    """Followed for long, then the judge sees none: let go within ten frames, although the search insists."""
+    """Followed for long, then the refinement sees none: let go, although the search insists."""
     there = hand(followed.centre, right=0.9)
     followed.finder = finder = Mistaken()
-    followed.estimator = Estimator(load_engine("default"), lambda: finder)
+    followed.estimator = Estimator(load_backend("default"), lambda: finder)
 
     def frames() -> Iterator[np.ndarray]:
         for index in range(80):
@@ -183,7 +184,7 @@ def test_a_hand_that_slides_onto_a_plate_leaves_no_hand_there(followed: Followed
 def test_a_hand_is_taken_although_something_else_seems_surer(followed: Followed) -> None:
     chest, there = hand((150, 250, 945), 0.999), hand(followed.centre, 0.975, right=0.9)
     finder = Mistaken(chest)
-    estimator = Estimator(load_engine("default"), lambda: finder)
+    estimator = Estimator(load_backend("default"), lambda: finder)
 
     def frames() -> Iterator[np.ndarray]:
         for index in range(30):
@@ -198,7 +199,7 @@ def test_a_hand_is_taken_although_something_else_seems_surer(followed: Followed)
 def test_what_was_let_go_by_mistake_is_taken_again(followed: Followed) -> None:
     there = hand(followed.centre, right=0.9)
     finder = Mistaken(there)
-    estimator = Estimator(load_engine("default"), lambda: finder)
+    estimator = Estimator(load_backend("default"), lambda: finder)
 
     def frames() -> Iterator[np.ndarray]:
         for index in range(60):

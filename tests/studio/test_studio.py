@@ -10,36 +10,37 @@ import pytest
 import torch
 
 from dataset_folders.own import Recorded
+from murauer.datasets.joint_files import write_joints
 from murauer.errors import UserError
-from murauer.evaluation.prediction_files import write_joints
-from murauer.studio.album import View, moved, open_album
-from murauer.studio.journal import Journal
-from murauer.studio.labelling import Labelling
-from murauer.studio.points import cloud
+from murauer.studio.albums.album import AlbumView, moved
+from murauer.studio.albums.open import open_album
+from murauer.studio.labels.label_log import LabelLog
+from murauer.studio.labels.labelling import Labelling
+from murauer.studio.page.points import cloud
 from murauer.studio.predicting import FilePredictor, Predictor
 from murauer.studio.studio import Studio
 from studio.notes import Notes
 
 
 @pytest.fixture
-def make(recording: Path) -> Iterator[Callable[..., Studio]]:
-    album = open_album(recording)
-    with Journal(recording, album.skeleton) as journal:
+def make(capture: Path) -> Iterator[Callable[..., Studio]]:
+    album = open_album(capture)
+    with LabelLog(capture, album.skeleton) as label_log:
 
         def build(*predictors: Predictor, **listed: np.ndarray) -> Studio:
             page: Any = Notes()
-            return Studio(album, page, predictors, Labelling(journal, album.skeleton), listed)
+            return Studio(album, page, predictors, Labelling(label_log, album.skeleton), listed)
 
         yield build
 
 
 @pytest.fixture
-def predicted(recording: Path, recorded: Recorded) -> FilePredictor:
+def predicted(capture: Path, recorded: Recorded) -> FilePredictor:
     """Off by 1, 2, ... mm in x; but frame 1 by 9 mm."""
     joints = recorded.joints[:, 0].clone()
     joints[..., 0] += torch.tensor([1.0, 9, 3, 4, 5, 6])[:, None]
-    write_joints(recording / "predictions.txt", joints, "xyz")
-    return FilePredictor(recording / "predictions.txt", open_album(recording))
+    write_joints(capture / "predictions.txt", joints, "xyz")
+    return FilePredictor(capture / "predictions.txt", open_album(capture))
 
 
 def test_leafing_ends_at_the_ends(make: Callable[..., Studio]) -> None:
@@ -112,14 +113,14 @@ def test_what_is_drawn(make: Callable[..., Studio], predicted: FilePredictor, re
     assert set(page.points) == {"front", "side"}
     np.testing.assert_allclose(page.skeletons["label"], recorded.joints[0, 0], atol=0.01)
     np.testing.assert_allclose(page.skeletons["model 2"][:, 0], recorded.joints[0, 0, :, 0] + 1, atol=0.01)
-    studio.pictures, studio.twin = "twin", True
+    studio.pictures, studio.pair = "pair", True
     studio.draw()
-    assert page.pictures == ["front", "twin"] and set(page.points) == {"front", "side", "twin"}
+    assert page.pictures == ["front", "pair"] and set(page.points) == {"front", "side", "pair"}
     studio.pictures = "cameras"
     studio.toggle_points()
     studio.go(4)  # without a label: the prediction is the label's proposal, and not drawn twice
     studio.draw()
-    assert page.pictures == ["front", "side"] and set(page.points) == {"twin"}
+    assert page.pictures == ["front", "side"] and set(page.points) == {"pair"}
     assert "model 1" not in page.skeletons and "**prediction**" in page.status
 
 
@@ -140,15 +141,15 @@ def test_frames_that_are_listed_and_the_next_to_label(
     assert len(studio.order) == 6
 
 
-def test_predictions_of_another_set(recording: Path, recorded: Recorded) -> None:
-    write_joints(recording / "few.txt", recorded.joints[:3, 0], "xyz")
+def test_predictions_of_another_set(capture: Path, recorded: Recorded) -> None:
+    write_joints(capture / "few.txt", recorded.joints[:3, 0], "xyz")
     with pytest.raises(UserError, match="3 lines of 14 joints"):
-        FilePredictor(recording / "few.txt", open_album(recording))
+        FilePredictor(capture / "few.txt", open_album(capture))
 
 
-def test_points_are_few_mostly_of_the_hand_and_on_the_surface(recording: Path, recorded: Recorded) -> None:
+def test_points_are_few_mostly_of_the_hand_and_on_the_surface(capture: Path, recorded: Recorded) -> None:
     joints = recorded.joints[0, 0].numpy()
-    for view in open_album(recording).moment("real", 0).views:
+    for view in open_album(capture).frame("real", 0).views:
         assert view.from_first is not None
         points, colours = cloud(view, joints[0], 2000)
         assert len(points) <= 2000 and colours.dtype == np.uint8 and len(colours) == len(points)
@@ -157,5 +158,5 @@ def test_points_are_few_mostly_of_the_hand_and_on_the_surface(recording: Path, r
         columns = np.rint(view.camera.fx * own[:, 0] / own[:, 2] + view.camera.u0).astype(int)
         rows = np.rint(view.camera.fy * own[:, 1] / own[:, 2] + view.camera.v0).astype(int)
         np.testing.assert_allclose(view.depth[rows, columns], own[:, 2], atol=0.01)
-    nothing = View("front", np.zeros_like(view.depth), view.camera, np.eye(4))
+    nothing = AlbumView("front", np.zeros_like(view.depth), view.camera, np.eye(4))
     assert len(cloud(nothing, None)[0]) == 0

@@ -1,11 +1,10 @@
 """Arguments that several experiments share."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from murauer.commands.arguments import add_run_folder
+from murauer.arguments import add_run_folder
 from murauer.evaluation.runs import Run
 
 
@@ -19,15 +18,10 @@ def add_runs(parser: argparse.ArgumentParser, nargs: str | None = "+") -> None:
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Declare --data."""
     parser.add_argument(
-        "--data", type=Path, metavar="STORE", help="recording to use (default: the one that the runs name)"
+        "--data", type=Path, metavar="STORE", help="store to use (default: the one that the runs name)"
     )
 
 
 def run_facts(run: Run) -> dict[str, Any]:
     """Say what a run is, for a JSON."""
     return {"title": run.title, "variant": run.name, "n_labelled": run.labels, "seed": run.seed}
-
-
-def all_run_facts(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Say what several runs are."""
-    return [run_facts(run) for run in runs]

@@ -4,10 +4,11 @@ Smoothing is the 1 euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass
 cutoff frequency rises with speed. A hand at rest is freed from jitter, a fast one is followed closely. It
 looks back only, so that each result is there with its frame.
 
-Which hand it is, is decided by all frames: what the hand finder's judge says of some of them is added up and
-slowly forgotten, see `murauer.inference.sides`. So is whether it is one. The judge looks at the palm where
-the pose network has it, where the search that found it may not have looked. What it takes for none several
-times is let go; such things (a plate, a bowl) are watched, and taken again once the judge sees a hand.
+Which hand it is, is decided by all frames: what the hand finder's refinement network says of some of them is
+added up and slowly forgotten, see `murauer.handfinder.handedness`. So is whether it is one. That network
+looks at the palm where the pose network has it, where the search that found it may not have looked. What it
+takes for none several times is let go; such things (a plate, a bowl) are watched, and taken again once it
+sees a hand.
 """
 
 import math
@@ -20,22 +21,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.camera import Camera, xyz_to_uvd
-from murauer.distortion import Distortion
+from murauer.capture.depth import Unit, read_frame
 from murauer.errors import UserError
-from murauer.inference.hand_finder import HandFinder
-from murauer.inference.inputs import Unit, read_frame
-from murauer.inference.localisation import (
+from murauer.geometry.camera import Camera, xyz_to_uvd
+from murauer.geometry.distortion import Distortion
+from murauer.geometry.patches import Floats
+from murauer.handfinder.finder import HandFinder
+from murauer.handfinder.handedness import MOST, evidence, presumed_handedness
+from murauer.handfinder.localisation import (
     FARTHEST_STEP_MM,
     Sighting,
     is_at,
     look_at_place,
     look_for_hand,
 )
-from murauer.inference.patches import Floats
 from murauer.inference.pose import HandPose, Timings, no_pose
-from murauer.inference.pose_prediction import PASSES, PosePredictor
-from murauer.inference.sides import MOST, seen, side
+from murauer.inference.predictor import PASSES, PosePredictor
 
 LOST_BELOW = 0.5
 """Confidence below which the hand is looked for in the whole frame, too."""
@@ -46,13 +47,14 @@ GONE_BELOW = 0.25
 FORGET_AFTER_SECONDS = 0.5
 """Without a hand; then it may be anywhere."""
 
-JUDGED_FIRST, JUDGED_EVERY, SIDE_EVERY = 10, 6, 30
-"""Frames of a hand just found that the judge looks at; how often it looks after them, in frames; and how
-often the side is learned from that. A look takes as long as all else that following takes."""
+REFINED_FIRST, REFINED_EVERY, SIDE_EVERY = 10, 6, 30
+"""Frames of a hand just found that the refinement network looks at; how often it looks after them, in frames;
+and how often the side is learned from that. A look takes as long as all else that following takes."""
 
 KEPT, CLEAR = 0.8, 2.0
 """Share of the log-odds of a hand that is left at the next look, whose share is the rest; and the log-odds
-below which the judge looks at every frame. A hand for sure becomes none by four looks that see none."""
+below which the refinement network looks at every frame. A hand for sure becomes none by four looks that see
+none."""
 
 MOST_REFUSED = 4
 """Things that are watched, those that were let go last."""
@@ -129,7 +131,7 @@ class Thing:
     def look(self, place: Floats, confidence: float) -> None:
         """Count a look that gave this probability of a hand."""
         self.place = place
-        self.hand = KEPT * self.hand + (1 - KEPT) * seen(confidence)
+        self.hand = KEPT * self.hand + (1 - KEPT) * evidence(confidence)
 
 
 class Tracker:
@@ -199,7 +201,7 @@ class Tracker:
         elapsed = now - self._seen
         if elapsed > FORGET_AFTER_SECONDS:
             self._place = None
-        before = side(self._right)
+        before = presumed_handedness(self._right)
         pose = self._find(image, elapsed, start)
         if not pose:
             return pose
@@ -221,7 +223,7 @@ class Tracker:
         """Look where the hand should be, and in the whole frame if it is not there."""
         followed, place = None, self._expected(elapsed)
         if place is not None:
-            self._judge(image, place)
+            self._refine(image, place)
             if self._thing.hand < 0:
                 self._refused = [*self._refused, self._thing][-MOST_REFUSED:]
                 self._place = place = None
@@ -248,7 +250,7 @@ class Tracker:
         return located
 
     def _recognised(self, image: NDArray[Any], pose: HandPose) -> Thing:
-        """What was found: a new thing, or one that was let go, at which the judge looks again."""
+        """What was found: a new thing, or one that was let go, at which one looks again."""
         palm = pose.joints_xyz[pose.skeleton.centre]
         for thing in self._refused:
             if is_at(palm, thing.place):
@@ -266,16 +268,16 @@ class Tracker:
         place = self._place + step * np.float32(min(1.0, FARTHEST_STEP_MM / max(length, 1e-6)))
         return place if place[2] > 0 else None
 
-    def _judge(self, image: NDArray[Any], place: Floats) -> None:
+    def _refine(self, image: NDArray[Any], place: Floats) -> None:
         """Look whether it is a hand, and which, if that is not clear yet or the last look is long ago."""
         self._followed += 1
-        new = self._followed < JUDGED_FIRST
-        if new or self._thing.hand < CLEAR or self._followed % JUDGED_EVERY == 0:
+        new = self._followed < REFINED_FIRST
+        if new or self._thing.hand < CLEAR or self._followed % REFINED_EVERY == 0:
             hand = look_at_place(self._finder, image[0], self._camera, place)
             self._hand = hand.confidence
             self._thing.look(place, hand.confidence)
             if new or self._followed % SIDE_EVERY == 0:
-                self._right = self._remembered + ADDED * seen(hand.right)
+                self._right = self._remembered + ADDED * evidence(hand.right)
 
     @property
     def _remembered(self) -> float:

@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.data.camera_file import RecordingCamera
-from murauer.distortion import undistort_depth, undistortion_pixels
+from murauer.capture.camera_file import CaptureCamera
+from murauer.capture.sources.source import Source, SourceFrame
 from murauer.errors import UserError
+from murauer.geometry.distortion import undistort_depth, undistortion_pixels
+from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
-from murauer.inference.pose import Handedness, HandPose
-from murauer.sources.source import Moment, Source
-from murauer.studio.actions import Actions
-from murauer.studio.album import Floats, View
-from murauer.studio.display import clouds, show_clouds
-from murauer.studio.frame_rate import FrameRate
-from murauer.studio.pace import Pace
-from murauer.studio.page import MODEL_COLOURS, Page
-from murauer.studio.pictures import EXTENTS, MOST_PICTURES, picture
-from murauer.studio.table import joint_table
-from murauer.studio.worker import Worker
+from murauer.inference.pose import HandPose
+from murauer.studio.albums.album import AlbumView, Floats
+from murauer.studio.page.actions import Actions
+from murauer.studio.page.display import clouds, show_clouds
+from murauer.studio.page.frame_rate import FrameRate
+from murauer.studio.page.pace import Pace
+from murauer.studio.page.page import MODEL_COLOURS, Page
+from murauer.studio.page.pictures import EXTENTS, MOST_PICTURES, picture
+from murauer.studio.page.table import joint_table
+from murauer.studio.page.worker import Worker
 
 if TYPE_CHECKING:
     from viser import ViserServer
@@ -45,7 +46,7 @@ class Follower:
         handedness: of the hand.
     """
 
-    def __init__(self, name: str, estimator: Estimator, source: Source, handedness: Handedness) -> None:
+    def __init__(self, name: str, estimator: Estimator, source: Source, handedness: GivenHandedness) -> None:
         self.name, self.skeleton = name, estimator.skeleton
         self._track = partial(estimator.track, camera=source.cameras[0].camera, handedness=handedness)
 
@@ -80,7 +81,7 @@ class Live:
         self._pixels = [undistortion_pixels(each.camera, each.distortion) for each in source.cameras]
         self._motions = [_from_first(source.cameras, view) for view in range(len(source.cameras))]
         self._rate, self._drawing_ms = FrameRate(), 0.0
-        self._last: tuple[Moment, list[View], list[HandPose]] | None = None
+        self._last: tuple[SourceFrame, list[AlbumView], list[HandPose]] | None = None
         self._pace = Pace()
         self.paused, self.ended, self.points, self.extent = False, False, True, EXTENTS[0]
         self._begin()
@@ -101,8 +102,8 @@ class Live:
         """Take the next frame if it is due, and draw it if it is time; returns when to be called again."""
         if self.paused or self.ended:
             return None
-        moment = self._next()
-        if moment is not None and not self._source.live and (wait := self._pace.wait_s(moment.time_s)) > 0:
+        frame = self._next()
+        if frame is not None and not self._source.live and (wait := self._pace.wait_s(frame.time_s)) > 0:
             return wait
         self._take()
         if self.ended or time.monotonic() - self._drawn_at >= 1 / SHOWN_PER_SECOND:
@@ -110,38 +111,38 @@ class Live:
         return 0.0
 
     def _begin(self) -> None:
-        self._moments: Iterator[Moment] = iter(self._source)
-        self._waiting: Moment | None = None
+        self._frames: Iterator[SourceFrame] = iter(self._source)
+        self._waiting: SourceFrame | None = None
         self._failure: str | None = None
         self._dropped, self.ended, self._drawn_at = 0, False, 0.0
         for follower in self._followers:
             follower.begin_anew()
 
-    def _next(self) -> Moment | None:
-        """The moment that is taken next; None if there is none any more."""
+    def _next(self) -> SourceFrame | None:
+        """The frame that is taken next; None if there is none any more."""
         if self._waiting is None and not self.ended:
             try:
-                self._waiting = next(self._moments, None)
+                self._waiting = next(self._frames, None)
             except UserError as error:  # the device is gone, or a message is damaged
                 self._failure = str(error)
             self.ended = self._waiting is None
         return self._waiting
 
     def _take(self) -> None:
-        moment = self._next()
-        if moment is None:
+        frame = self._next()
+        if frame is None:
             return
         self._waiting = None
         views = [
-            View(each.name, _pinhole(depth, pixels), each.camera, motion)
+            AlbumView(each.name, _pinhole(depth, pixels), each.camera, motion)
             for each, depth, pixels, motion in zip(
-                self._source.cameras, moment.depths, self._pixels, self._motions, strict=True
+                self._source.cameras, frame.depths, self._pixels, self._motions, strict=True
             )
         ]
-        poses = [follower(moment.time_s, views[0].depth) for follower in self._followers]
+        poses = [follower(frame.time_s, views[0].depth) for follower in self._followers]
         self._rate.count()
-        self._dropped += moment.dropped
-        self._last = moment, views, poses
+        self._dropped += frame.dropped
+        self._last = frame, views, poses
 
     def draw(self) -> None:
         """Show the last frame: all of it is made before any of it is shown, and it is shown at once."""
@@ -149,7 +150,7 @@ class Live:
             self._page.show_status(f"**{self._state()}**")
             return
         start = self._drawn_at = time.monotonic()
-        moment, views, poses = self._last
+        frame, views, poses = self._last
         joints = poses[0].joints_xyz if poses[0] else None
         middle = None if joints is None else joints[poses[0].skeleton.centre]
         points = clouds(views if self.points else (), None, middle)
@@ -163,7 +164,7 @@ class Live:
             for title, view, pose in shown
         ]
         errors = [
-            (letter, _error(moment, pose, self._source)) for letter, pose in zip("AB", poses, strict=False)
+            (letter, _error(frame, pose, self._source)) for letter, pose in zip("AB", poses, strict=False)
         ]
         table = joint_table(self._followers[0].skeleton, joints, errors, None)
         with self._page.at_once():
@@ -176,7 +177,7 @@ class Live:
                 node.show(pose.joints_xyz if pose else None)
             self._page.show_pictures(pictures)
             self._page.show_table(table)
-            self._page.show_status(self._status(moment, poses))
+            self._page.show_status(self._status(frame, poses))
         self._drawing_ms = 1e3 * (time.monotonic() - start)
 
     def _state(self) -> str:
@@ -186,9 +187,9 @@ class Live:
             return "ended"
         return "paused" if self.paused else f"{self._rate.per_second:.1f} frames/s"
 
-    def _status(self, moment: Moment, poses: Sequence[HandPose]) -> str:
+    def _status(self, frame: SourceFrame, poses: Sequence[HandPose]) -> str:
         lines = [
-            f"**{self._state()}**, {moment.time_s:.2f} s, {self._dropped} dropped",
+            f"**{self._state()}**, {frame.time_s:.2f} s, {self._dropped} dropped",
             f"Drawing: {self._drawing_ms:.0f} ms, at most {SHOWN_PER_SECOND} a second",
         ]
         for letter, follower, pose in zip("AB", self._followers, poses, strict=False):
@@ -208,7 +209,7 @@ def run_live(
     server: "ViserServer",
     source: Source,
     models: Sequence[tuple[str, Estimator]],
-    handedness: Handedness,
+    handedness: GivenHandedness,
     worker: Worker | None = None,
 ) -> None:
     """Show a source on a page; returns when the worker is stopped, or at Ctrl-C.
@@ -235,7 +236,7 @@ def run_live(
         worker.run(live.tick)
 
 
-def _from_first(cameras: Sequence[RecordingCamera], view: int) -> NDArray[np.float64] | None:
+def _from_first(cameras: Sequence[CaptureCamera], view: int) -> NDArray[np.float64] | None:
     """Motion (4, 4) from the first camera's coordinates to those of another; None if it is not known."""
     first, other = cameras[0].camera_from_world, cameras[view].camera_from_world
     if view == 0:
@@ -248,8 +249,8 @@ def _pinhole(depth: Floats, pixels: NDArray[np.int64]) -> Floats:
     return image
 
 
-def _error(moment: Moment, pose: HandPose, source: Source) -> Floats | None:
+def _error(frame: SourceFrame, pose: HandPose, source: Source) -> Floats | None:
     """Distance of each joint in mm, where the source knows where the joints are."""
-    if moment.joints is None or source.skeleton != pose.skeleton or not pose:
+    if frame.joints is None or source.skeleton != pose.skeleton or not pose:
         return None
-    return np.linalg.norm(pose.joints_xyz - moment.joints, axis=-1)
+    return np.linalg.norm(pose.joints_xyz - frame.joints, axis=-1)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.evaluation.frames import spread_rows
-from murauer.studio.album import Album
+from murauer.store.frame_set import spread_rows
+from murauer.studio.albums.album import Album
 from murauer.studio.predicting import Predictor, error_mm
 
 MOST_FRAMES = 2000
@@ -30,10 +30,10 @@ def worst_first(album: Album, set_name: str, predictor: Predictor) -> Ranking:
     indices: list[int] = []
     errors: list[float] = []
     for index in spread_rows(album.sets[set_name], MOST_FRAMES).tolist():
-        moment = album.moment(set_name, index)
+        frame = album.frame(set_name, index)
         error = None
-        if moment.label is not None:
-            error = error_mm(predictor(set_name, index, moment), moment.label, album.skeleton)
+        if frame.label is not None:
+            error = error_mm(predictor(set_name, index, frame), frame.label, album.skeleton)
         if error is not None:
             indices.append(index)
             errors.append(float(np.nanmean(error)))
