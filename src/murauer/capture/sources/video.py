@@ -127,7 +127,7 @@ class VideoSource(Source):
             waiting: list[list[Any]] = [[] for _ in self.cameras]
             try:
                 for packet in file.demux(*streams):
-                    waiting[order.index(packet.stream_index)].extend(packet.decode())
+                    waiting[order.index(packet.stream.index)].extend(packet.decode())
                     while all(waiting):
                         yield [frames.pop(0) for frames in waiting]
             except self._av.error.FFmpegError as error:
