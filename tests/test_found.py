@@ -39,9 +39,12 @@ def depth_of(index: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A capture of two cameras at one place, all of its frames labelled for the first."""
+    """A capture of two cameras beside each other, all of its frames labelled for the first."""
     folder = tmp_path_factory.mktemp("found") / "rec"
-    cameras = [CaptureCamera(name, CAMERA) for name in ("front", "side")]
+    beside = np.eye(4)
+    beside[0, 3] = -20.0
+    poses = {"front": np.eye(4), "side": beside}
+    cameras = [CaptureCamera(name, CAMERA, camera_from_world=pose) for name, pose in poses.items()]
     place = np.random.default_rng(0).uniform(-60, 60, (len(SKELETON), 3)).astype(np.float32)
     with CaptureWriter(folder, cameras, SKELETON) as writer:
         for index in range(FRAMES):
@@ -91,8 +94,8 @@ def renamed(name: Callable[[int], str], cameras: tuple[str, ...] = ("front",)) -
         (folder / "times.csv").unlink()
         if cameras == ("front",):
             shutil.rmtree(folder / "side")
-            values = json.loads((folder / "camera.json").read_text())
-            (folder / "camera.json").write_text(json.dumps({"front": values["front"]}))
+            camera_file = json.loads((folder / "camera.json").read_text())
+            (folder / "camera.json").write_text(json.dumps({"front": camera_file["front"]}))
         for camera in cameras:
             for index in range(FRAMES):
                 (folder / camera / f"{index:06d}.png").rename(folder / camera / name(index))
@@ -167,6 +170,12 @@ def no_hand(values: dict[str, Any]) -> None:
     values["categories"].append({"id": 9, "name": "no hand"})
     values["annotations"][0] |= {"category_id": 9, "keypoints": []}
     values["annotations"][0].pop("keypoints_3d")
+
+
+def no_hand_beside(values: dict[str, Any]) -> None:
+    """The second camera's image of the first moment shows none, either."""
+    values["images"].append({"id": 999, "file_name": "side/000000.png"})
+    values["annotations"].append({"id": 999, "image_id": 999, "category_id": 9})
 
 
 READ = {
@@ -329,12 +338,12 @@ def test_08_a_camera_may_lack_one_frame_wherever_it_is(capture: Path, camera: st
 def test_06_an_import_counts_the_joints_that_are_missing(
     capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    both(READ["06 one_joint_occluded_everywhere"].change, labels(no_hand))(capture)
+    both(READ["06 one_joint_occluded_everywhere"].change, labels(no_hand), labels(no_hand_beside))(capture)
     out = tmp_path / "store"
     assert main(["import", "recording", str(capture), "--out", str(out), "--workers", "1"]) == 0
     said = capsys.readouterr().out
     assert f"{FRAMES - 1} labelled" in said
-    assert f"real labels lack {SKELETON.joints[0]} in {FRAMES - 1} frames" in said
+    assert f"real frames whose label lacks a joint: {SKELETON.joints[0]} ({FRAMES - 1})" in said
     assert "it is labelled to show no hand" in said
 
 

@@ -45,7 +45,7 @@ def test_frames_are_evaluated_with_the_joints_that_are_labelled(store: Store, ru
     assert result.metrics.mean_error_mm == pytest.approx(np.nanmean(distance), abs=1e-3)
     names = store.skeleton.joints
     assert result.to_dict()["frames_without_joint"] == {names[3]: len(test), names[5]: 1}
-    assert f"without a label: {names[3]} in {len(test)} frames, {names[5]} in 1 frames" in result.table()
+    assert f"label lacks a joint: {names[3]} ({len(test)}), {names[5]} (1)" in result.table()
 
 
 def test_the_smaller_cube_is_for_one_person_and_reported(store: Store, runs: dict[str, Path]) -> None:
