@@ -26,6 +26,7 @@ from murauer.evaluation.figures.published import PublishedSeries
 from murauer.evaluation.metrics import PoseMetrics
 from murauer.experiments.ablation_figure import ablation_figure
 from murauer.files import written_whole
+from murauer.names import natural_key
 from murauer.sweeps.sweep import METRICS_FILE
 from murauer.training.variants import VARIANTS
 
@@ -104,7 +105,7 @@ def read_results(folder: Path, split: str = "test") -> list[Result]:
         UserError: there is none, one is damaged or lacks the split, or two are of the same training.
     """
     found: dict[tuple[str, int, int], tuple[Result, Path]] = {}
-    for path in sorted(folder.rglob(METRICS_FILE)):
+    for path in sorted(folder.rglob(METRICS_FILE), key=natural_key):
         result = _read_result(path, split)
         if result is None:
             continue
