@@ -48,6 +48,7 @@ COMMANDS = {
 """Modules with `add_arguments(parser)` and `run(args)`; the first line of their docstring is the help."""
 
 TRAINING_PACKAGES = {
+    "jinja2": "Jinja",
     "matplotlib": "Matplotlib",
     "safetensors": "safetensors",
     "scipy": "SciPy",

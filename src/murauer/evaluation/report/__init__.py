@@ -1,13 +1,19 @@
 """A self-contained HTML page on what trainings achieved, with pictures."""
 
+import base64
+import io
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from PIL import Image
+
 from murauer.data.recording import Recording
 from murauer.errors import UserError
 from murauer.evaluation.report import sections
-from murauer.evaluation.report.page import Section, render_page
+from murauer.evaluation.report.sections import Values
+from murauer.evaluation.report.tables import all_facts, headline
 from murauer.evaluation.runs import Run, predict_split
 from murauer.files import written_whole
 
@@ -36,29 +42,47 @@ def write_report(
         raise UserError("a report needs at least one finished training; give a run folder")
     results = [predict_split(run, recording) for run in runs]
     compared = sections.compared(results)
+    main = compared[-1].run
     missing: list[str] = []
 
-    def optional(make: Callable[[], Section]) -> list[Section]:
+    def optional(make: Callable[[], Values]) -> Values | None:
         try:
-            return [make()]
+            return make()
         except UserError as error:
             missing.append(str(error))
-            return []
+            return None
 
     two_view = [own.run for own in compared if own.run.variant.view_prediction]
-    parts = [
-        sections.results(results),
-        *sections.published(recording, results),
-        *optional(lambda: sections.inputs(recording, compared[-1].run)),
-        sections.predictions(recording, compared),
-        *optional(lambda: sections.extremes(recording, compared[-1])),
-        sections.curves(results),
-        *(part for run in two_view for part in optional(partial(sections.views, recording, run))),
-        *optional(lambda: sections.latent_space(recording, [own.run for own in compared])),
-        *optional(lambda: sections.embedding(recording, compared[-1].run)),
-    ]
+    parts = {
+        "title": f"3D hand poses from {main.labels:,} labelled depth frames",
+        "lead": sections.lead(compared),
+        "results": headline(results),
+        "published": sections.published(recording, results),
+        "inputs": optional(lambda: sections.inputs(recording, main)),
+        "predictions": sections.predictions(recording, compared),
+        "extremes": optional(lambda: sections.extremes(recording, compared[-1])),
+        "curves": sections.curves(results),
+        "views": list(filter(None, (optional(partial(sections.views, recording, run)) for run in two_view))),
+        "latent_space": optional(lambda: sections.latent_space(recording, [own.run for own in compared])),
+        "embedding": optional(lambda: sections.embedding(recording, main)),
+    }
     told = dict(facts or {}) | ({LEFT_OUT: "; ".join(dict.fromkeys(missing))} if missing else {})
-    parts.append(sections.facts(recording, results, told))
-    page = render_page(sections.title(compared[-1].run), sections.lead(compared), parts)
     with written_whole(path) as unfinished:
+        page = _template().render(parts, facts=all_facts(results, recording, told))
         unfinished.write_text(page, encoding="utf-8")
+
+
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader(__name__, ""), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["data_uri"] = _data_uri
+    return environment.get_template("report.html")
+
+
+def _data_uri(picture: Image.Image) -> str:
+    """Encode a picture as PNG within a URI."""
+    file = io.BytesIO()
+    picture.save(file, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
