@@ -32,8 +32,9 @@ def murauer(*words: object) -> subprocess.CompletedProcess[str]:
 def test_the_extra_is_what_the_command_line_takes_it_for() -> None:
     text = (Path(__file__).resolve().parent.parent / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]
+    modules = {"warp-lang": "warp", "scikit-learn": "sklearn"}
     base, extra = (
-        {re.split("[<>=]", each)[0].removesuffix("-lang") for each in group}
+        {modules.get(name, name) for name in (re.split("[<>=]", each)[0] for each in group)}
         for group in (project["dependencies"], project["optional-dependencies"]["train"])
     )
     assert extra == set(TRAINING_PACKAGES) and not base & extra

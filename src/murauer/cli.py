@@ -52,6 +52,7 @@ TRAINING_PACKAGES = {
     "matplotlib": "Matplotlib",
     "safetensors": "safetensors",
     "scipy": "SciPy",
+    "sklearn": "scikit-learn",
     "tensorboard": "TensorBoard",
     "torch": "PyTorch",
     "warp": "Warp",

@@ -1,10 +1,7 @@
-import sys
-
 import numpy as np
 import pytest
 import torch
 
-from murauer.errors import UserError
 from murauer.evaluation.latent_figures import (
     Embedding,
     distance_figure,
@@ -39,12 +36,6 @@ def test_embedding_keeps_neighbours_and_repeats():
 def test_few_pairs_can_be_embedded():
     few = LatentPairs(clusters().real[::20], clusters().synthetic[::20])
     assert np.isfinite(embed(few).real).all()
-
-
-def test_missing_scikit_learn_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
-    with pytest.raises(UserError, match=r"murauer\[figures\]"):
-        embed(clusters())
 
 
 def test_examples_are_spread_over_the_plane():

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
+from sklearn.manifold import TSNE
 from torch import Tensor
 
-from murauer.errors import UserError
 from murauer.evaluation.drawing import (
     REAL_COLOUR,
     REAL_MARKER,
@@ -82,17 +82,7 @@ class Embedding:
 
 
 def embed(pairs: LatentPairs, seed: int = 0) -> Embedding:
-    """Embed both domains together in two dimensions by t-SNE, starting from their principal plane.
-
-    Raises:
-        UserError: scikit-learn is not installed.
-    """
-    try:
-        from sklearn.manifold import TSNE
-    except ImportError:
-        raise UserError(
-            "t-SNE needs scikit-learn, which is not installed; run pip install 'murauer[figures]'"
-        ) from None
+    """Embed both domains together in two dimensions by t-SNE, starting from their principal plane."""
     count = len(pairs.real)
     both = np.concatenate((pairs.real.numpy(), pairs.synthetic.numpy()))
     perplexity = min(PERPLEXITY, (2 * count - 1) / 3)
