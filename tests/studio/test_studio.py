@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from dataset_folders.own import Recorded
+from joint_texts import write_joints
 from murauer.errors import UserError
-from murauer.evaluation.prediction_files import write_joints
 from murauer.studio.album import View, moved, open_album
 from murauer.studio.journal import Journal
 from murauer.studio.labelling import Labelling
@@ -38,7 +38,7 @@ def predicted(recording: Path, recorded: Recorded) -> FilePredictor:
     """Off by 1, 2, ... mm in x; but frame 1 by 9 mm."""
     joints = recorded.joints[:, 0].clone()
     joints[..., 0] += torch.tensor([1.0, 9, 3, 4, 5, 6])[:, None]
-    write_joints(recording / "predictions.txt", joints, "xyz")
+    write_joints(recording / "predictions.txt", joints)
     return FilePredictor(recording / "predictions.txt", open_album(recording))
 
 
@@ -141,7 +141,7 @@ def test_frames_that_are_listed_and_the_next_to_label(
 
 
 def test_predictions_of_another_set(recording: Path, recorded: Recorded) -> None:
-    write_joints(recording / "few.txt", recorded.joints[:3, 0], "xyz")
+    write_joints(recording / "few.txt", recorded.joints[:3, 0])
     with pytest.raises(UserError, match="3 lines of 14 joints"):
         FilePredictor(recording / "few.txt", open_album(recording))
 
