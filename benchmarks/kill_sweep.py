@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from murauer.data.simulated import SimulationConfig, simulate_recording
-from murauer.evaluation.ablation_table import METRICS_FILE
+from murauer.training.sweep import METRICS_FILE
 
 RECORDING = SimulationConfig(
     synthetic_frames=200, real_frames=200, validation_frames=50, test_frames=50, region_size=48

@@ -1,22 +1,20 @@
 """The paper's variants on a simulated recording, with tables for the documentation (as Figure 4).
 
-python -m murauer.experiments.ablation --out runs/ablation --results docs/results
+murauer experiment ablation --out runs/ablation --results docs/results
 
 Fewer trainings than Figure 4 has: all variants with 100 labels, two of them also with 10 and 1,000, and one
-with every label. Given again after it was stopped, the command goes on; 'murauer experiment ablation' is the
-same.
+with every label. Given again after it was stopped, the command goes on.
 """
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 
 from murauer.commands.arguments import add_run_folder
 from murauer.commands.train import read_configuration
 from murauer.data.recording import CENTRES, Recording, open_recording
 from murauer.data.simulated import SimulationConfig, simulate_recording
-from murauer.evaluation.ablation_table import write_ablation
+from murauer.evaluation.ablation_table import sweep_results, write_ablation
 from murauer.experiments.sweeping import add_sweep, sweep_engine
 from murauer.training.sweep import make_jobs, run_sweep
 
@@ -43,8 +41,9 @@ def run(args: argparse.Namespace) -> None:
     jobs = make_jobs(ablation_cells(recording), args.seeds, args.out)
     sweep = run_sweep(recording, config, jobs, splits=("validation", "test"), engine=engine)
     if sweep.results:
-        command = f"python -m murauer.experiments.ablation {shlex.join(_words(args))}"
-        write_ablation(args.out, args.results, command=command, facts=_facts(args, recording))
+        results = sweep_results(sweep, "test")
+        command = f"murauer experiment ablation {shlex.join(_words(args))}"
+        write_ablation(results, args.results, "test", command=command, facts=_facts(args, recording))
     sweep.check()
 
 
@@ -72,9 +71,3 @@ def _facts(args: argparse.Namespace, recording: Recording) -> list[str]:
         f"Preset `{args.preset}`; simulated, {synthetic} synthetic and {real} real moments, n of "
         f"the real ones labelled; crop centre: {centres}."
     ]
-
-
-if __name__ == "__main__":
-    from murauer.cli import main
-
-    sys.exit(main(["experiment", "ablation", *sys.argv[1:]]))

@@ -17,7 +17,7 @@ from murauer.config import Config
 from murauer.data.recording import CENTRES, Recording, open_recording
 from murauer.errors import UserError
 from murauer.evaluation.ablation_figure import ablation_figure
-from murauer.evaluation.ablation_table import Result, error_curves, in_order, summarise, sweep_rows
+from murauer.evaluation.ablation_table import error_curves, summarise, sweep_results, sweep_rows
 from murauer.evaluation.published import PublishedSeries, is_published_test_set, published_results
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_engine
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
     jobs = make_jobs(cells, args.seeds, args.out / "runs")
     sweep = run_sweep(recording, config, jobs, splits=(args.split,), engine=engine)
     if sweep.results:
-        results = in_order([Result.of(stored, args.split) for stored in sweep.results])
+        results = sweep_results(sweep, args.split)
         published = _published(recording, args.split)
         data = published_results().data if published else f"{args.split} split of {recording.folder.name}"
         values = {

@@ -1,6 +1,6 @@
 """Frames that 'murauer select' proposes against frames drawn at random, as labels of Real&Synth.
 
-python -m murauer.experiments.selection --out runs/selection --results docs/results
+murauer experiment selection --out runs/selection --results docs/results
 
 Both are trained from the same pre-trained network of the seed, with which the frames are selected; the random
 ones are those that 'murauer train --labels N' draws. Given again after it was stopped, the command goes on.
@@ -9,7 +9,6 @@ ones are those that 'murauer train --labels N' draws. Given again after it was s
 import argparse
 import shlex
 import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -120,7 +119,7 @@ def _write_page(
     lines = [
         "# Selected frames against random ones",
         "",
-        f"    python -m murauer.experiments.selection {shlex.join(words)}",
+        f"    murauer experiment selection {shlex.join(words)}",
         "",
         f"Real&Synth, preset `{args.preset}` ({config.training.joint_iterations:,} steps), "
         f"{len(recording.need('real')):,} real frames to choose from; mean joint error in mm ± "
@@ -143,9 +142,3 @@ def _write_page(
 def _mean(values: Sequence[float]) -> str:
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.fmean(values):.2f}{spread}"
-
-
-if __name__ == "__main__":
-    from murauer.cli import main
-
-    sys.exit(main(["experiment", "selection", *sys.argv[1:]]))

@@ -7,7 +7,6 @@ never queued: who looks at a hand wants to see where it is, not where it was.
 import io
 import json
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
@@ -122,9 +121,7 @@ class Publisher:
     def __enter__(self) -> "Publisher":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
 
