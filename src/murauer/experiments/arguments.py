@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from murauer.commands.arguments import add_run_folder
+from murauer.arguments import add_run_folder
 from murauer.evaluation.runs import Run
 
 
@@ -18,7 +18,7 @@ def add_runs(parser: argparse.ArgumentParser, nargs: str | None = "+") -> None:
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Declare --data."""
     parser.add_argument(
-        "--data", type=Path, metavar="STORE", help="recording to use (default: the one that the runs name)"
+        "--data", type=Path, metavar="STORE", help="store to use (default: the one that the runs name)"
     )
 
 

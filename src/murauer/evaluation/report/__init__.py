@@ -9,38 +9,38 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from PIL import Image
 
-from murauer.data.recording import Recording
 from murauer.errors import UserError
 from murauer.evaluation.report import sections
 from murauer.evaluation.report.sections import Values
 from murauer.evaluation.report.tables import all_facts, headline
 from murauer.evaluation.runs import Run, predict_split
 from murauer.files import written_whole
+from murauer.store.store import Store
 
 LEFT_OUT = "Left out"
-"""Name of the fact that tells which sections the recording or the installation has nothing for."""
+"""Name of the fact that tells which sections the store or the installation has nothing for."""
 
 
 def write_report(
-    path: Path, recording: Recording, runs: Sequence[Run], *, facts: Mapping[str, str] | None = None
+    path: Path, store: Store, runs: Sequence[Run], *, facts: Mapping[str, str] | None = None
 ) -> None:
-    """Write a page that shows what trainings achieve on a recording; it needs no other file and no network.
+    """Write a page that shows what trainings achieve on a store; it needs no other file and no network.
 
-    Sections that the recording has nothing for (no twins, one camera) are left out; the last one says why.
+    Sections that the store has nothing for (no twins, one camera) are left out; the last one says why.
     The same input on the same machine gives the same page.
 
     Args:
         path: file to write.
-        recording: what the models are tested on.
+        store: what the models are tested on.
         runs: finished trainings, in the order to show them.
         facts: what else a reader should know (commands, times), by name.
 
     Raises:
-        UserError: there is no run, the recording has no labelled test frames, or the file cannot be written.
+        UserError: there is no run, the store has no labelled test frames, or the file cannot be written.
     """
     if not runs:
         raise UserError("a report needs at least one finished training; give a run folder")
-    results = [predict_split(run, recording) for run in runs]
+    results = [predict_split(run, store) for run in runs]
     compared = sections.compared(results)
     main = compared[-1].run
     missing: list[str] = []
@@ -57,18 +57,18 @@ def write_report(
         "title": f"3D hand poses from {main.labels:,} labelled depth frames",
         "lead": sections.lead(compared),
         "results": headline(results),
-        "published": sections.published(recording, results),
-        "inputs": optional(lambda: sections.inputs(recording, main)),
-        "predictions": sections.predictions(recording, compared),
-        "extremes": optional(lambda: sections.extremes(recording, compared[-1])),
+        "published": sections.published(store, results),
+        "inputs": optional(lambda: sections.inputs(store, main)),
+        "predictions": sections.predictions(store, compared),
+        "extremes": optional(lambda: sections.extremes(store, compared[-1])),
         "curves": sections.curves(results),
-        "views": list(filter(None, (optional(partial(sections.views, recording, run)) for run in two_view))),
-        "latent_space": optional(lambda: sections.latent_space(recording, [own.run for own in compared])),
-        "embedding": optional(lambda: sections.embedding(recording, main)),
+        "views": list(filter(None, (optional(partial(sections.views, store, run)) for run in two_view))),
+        "latent_space": optional(lambda: sections.latent_space(store, [own.run for own in compared])),
+        "embedding": optional(lambda: sections.embedding(store, main)),
     }
     told = dict(facts or {}) | ({LEFT_OUT: "; ".join(dict.fromkeys(missing))} if missing else {})
     with written_whole(path) as unfinished:
-        page = _template().render(parts, facts=all_facts(results, recording, told))
+        page = _template().render(parts, facts=all_facts(results, store, told))
         unfinished.write_text(page, encoding="utf-8")
 
 
