@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
+import av.error
 import numpy as np
 
 from murauer.capture.depth import read_frame
@@ -25,12 +27,11 @@ class VideoSource(Source):
         depth_scale: Millimetres per unit; by default that of the camera file, or 1.
 
     Raises:
-        UserError: PyAV is not installed, the file is no such video, or it is not known which cameras took it.
+        UserError: the file is no such video, or it is not known which cameras took it.
     """
 
     def __init__(self, address: str, *, camera: str | None = None, depth_scale: float | None = None) -> None:
         self.path = Path(address)
-        self._av = _import_av()
         with self._open() as file:
             streams = file.streams.video
             formats = [stream.codec_context.pix_fmt for stream in streams]
@@ -63,7 +64,7 @@ class VideoSource(Source):
                     waiting[self._order.index(packet.stream_index)].extend(packet.decode())
                     while all(waiting):
                         yield [frames.pop(0) for frames in waiting]
-            except self._av.error.FFmpegError as error:
+            except av.error.FFmpegError as error:
                 raise UserError(f"{self.path} is damaged ({error}); the frames before are good") from error
 
     def _moment(self, frames: list[Any]) -> Moment:
@@ -79,14 +80,6 @@ class VideoSource(Source):
 
     def _open(self) -> Any:
         try:
-            return self._av.open(str(self.path))
-        except (OSError, self._av.error.FFmpegError) as error:
+            return av.open(str(self.path))
+        except (OSError, av.error.FFmpegError) as error:
             raise UserError(f"cannot read {self.path}: {error.strerror or error}") from error
-
-
-def _import_av() -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise UserError("depth in videos needs PyAV; pip install 'murauer[video]'") from error
-    return av
