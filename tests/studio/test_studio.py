@@ -113,14 +113,14 @@ def test_what_is_drawn(make: Callable[..., Studio], predicted: FilePredictor, re
     assert set(page.points) == {"front", "side"}
     np.testing.assert_allclose(page.skeletons["label"], recorded.joints[0, 0], atol=0.01)
     np.testing.assert_allclose(page.skeletons["model 2"][:, 0], recorded.joints[0, 0, :, 0] + 1, atol=0.01)
-    studio.pictures, studio.twin = "twin", True
+    studio.pictures, studio.pair = "pair", True
     studio.draw()
-    assert page.pictures == ["front", "twin"] and set(page.points) == {"front", "side", "twin"}
+    assert page.pictures == ["front", "pair"] and set(page.points) == {"front", "side", "pair"}
     studio.pictures = "cameras"
     studio.toggle_points()
     studio.go(4)  # without a label: the prediction is the label's proposal, and not drawn twice
     studio.draw()
-    assert page.pictures == ["front", "side"] and set(page.points) == {"twin"}
+    assert page.pictures == ["front", "side"] and set(page.points) == {"pair"}
     assert "model 1" not in page.skeletons and "**prediction**" in page.status
 
 

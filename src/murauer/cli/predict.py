@@ -125,7 +125,7 @@ def _predict_set(args: argparse.Namespace) -> None:
     store = open_store(args.frames[0])
     (out,) = args.out
     if predict_store(store, args.split, args.model, out, shard=shard, workers=args.workers):
-        print(f"{out}: joints of the {len(store.need(args.split))} {args.split} frames")
+        print(f"{out}: joints of the {len(store.require(args.split))} {args.split} frames")
     else:
         tell_shard_is_done(shard)
 

@@ -2,7 +2,8 @@
 
 murauer report runs/real_and_synth runs/full --out report.html
 
-Sections that the store has nothing for (no twins, one camera) are left out; the last section says why.
+Sections that the store has nothing for (no synthetic pairs, one camera) are left out; the last section says
+why.
 """
 
 import argparse

@@ -58,4 +58,4 @@ def run(args: argparse.Namespace) -> None:
     elif args.out is None:
         print(format_proposals(proposals), end="")
     else:
-        print(f"{args.out}: {len(proposals)} of {len(store.need('real'))} frames")
+        print(f"{args.out}: {len(proposals)} of {len(store.require('real'))} frames")

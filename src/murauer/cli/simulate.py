@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
         tell_shard_is_done(shard)
         return
     store = simulate_store(config, args.out, args.workers)
-    synthetic, real = (len(store.need(name)) for name in ("synthetic", "real"))
+    synthetic, real = (len(store.require(name)) for name in ("synthetic", "real"))
     print(f"{store.folder}: {synthetic} synthetic, {real} real frames")
 
 

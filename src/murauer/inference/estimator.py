@@ -29,8 +29,9 @@ from murauer.geometry.camera import Camera
 from murauer.geometry.distortion import Distortion
 from murauer.geometry.patches import Floats
 from murauer.geometry.skeletons import Skeleton
+from murauer.hand.handedness import GivenHandedness
 from murauer.handfinder.finder import HandFinder
-from murauer.handfinder.handedness import Handedness, said, seen
+from murauer.handfinder.handedness import evidence, given_log_odds
 from murauer.handfinder.localisation import (
     Sighting,
     look_at_place,
@@ -108,7 +109,7 @@ class Estimator:
         depth: Any,
         camera: Camera,
         centre: Any = None,
-        handedness: Handedness = "auto",
+        handedness: GivenHandedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -145,7 +146,7 @@ class Estimator:
         depths: Sequence[Any] | Any,
         camera: Camera,
         centres: Any = None,
-        handedness: Handedness = "auto",
+        handedness: GivenHandedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -164,7 +165,7 @@ class Estimator:
             UserError: As for `__call__`; it names the frame.
         """
         start = time.perf_counter()
-        right = said(handedness)
+        right = given_log_odds(handedness)
         frames = []
         for index, depth in enumerate(depths):
             try:
@@ -213,7 +214,7 @@ class Estimator:
         self,
         frames: Iterable[Any],
         camera: Camera,
-        handedness: Handedness = "auto",
+        handedness: GivenHandedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -245,7 +246,7 @@ class Estimator:
         """
         from murauer.inference.tracking import Smoothing, Tracker
 
-        right = said(handedness)
+        right = given_log_odds(handedness)
         check_device(camera, unit, distortion)
         if not rate > 0:
             raise UserError(f"the rate must be a positive number of frames a second, got {rate!r}")
@@ -260,5 +261,5 @@ class Estimator:
             return look_for_hand(self._finder(), image, camera, right)
         start = time.perf_counter()
         if math.isfinite(right):
-            right += seen(look_at_place(self._finder(), image, camera, centre).right)
+            right += evidence(look_at_place(self._finder(), image, camera, centre).right)
         return Sighting(centre, 1.0, right, took_ms=1e3 * (time.perf_counter() - start))

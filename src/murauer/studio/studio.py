@@ -21,7 +21,7 @@ from murauer.studio.predicting import Prediction, Predictor, error_mm
 from murauer.studio.ranking import Ranking, worst_first
 
 Order = Literal["as recorded", "worst first", "given list"]
-Pictures = Literal["cameras", "models", "twin"]
+Pictures = Literal["cameras", "models", "pair"]
 PICTURES: tuple[Pictures, ...] = get_args(Pictures)
 
 RANKED_AT_A_TIME = 5
@@ -49,7 +49,7 @@ class Studio:
         pictures: which pictures are shown.
         wide: whether they show what is around the hand.
         points: whether what the cameras measured is shown in space.
-        twin: whether the twin is, too.
+        pair: whether the synthetic pair is, too.
         moment: the frame that is shown.
     """
 
@@ -68,7 +68,7 @@ class Studio:
         self.place = 0
         self.playing, self.rate, self._shown_at, self._measured = False, USUAL_RATE, 0.0, FrameRate()
         self.pictures: Pictures = "models" if len(predictors) > 1 else "cameras"
-        self.wide, self.twin, self.points = False, False, True
+        self.wide, self.pair, self.points = False, False, True
         self.moment: Moment
         self._predictions: list[Prediction | None] = []
         self._ranking: Ranking | None = None
@@ -168,7 +168,7 @@ class Studio:
         label, views, middle = self.labelling.joints, self.moment.views, self._middle()
         if middle is not None:
             self.page.keep_in_view(middle)
-        show_views(self.page, views if self.points else (), self.moment.twin if self.twin else None, middle)
+        show_views(self.page, views if self.points else (), self.moment.pair if self.pair else None, middle)
         self.page.skeleton("label", self.album.skeleton).show(label)
         for number, prediction in enumerate(self._predictions):
             name, same = f"model {number + 1}", number == 0 and self.labelling.state == "prediction"
@@ -217,9 +217,9 @@ class Studio:
                     "AB", self.predictors, self._predictions, strict=False
                 )
             ]
-        if self.pictures == "twin" and self.moment.twin is not None:
-            twin = self.moment.twin
-            return [draw(views[0].name, views[0], label), draw("twin", twin, twin.joints)]
+        if self.pictures == "pair" and self.moment.pair is not None:
+            pair = self.moment.pair
+            return [draw(views[0].name, views[0], label), draw("pair", pair, pair.joints)]
         return [draw(view.name, view, label) for view in views[:MOST_PICTURES]]
 
     def _status(self) -> str:

@@ -26,8 +26,8 @@ def test_moments_of_a_capture(capture: Path, recorded: Recorded) -> None:
         np.testing.assert_allclose(view.depth, seen, atol=0.13)
         assert moment.label is not None and view.from_first is not None
         np.testing.assert_allclose(moved(moment.label, view.from_first), truth, atol=0.02)
-    assert moment.twin is not None
-    np.testing.assert_allclose(moment.twin.depth, recorded.clean[1, 0], atol=0.13)
+    assert moment.pair is not None
+    np.testing.assert_allclose(moment.pair.depth, recorded.clean[1, 0], atol=0.13)
     assert album.moment("real", 4).label is None
 
 
@@ -37,7 +37,7 @@ def test_moments_of_a_store(store: Path, recorded: Recorded) -> None:
     assert moment.key == "real/0" and moment.problem is None and len(moment.views) == 2
     np.testing.assert_allclose(moment.label, recorded.joints[0, 0], atol=0.02)
     first = moment.views[0]
-    assert first.depth.shape == (192, 192) and first.centre is not None and moment.twin is not None
+    assert first.depth.shape == (192, 192) and first.centre is not None and moment.pair is not None
     # Joints project to about their own depth in the window.
     uv = first.camera.fx * first.joints[:, 0] / first.joints[:, 2] + first.camera.u0
     assert ((uv > 20) & (uv < 172)).all()
@@ -54,7 +54,7 @@ def test_labels_of_a_capture_come_through_the_import(capture: Path, recorded: Re
     np.testing.assert_allclose(again.moment("real", 4).label, new[4], atol=1e-3)
     store = capture.with_name("made")
     assert main(["import", "recording", str(capture), "--out", str(store), "--workers", "1"]) == 0
-    real = open_store(store).need("real")
+    real = open_store(store).require("real")
     assert np.flatnonzero(real.labelled).tolist() == [1, 4]
     np.testing.assert_allclose(real.joints[4, 0], new[4], atol=0.02)
 
@@ -62,13 +62,13 @@ def test_labels_of_a_capture_come_through_the_import(capture: Path, recorded: Re
 def test_labels_of_a_store_are_what_training_sees(store: Path, recorded: Recorded) -> None:
     album = open_album(store)
     before = open_store(store)
-    usable = before.need("real").usable_rows(0)
+    usable = before.require("real").usable_rows(0)
     row = int(usable[-1])
-    assert before.need("real").labelled.tolist() == [True, True, False, False, False, False]
+    assert before.require("real").labelled.tolist() == [True, True, False, False, False, False]
     label = recorded.joints[row, 0].numpy()
     album.write_labels({f"real/{row}": label, "real/0": None})
     after = open_store(store)
-    real = after.need("real")
+    real = after.require("real")
     assert np.flatnonzero(real.labelled).tolist() == [1, row]
     np.testing.assert_allclose(real.joints[row], recorded.joints[row], atol=0.02)
     assert np.isnan(real.joints[0]).all()
@@ -76,7 +76,7 @@ def test_labels_of_a_store_are_what_training_sees(store: Path, recorded: Recorde
     assert verify(store, after.description) and after.description["counts"]["real"]["labelled_frames"] == 2
     np.testing.assert_allclose(album.moment("real", row).label, label, atol=1e-3)
     assert main(["twin", str(store), "--side", "right", "--replace"]) == 0
-    assert open_store(store).need("twin").labelled[row]
+    assert open_store(store).require("twin").labelled[row]
 
 
 def test_views_whose_poses_are_not_known(recorded: Recorded, tmp_path: Path) -> None:

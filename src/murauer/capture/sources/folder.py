@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from murauer.capture.depth import read_depth
-from murauer.capture.folder_names import TWIN_FOLDER, frame_files
+from murauer.capture.folder_names import PAIR_FOLDER, frame_files
 from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import Moment, StoredSource, check_positive
 from murauer.errors import UserError
@@ -86,7 +86,7 @@ def read_times(path: Path) -> dict[str, tuple[float, int]]:
 def _image_folders(folder: Path) -> dict[str, Path]:
     """Return the folder of each camera by the camera's name: its subfolders, or the folder itself."""
     within = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()}
-    found = {name: path for name, path in within.items() if name != TWIN_FOLDER and frame_files(path)}
+    found = {name: path for name, path in within.items() if name != PAIR_FOLDER and frame_files(path)}
     if found and not frame_files(folder):
         return found
     if not frame_files(folder):

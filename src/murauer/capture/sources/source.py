@@ -89,10 +89,10 @@ class StoredSource(Source):
         Raises:
             UserError: None can be read; it says what is wrong with the last.
         """
-        return those_that_can_be_read(partial(self.__getitem__, index) for index in range(len(self)))
+        return skip_unreadable(partial(self.__getitem__, index) for index in range(len(self)))
 
 
-def those_that_can_be_read(moments: Iterable[Callable[[], Moment]]) -> Iterator[Moment]:
+def skip_unreadable(moments: Iterable[Callable[[], Moment]]) -> Iterator[Moment]:
     """Give the moments that can be read; the others count as dropped.
 
     Args:

@@ -11,7 +11,7 @@ import numpy as np
 
 from murauer.capture.depth import read_frame
 from murauer.capture.sources.camera_option import choose_cameras
-from murauer.capture.sources.source import Moment, Source, those_that_can_be_read
+from murauer.capture.sources.source import Moment, Source, skip_unreadable
 from murauer.errors import UserError
 
 GREY = ("gray16le", "gray16be")
@@ -53,7 +53,7 @@ class VideoSource(Source):
 
     def __iter__(self) -> Iterator[Moment]:
         """Give the moments of the video from its beginning, without blank ones; see `Source`."""
-        return those_that_can_be_read(partial(self._moment, frames) for frames in self._frames())
+        return skip_unreadable(partial(self._moment, frames) for frames in self._frames())
 
     def _frames(self) -> Iterator[list[Any]]:
         """Decode one frame of each camera after the other."""

@@ -20,7 +20,15 @@ _LABELS: dict[CurveKind, tuple[str, str]] = {
 
 
 def success_curve_figure(results: Mapping[str, PoseMetrics], kind: CurveKind = "frames_worst") -> Figure:
-    """Draw one curve for each result, best mean error first in the legend; see `draw_success_curves`."""
+    """Draw one curve for each result, best mean error first in the legend.
+
+    Args:
+        results: Metrics by the name to show in the legend.
+        kind: Which share of what to show.
+
+    Raises:
+        ValueError: If there is no result.
+    """
     figure = new_figure(5.2, 3.9)
     draw_success_curves(figure.add_subplot(), results, kind)
     return figure

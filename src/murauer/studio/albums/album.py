@@ -44,14 +44,14 @@ class Moment:
         key: what its label is kept under; stays the same when the folder grows.
         person: number of the person seen; -1 if unknown.
         views: of the cameras whose image can be used, the first camera first.
-        twin: the synthetic image of the same pose as the first camera would see it, if there is one.
+        pair: the synthetic image of the same pose as the first camera would see it, if there is one.
         problem: why the first camera's image cannot be used, in one sentence; None if it can.
     """
 
     key: str
     person: int
     views: tuple[View, ...]
-    twin: View | None = None
+    pair: View | None = None
     problem: str | None = None
 
     @property

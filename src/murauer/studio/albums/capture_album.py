@@ -11,6 +11,7 @@ from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
 from murauer.geometry.distortion import project
 from murauer.geometry.skeletons import find_skeleton
+from murauer.store.store import PAIRS, VALIDATION_PAIRS
 from murauer.studio.albums.album import Floats, Moment, View
 
 
@@ -54,7 +55,7 @@ class CaptureAlbum:
             except UserError as error:
                 problem = str(error) if view == 0 else problem
         person = int(self._capture.sets[set_name].person[index])
-        return Moment(key, person, tuple(views), self._twin(set_name, index), problem)
+        return Moment(key, person, tuple(views), self._pair(set_name, index), problem)
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
         """See `Album`: new labels replace all that the keypoint file has of their moments."""
@@ -89,16 +90,16 @@ class CaptureAlbum:
             joints=None if frame.joints is None else frame.joints.numpy(),
         )
 
-    def _twin(self, set_name: str, index: int) -> View | None:
-        twins = {"real": "twin", "validation": "validation_twin"}.get(set_name, "")
-        if twins not in self._capture.sets:
+    def _pair(self, set_name: str, index: int) -> View | None:
+        pairs = {"real": PAIRS, "validation": VALIDATION_PAIRS}.get(set_name, "")
+        if pairs not in self._capture.sets:
             return None
         try:
-            frame = self._capture.frame(twins, index, 0)
+            frame = self._capture.frame(pairs, index, 0)
         except UserError:
             return None  # not every frame has one
         joints = None if frame.joints is None else frame.joints.numpy()
-        return View("twin", frame.depth.numpy(), frame.camera, np.eye(4), joints)
+        return View("pair", frame.depth.numpy(), frame.camera, np.eye(4), joints)
 
     def _suffix(self, key: str) -> str:
         return next((self.folder / self._capture.cameras[0].name).glob(f"{key}.*")).suffix
