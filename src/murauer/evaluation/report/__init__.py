@@ -54,7 +54,6 @@ def write_report(
 
     two_view = [own.run for own in compared if own.run.variant.view_prediction]
     parts = {
-        "title": f"3D hand poses from {main.labels:,} labelled depth frames",
         "lead": sections.lead(compared),
         "results": headline(results),
         "published": sections.published(store, results),

@@ -64,23 +64,16 @@ def compared(results: Sequence[Predictions]) -> list[Predictions]:
     return both if len(both) == 2 else list(results[-2:])
 
 
-def lead(compared: Sequence[Predictions]) -> str:
-    """Say the result in a sentence or two."""
-    last = compared[-1]
-    error = last.metrics.mean_error_mm
-    text = f"{last.run.title} finds the joints of a hand with a mean error of {error:.2f} mm."
-    if (
-        len(compared) == 2
-        and [own.run.name for own in compared] == [BASELINE, FULL]
-        and compared[0].run.labels == last.run.labels
-    ):
-        first = compared[0].metrics.mean_error_mm
-        change = f"{abs(100 * (error / first - 1)):.1f} % {'less' if error < first else 'more'}"
-        text += (
-            f" That is {change} than the {first:.2f} mm of Real&Synth, which learns from the same labelled "
-            "frames but from none of the unlabelled ones."
-        )
-    return text
+def lead(compared: Sequence[Predictions]) -> Values:
+    """Give the main result, and by how much it is better than Real&Synth with the same labels."""
+    first, last = compared[0], compared[-1]
+    same = [own.run.name for own in compared] == [BASELINE, FULL] and first.run.labels == last.run.labels
+    return {
+        "of": last.run.title,
+        "labels": last.run.labels,
+        "error_mm": last.metrics.mean_error_mm,
+        "baseline_mm": first.metrics.mean_error_mm if same else None,
+    }
 
 
 def published(store: Store, results: Sequence[Predictions]) -> Values | None:
@@ -171,26 +164,13 @@ def views(store: Store, run: Run) -> Values:
             "Synthetic input": both.synthetic.input,
         }
     shown = {head: patches for head, patches in columns.items() if patches is not None}
-    errors = [
-        f"over {len(rows):,} real frames: {float(both.real.errors().mean()):.3f} (best constant picture: "
-        f"{both.real.constant_error():.3f})"
-    ]
+    measured = {"real": both.real}
     rendered = store.synthetic
     if rendered is not None and run.variant.synthetic and store.view_pair is not None:
         usable = rendered.usable_rows(*store.view_pair)
         usable = usable[spread_rows(len(usable), VIEW_FRAMES)]
-        synthetic = predict_views(run.network, rendered, store, usable, real=False)
-        errors.append(
-            f"over {len(usable):,} synthetic frames: {float(synthetic.errors().mean()):.3f} "
-            f"({synthetic.constant_error():.3f})"
-        )
-    text = f"Mean absolute error, depth scaled to [−1, 1], {'; '.join(errors)}."
+        measured["synthetic"] = predict_views(run.network, rendered, store, usable, real=False)
     difference = both.difference()
-    if difference is not None:
-        text += (
-            " Predictions from the real and the synthetic image of one pose differ by "
-            f"{float(difference.mean()):.3f}."
-        )
     return {
         "anchor": f"views-{run.name}-{run.labels}-{run.seed}",
         "of": run.title,
@@ -199,7 +179,11 @@ def views(store: Store, run: Run) -> Values:
             [patch_picture(patches[row]) for patches in shown.values()]
             for row in spread_rows(len(rows), VIEW_EXAMPLES)
         ],
-        "numbers": text,
+        "errors": [
+            (domain, len(own.input), own.errors().mean(), own.constant_error())
+            for domain, own in measured.items()
+        ],
+        "difference": None if difference is None else difference.mean(),
     }
 
 
