@@ -12,7 +12,7 @@ import torch
 from dataset_folders.own import Recorded
 from joint_texts import write_joints
 from murauer.errors import UserError
-from murauer.studio.albums.album import View, moved
+from murauer.studio.albums.album import AlbumView, moved
 from murauer.studio.albums.open import open_album
 from murauer.studio.labels.label_log import LabelLog
 from murauer.studio.labels.labelling import Labelling
@@ -149,7 +149,7 @@ def test_predictions_of_another_set(capture: Path, recorded: Recorded) -> None:
 
 def test_points_are_few_mostly_of_the_hand_and_on_the_surface(capture: Path, recorded: Recorded) -> None:
     joints = recorded.joints[0, 0].numpy()
-    for view in open_album(capture).moment("real", 0).views:
+    for view in open_album(capture).frame("real", 0).views:
         assert view.from_first is not None
         points, colours = cloud(view, joints[0], 2000)
         assert len(points) <= 2000 and colours.dtype == np.uint8 and len(colours) == len(points)
@@ -158,5 +158,5 @@ def test_points_are_few_mostly_of_the_hand_and_on_the_surface(capture: Path, rec
         columns = np.rint(view.camera.fx * own[:, 0] / own[:, 2] + view.camera.u0).astype(int)
         rows = np.rint(view.camera.fy * own[:, 1] / own[:, 2] + view.camera.v0).astype(int)
         np.testing.assert_allclose(view.depth[rows, columns], own[:, 2], atol=0.01)
-    nothing = View("front", np.zeros_like(view.depth), view.camera, np.eye(4))
+    nothing = AlbumView("front", np.zeros_like(view.depth), view.camera, np.eye(4))
     assert len(cloud(nothing, None)[0]) == 0

@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.evaluation.report import write_report
-    from murauer.evaluation.runs import load_runs, store_of
+    from murauer.evaluation.report import write_report  # start-up
+    from murauer.evaluation.runs import load_runs, store_of  # start-up
 
     runs = load_runs(args.runs)
     store = store_of(runs, args.data)

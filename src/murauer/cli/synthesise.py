@@ -44,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.prepare.rendering.regions import RENDER_CHUNK
-    from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise, synthesise_shard
-    from murauer.prepare.rendering.while_training import EndlessConfig, render_while_training
+    from murauer.prepare.rendering.regions import RENDER_CHUNK  # start-up
+    from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise, synthesise_shard  # start-up
+    from murauer.prepare.rendering.while_training import EndlessConfig, render_while_training  # start-up
 
     given = {name: getattr(args, name) for name in VIEWPOINTS if getattr(args, name) is not None}
     config = SynthesisConfig(frames=args.frames or RENDER_CHUNK, seed=args.seed, **given)

@@ -6,10 +6,12 @@ some, and joint_offsets.json: where this dataset's joints lie in the hand.
 """
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from murauer.arguments import add_json, count, labels, positive_float
+from murauer.files import written_whole
 
 if TYPE_CHECKING:
     from murauer.prepare.pairs.pairs import SyntheticPairs
@@ -42,12 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    import json
-
-    from murauer.files import written_whole
-    from murauer.prepare.pairs.pairs import make_pairs
-    from murauer.prepare.pairs.pictures import pairs_sheet
-    from murauer.store.store import open_store
+    from murauer.prepare.pairs.pairs import make_pairs  # start-up
+    from murauer.prepare.pairs.pictures import pairs_sheet  # start-up
+    from murauer.store.store import open_store  # start-up
 
     chosen = None
     if args.labels is not None:
@@ -81,7 +80,7 @@ def _facts(pairs: "SyntheticPairs") -> dict[str, object]:
 
 
 def _print_summary(pairs: "SyntheticPairs") -> None:
-    from murauer.prepare.pairs.pairs import PAIRS_FILE
+    from murauer.prepare.pairs.pairs import PAIRS_FILE  # start-up
 
     folder, facts, error = pairs.store.folder, _facts(pairs), pairs.fit.error_mm
     print(f"{folder}: {facts['twins']} synthetic pairs of {len(pairs.rows)} labelled frames")

@@ -31,6 +31,6 @@ def make_runner(
         if options:
             raise UserError(f"runner 'local' has no options, such as {next(iter(options))}; leave them away")
         return LocalRunner(workers)
-    from murauer.sweeps.slurm import SubmititRunner  # optional: submitit
+    from murauer.sweeps.slurm import SubmititRunner  # extra
 
     return SubmititRunner("slurm" if name == "slurm" else "local", folder, workers, options or {})

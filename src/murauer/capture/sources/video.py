@@ -11,7 +11,7 @@ import numpy as np
 
 from murauer.capture.depth import read_frame
 from murauer.capture.sources.camera_option import choose_cameras
-from murauer.capture.sources.source import Moment, Source, skip_unreadable
+from murauer.capture.sources.source import Source, SourceFrame, skip_unreadable
 from murauer.errors import UserError
 
 GREY = ("gray16le", "gray16be")
@@ -51,7 +51,7 @@ class VideoSource(Source):
                 each.camera.for_image(streams[index].width, streams[index].height)
             self.rate = None if streams[0].average_rate is None else float(streams[0].average_rate)
 
-    def __iter__(self) -> Iterator[Moment]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """Give the moments of the video from its beginning, without blank ones; see `Source`."""
         return skip_unreadable(partial(self._moment, frames) for frames in self._frames())
 
@@ -67,7 +67,7 @@ class VideoSource(Source):
             except av.error.FFmpegError as error:
                 raise UserError(f"{self.path} is damaged ({error}); the frames before are good") from error
 
-    def _moment(self, frames: list[Any]) -> Moment:
+    def _moment(self, frames: list[Any]) -> SourceFrame:
         time_s = float(frames[0].time or 0.0)
         try:
             depths = tuple(
@@ -76,7 +76,7 @@ class VideoSource(Source):
             )
         except UserError as error:
             raise UserError(f"{self.path}, at {time_s:.3f} s: {error}") from error
-        return Moment(time_s, depths)
+        return SourceFrame(time_s, depths)
 
     def _open(self) -> Any:
         try:

@@ -12,14 +12,14 @@ from murauer.geometry.camera import Camera
 from murauer.store.frame_set import FrameSet, open_frame_set
 from murauer.store.integrity import file_checksum
 from murauer.store.store import PAIRS, VALIDATION_PAIRS, open_store, write_description
-from murauer.studio.albums.album import Floats, Moment, View, moved
+from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats, moved
 
 PAIRS_OF = {"real": PAIRS, "validation": VALIDATION_PAIRS}
 RENDERED = ("synthetic", PAIRS, VALIDATION_PAIRS)
 
 
 class StoreAlbum:
-    """See `Album`. The key of a moment is its set and its index, such as `real/12`.
+    """See `Album`. The key of a frame is its set and its index, such as `real/12`.
 
     Args:
         folder: of the store.
@@ -41,7 +41,7 @@ class StoreAlbum:
         """See `Album`."""
         return f"{set_name}/{index}"
 
-    def moment(self, set_name: str, index: int) -> Moment:
+    def frame(self, set_name: str, index: int) -> AlbumFrame:
         """See `Album`."""
         frames, key = self._store.require(set_name), self.key(set_name, index)
         seen = np.flatnonzero(frames.valid[index]).tolist()
@@ -49,7 +49,7 @@ class StoreAlbum:
         problem = None
         if 0 not in seen:
             problem = f"the image of the first camera cannot be used: see problems.csv of {self.folder}"
-        return Moment(key, int(frames.person[index]), views, self._pair(set_name, index), problem)
+        return AlbumFrame(key, int(frames.person[index]), views, self._pair(set_name, index), problem)
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
         """See `Album`: arrays and description are each replaced as a whole."""
@@ -90,12 +90,12 @@ class StoreAlbum:
             with written_whole(self.folder / set_name / f"{name}.npy") as partial:
                 np.save(partial, array)
 
-    def _view(self, frames: FrameSet, index: int, view: int) -> View:
+    def _view(self, frames: FrameSet, index: int, view: int) -> AlbumView:
         region = frames.regions(np.array([index]), view)
         side = region.depth.shape[-1]
         joints = region.joints[0].numpy()
         fx, fy, u0, v0 = region.intrinsics[0].tolist()
-        return View(
+        return AlbumView(
             name=f"camera {view + 1}",
             depth=region.depth[0].numpy(),
             camera=Camera(fx, fy, u0, v0, side, side),
@@ -104,7 +104,7 @@ class StoreAlbum:
             centre=region.centre[0].numpy(),
         )
 
-    def _pair(self, set_name: str, index: int) -> View | None:
+    def _pair(self, set_name: str, index: int) -> AlbumView | None:
         pairs = self._store.sets.get(PAIRS_OF.get(set_name, ""))
         return None if pairs is None or not pairs.valid[index, 0] else self._view(pairs, index, 0)
 

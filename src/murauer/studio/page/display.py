@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from murauer.studio.albums.album import Floats, View
+from murauer.studio.albums.album import AlbumView, Floats
 from murauer.studio.page.page import Page
 from murauer.studio.page.points import MOST_POINTS, cloud
 
@@ -13,7 +13,7 @@ TINTS = np.array([[1.0, 1.0, 1.0], [0.72, 0.95, 0.85], [1.0, 0.85, 0.7]])
 PAIR_TINT = np.array([0.5, 0.7, 1.0])
 
 
-def show_views(page: Page, views: Sequence[View], pair: View | None, middle: Floats | None) -> None:
+def show_views(page: Page, views: Sequence[AlbumView], pair: AlbumView | None, middle: Floats | None) -> None:
     """Show the points of all cameras whose pose is known, and none of what was shown before.
 
     Args:

@@ -98,7 +98,7 @@ def serve(host: str, port: int, token: str | None) -> "ViserServer":
     Raises:
         UserError: the address cannot be used.
     """
-    import viser  # optional
+    import viser  # extra
 
     port = _free_port(host, port)
     # viser announces itself on stdout, without the token that the address needs.
@@ -120,7 +120,7 @@ def _guarded(guard: Guard) -> Iterator[Callable[[], bool]]:
     Yields:
         A function that tells whether a server is guarded.
     """
-    import websockets.asyncio.server as library
+    import websockets.asyncio.server as library  # extra
 
     original, started = library.serve, False
 
@@ -171,8 +171,8 @@ def _equal(given: str, token: str) -> bool:
 
 
 def _response(status: http.HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> "Response":
-    from websockets import Headers
-    from websockets.http11 import Response
+    from websockets import Headers  # extra
+    from websockets.http11 import Response  # extra
 
     fields = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", **(headers or {})}
     fields |= {"Content-Length": str(len(body)), "Connection": "close"}
