@@ -26,6 +26,9 @@ PROBE_BLOCKS = 10
 PROBE_WEIGHT_DECAY = 1e-2
 """Factor of the squared weights beside the probe's mean loss; the features are standardised."""
 
+EXAMPLES_A_SIDE = 6
+"""Pairs of depth images on either side of an embedding."""
+
 
 @dataclass(frozen=True, eq=False)
 class LatentPairs:
@@ -85,13 +88,17 @@ class LatentPairs:
         probe.fit(train.numpy(), np.arange(len(train)) < len(train) // 2)
         return float(probe.score(test.numpy(), np.arange(len(test)) < len(test) // 2))
 
-    def principal_plane(self) -> "LatentPlane":
-        """Project both domains to the two directions in which they vary most together (PCA)."""
+    def principal_plane(self) -> tuple["Embedding", float]:
+        """Project both domains to the two directions in which they vary most together (PCA).
+
+        Returns:
+            The plane, and the share of the variance that lies in it.
+        """
         both = torch.cat((self.real, self.synthetic)).numpy()
         pca = PCA(2, svd_solver="full")
-        plane = torch.from_numpy(pca.fit_transform(both))
-        explained = float(pca.explained_variance_ratio_.sum())
-        return LatentPlane(plane[: len(self.real)], plane[len(self.real) :], explained)
+        points = pca.fit_transform(both)
+        plane = Embedding(points[: len(self.real)], points[len(self.real) :])
+        return plane, float(pca.explained_variance_ratio_.sum())
 
     def alignment(self) -> "Alignment":
         """Summarise how well the two domains meet."""
@@ -124,18 +131,20 @@ class Alignment:
 
 
 @dataclass(frozen=True, eq=False)
-class LatentPlane:
-    """Latent representations of corresponding frames in two dimensions.
+class Embedding:
+    """Points of real and of synthetic frames of the same poses in a plane, (N, 2) each."""
 
-    Attributes:
-        real: shape (N, 2).
-        synthetic: shape (N, 2).
-        explained: share of the variance that lies in this plane.
-    """
+    real: np.ndarray
+    synthetic: np.ndarray
 
-    real: Tensor
-    synthetic: Tensor
-    explained: float
+    def examples(self) -> list[int]:
+        """Choose pairs from all over the plane: each the farthest from those before it."""
+        middles = (self.real + self.synthetic) / 2
+        chosen = [int(np.linalg.norm(middles - middles.mean(axis=0), axis=1).argmax())]
+        while len(chosen) < min(2 * EXAMPLES_A_SIDE, len(middles)):
+            to_chosen = np.linalg.norm(middles[:, None] - middles[chosen], axis=2).min(axis=1)
+            chosen.append(int(to_chosen.argmax()))
+        return chosen
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,13 +3,12 @@ import pytest
 import torch
 
 from murauer.evaluation.figures.latent_figures import (
-    Embedding,
     distance_figure,
     embed,
     embedding_figure,
     latent_plane,
 )
-from murauer.evaluation.latent_space import LatentPairs, corresponding_frames, encode_pairs
+from murauer.evaluation.latent_space import Embedding, LatentPairs, corresponding_frames, encode_pairs
 from murauer.evaluation.runs import load_run
 
 
@@ -78,7 +77,7 @@ def test_distances_and_numbers_of_all_runs_are_shown():
 
 
 def test_plane_joins_pairs():
-    axes = latent_plane(clusters().principal_plane(), "title").axes[0]
+    axes = latent_plane(*clusters().principal_plane(), "title").axes[0]
     (links,) = axes.get_lines()
     assert np.isnan(links.get_xdata()[2::3]).all()
     assert len({tuple(collection.get_facecolor()[0]) for collection in axes.collections}) == 2

@@ -192,7 +192,7 @@ def latent_space(store: Store, runs: Sequence[Run]) -> Values:
     frames = corresponding_frames(store, labelled_by_any(runs, store))
     pairs = {run.title: encode_pairs(run.network, frames, store.cube_mm) for run in runs}
     planes = [
-        inline_svg(latent_plane(own.principal_plane(), name), f"plane-{index}", f"Latent space of {name}")
+        inline_svg(latent_plane(*own.principal_plane(), name), f"plane-{index}", f"Latent space of {name}")
         for index, (name, own) in enumerate(pairs.items())
     ]
     distances = distance_distributions({name: own.distances() for name, own in pairs.items()})
