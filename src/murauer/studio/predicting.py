@@ -44,8 +44,8 @@ def facts_of(pose: HandPose) -> str:
     """Say in words how long it took to find a hand and how sure it is, or why there is none."""
     took = pose.timings
     return pose.problem or (
-        f"latency **{took.total:.1f} ms** (hand found in {took.localisation:.1f}, network {took.network:.1f}), "
-        f"{pose.handedness} hand, confidence {pose.confidence:.2f}"
+        f"latency **{took.total:.1f} ms** (hand found in {took.localisation:.1f}, network {took.network:.1f})"
+        f", {pose.handedness} hand, confidence {pose.confidence:.2f}"
     )
 
 
