@@ -78,7 +78,7 @@ def all_facts(
     counts = {letter: sum(p.numel() for p in part.parameters()) for letter, part in parts.items()}
     own = {
         "Seeds of the trainings": ", ".join(f"{run.title}: {run.seed}" for run in runs),
-        "Recording (frames × cameras)": ", ".join(
+        "Store (frames × cameras)": ", ".join(
             f"{split.replace('_', ' ')} {len(frame_set):,} × {frame_set.views}"
             for split, frame_set in store.sets.items()
         ),
