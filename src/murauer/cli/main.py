@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from murauer.arguments import Parser
 from murauer.cli import (
@@ -109,8 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = str(error.name).partition(".")[0]
         for extra, packages in EXTRAS.items():
             if module in packages:
-                needed = f"{packages[module]} for this: pip install 'murauer[{extra}]'"
-                return _fail(f"murauer {options.command} needs {needed}")
+                # A missing PyTorch is named, whichever package of its extra was imported first.
+                named = "torch" if extra == "train" and find_spec("torch") is None else module
+                fix = f"pip install 'murauer[{extra}]'"
+                return _fail(f"murauer {options.command} needs {packages[named]} for this: {fix}")
         raise
     except BrokenPipeError:  # `murauer info | head`: the reader has all it wants
         _give_up_stdout()
