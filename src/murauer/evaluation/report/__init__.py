@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -45,9 +44,9 @@ def write_report(
     main = compared[-1].run
     missing: list[str] = []
 
-    def optional(make: Callable[[], Values]) -> Values | None:
+    def optional(make: Callable[..., Values], *arguments: object) -> Values | None:
         try:
-            return make()
+            return make(*arguments)
         except UserError as error:
             missing.append(str(error))
             return None
@@ -57,13 +56,13 @@ def write_report(
         "lead": sections.lead(compared),
         "results": headline(results),
         "published": sections.published(store, results),
-        "inputs": optional(lambda: sections.inputs(store, main)),
+        "inputs": optional(sections.inputs, store, main),
         "predictions": sections.predictions(store, compared),
-        "extremes": optional(lambda: sections.extremes(store, compared[-1])),
+        "extremes": optional(sections.extremes, store, compared[-1]),
         "curves": sections.curves(results),
-        "views": list(filter(None, (optional(partial(sections.views, store, run)) for run in two_view))),
-        "latent_space": optional(lambda: sections.latent_space(store, [own.run for own in compared])),
-        "embedding": optional(lambda: sections.embedding(store, main)),
+        "views": list(filter(None, (optional(sections.views, store, run) for run in two_view))),
+        "latent_space": optional(sections.latent_space, store, [own.run for own in compared]),
+        "embedding": optional(sections.embedding, store, main),
     }
     told = dict(facts or {}) | ({LEFT_OUT: "; ".join(dict.fromkeys(missing))} if missing else {})
     with written_whole(path) as unfinished:
