@@ -88,7 +88,7 @@ def test_a_live_page_is_made_of_what_there_is() -> None:
     "command",
     [
         "train --data stores/a --variant full --out runs/a",
-        "simulate --out stores/a",
+        "render session --out stores/a",
         "demo",
         "evaluate runs/a --data stores/a",
         "info --config paper",
