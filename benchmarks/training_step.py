@@ -33,8 +33,8 @@ from typing import Any
 
 import msgspec
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from murauer.nets.discriminator import Discriminator

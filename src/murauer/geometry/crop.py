@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
+from torch.nn import functional
 
 from murauer.geometry.camera import uvd_to_xyz, xyz_to_uvd
 

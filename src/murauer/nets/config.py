@@ -75,12 +75,12 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def extractor_stride(self) -> int:
         """Input pixels per pixel of the last feature map of f: stem, 2x2 pooling, then 2 for each stage."""
-        return self.stem_stride * 2 * 2 ** len(self.stage_widths)
+        return (2 * self.stem_stride) << len(self.stage_widths)
 
     @property
     def generator_size(self) -> int:
         """Side of the last map of g in pixels, before it is resized to the patch."""
-        return 4 * 2 ** len(self.generator_channels)
+        return 4 << len(self.generator_channels)
 
 
 PAPER = NetworkConfig()

@@ -17,8 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as distributed
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from murauer.errors import UserError
 from murauer.nets.fused.normalisation import BatchNorm
