@@ -70,7 +70,11 @@ def test_wrong_files_of_labelled_frames_are_refused(tiny_store: Store, tmp_path:
 def test_missing_sets_name_the_command_that_makes_them(tiny_store: Store) -> None:
     bare = dataclasses.replace(tiny_store, synthetic=None, pairs=None, test=None)
     assert list(bare.sets) == ["real", "validation", "validation_twin"]
-    for name, message in (("synthetic", "murauer synthesise"), ("twin", "murauer twin"), ("test", "import")):
+    for name, message in (
+        ("synthetic", "murauer render frames"),
+        ("twin", "murauer render pairs"),
+        ("test", "import"),
+    ):
         with pytest.raises(UserError, match=message):
             bare.require(name)
     with pytest.raises(UserError, match="no set 'train'"):

@@ -73,8 +73,9 @@ class StoreAlbum:
                 description.setdefault("checksums", {})[file] = file_checksum(self.folder / file)
         write_description(self.folder, description)
         self._store = open_store(self.folder)
+        folder = self.folder
         return (
-            f"train with them: murauer train --data {self.folder} --out RUN, after murauer twin {self.folder}"
+            f"train with them: murauer train --data {folder} --out RUN, after murauer render pairs {folder}"
         )
 
     def _write_set(self, set_name: str, rows: Mapping[int, Floats | None]) -> None:
