@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
     from murauer.evaluation.split import evaluate_split
     from murauer.training.device import open_device
     from murauer.training.parallel import processes
-    from murauer.training.trainer import RUN_FILE, train
+    from murauer.training.train import RUN_FILE, train
 
     recording = open_recording(args.data)
     if args.resume and not (args.out / RUN_FILE).exists():

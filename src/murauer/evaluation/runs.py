@@ -19,7 +19,7 @@ from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
 from murauer.evaluation.split import person_names
 from murauer.nets.network import HandPoseNetwork
 from murauer.training.checkpoint import MODEL_FILE, load_model, model_path, read_tensors
-from murauer.training.trainer import RUN_FILE
+from murauer.training.train import RUN_FILE
 from murauer.training.variants import Variant, find_variant
 
 

@@ -21,7 +21,7 @@ from murauer.evaluation.ablation_table import Result, error_curves, in_order, su
 from murauer.evaluation.published import PublishedSeries, is_published_test_set, published_results
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_engine
-from murauer.training.batches import BatchSource
+from murauer.training.batch import BatchSource
 from murauer.training.sweep import make_jobs, run_sweep
 from murauer.training.variants import VARIANTS, find_variant
 

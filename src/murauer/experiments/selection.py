@@ -27,7 +27,7 @@ from murauer.files import written_whole
 from murauer.selection.selecting import propose_frames, write_proposals
 from murauer.training.checkpoint import load_model
 from murauer.training.sweep import Job, run_sweep
-from murauer.training.trainer import PRETRAINED_FILE
+from murauer.training.train import PRETRAINED_FILE
 
 VARIANT = "real_and_synth"
 LABELS = (20, 100)

@@ -19,7 +19,7 @@ from murauer.evaluation.frames import predict_frames
 from murauer.files import written_whole
 from murauer.progress import Progress
 from murauer.training.checkpoint import load_model, model_path
-from murauer.training.trainer import file_digest
+from murauer.training.train import file_digest
 
 CHUNK = 4096
 """Frames predicted at a time: the unit of work, and the most that a kill costs each process."""

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import msgspec
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from murauer.config import Config
 from murauer.errors import UserError
@@ -50,7 +50,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from error
 
 
-def pack_optimiser(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def pack_optimiser(prefix: str, optimiser: Optimizer) -> dict[str, Tensor]:
     """The state of an optimiser as named tensors."""
     return {
         f"{prefix}.{index}.{name}": value
@@ -59,7 +59,7 @@ def pack_optimiser(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str, T
     }
 
 
-def unpack_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def unpack_optimiser(prefix: str, optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put the state from `pack_optimiser` back into an optimiser of the same parameters."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
@@ -67,6 +67,41 @@ def unpack_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: dic
             index, name = key[len(prefix) + 1 :].split(".")
             state.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def save_checkpoint(
+    path: Path, modules: dict[str, nn.Module], optimisers: dict[str, Optimizer], identity: str, step: int
+) -> None:
+    """Write the state of a training before step `step`, with the text that says which training it is."""
+    tensors: dict[str, Tensor] = {}
+    for name, module in modules.items():
+        tensors |= pack_module(name, module)
+    for name, optimiser in optimisers.items():
+        tensors |= pack_optimiser(f"optimiser_{name}", optimiser)
+    write_tensors(path, tensors, {"step": str(step), "identity": identity})
+
+
+def load_checkpoint(
+    path: Path, modules: dict[str, nn.Module], optimisers: dict[str, Optimizer], identity: str
+) -> int:
+    """Restore the state of a training, if there is one; returns the step to go on with.
+
+    Raises:
+        UserError: the checkpoint is damaged or belongs to another training.
+    """
+    if not path.exists():
+        return 0
+    tensors, metadata = read_tensors(path)
+    if metadata.get("identity") != identity:
+        raise UserError(
+            f"{path} belongs to another training (other configuration, data, variant, labels or seed); "
+            "choose another --out folder or the same settings"
+        )
+    for name, module in modules.items():
+        unpack_module(name, module, tensors, path)
+    for name, optimiser in optimisers.items():
+        unpack_optimiser(f"optimiser_{name}", optimiser, tensors)
+    return int(metadata["step"])
 
 
 def pack_module(prefix: str, module: nn.Module) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ from murauer.files import written_whole
 from murauer.progress import Progress
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.engines import Engine, LocalEngine, Task
-from murauer.training.trainer import (
+from murauer.training.train import (
     PRETRAINED_FILE,
     PRETRAINING_CHECKPOINT_FILE,
     file_digest,

@@ -8,14 +8,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from torch import nn
-
 from murauer.config import Config
 from murauer.data.recording import MAKERS, Recording
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training.batches import BatchSource
+from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import (
     CHECKPOINT_FILE,
     MODEL_FILE,
@@ -24,12 +22,9 @@ from murauer.training.checkpoint import (
     save_model,
     unpack_module,
 )
-from murauer.training.device import CPU, made_ahead, steps_ahead
-from murauer.training.mini_batch import MiniBatch, PretrainingBatch
+from murauer.training.device import CPU
+from murauer.training.loop import Training
 from murauer.training.parallel import leads, own_parts, wait_for_all
-from murauer.training.schedule import make_schedule
-from murauer.training.stage import Stage
-from murauer.training.steps import JointStep, PretrainingStep
 from murauer.training.variants import Variant, find_variant
 
 PRETRAINED_FILE = "pretrained.safetensors"
@@ -66,32 +61,20 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path, device:
         return result
     torch.manual_seed(seed)
     network = HandPoseNetwork(_without_mapping(config).network).to(device)
-    make_step = PretrainingStep(network, config)
+    training = Training(network, config, pretraining=True)
     source = BatchSource(
         recording, config, Variant("pre-training", real=False), np.zeros(0, int), seed, device
     )
-
     parts = own_parts(config.training.accumulation, max(config.training.pretraining_batch // 4, 1))
-
-    def batch(step: int) -> list[PretrainingBatch]:
-        return [source.pretraining(step, part) for part in parts]
-
-    iterations = config.training.pretraining_iterations
-    stage = Stage(
-        name="pre-training",
-        modules={"network": network, "average": make_step.average},
-        optimisers={"network": make_step.optimiser},
-        base_rate=config.training.pretraining_learning_rate,
-        schedule=make_schedule(config.training.schedule, iterations),
-        iterations=iterations,
-        checkpoint=out / PRETRAINING_CHECKPOINT_FILE,
-        checkpoint_every=config.training.checkpoint_every,
-        identity=identity,
+    training.run(
+        "pre-training",
+        lambda step: [source.pretraining(step, part) for part in parts],
+        out / PRETRAINING_CHECKPOINT_FILE,
+        out / "log",
+        identity,
     )
-    with made_ahead(batch, iterations, steps_ahead(device)) as batches:
-        stage.run(lambda step: make_step(*batches(step)), out / "log")
     if leads():
-        save_model(result, make_step.average.module, _without_mapping(config), identity=identity)
+        save_model(result, training.average.module, _without_mapping(config), identity=identity)
     wait_for_all()
     return result
 
@@ -170,35 +153,18 @@ def train(
     network.to(device)
     if discriminator is not None:
         discriminator.to(device)
-    make_step = JointStep(network, discriminator, config)
-    optimisers: dict[str, torch.optim.Optimizer] = {"network": make_step.optimiser}
-    modules: dict[str, nn.Module] = {"network": network, "average": make_step.average}
-    if discriminator is not None and make_step.discriminator_optimiser is not None:
-        optimisers["discriminator"] = make_step.discriminator_optimiser
-        modules["discriminator"] = discriminator
-
+    training = Training(network, config, discriminator)
     parts = own_parts(config.training.accumulation, config.training.set_size)
-
-    def batch(step: int) -> list[MiniBatch]:
-        return [source.joint(step, part) for part in parts]
-
-    iterations = config.training.joint_iterations
-    stage = Stage(
-        name=variant,
-        modules=modules,
-        optimisers=optimisers,
-        base_rate=config.training.learning_rate,
-        schedule=make_schedule(config.training.schedule, iterations),
-        iterations=iterations,
-        checkpoint=out / CHECKPOINT_FILE,
-        checkpoint_every=config.training.checkpoint_every,
-        identity=training_identity(recording, config, seed, variant, labels, origin, *chosen_rows),
+    training.run(
+        variant,
+        lambda step: [source.joint(step, part) for part in parts],
+        out / CHECKPOINT_FILE,
+        out / "log",
+        training_identity(recording, config, seed, variant, labels, origin, *chosen_rows),
     )
-    with made_ahead(batch, iterations, steps_ahead(device)) as batches:
-        stage.run(lambda step: make_step(*batches(step)), out / "log")
     model = out / MODEL_FILE
     if leads():
-        save_model(model, make_step.average.module, config, variant=variant, labels=labels, seed=seed)
+        save_model(model, training.average.module, config, variant=variant, labels=labels, seed=seed)
     wait_for_all()
     return model
 

@@ -1,0 +1,137 @@
+"""Training: draw a batch, forward, losses, a step of f, m, p and g, a step of h, log, checkpoint.
+
+Pre-training is the same loop over other batches, without h, and with a g that only watches.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import reduce
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from murauer.config import Config
+from murauer.nets.network import HandPoseNetwork
+from murauer.training.batch import Batch
+from murauer.training.checkpoint import load_checkpoint, save_checkpoint
+from murauer.training.device import made_ahead, steps_ahead
+from murauer.training.ema import average_of
+from murauer.training.forward import forward_pass
+from murauer.training.log import TrainingLog
+from murauer.training.loss_terms import discriminator, loss_factors, losses_of
+from murauer.training.memory import keep_freed_memory
+from murauer.training.parallel import add_up_all, leads, share_statistics, wait_for_all
+from murauer.training.precision import networks_in
+from murauer.training.schedule import make_schedule
+
+
+class Training:
+    """f, m, p and g, and h against them, while they are trained.
+
+    Args:
+        network: f, m, p and g, with the sizes of `config`.
+        config: learning rate, decays, loss weights, precision, number of steps.
+        discriminator: h; None where the variant does not match distributions.
+        pretraining: whether this is the pre-training: its rate and length, and a g that only watches.
+
+    Attributes:
+        average: moving average of the network.
+        modules, optimisers: by name, what a checkpoint keeps.
+    """
+
+    def __init__(
+        self,
+        network: HandPoseNetwork,
+        config: Config,
+        discriminator: nn.Module | None = None,
+        pretraining: bool = False,
+    ) -> None:
+        own = config.training
+        self.network, self.discriminator = network.train(), discriminator
+        self.settings, self.pretraining = own, pretraining
+        self.device = next(network.parameters()).device
+        self.rate = own.pretraining_learning_rate if pretraining else own.learning_rate
+        self.iterations = own.pretraining_iterations if pretraining else own.joint_iterations
+        self.factors = loss_factors(config.loss_weights.scaled(config.network))
+        share_statistics(network)
+        self.average = average_of(network, own.ema_decay)
+        self.modules: dict[str, nn.Module] = {"network": network, "average": self.average}
+        self.optimisers: dict[str, Optimizer] = {"network": adam(network.parameters(), self.rate, config)}
+        if discriminator is not None:
+            share_statistics(discriminator)
+            self.modules["discriminator"] = discriminator
+            self.optimisers["discriminator"] = adam(discriminator.parameters(), self.rate, config)
+
+    def step(self, *parts: Batch) -> dict[str, Tensor]:
+        """Make a step with all parts of a mini-batch, Eq. (1) and then Eq. (12); the losses before it."""
+        losses, compared = [], []
+        self.optimisers["network"].zero_grad()
+        for batch in parts:
+            with networks_in(self.settings.precision, self.device.type):
+                seen = forward_pass(self.network, self.discriminator, batch, self.settings, self.pretraining)
+                losses.append(losses_of(seen, self.factors))
+            losses[-1]["total"].backward()
+            if self.discriminator is not None:
+                compared.append(seen.compared())
+        sums = add_up(losses, self.network)
+        self.optimisers["network"].step()
+        self.average.update(self.network)
+
+        if self.discriminator is not None:
+            losses = []
+            self.optimisers["discriminator"].zero_grad()
+            for real, synthetic in compared:
+                with networks_in(self.settings.precision, self.device.type):
+                    losses.append({"discriminator": discriminator(self.discriminator, real, synthetic)})
+                losses[-1]["discriminator"].backward()
+            sums |= add_up(losses, self.discriminator)
+            self.optimisers["discriminator"].step()
+        return sums
+
+    def run(
+        self, name: str, draw: Callable[[int], list[Batch]], checkpoint: Path, log: Path, identity: str
+    ) -> None:
+        """Make all steps, or those that are left.
+
+        Args:
+            name: of the stage, shown with the progress and in the log.
+            draw: gives the own parts of the mini-batch of a step.
+            checkpoint: file of the resumable state.
+            log: folder for TensorBoard.
+            identity: text that says what is trained; a checkpoint of another identity is refused.
+
+        Raises:
+            UserError: a loss is not finite; the last checkpoint stays as it was.
+        """
+        keep_freed_memory()
+        schedule = make_schedule(self.settings.schedule, self.iterations)
+        start = load_checkpoint(checkpoint, self.modules, self.optimisers, identity)
+        wait_for_all()  # before one of them writes a checkpoint, all have read the last one
+        with (
+            made_ahead(draw, self.iterations, steps_ahead(self.device)) as batches,
+            TrainingLog(name, log, start, self.iterations) as losses,
+        ):
+            for step in range(start, self.iterations):
+                rate = self.rate * schedule(step)
+                for optimiser in self.optimisers.values():
+                    for group in optimiser.param_groups:
+                        group["lr"] = rate
+                of_step = self.step(*batches(step))
+                due = (step + 1) % self.settings.checkpoint_every == 0 or step + 1 == self.iterations
+                losses.add(step, of_step, rate, read=due)
+                if due and leads():
+                    save_checkpoint(checkpoint, self.modules, self.optimisers, identity, step + 1)
+
+
+def add_up(losses: list[dict[str, Tensor]], module: nn.Module) -> dict[str, Tensor]:
+    """Sums of the losses over all parts and, of them and of the gradients, over all processes."""
+    sums = {name: reduce(torch.add, [own[name].detach() for own in losses]) for name in losses[0]}
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    add_up_all([*sums.values(), *gradients])
+    return sums
+
+
+def adam(parameters: Iterable[nn.Parameter], rate: float, config: Config) -> Adam:
+    """The optimiser of all networks; one kernel a tensor in place of a dozen."""
+    return Adam(parameters, lr=rate, weight_decay=config.training.weight_decay, fused=True)
