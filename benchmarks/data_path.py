@@ -38,9 +38,9 @@ from murauer.data.importing import import_dataset
 from murauer.data.recording import open_recording
 from murauer.data.simulated import simulate_recording
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training.batches import BatchSource
+from murauer.training.batch import BatchSource
+from murauer.training.loop import Training
 from murauer.training.memory import keep_freed_memory
-from murauer.training.steps import JointStep, PretrainingStep
 from murauer.training.variants import VARIANTS, Variant
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -145,8 +145,8 @@ def measure_steps(preset: str, steps: int) -> dict[str, Any]:
         torch.manual_seed(0)
         network = HandPoseNetwork(config.network)
         cases: dict[str, tuple[Callable[[Any], Any], Callable[[int], Any]]] = {
-            "joint": (JointStep(network, make_discriminator(config.network), config), joint),
-            "pretraining": (PretrainingStep(network, config), pretraining),
+            "joint": (Training(network, config, make_discriminator(config.network)).step, joint),
+            "pretraining": (Training(network, config, pretraining=True).step, pretraining),
         }
         for case, (step, batches) in cases.items():
             constant = batches(0)

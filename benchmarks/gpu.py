@@ -40,11 +40,11 @@ from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.training.batches import BatchSource
+from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE, MODEL_FILE, read_tensors
 from murauer.training.device import made_ahead, open_device, steps_ahead, to_device
-from murauer.training.steps import JointStep, PretrainingStep
-from murauer.training.trainer import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE
+from murauer.training.loop import Training
+from murauer.training.train import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE
 from murauer.training.variants import VARIANTS, Variant
 
 PRECISIONS = {"float32": ("float32", False), "tf32": ("float32", True), "bfloat16": ("bfloat16", True)}
@@ -101,9 +101,8 @@ def training(
         images = {"joint": 7 * own.training.set_size, "pretraining": own.training.pretraining_batch}
         for stage, batch in (("joint", joint), ("pretraining", alone)):
             network, discriminator = (module.to(device) for module in networks(own))
-            step: Any = (
-                JointStep(network, discriminator, own) if stage == "joint" else PretrainingStep(network, own)
-            )
+            pretraining = stage == "pretraining"
+            step = Training(network, own, None if pretraining else discriminator, pretraining).step
             constant = batch(0)
             with FlopCounterMode(display=False) as counter:
                 step(constant)

@@ -34,10 +34,9 @@ from murauer.data.rendered import CHUNK
 from murauer.data.simulated import SimulationConfig, Simulator, simulate_recording
 from murauer.evaluation.drawing import new_figure, save_figure, tidy
 from murauer.progress import Progress
-from murauer.training.batches import BatchSource
+from murauer.training.batch import Batch, BatchSource
 from murauer.training.memory import keep_freed_memory
-from murauer.training.stage import Stage
-from murauer.training.steps import JointStep, PretrainingStep
+from murauer.training.loop import Training
 from murauer.training.variants import VARIANTS
 
 MEGABYTE = 1 << 20
@@ -81,32 +80,22 @@ def peak_bytes() -> int:
 def over_training_steps(folder: Path, count: int) -> Series:
     """Joint training, as `murauer train` runs it."""
     torch.set_num_threads(1)
-    config = load_preset("smoke")
+    smoke = load_preset("smoke")
+    settings = msgspec.structs.replace(smoke.training, joint_iterations=count, checkpoint_every=500)
+    config = msgspec.structs.replace(smoke, training=settings)
     recording = open_recording(folder)
     source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
     network, discriminator = networks(config)
-    make_step = JointStep(network, discriminator, config)
-    assert make_step.discriminator_optimiser is not None
     series = Series([], [])
 
-    def update(step: int) -> dict[str, torch.Tensor]:
+    def draw(step: int) -> list[Batch]:
         if step % 100 == 0:
             series.done.append(step)
             series.resident.append(resident_bytes())
-        return make_step(source.joint(step))
+        return [source.joint(step)]
 
-    stage = Stage(
-        name="training",
-        modules={"network": network, "discriminator": discriminator, "average": make_step.average},
-        optimisers={"network": make_step.optimiser, "discriminator": make_step.discriminator_optimiser},
-        base_rate=config.training.learning_rate,
-        schedule=lambda step: 0.1,
-        iterations=count,
-        checkpoint=folder / "checkpoint.safetensors",
-        checkpoint_every=500,
-        identity="",
-    )
-    stage.run(update, folder / "log")
+    training = Training(network, config, discriminator)
+    training.run("training", draw, folder / "checkpoint.safetensors", folder / "log", "")
     return series
 
 
@@ -138,8 +127,8 @@ def peak_of_preset(folder: Path, preset: str, steps: int) -> dict[str, float]:
     result = {"before": resident_bytes() / MEGABYTE}
     network, discriminator = networks(config)
     kinds: dict[str, Callable[[], Callable[[int], Any]]] = {
-        "pretraining": lambda: _of(PretrainingStep(network, config), source.pretraining),
-        "joint": lambda: _of(JointStep(network, discriminator, config), source.joint),
+        "pretraining": lambda: _of(Training(network, config, pretraining=True).step, source.pretraining),
+        "joint": lambda: _of(Training(network, config, discriminator).step, source.joint),
     }
     for name, make in kinds.items():
         step = make()

@@ -25,8 +25,8 @@ from murauer.data.rendered import CHUNK
 from murauer.data.simulated import SimulationConfig, simulate_recording
 from murauer.data.synthesised import SynthesisConfig, Synthesiser
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training.batches import BatchSource
-from murauer.training.steps import JointStep
+from murauer.training.batch import BatchSource
+from murauer.training.loop import Training
 from murauer.training.variants import VARIANTS
 
 LABELS = 100
@@ -61,7 +61,8 @@ def main() -> None:
         for steps in options.every:
             folders[f"every {steps}"] = Path(shutil.copytree(folders["store"], Path(name) / str(steps)))
             render_while_training(folders[f"every {steps}"], EndlessConfig(SYNTHESIS, steps), replace=True)
-        make_step = JointStep(HandPoseNetwork(config.network), make_discriminator(config.network), config)
+        network, discriminator = HandPoseNetwork(config.network), make_discriminator(config.network)
+        make_step = Training(network, config, discriminator).step
         sources = {}
         for kind, folder in folders.items():
             recording = open_recording(folder)

@@ -18,7 +18,7 @@ from murauer.nets.network import HandPoseNetwork
 from murauer.rig import CameraRig
 from murauer.training.checkpoint import MODEL_FILE, save_model
 from murauer.training.sweep import METRICS_FILE
-from murauer.training.trainer import RUN_FILE
+from murauer.training.train import RUN_FILE
 from murauer.training.variants import VARIANTS
 
 REGION = 40

@@ -20,12 +20,12 @@ from murauer.config import Config, load_preset
 from murauer.data.recording import Recording, open_recording
 from murauer.errors import UserError
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training import stage
-from murauer.training.batches import BatchSource
+from murauer.training import log
+from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE, MODEL_FILE, read_tensors
-from murauer.training.parallel import Part, own_parts, processes
-from murauer.training.steps import JointStep, PretrainingStep
-from murauer.training.trainer import PRETRAINED_FILE, train
+from murauer.training.loop import Training
+from murauer.training.parallel import own_parts, processes
+from murauer.training.train import PRETRAINED_FILE, train
 from murauer.training.variants import VARIANTS
 
 STEPS = 50
@@ -42,19 +42,19 @@ def states(config: Config, folder: Path, precision: torch.dtype) -> dict[str, St
     network = HandPoseNetwork(config.network).to(precision)
     discriminator = make_discriminator(config.network).to(precision)
     trained = {
-        "pretraining": (PretrainingStep(copy.deepcopy(network), config), source.pretraining),
-        "joint": (JointStep(network, discriminator, config), source.joint),
+        "pretraining": (Training(copy.deepcopy(network), config, pretraining=True), source.pretraining),
+        "joint": (Training(network, config, discriminator), source.joint),
     }
     result = {}
     parts = own_parts(config.training.accumulation, 4)
-    for name, (make_step, batch) in trained.items():
+    for name, (training, batch) in trained.items():
         losses = [
-            make_step(*(in_precision(batch(step, part), precision) for part in parts))
+            training.step(*(in_precision(batch(step, part), precision) for part in parts))
             for step in range(STEPS)
         ]
-        modules = [make_step.network, make_step.average.module]
-        if isinstance(make_step, JointStep):
-            modules.append(make_step.discriminator)
+        modules = [training.network, training.average.module]
+        if training.discriminator is not None:
+            modules.append(training.discriminator)
         result[name] = {
             f"loss {loss}": np.array([float(own[loss]) for own in losses]) for loss in losses[0]
         } | {
@@ -167,36 +167,16 @@ def test_parts_one_after_the_other_are_the_whole(tiny_recording: Recording) -> N
     for accumulation in (1, 3):
         torch.manual_seed(0)
         network, discriminator = HandPoseNetwork(config.network), make_discriminator(config.network)
-        make_step = JointStep(network, discriminator, config)
+        training = Training(network, config, discriminator)
         network.eval()  # which concerns BatchNorm alone
         losses = {}
         for step in range(3):
-            losses = make_step(*(source.joint(step, part) for part in own_parts(accumulation, 4)))
+            losses = training.step(*(source.joint(step, part) for part in own_parts(accumulation, 4)))
         state = network.state_dict() | {
             f"h.{key}": value for key, value in discriminator.state_dict().items()
         }
         found.append({name: value.numpy() for name, value in (state | losses).items()})
     assert_close(found[1], found[0], 1e-5)
-
-
-def test_parts_of_a_batch_are_its_samples_in_order(tiny_recording: Recording) -> None:
-    config = load_preset("smoke")
-    labelled = tiny_recording.labelled_rows(10, 0)
-    source = BatchSource(tiny_recording, config, VARIANTS["full"], labelled, seed=0)
-    for step in range(4):
-        whole = source.joint(step)
-        parts = [source.joint(step, Part(index, 3)) for index in range(3)]
-        assert whole.corresponding and whole.real_views and whole.unlabelled
-        together = torch.cat([part.corresponding.real.patch for part in parts if part.corresponding])
-        assert torch.equal(together, whole.corresponding.real.patch)
-        twins = [part.corresponding.synthetic for part in parts if part.corresponding]
-        assert whole.corresponding.synthetic is not None
-        together = torch.cat([samples.patch for samples in twins if samples])
-        assert torch.equal(together, whole.corresponding.synthetic.patch)
-        together = torch.cat([part.real_views.condition for part in parts if part.real_views])
-        assert torch.equal(together, whole.real_views.condition)
-        together = torch.cat([part.unlabelled.synthetic.joints for part in parts if part.unlabelled])
-        assert torch.equal(together, whole.unlabelled.synthetic.joints)
 
 
 def test_a_set_that_is_too_small_to_share_is_refused() -> None:
@@ -218,14 +198,14 @@ def test_torchrun_goes_on_where_one_process_was_stopped(tiny_recording: Recordin
     class Stopped(Exception):
         pass
 
-    class Stops(stage.Progress):
+    class Stops(log.Progress):
         def advance(self, units: int = 1, **values: object) -> None:
             super().advance(units, **values)
             if self._total == 6 and self._done == 3:
                 raise Stopped
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(stage, "Progress", Stops)
+        patch.setattr(log, "Progress", Stops)
         train(tiny_recording, config, out=tmp_path / "run", **settings)  # type: ignore[arg-type]
     logs = len(list((tmp_path / "run" / "log").iterdir()))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from murauer.config import Config, load_preset
 from murauer.data.recording import Recording
 from murauer.errors import UserError
 from murauer.evaluation.ablation_table import Result, sweep_rows
+from murauer.training import loop
 from murauer.training.engines import LocalEngine, make_engine
-from murauer.training.stage import Stage
+from murauer.training.loop import Training
 from murauer.training.sweep import METRICS_FILE, OUTPUT_FILE, make_jobs, read_result, run_sweep
 
 CELLS = [("synth_only", 0), ("real_only", 10), ("full", 10)]
@@ -82,7 +82,7 @@ def test_another_split_is_added_without_training(
     (job,) = make_jobs(CELLS[2:], [0], undisturbed)
     before = numbers(undisturbed)[job.out.name]
     saved = []
-    monkeypatch.setattr(Stage, "save", lambda self, step: saved.append(step))
+    monkeypatch.setattr(loop, "save_checkpoint", lambda *state: saved.append(state))
     (result,) = run_sweep(tiny_recording, config, [job], splits=("validation",), engine=Inline()).results
     assert result["test"] == before and result["validation"]["frames"] == 16 and saved == []
 
@@ -106,16 +106,16 @@ def test_one_that_fails_stops_no_other(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    steps = Stage.run
+    run = Training.run
 
-    def diverging(self: Stage, update: Callable[..., Any], log: Path) -> None:
-        if self.name == "real_only":
+    def diverging(self: Training, name: str, *arguments: Any) -> None:
+        if name == "real_only":
             raise UserError("the loss is nan")
-        if self.name == "full":
+        if name == "full":
             raise ZeroDivisionError("a mistake of ours")
-        steps(self, update, log)
+        run(self, name, *arguments)
 
-    monkeypatch.setattr(Stage, "run", diverging)
+    monkeypatch.setattr(Training, "run", diverging)
     jobs = make_jobs(CELLS, [0], tmp_path)
     sweep = run_sweep(tiny_recording, config, jobs, splits=TEST, engine=Inline())
     assert [result["variant"] for result in sweep.results] == ["synth_only"]
@@ -126,7 +126,7 @@ def test_one_that_fails_stops_no_other(
         sweep.check()
     assert "murauer: real_only, n = 10, seed 0: the loss is nan" in capfd.readouterr().err
 
-    monkeypatch.setattr(Stage, "run", steps)
+    monkeypatch.setattr(Training, "run", run)
     again = Inline()
     assert not run_sweep(tiny_recording, config, jobs, splits=TEST, engine=again).failures
     assert again.folders == ["real_only_n10_seed0", "full_n10_seed0"]
