@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.config import Config, load_preset
-from murauer.data.recording import Recording
+from murauer.store.store import Store
 from murauer.training.batch import INPUT_ROWS, REAL_ROWS, ROW_ORDER, BatchSource
+from murauer.training.config import Config, load_config
 from murauer.training.parallel import Part
 from murauer.training.variants import VARIANTS, Variant
 
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return load_preset("smoke")
+    return load_config("smoke")
 
 
 @pytest.mark.parametrize("variant", list(VARIANTS))
-def test_the_rows_of_all_sets_are_the_batch(tiny_recording: Recording, config: Config, variant: str) -> None:
-    rows = tiny_recording.labelled_rows(10 if VARIANTS[variant].real else 0, 0)
-    batch = BatchSource(tiny_recording, config, VARIANTS[variant], rows, 0).joint(2)
+def test_the_rows_of_all_sets_are_the_batch(tiny_store: Store, config: Config, variant: str) -> None:
+    rows = tiny_store.labelled_rows(10 if VARIANTS[variant].real else 0, 0)
+    batch = BatchSource(tiny_store, config, VARIANTS[variant], rows, 0).joint(2)
     covered = np.concatenate([np.arange(len(batch.patch))[own] for own in batch.rows.values()])
     assert sorted(covered) == list(range(len(batch.patch)))
     assert len(batch.patch) == len(batch.joints) == len(batch.centre) == len(batch.condition)
@@ -31,9 +31,9 @@ def test_the_rows_of_all_sets_are_the_batch(tiny_recording: Recording, config: C
         assert own.stop - own.start == sum(len(batch.patch[batch.rows[name]]) for name in inside)
 
 
-def test_labels_count_of_all_but_unlabelled_real_frames(tiny_recording: Recording, config: Config) -> None:
-    labelled = tiny_recording.labelled_rows(10, 0)
-    source = BatchSource(tiny_recording, config, VARIANTS["full"], labelled, seed=0)
+def test_labels_count_of_all_but_unlabelled_real_frames(tiny_store: Store, config: Config) -> None:
+    labelled = tiny_store.labelled_rows(10, 0)
+    source = BatchSource(tiny_store, config, VARIANTS["full"], labelled, seed=0)
     counts = set()
     for step in range(8):
         batch = source.joint(step)
@@ -49,27 +49,27 @@ def test_labels_count_of_all_but_unlabelled_real_frames(tiny_recording: Recordin
     assert len(counts) > 1  # some of the real frames that two cameras saw are labelled
 
 
-def test_g_alone_is_told_a_jittered_centre(tiny_recording: Recording, config: Config) -> None:
-    rows = tiny_recording.labelled_rows(10, 0)
-    batch = BatchSource(tiny_recording, config, VARIANTS["full"], rows, 0).joint(0)
+def test_g_alone_is_told_a_jittered_centre(tiny_store: Store, config: Config) -> None:
+    rows = tiny_store.labelled_rows(10, 0)
+    batch = BatchSource(tiny_store, config, VARIANTS["full"], rows, 0).joint(0)
     for name, own in batch.rows.items():
         moved = (batch.condition[own] - batch.centre[own]).norm(dim=1)
         assert bool((moved > 0).all()) == (name.startswith(("views", "targets"))), name
 
 
 def test_variants_see_the_same_samples_in_the_sets_they_share(
-    tiny_recording: Recording, config: Config
+    tiny_store: Store, config: Config
 ) -> None:
-    rows = tiny_recording.labelled_rows(10, 0)
+    rows = tiny_store.labelled_rows(10, 0)
     full, fewer = (
-        BatchSource(tiny_recording, config, VARIANTS[name], rows, 0).joint(1) for name in ("full", "view_pred")
+        BatchSource(tiny_store, config, VARIANTS[name], rows, 0).joint(1) for name in ("full", "view_pred")
     )
     for name, own in fewer.rows.items():
         assert torch.equal(fewer.patch[own], full.patch[full.rows[name]]), name
 
 
-def test_pretraining_shows_half_of_its_samples_to_g(tiny_recording: Recording, config: Config) -> None:
-    source = BatchSource(tiny_recording, config, Variant("", real=False), np.zeros(0, int), 0)
+def test_pretraining_shows_half_of_its_samples_to_g(tiny_store: Store, config: Config) -> None:
+    source = BatchSource(tiny_store, config, Variant("", real=False), np.zeros(0, int), 0)
     batch = source.pretraining(0)
     assert list(batch.rows) == ["synthetic", "views_synthetic", "targets_synthetic"]
     assert batch.inputs == batch.posed == slice(0, config.training.pretraining_batch)
@@ -77,17 +77,17 @@ def test_pretraining_shows_half_of_its_samples_to_g(tiny_recording: Recording, c
     assert batch.real == slice(0, 0) and len(batch.patch[batch.rows["targets_synthetic"]]) == 8
 
 
-def test_windows_of_different_sizes_give_the_same_samples(tiny_recording: Recording, config: Config) -> None:
+def test_windows_of_different_sizes_give_the_same_samples(tiny_store: Store, config: Config) -> None:
     """The same frames in larger windows, which show nothing more."""
-    rows = tiny_recording.labelled_rows(10, 0)
-    synthetic = tiny_recording.need("synthetic")
+    rows = tiny_store.labelled_rows(10, 0)
+    synthetic = tiny_store.need("synthetic")
     pad = ((0, 0), (0, 0), (3, 5), (2, 6))
     intrinsics = synthetic.intrinsics + np.array([0, 0, 2, 3], np.float32)
     wide = dataclasses.replace(synthetic, depth=np.pad(synthetic.depth, pad), intrinsics=intrinsics)
-    mixed = dataclasses.replace(tiny_recording, synthetic=wide)
+    mixed = dataclasses.replace(tiny_store, synthetic=wide)
     together, alone = (
-        BatchSource(recording, config, VARIANTS["full"], rows, 0).joint(3)
-        for recording in (tiny_recording, mixed)
+        BatchSource(store, config, VARIANTS["full"], rows, 0).joint(3)
+        for store in (tiny_store, mixed)
     )
     assert together.rows == alone.rows
     for name, own in together.rows.items():
@@ -98,9 +98,9 @@ def test_windows_of_different_sizes_give_the_same_samples(tiny_recording: Record
     assert torch.equal(together.condition, alone.condition)
 
 
-def test_parts_of_a_batch_are_its_samples_in_order(tiny_recording: Recording, config: Config) -> None:
-    labelled = tiny_recording.labelled_rows(10, 0)
-    source = BatchSource(tiny_recording, config, VARIANTS["full"], labelled, seed=0)
+def test_parts_of_a_batch_are_its_samples_in_order(tiny_store: Store, config: Config) -> None:
+    labelled = tiny_store.labelled_rows(10, 0)
+    source = BatchSource(tiny_store, config, VARIANTS["full"], labelled, seed=0)
     for step in range(4):
         whole = source.joint(step)
         parts = [source.joint(step, Part(index, 3)) for index in range(3)]

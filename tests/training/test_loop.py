@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.config import Config, load_preset
-from murauer.data.recording import Recording
 from murauer.nets.network import HandPoseNetwork, make_discriminator
+from murauer.store.store import Store
 from murauer.training.batch import Batch, BatchSource
+from murauer.training.config import Config, load_config
+from murauer.training.device import Precision, networks_in
 from murauer.training.forward import ForwardPass, forward_pass
 from murauer.training.loop import Training, adam
 from murauer.training.loss_terms import discriminator, loss_factors, losses_of
-from murauer.training.precision import Precision, networks_in
 from murauer.training.variants import VARIANTS, Variant
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
@@ -26,12 +26,12 @@ from training_step import loss_differences
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return load_preset("smoke")
+    return load_config("smoke")
 
 
 @pytest.fixture(scope="module")
-def source(tiny_recording: Recording, config: Config) -> BatchSource:
-    return BatchSource(tiny_recording, config, VARIANTS["full"], tiny_recording.labelled_rows(10, 0), seed=0)
+def source(tiny_store: Store, config: Config) -> BatchSource:
+    return BatchSource(tiny_store, config, VARIANTS["full"], tiny_store.labelled_rows(10, 0), seed=0)
 
 
 def joint(config: Config, precision: Precision = "float32") -> Training:
@@ -42,7 +42,9 @@ def joint(config: Config, precision: Precision = "float32") -> Training:
     return Training(network, config, make_discriminator(config.network))
 
 
-def losses(batch: Batch, config: Config, **training: object) -> tuple[HandPoseNetwork, dict[str, torch.Tensor]]:
+def losses(
+    batch: Batch, config: Config, **training: object
+) -> tuple[HandPoseNetwork, dict[str, torch.Tensor]]:
     """A new network and its losses, with some settings of the training changed."""
     seen = pass_of(batch, config, **training)
     with networks_in(seen.training.precision, "cpu"):
@@ -156,9 +158,9 @@ def test_half_precision_changes_the_losses_a_little(source: BatchSource, config:
 
 
 def test_pretraining_leaves_the_mapping_and_trains_the_rest(
-    tiny_recording: Recording, config: Config
+    tiny_store: Store, config: Config
 ) -> None:
-    source = BatchSource(tiny_recording, config, Variant("", real=False), np.zeros(0, int), 0)
+    source = BatchSource(tiny_store, config, Variant("", real=False), np.zeros(0, int), 0)
     network = HandPoseNetwork(config.network)
     found = Training(network, config, pretraining=True).step(source.pretraining(0))
     weights = config.loss_weights.scaled(config.network)

@@ -22,24 +22,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.camera import Camera
-from murauer.distortion import Distortion
+from murauer.capture.depth import Unit, check_device, read_centre, read_frame
 from murauer.errors import UserError
-from murauer.inference.engines import Engine, EngineName, load_engine
-from murauer.inference.hand_finder import HandFinder
-from murauer.inference.inputs import Unit, as_array, check_device, read_centre, read_frame
-from murauer.inference.localisation import (
+from murauer.geometry.arrays import as_array
+from murauer.geometry.camera import Camera
+from murauer.geometry.distortion import Distortion
+from murauer.geometry.patches import Floats
+from murauer.geometry.skeletons import Skeleton
+from murauer.handfinder.finder import HandFinder
+from murauer.handfinder.handedness import Handedness, said, seen
+from murauer.handfinder.localisation import (
     Sighting,
     look_at_place,
     look_for_hand,
     look_for_hands,
     packaged_finder,
 )
-from murauer.inference.patches import Floats
-from murauer.inference.pose import Handedness, HandPose
-from murauer.inference.pose_prediction import PosePredictor
-from murauer.inference.sides import said, seen
-from murauer.skeletons import Skeleton
+from murauer.inference.backends.backend import Backend
+from murauer.inference.backends.load import load_backend
+from murauer.inference.pose import HandPose
+from murauer.inference.predictor import PosePredictor
+from murauer.nets.model_facts import BackendName
 
 if TYPE_CHECKING:
     from murauer.inference.tracking import Smoothing
@@ -58,12 +61,12 @@ class Estimator:
     An estimator keeps nothing between calls and may be used from several threads at once.
 
     Args:
-        engine: runs the network.
+        backend: runs the network.
         finder: gives what finds hands, when it is needed first; the packaged one by default.
     """
 
-    def __init__(self, engine: Engine, finder: Callable[[], HandFinder] = packaged_finder) -> None:
-        self._predictor = PosePredictor(engine)
+    def __init__(self, backend: Backend, finder: Callable[[], HandFinder] = packaged_finder) -> None:
+        self._predictor = PosePredictor(backend)
         self._finder = finder
 
     @classmethod
@@ -71,7 +74,7 @@ class Estimator:
         cls,
         source: str | Path = "default",
         *,
-        engine: EngineName | None = None,
+        backend: BackendName | None = None,
         device: str = "cpu",
         threads: int | None = None,
     ) -> "Estimator":
@@ -80,7 +83,7 @@ class Estimator:
         Args:
             source: "default" for the packaged model, a run folder, a .safetensors model file, or an .onnx
                 file that `murauer export` made.
-            engine: "onnx" or "torch", of which "default" comes for both; by default ONNX Runtime if it is
+            backend: "onnx" or "torch", of which "default" comes for both; by default ONNX Runtime if it is
                 installed, which is several times as fast on a CPU and gives the same joints.
             device: for PyTorch, such as "cuda".
             threads: of ONNX Runtime for one prediction; by default 1, which is best for small networks.
@@ -88,7 +91,7 @@ class Estimator:
         Raises:
             UserError: If the model, or what it needs to run, is missing or damaged.
         """
-        return cls(load_engine(source, engine=engine, device=device, threads=threads))
+        return cls(load_backend(source, backend=backend, device=device, threads=threads))
 
     @property
     def skeleton(self) -> Skeleton:
@@ -252,7 +255,7 @@ class Estimator:
         return tracker.follow(frames, rate)
 
     def _sight(self, image: NDArray[Any], camera: Camera, centre: Floats | None, right: float) -> Sighting:
-        """Look for the hand. A given centre is taken at its word; only which hand is there may be judged."""
+        """Look for the hand. A given centre is taken at its word; only which hand it is may be asked for."""
         if centre is None:
             return look_for_hand(self._finder(), image, camera, right)
         start = time.perf_counter()

@@ -4,8 +4,8 @@ Smoothing is the 1 euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass
 cutoff frequency rises with speed. A hand at rest is freed from jitter, a fast one is followed closely. It
 looks back only, so that each result is there with its frame.
 
-Which hand it is, is decided by all frames: what the hand finder's judge says of some of them is added up and
-slowly forgotten, see `murauer.inference.sides`.
+Which hand it is, is decided by all frames: what the hand finder's refinement network says of some of them is
+added up and slowly forgotten, see `murauer.handfinder.handedness`.
 """
 
 import math
@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.camera import Camera, xyz_to_uvd
-from murauer.distortion import Distortion
+from murauer.capture.depth import Unit, read_frame
 from murauer.errors import UserError
-from murauer.inference.hand_finder import HandFinder
-from murauer.inference.inputs import Unit, read_frame
-from murauer.inference.localisation import Sighting, look_at_place, look_for_hand
-from murauer.inference.patches import Floats
+from murauer.geometry.camera import Camera, xyz_to_uvd
+from murauer.geometry.distortion import Distortion
+from murauer.geometry.patches import Floats
+from murauer.handfinder.finder import HandFinder
+from murauer.handfinder.handedness import seen, side
+from murauer.handfinder.localisation import Sighting, look_at_place, look_for_hand
 from murauer.inference.pose import HandPose, Timings, no_pose
-from murauer.inference.pose_prediction import PASSES, PosePredictor
-from murauer.inference.sides import seen, side
+from murauer.inference.predictor import PASSES, PosePredictor
 
 LOST_BELOW = 0.5
 """Confidence below which the hand is looked for in the whole frame, too."""
@@ -41,9 +41,9 @@ FORGET_AFTER_SECONDS = 0.5
 FARTHEST_STEP_MM = 100.0
 """Of the centre between frames; the cube then still holds most of the hand."""
 
-JUDGED_FIRST, JUDGED_EVERY = 10, 30
-"""Frames of a hand just found that the judge looks at, and how often it looks after them, in frames. A look
-takes as long as all else that following takes."""
+REFINED_FIRST, REFINED_EVERY = 10, 30
+"""Frames of a hand just found that the refinement network looks at, and how often it looks after them, in
+frames. A look takes as long as all else that following takes."""
 
 REMEMBERED, ADDED = 0.9, 0.2
 """Share of the evidence for a side that is left at the next look, and share of what that sees which is added:
@@ -189,7 +189,7 @@ class Tracker:
         """Look where the hand should be, and in the whole frame if it is not there."""
         followed, place = None, self._expected(elapsed)
         if place is not None:
-            self._judge(image, place)
+            self._refine(image, place)
             followed = self._predict(image, Sighting(place, self._hand, self._right), start, passes=1)
             if followed and followed.confidence >= LOST_BELOW:
                 return followed
@@ -212,10 +212,10 @@ class Tracker:
         place = self._place + step * np.float32(min(1.0, FARTHEST_STEP_MM / max(length, 1e-6)))
         return place if place[2] > 0 else None
 
-    def _judge(self, image: NDArray[Any], place: Floats) -> None:
+    def _refine(self, image: NDArray[Any], place: Floats) -> None:
         """Look whether it is a hand, and which, if it was found just now or the last look is long ago."""
         self._followed += 1
-        if self._followed < JUDGED_FIRST or self._followed % JUDGED_EVERY == 0:
+        if self._followed < REFINED_FIRST or self._followed % REFINED_EVERY == 0:
             hand = look_at_place(self._finder, image[0], self._camera, place)
             self._hand = hand.confidence
             self._right = self._remembered + ADDED * seen(hand.right)

@@ -18,17 +18,17 @@ Part = Callable[[NetworkConfig], nn.Module]
 
 
 def vector_mapping(config: NetworkConfig) -> FeatureMapping:
-    """m of the paper, for features (B, F)."""
+    """M of the paper, for features (B, F)."""
     return FeatureMapping(config.features, config.mapping_blocks, _block(config))
 
 
 def vector_pose_head(config: NetworkConfig) -> PoseHead:
-    """p of the paper, for z (B, F)."""
+    """P of the paper, for z (B, F)."""
     return PoseHead(config.features, config.joints)
 
 
 def vector_discriminator(config: NetworkConfig) -> Discriminator:
-    """h of the paper, for z (B, F)."""
+    """H of the paper, for z (B, F)."""
     return Discriminator(config.features, config.mapping_blocks, _block(config))
 
 

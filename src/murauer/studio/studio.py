@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from murauer.errors import UserError
-from murauer.studio.album import Album, Floats, Moment, View, moved
-from murauer.studio.display import show_views
-from murauer.studio.frame_rate import FrameRate
-from murauer.studio.labelling import Labelling
-from murauer.studio.page import MODEL_COLOURS, Page
-from murauer.studio.pictures import MOST_PICTURES, Extent, picture
+from murauer.studio.albums.album import Album, Floats, Moment, View, moved
+from murauer.studio.labels.labelling import Labelling
+from murauer.studio.page.display import show_views
+from murauer.studio.page.frame_rate import FrameRate
+from murauer.studio.page.page import MODEL_COLOURS, Page
+from murauer.studio.page.pictures import MOST_PICTURES, Extent, picture
+from murauer.studio.page.table import joint_table
 from murauer.studio.predicting import Prediction, Predictor, error_mm
 from murauer.studio.ranking import Ranking, worst_first
-from murauer.studio.table import joint_table
 
 Order = Literal["as recorded", "worst first", "given list"]
 Pictures = Literal["cameras", "models", "twin"]
@@ -132,7 +132,7 @@ class Studio:
 
     def next_to_label(self) -> None:
         """Turn to the next frame without an accepted label."""
-        accepted = self.labelling.journal.accepted()
+        accepted = self.labelling.label_log.accepted()
         for place in (*range(self.place + 1, len(self.order)), *range(self.place)):
             if self.album.key(self.set_name, int(self.order[place])) not in accepted:
                 return self.go(place)
@@ -234,10 +234,10 @@ class Studio:
             text = "no prediction" if prediction is None else prediction.facts
             off = "" if error is None else f", **{error.mean():.1f} mm** off the label"
             lines.append(f"{letter} {predictor.name}: {text}{off}")
-        journal = self.labelling.journal
+        label_log = self.labelling.label_log
         if self._ranking is not None:
             lines.append(f"Ranking: {self._ranked} frames predicted ...")
-        lines.append(f"{len(journal.accepted())} accepted, {len(journal.unfinished())} not accepted yet")
+        lines.append(f"{len(label_log.accepted())} accepted, {len(label_log.unfinished())} not accepted yet")
         return "  \n".join(lines)
 
     def _orders(self, set_name: str | None = None, order: Order | None = None) -> NDArray[np.int64]:

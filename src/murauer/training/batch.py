@@ -1,4 +1,4 @@
-"""The mini-batch, one set of tensors whose rows have names, and how it is drawn from a recording.
+"""The mini-batch, one set of tensors whose rows have names, and how it is drawn from a store.
 
 Batch k of a training is a function of the seed and k alone, so a resumed run sees what an uninterrupted
 one would have seen.
@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from murauer.config import Config
-from murauer.crop import CropGeometry
-from murauer.data.augmentation import Placement, draw_placement, still, to_samples
-from murauer.data.endless import EndlessFrames
-from murauer.data.frame_pool import FramePool, draw_rows
-from murauer.data.frame_set import FrameSet, Region, join_regions
-from murauer.data.recording import ENDLESS, Recording
 from murauer.errors import UserError
+from murauer.geometry.crop import CropGeometry
+from murauer.prepare.rendering.while_training import EndlessFrames
+from murauer.store.augmentation import Placement, draw_placement, still, to_samples
+from murauer.store.frame_pool import FramePool, draw_rows
+from murauer.store.frame_set import FrameSet, Region, join_regions
+from murauer.store.store import ENDLESS, Store
+from murauer.training.config import Config
 from murauer.training.device import CPU, to_device
 from murauer.training.parallel import WHOLE, Part
 from murauer.training.variants import Variant
@@ -130,10 +130,10 @@ class Draw:
 
 
 class BatchSource:
-    """Draws mini-batches from a recording.
+    """Draws mini-batches from a store.
 
     Args:
-        recording: the data.
+        store: the data.
         config: sizes of the sets and of the patches, augmentation.
         variant: which sets are drawn.
         labelled_rows: indices of the real frames whose labels may be used, shape (n,).
@@ -142,35 +142,35 @@ class BatchSource:
             processor, so that all devices see the same.
 
     Raises:
-        UserError: the recording lacks a set, or usable frames in one, that the variant draws from.
+        UserError: the store lacks a set, or usable frames in one, that the variant draws from.
     """
 
     def __init__(
         self,
-        recording: Recording,
+        store: Store,
         config: Config,
         variant: Variant,
         labelled_rows: np.ndarray,
         seed: int,
         device: torch.device = CPU,
     ):
-        self.recording = recording
+        self.store = store
         self.config = config
         self.variant = variant
         self.seed = seed
         self.device = device
         self.labelled_rows = labelled_rows
         if variant.synthetic:
-            self.synthetic = synthetic_pools(recording)
+            self.synthetic = synthetic_pools(store)
         if variant.view_prediction or variant.matching:
-            self.real = FramePool.of(recording, "real")
+            self.real = FramePool.of(store, "real")
         if variant.view_prediction:
             pools = [self.real]
-            if variant.synthetic and recording.synthetic is not None:  # rendered ones show all cameras
+            if variant.synthetic and store.synthetic is not None:  # rendered ones show all cameras
                 pools.append(self.synthetic(0))
             if not all(len(pool.pairs) for pool in pools):
                 raise UserError(
-                    f"variant '{variant.title}' predicts the view of a second camera, but {recording.folder} "
+                    f"variant '{variant.title}' predicts the view of a second camera, but {store.folder} "
                     "has no frames of two; choose 'distr_match' or record with two"
                 )
 
@@ -241,11 +241,11 @@ class BatchSource:
         return Draw(pool.frames, moments, cameras, placement, noise, torch.zeros(size, 3), known)
 
     def _draw_labelled(self, size: int, generator: Generator) -> tuple[dict[str, Draw], np.ndarray]:
-        """The labelled frames, their pairs where the variant learns from them, and which have a usable one."""
+        """The labelled frames, their pairs if the variant learns from them, and which have a usable one."""
         moments = draw_rows(self.labelled_rows, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator)
         noise, first, known = self._noise(size, generator), np.zeros(size, int), np.ones(size, bool)
-        frames, pairs = self.recording.need("real"), self.recording.twin
+        frames, pairs = self.store.need("real"), self.store.twin
         real = Draw(frames, moments, first, placement, noise, torch.zeros(size, 3), known)
         if pairs is None or not self.variant.mapping:
             return {"labelled_real": real}, np.zeros(size, bool)
@@ -263,8 +263,8 @@ class BatchSource:
         labelled_rows: np.ndarray | None = None,
     ) -> dict[str, Draw]:
         """Inputs and targets of g; `labelled_rows` says which frames have labels, None that all have."""
-        assert self.recording.view_pair is not None
-        first, second = (np.full(size, camera) for camera in self.recording.view_pair)
+        assert self.store.view_pair is not None
+        first, second = (np.full(size, camera) for camera in self.store.view_pair)
         moments = draw_rows(pool.pairs, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator, rotate=False)
         noise = self._noise(size, generator)
@@ -289,7 +289,7 @@ class BatchSource:
                 to_device(torch.cat([draw.placement.rotation for draw in draws]), self.device),
             ),
             patch_size=self.config.network.patch_size,
-            cube_mm=self.recording.cube_mm,
+            cube_mm=self.store.cube_mm,
             noise=to_device(torch.cat([draw.noise for draw in draws]), self.device),
             noise_mm=self.config.augmentation.noise_mm,
         )
@@ -310,14 +310,14 @@ class BatchSource:
         return to_device(torch.from_numpy(np.flatnonzero(mask)), self.device)
 
 
-def synthetic_pools(recording: Recording) -> Callable[[int], FramePool]:
+def synthetic_pools(store: Store) -> Callable[[int], FramePool]:
     """A function that gives the pool of synthetic frames of a step: a set's, or rendered for the step.
 
     Raises:
-        UserError: the recording has no usable labelled synthetic frames, and none that can be rendered.
+        UserError: the store has no usable labelled synthetic frames, and none that can be rendered.
     """
-    if ENDLESS in recording.description and recording.synthetic is None:
-        endless = EndlessFrames(recording)
-        return lambda step: FramePool.among(endless.at(step), recording.view_pair, labelled=True)
-    pool = FramePool.of(recording, "synthetic", labelled=True)
+    if ENDLESS in store.description and store.synthetic is None:
+        endless = EndlessFrames(store)
+        return lambda step: FramePool.among(endless.at(step), store.view_pair, labelled=True)
+    pool = FramePool.of(store, "synthetic", labelled=True)
     return lambda step: pool

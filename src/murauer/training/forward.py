@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from murauer.config import TrainingConfig
 from murauer.nets.network import HandPoseNetwork
 from murauer.nets.pose_head import PoseOutput
 from murauer.training.batch import Batch
+from murauer.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ForwardPass:
     pretraining: bool
 
     def latent_of(self, name: str) -> Tensor:
-        """z of a set of inputs."""
+        """Z of a set of inputs."""
         return self.latent[self.batch.rows[name]]
 
     def hidden_of(self, name: str) -> Tensor:
@@ -46,7 +46,7 @@ class ForwardPass:
         return hidden.detach() if self.pretraining else hidden
 
     def compared(self) -> tuple[Tensor, Tensor]:
-        """z of the real and of the synthetic samples that h compares, without a gradient."""
+        """Z of the real and of the synthetic samples that h compares, without a gradient."""
         return self.latent_of("unlabelled_real").detach(), self.latent_of("unlabelled_synthetic").detach()
 
 

@@ -11,18 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from murauer.config import Config
 from murauer.nets.network import HandPoseNetwork
 from murauer.training.batch import Batch
 from murauer.training.checkpoint import load_checkpoint, save_checkpoint
-from murauer.training.device import made_ahead, steps_ahead
+from murauer.training.config import Config
+from murauer.training.device import keep_freed_memory, made_ahead, networks_in, steps_ahead
 from murauer.training.ema import average_of
 from murauer.training.forward import forward_pass
 from murauer.training.log import TrainingLog
 from murauer.training.loss_terms import discriminator, loss_factors, losses_of
-from murauer.training.memory import keep_freed_memory
 from murauer.training.parallel import add_up_all, leads, share_statistics, wait_for_all
-from murauer.training.precision import networks_in
 from murauer.training.schedule import make_schedule
 
 

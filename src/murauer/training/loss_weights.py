@@ -7,7 +7,6 @@ import msgspec
 from murauer.errors import UserError
 from murauer.nets.config import NetworkConfig
 
-
 OWN_FACTORS = ("correspondence", "view", "mapping")
 """Losses of the paper that have a factor."""
 
@@ -60,7 +59,7 @@ class LossWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if not all(0 <= factor < float("inf") for factor in self.factors().values()):
             raise UserError(f"loss weights must be finite and not negative, which is not so in {self}")
         if own := self.others.keys() & {"pose", *OWN_FACTORS}:
-            raise UserError(f"'{min(own)}' is no other loss: loss_weights has a field of that name, or it is 1")
+            raise UserError(f"loss_weights.others has '{min(own)}'; the factor of that loss is no other's")
         if min(self.features, self.patch_size, self.joints) < 1:
             raise UserError(
                 f"the sizes that loss weights are for must be at least 1, which is not so in {self}"

@@ -1,8 +1,8 @@
 """The losses, one function per equation of the paper.
 
 All of them are sums over the samples of a batch, as in the paper. How large they are depends on the number of
-joints, features and pixels; `LossWeights` says for which numbers the factors in Eq. (1) hold. `loss_terms` says what
-of a mini-batch each of them gets.
+joints, features and pixels; `LossWeights` says for which numbers the factors in Eq. (1) hold. `loss_terms`
+says what of a mini-batch each of them gets.
 """
 
 from collections.abc import Mapping

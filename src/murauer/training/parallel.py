@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from murauer.errors import UserError
-from murauer.nets.normalisation import BatchNorm
+from murauer.nets.fused.normalisation import BatchNorm
 from murauer.training.device import CPU
 
 

@@ -1,6 +1,5 @@
 """The whole training of one model: pre-training of f and p on synthetic data, then joint training."""
 
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -8,20 +7,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from murauer.config import Config
-from murauer.data.recording import MAKERS, Recording
+
 from murauer.errors import UserError
-from murauer.files import written_whole
+from murauer.files import file_digest, written_whole
+from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model, unpack_module
 from murauer.nets.network import HandPoseNetwork, make_discriminator
+from murauer.store.store import MAKERS, Store
 from murauer.training.batch import BatchSource
-from murauer.training.checkpoint import (
-    CHECKPOINT_FILE,
-    MODEL_FILE,
-    encode_config,
-    read_tensors,
-    save_model,
-    unpack_module,
-)
+from murauer.training.checkpoint import CHECKPOINT_FILE
+from murauer.training.config import Config, encode_config
 from murauer.training.device import CPU
 from murauer.training.loop import Training
 from murauer.training.parallel import leads, own_parts, wait_for_all
@@ -33,7 +27,7 @@ RUN_FILE = "config.json"
 """Settings of the training in a run folder."""
 
 
-def pretrain(recording: Recording, config: Config, seed: int, out: Path, device: torch.device = CPU) -> Path:
+def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.device = CPU) -> Path:
     """Train f and p on synthetic data (Sec. 3.1, 4.1), resuming where a former run stopped.
 
     g learns on the side to predict views of synthetic hands from what p has. Its gradient does not reach
@@ -42,7 +36,7 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path, device:
     nothing to teach about real frames for most of the time.
 
     Args:
-        recording: where the synthetic frames are.
+        store: where the synthetic frames are.
         config: sizes, augmentation, iterations.
         seed: of the initial weights and the batches.
         out: folder for the result, the checkpoint and the log.
@@ -55,15 +49,15 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path, device:
         UserError: the data or the folder cannot be used, or the training diverged.
     """
     result = out / PRETRAINED_FILE
-    config = _for_recording(config, recording)
-    identity = training_identity(recording, config, seed, "pretraining")
-    if is_pretrained(recording, config, seed, out):
+    config = _for_store(config, store)
+    identity = training_identity(store, config, seed, "pretraining")
+    if is_pretrained(store, config, seed, out):
         return result
     torch.manual_seed(seed)
     network = HandPoseNetwork(_without_mapping(config).network).to(device)
     training = Training(network, config, pretraining=True)
     source = BatchSource(
-        recording, config, Variant("pre-training", real=False), np.zeros(0, int), seed, device
+        store, config, Variant("pre-training", real=False), np.zeros(0, int), seed, device
     )
     parts = own_parts(config.training.accumulation, max(config.training.pretraining_batch // 4, 1))
     training.run(
@@ -79,20 +73,20 @@ def pretrain(recording: Recording, config: Config, seed: int, out: Path, device:
     return result
 
 
-def is_pretrained(recording: Recording, config: Config, seed: int, out: Path) -> bool:
+def is_pretrained(store: Store, config: Config, seed: int, out: Path) -> bool:
     """Whether `pretrain` has come to its end in a folder, with the same data and settings.
 
     Raises:
         UserError: the file of the network is damaged.
     """
     path = out / PRETRAINED_FILE
-    identity = training_identity(recording, _for_recording(config, recording), seed, "pretraining")
+    identity = training_identity(store, _for_store(config, store), seed, "pretraining")
     facts = read_tensors(path)[1].get("facts", "{}") if path.exists() else "{}"
     return bool(json.loads(facts).get("identity") == identity)
 
 
 def train(
-    recording: Recording,
+    store: Store,
     config: Config,
     *,
     variant: str,
@@ -106,10 +100,10 @@ def train(
     """Train a model: pre-training, unless given, and joint training (eq. 1), resuming where a run stopped.
 
     Args:
-        recording: synthetic, real and twin frames.
+        store: synthetic, real and twin frames.
         config: sizes, loss weights, augmentation, iterations.
         variant: name of a variant of the paper.
-        labels: number n of real frames whose labels are used, chosen by `Recording.labelled_rows`.
+        labels: number n of real frames whose labels are used, chosen by `Store.labelled_rows`.
         seed: of weights, batches and the choice of the labelled frames.
         out: run folder for model, configuration, checkpoint and log.
         pretrained: result of `pretrain` to start from.
@@ -126,20 +120,20 @@ def train(
     chosen = find_variant(variant)
     if chosen.real and labels < 1:
         raise UserError(f"variant '{variant}' needs labelled real frames; give --labels 1 or more")
-    config = _for_recording(config, recording)
+    config = _for_store(config, store)
     if not chosen.mapping:
         config = _without_mapping(config)
-    rows = recording.labelled_rows(labels if chosen.real else 0, seed) if label_rows is None else label_rows
-    source = BatchSource(recording, config, chosen, rows, seed, device)
+    rows = store.labelled_rows(labels if chosen.real else 0, seed) if label_rows is None else label_rows
+    source = BatchSource(store, config, chosen, rows, seed, device)
     settings: dict[str, object] = {"variant": variant, "labels": labels, "seed": seed}
     chosen_rows = [] if label_rows is None else [rows.tolist()]
     if chosen_rows:
         settings["label_rows"] = chosen_rows[0]
-    _start_run(out, settings, config, recording)
-    if chosen.mapping and recording.twin is None and leads():
+    _start_run(out, settings, config, store)
+    if chosen.mapping and store.twin is None and leads():
         print(
-            f"murauer: {recording.folder} has no twins, so the correspondence loss, eq. (8), is left out; "
-            f"{MAKERS['twin'].format(folder=recording.folder)} to have it",
+            f"murauer: {store.folder} has no twins, so the correspondence loss, eq. (8), is left out; "
+            f"{MAKERS['twin'].format(folder=store.folder)} to have it",
             file=sys.stderr,
         )
     torch.manual_seed(seed)
@@ -147,7 +141,7 @@ def train(
     discriminator = make_discriminator(config.network) if chosen.matching else None
     origin = ""
     if chosen.synthetic:
-        pretrained = pretrained or pretrain(recording, config, seed, out, device)
+        pretrained = pretrained or pretrain(store, config, seed, out, device)
         _load_pretrained(network, pretrained)
         origin = file_digest(pretrained)
     network.to(device)
@@ -160,7 +154,7 @@ def train(
         lambda step: [source.joint(step, part) for part in parts],
         out / CHECKPOINT_FILE,
         out / "log",
-        training_identity(recording, config, seed, variant, labels, origin, *chosen_rows),
+        training_identity(store, config, seed, variant, labels, origin, *chosen_rows),
     )
     model = out / MODEL_FILE
     if leads():
@@ -173,11 +167,11 @@ def _without_mapping(config: Config) -> Config:
     return msgspec.structs.replace(config, network=msgspec.structs.replace(config.network, mapping_blocks=0))
 
 
-def _for_recording(config: Config, recording: Recording) -> Config:
-    """The configuration with the joints and the cube of the recording."""
-    network = msgspec.structs.replace(config.network, joints=len(recording.skeleton))
+def _for_store(config: Config, store: Store) -> Config:
+    """The configuration with the joints and the cube of the store."""
+    network = msgspec.structs.replace(config.network, joints=len(store.skeleton))
     return msgspec.structs.replace(
-        config, network=network, skeleton=recording.skeleton.name, cube_mm=recording.cube_mm
+        config, network=network, skeleton=store.skeleton.name, cube_mm=store.cube_mm
     )
 
 
@@ -189,23 +183,18 @@ def _load_pretrained(network: HandPoseNetwork, path: Path) -> None:
     unpack_module("network.view_generator", network.view_generator, tensors, path)
 
 
-def training_identity(recording: Recording, config: Config, seed: int, *rest: object) -> str:
+def training_identity(store: Store, config: Config, seed: int, *rest: object) -> str:
     """What makes two trainings the same; iterations count too, because the schedule depends on them."""
-    return json.dumps([encode_config(config), recording.description, seed, *rest], sort_keys=True)
+    return json.dumps([encode_config(config), store.description, seed, *rest], sort_keys=True)
 
 
-def file_digest(path: Path) -> str:
-    """A short text that says what is in a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-
-def _start_run(out: Path, settings: dict[str, object], config: Config, recording: Recording) -> None:
-    """Write what the run is, unless the folder holds another one; where the recording lies may change."""
+def _start_run(out: Path, settings: dict[str, object], config: Config, store: Store) -> None:
+    """Write what the run is, unless the folder holds another one; where the store lies may change."""
     path = out / RUN_FILE
-    settings = settings | {"config": msgspec.to_builtins(config), "recording": str(recording.folder)}
+    settings = settings | {"config": msgspec.to_builtins(config), "store": str(store.folder)}
     text = json.dumps(settings, indent=1)
-    if path.exists() and json.loads(path.read_text()) | {"recording": ""} != json.loads(text) | {
-        "recording": ""
+    if path.exists() and json.loads(path.read_text()) | {"store": ""} != json.loads(text) | {
+        "store": ""
     }:
         raise UserError(
             f"{out} belongs to another training, whose settings are in its {path.name}; choose another "

@@ -1,0 +1,136 @@
+"""Batch normalisation whose statistics are exact, and may be those of a batch spread over several processes.
+
+PyTorch adds up a channels-last batch value after value in float32. Of the half a million values that a
+channel of a batch of the paper has, mean and variance are then wrong by 1e-5 to 2e-4 of their size. Here some
+thousand values are added up at a time and the sums are put together in float64: an error of 1e-6 in about
+the same time.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.modules.batchnorm import _BatchNorm
+
+TERMS = 1 << 14
+"""Values of a channel that are added up in float32."""
+
+
+class BatchNorm(_BatchNorm):
+    """`torch.nn.BatchNorm2d` with exact statistics (Ioffe and Szegedy 2015), for any shape (B, C, ...).
+
+    Attributes:
+        add_up: sums a tensor over the processes that each hold a part of the batch; None where one process
+            holds all of it. Every process gets the statistics of the whole batch, and gradients of its own
+            part, which together are those of the whole.
+    """
+
+    add_up: Callable[[Tensor], Tensor] | None = None
+
+    @classmethod
+    def like(cls, layer: _BatchNorm) -> "BatchNorm":
+        """A layer that does what one of PyTorch's does, with its parameters and running statistics."""
+        own = cls(layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)
+        own._parameters, own._buffers, own.training = layer._parameters, layer._buffers, layer.training
+        return own
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Normalised values, (B, C, ...) -> (B, C, ...)."""
+        of_batch = self.training or self.running_mean is None
+        if not of_batch or torch.compiler.is_compiling():
+            return super().forward(maps)
+        if self.add_up is None and _is_exact(maps):
+            return super().forward(maps)
+        if maps.dim() != 4:
+            return self.forward(maps.reshape(*maps.shape[:2], -1, 1)).reshape(maps.shape)
+        sums = batch_sums(maps)
+        if self.add_up is not None:
+            sums = self.add_up(sums)
+        count = float(sums[0])
+        mean, square = (sums[1:] / count).chunk(2)
+        variance = (square - mean.square()).clamp_(min=0)
+        self._follow(mean, variance, count / (count - 1))
+        # Without parameters of its own a layer neither scales nor shifts.
+        weight = maps.new_ones(len(mean), dtype=torch.float32) if self.weight is None else self.weight
+        bias = torch.zeros_like(weight) if self.bias is None else self.bias
+        arguments = mean.to(weight), variance.to(weight), self.eps, count, self.add_up
+        return cast(Tensor, _Normalise.apply(maps, weight, bias, *arguments))
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor, unbiased: float) -> None:
+        """Move the running statistics, if any, towards those of the batch; `unbiased` scales variance."""
+        if self.running_mean is None or self.running_var is None or not self.training:
+            return
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean), share)
+        self.running_var.lerp_(variance.to(self.running_var) * unbiased, share)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected (B, C, ...), got {tuple(input.shape)}")
+
+
+def _is_exact(maps: Tensor) -> bool:
+    """Whether PyTorch's statistics of these maps are as exact as the maps."""
+    few = maps.numel() <= TERMS * maps.shape[1]
+    return few or maps.device.type != "cpu" or maps.dtype == torch.bfloat16
+
+
+@torch.no_grad()
+def batch_sums(maps: Tensor) -> Tensor:
+    """Number of values of a channel, sum of each channel and sum of its squares.
+
+    Args:
+        maps: (B, C, H, W).
+
+    Returns:
+        (1 + 2 C,) in float64, where the variance survives the difference of sums.
+    """
+    values = maps.shape[2] * maps.shape[3]
+    parts = maps.split(max(1, TERMS // values))
+    # Statistics have the precision of buffers that they could go to, not that of the maps.
+    mean, variance = maps.new_zeros(2, maps.shape[1], dtype=torch.promote_types(maps.dtype, torch.float32))
+    statistics = [torch.batch_norm_update_stats(part, mean, variance, 0.0) for part in parts]
+    mean, variance = (torch.stack(of_parts).double() for of_parts in zip(*statistics, strict=True))
+    counts = mean.new_tensor([len(part) * values for part in parts])
+    return torch.cat([counts.sum()[None], counts @ mean, counts @ variance.add_(mean.square())])
+
+
+class _Normalise(torch.autograd.Function):
+    """Maps with the statistics of the batch, which they are a part of."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        maps: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        eps: float,
+        count: float,
+        add_up: Callable[[Tensor], Tensor] | None,
+    ) -> Tensor:
+        ctx.save_for_backward(maps, weight, mean, (variance + eps).rsqrt())
+        ctx.eps, ctx.count, ctx.add_up = eps, count, add_up
+        return torch.native_batch_norm(maps, weight, bias, mean, variance, False, 0.0, eps)[0]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        maps, weight, mean, scale = ctx.saved_tensors
+        whole = ctx.add_up is None
+        own, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, maps, weight, mean, scale.pow(-2) - ctx.eps, mean, scale, whole, ctx.eps, [True] * 3
+        )
+        if not whole:
+            # What the own part of the batch does to all others through mean and variance, and they to it.
+            bias, slope = ctx.add_up(torch.stack([of_bias, of_weight])) / ctx.count
+            slope = slope * scale
+            shift = (weight * scale * (slope * mean - bias))[:, None, None]
+            own = own.add_(maps * (-weight * scale * slope)[:, None, None]).add_(shift)
+        return own, of_weight, of_bias, *[None] * 5
