@@ -15,21 +15,41 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from murauer.errors import UserError
+from murauer.nets.backbone import Backbone, register_backbone
+from murauer.nets.config import NetworkConfig
 from murauer.nets.model_file import MODEL_FILE, read_tensors
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.store.store import Store, open_store
-from murauer.training import log
+from murauer.training import log, parallel
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config
 from murauer.training.loop import Training
-from murauer.training.parallel import own_parts, processes
+from murauer.training.parallel import own_parts, processes, share_statistics
 from murauer.training.train import PRETRAINED_FILE, train
 from murauer.training.variants import VARIANTS
 
 STEPS = 50
+
+
+class NormalisedByPytorch(nn.Module):
+    """f with three of PyTorch's own layers that normalise, one of which stands in two places."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(1, 8, 3, stride=4, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+        again = nn.SyncBatchNorm(8)
+        self.second = nn.Sequential(again, nn.Conv2d(8, 8, 3, padding=1), again)
+        self.last = nn.Sequential(nn.Linear(8, config.features), nn.BatchNorm1d(config.features))
+
+    def forward(self, patch: torch.Tensor) -> torch.Tensor:
+        return self.last(self.second(self.first(patch)).mean((2, 3)))
+
+
+register_backbone("normalised_by_pytorch", Backbone(NormalisedByPytorch))
 
 State = dict[str, np.ndarray]
 """Losses of each step and final weights."""
@@ -132,6 +152,31 @@ def test_two_processes_are_one_in_float64(tiny_store: Store) -> None:
         assert_close(first[name], expected, 1e-10)
         np.testing.assert_allclose(first[name]["loss total"], expected["loss total"], rtol=1e-12)
         assert expected["loss total"][-10:].mean() < expected["loss total"][:10].mean()  # it did train
+
+
+def test_two_processes_are_one_with_the_normalisation_of_pytorch(tiny_store: Store) -> None:
+    """In a backbone of one's own, whose layers know nothing of this package."""
+    base = at_rate(1e-3)
+    network = msgspec.structs.replace(base.network, extractor="normalised_by_pytorch")
+    config = msgspec.structs.replace(base, network=network)
+    alone = states(config, tiny_store.folder, torch.float64)
+    first, second = two_processes(config, tiny_store.folder, torch.float64)
+    for name, expected in alone.items():
+        assert sum("running_var" in key for key in expected) >= 6  # in f and in its average
+        assert_close(first[name], second[name], 0.0)
+        assert_close(first[name], expected, 1e-9)
+
+
+def test_a_layer_that_cannot_share_its_statistics_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Frozen(nn.BatchNorm2d):
+        pass
+
+    network = nn.Sequential(nn.BatchNorm2d(3), nn.Sequential(Frozen(3)))
+    share_statistics(network)
+    assert type(network[0]) is nn.BatchNorm2d  # there is nothing to share in one process
+    monkeypatch.setattr(parallel, "_joined", lambda: True)
+    with pytest.raises(UserError, match="a layer Frozen cannot have the statistics of several processes"):
+        share_statistics(network)
 
 
 def test_two_processes_are_one_in_float32_as_far_as_float32_goes(tiny_store: Store) -> None:

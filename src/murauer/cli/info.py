@@ -91,7 +91,9 @@ def _for_training() -> dict[str, Any]:
     import torch
 
     from murauer.hand.sensors import SENSORS
+    from murauer.nets.backbone import BACKBONES
     from murauer.training.config import config_names
+    from murauer.training.loss_terms import LOSS_TERMS
     from murauer.training.variants import VARIANTS
 
     cuda = torch.cuda.is_available()
@@ -101,6 +103,8 @@ def _for_training() -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
         "configs": config_names(),
         "variants": list(VARIANTS),
+        "losses": list(LOSS_TERMS),
+        "backbones": list(BACKBONES),
         "sensors": list(SENSORS),
     }
 

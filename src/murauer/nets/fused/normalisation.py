@@ -53,7 +53,8 @@ class BatchNorm(_BatchNorm):
         variance = (square - mean.square()).clamp_(min=0)
         self._follow(mean, variance, count / (count - 1))
         # Without parameters of its own a layer neither scales nor shifts.
-        weight = maps.new_ones(len(mean), dtype=torch.float32) if self.weight is None else self.weight
+        plain = mean.new_ones(len(mean), dtype=torch.promote_types(maps.dtype, torch.float32))
+        weight = plain if self.weight is None else self.weight
         bias = torch.zeros_like(weight) if self.bias is None else self.bias
         arguments = mean.to(weight), variance.to(weight), self.eps, count, self.add_up
         return cast(Tensor, _Normalise.apply(maps, weight, bias, *arguments))
