@@ -80,7 +80,7 @@ def test_pretraining_shows_half_of_its_samples_to_g(tiny_store: Store, config: C
 def test_windows_of_different_sizes_give_the_same_samples(tiny_store: Store, config: Config) -> None:
     """The same frames in larger windows, which show nothing more."""
     rows = tiny_store.labelled_rows(10, 0)
-    synthetic = tiny_store.need("synthetic")
+    synthetic = tiny_store.require("synthetic")
     pad = ((0, 0), (0, 0), (3, 5), (2, 6))
     intrinsics = synthetic.intrinsics + np.array([0, 0, 2, 3], np.float32)
     wide = dataclasses.replace(synthetic, depth=np.pad(synthetic.depth, pad), intrinsics=intrinsics)

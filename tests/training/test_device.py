@@ -25,7 +25,7 @@ from murauer.training import batch, loop
 from murauer.training.batch import Batch, BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config
-from murauer.training.device import CPU, made_ahead, open_device, steps_ahead
+from murauer.training.device import CPU, open_device, prefetched, steps_ahead
 from murauer.training.loop import Training
 from murauer.training.train import train
 from murauer.training.variants import VARIANTS, Variant
@@ -138,7 +138,7 @@ def test_without_a_gpu_the_user_is_told_what_to_do() -> None:
 @pytest.mark.parametrize("ahead", [0, 3])
 def test_batches_made_ahead_are_those_of_their_steps(ahead: int) -> None:
     made: list[int] = []
-    with made_ahead(lambda step: made.append(step) or step * step, 10, ahead) as batch:
+    with prefetched(lambda step: made.append(step) or step * step, 10, ahead) as batch:
         assert [batch(step) for step in range(4, 10)] == [16, 25, 36, 49, 64, 81]
     assert sorted(made) == [4, 5, 6, 7, 8, 9]
 
@@ -151,7 +151,7 @@ def test_the_next_batches_are_begun_while_a_step_computes() -> None:
             begun.set()
         return step
 
-    with made_ahead(make, 5, 2) as batch:
+    with prefetched(make, 5, 2) as batch:
         assert batch(0) == 0 and begun.wait(10)
 
 
@@ -161,7 +161,7 @@ def test_an_error_of_a_batch_made_ahead_is_raised_in_its_step() -> None:
             raise UserError("unreadable")
         return step
 
-    with made_ahead(make, 5, 2) as batch:
+    with prefetched(make, 5, 2) as batch:
         assert batch(0) == 0
         with pytest.raises(UserError, match="unreadable"):
             batch(1)
@@ -184,7 +184,7 @@ def run_on_gpu(config: Config, folder: Path, losses: Callable[[int], Tensor]) ->
     config = msgspec.structs.replace(config, training=settings)
     training: Any = Training(HandPoseNetwork(config.network), config)
     training.step = lambda step: {"total": losses(step).as_subclass(OnGpu)}
-    training.run("on a GPU", lambda step: [step], folder / CHECKPOINT_FILE, folder / "log", "identity")
+    training.run("on a GPU", lambda step: [step], folder / CHECKPOINT_FILE, "identity")
 
 
 def test_losses_on_a_gpu_are_waited_for_only_now_and_then(config: Config, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,9 @@ from murauer.geometry.camera import Camera
 from murauer.geometry.distortion import Distortion
 from murauer.geometry.patches import Floats
 from murauer.geometry.skeletons import Skeleton
+from murauer.hand.handedness import GivenHandedness
 from murauer.handfinder.finder import HandFinder
-from murauer.handfinder.handedness import Handedness, said, seen
+from murauer.handfinder.handedness import evidence, given_log_odds
 from murauer.handfinder.localisation import (
     Sighting,
     look_at_place,
@@ -42,10 +43,8 @@ from murauer.inference.backends.backend import Backend
 from murauer.inference.backends.load import load_backend
 from murauer.inference.pose import HandPose
 from murauer.inference.predictor import PosePredictor
+from murauer.inference.tracking import Smoothing, Tracker
 from murauer.nets.model_facts import BackendName
-
-if TYPE_CHECKING:
-    from murauer.inference.tracking import Smoothing
 
 
 class Estimator:
@@ -108,7 +107,7 @@ class Estimator:
         depth: Any,
         camera: Camera,
         centre: Any = None,
-        handedness: Handedness = "auto",
+        handedness: GivenHandedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -145,7 +144,7 @@ class Estimator:
         depths: Sequence[Any] | Any,
         camera: Camera,
         centres: Any = None,
-        handedness: Handedness = "auto",
+        handedness: GivenHandedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -164,7 +163,7 @@ class Estimator:
             UserError: As for `__call__`; it names the frame.
         """
         start = time.perf_counter()
-        right = said(handedness)
+        right = given_log_odds(handedness)
         frames = []
         for index, depth in enumerate(depths):
             try:
@@ -213,12 +212,12 @@ class Estimator:
         self,
         frames: Iterable[Any],
         camera: Camera,
-        handedness: Handedness = "auto",
+        handedness: GivenHandedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
         rate: float = 30.0,
-        smoothing: "Smoothing | None" = None,
+        smoothing: Smoothing | None = None,
     ) -> Iterator[HandPose]:
         """Follow one hand through a stream: located where it was in the last frame, smoothed over time.
 
@@ -243,9 +242,7 @@ class Estimator:
         Raises:
             UserError: If an argument cannot be, or the hand finder cannot be loaded, at once.
         """
-        from murauer.inference.tracking import Smoothing, Tracker
-
-        right = said(handedness)
+        right = given_log_odds(handedness)
         check_device(camera, unit, distortion)
         if not rate > 0:
             raise UserError(f"the rate must be a positive number of frames a second, got {rate!r}")
@@ -260,5 +257,5 @@ class Estimator:
             return look_for_hand(self._finder(), image, camera, right)
         start = time.perf_counter()
         if math.isfinite(right):
-            right += seen(look_at_place(self._finder(), image, camera, centre).right)
+            right += evidence(look_at_place(self._finder(), image, camera, centre).right)
         return Sighting(centre, 1.0, right, took_ms=1e3 * (time.perf_counter() - start))

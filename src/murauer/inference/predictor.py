@@ -58,7 +58,7 @@ class PosePredictor:
         found = np.flatnonzero([problem is None for problem in problems])
         places = np.array([sighting.centre for sighting in sightings], np.float32)
         sure = np.array([sighting.confidence for sighting in sightings], np.float32)
-        left = np.array([sighting.side == "left" for sighting in sightings])
+        left = np.array([sighting.handedness == "left" for sighting in sightings])
         xyz = np.full((len(depth), len(self.facts.skeleton), 3), np.nan, np.float32)
         network = 0.0
         if found.size:
@@ -87,7 +87,7 @@ class PosePredictor:
                     joints_uvd=uvd[index],
                     centre=places[index],
                     confidence=float(sure[index]),
-                    handedness=sighting.side,
+                    handedness=sighting.handedness,
                     skeleton=self.facts.skeleton,
                     timings=took,
                 )

@@ -24,7 +24,7 @@ from murauer.geometry.camera import Camera, xyz_to_uvd
 from murauer.geometry.distortion import Distortion
 from murauer.geometry.patches import Floats
 from murauer.handfinder.finder import HandFinder
-from murauer.handfinder.handedness import seen, side
+from murauer.handfinder.handedness import evidence, presumed_handedness
 from murauer.handfinder.localisation import Sighting, look_at_place, look_for_hand
 from murauer.inference.pose import HandPose, Timings, no_pose
 from murauer.inference.predictor import PASSES, PosePredictor
@@ -167,7 +167,7 @@ class Tracker:
         elapsed = now - self._seen
         if elapsed > FORGET_AFTER_SECONDS:
             self._place = None
-        before = side(self._right)
+        before = presumed_handedness(self._right)
         pose = self._find(image, elapsed, start)
         if not pose:
             return pose
@@ -218,7 +218,7 @@ class Tracker:
         if self._followed < REFINED_FIRST or self._followed % REFINED_EVERY == 0:
             hand = look_at_place(self._finder, image[0], self._camera, place)
             self._hand = hand.confidence
-            self._right = self._remembered + ADDED * seen(hand.right)
+            self._right = self._remembered + ADDED * evidence(hand.right)
 
     @property
     def _remembered(self) -> float:

@@ -97,36 +97,30 @@ def span(rows: dict[str, slice], names: tuple[str, ...]) -> slice:
 
 @dataclass(frozen=True)
 class Draw:
-    """Which images become the samples of a set, and with what variation.
+    """Which images become the B samples of a set, and with what variation.
 
     Attributes:
         frames: the frame set that they are in.
         moments, cameras: indices in it, shape (B,) each.
-        placement: of the cubes.
+        offset, rotation: of the cubes, see `Placement`.
         noise: of standard deviation 1 for each patch pixel, or zeros, shape (B, P, P).
         jitter: of the crop centre that g is told, in mm, shape (B, 3).
-        labelled: whether the labels count, shape (B,).
+        labelled: whether the labels count, bool, shape (B,).
     """
 
     frames: FrameSet
     moments: np.ndarray
     cameras: np.ndarray
-    placement: Placement
+    offset: Tensor
+    rotation: Tensor
     noise: Tensor
     jitter: Tensor
-    labelled: np.ndarray
+    labelled: Tensor
 
     def part(self, rows: slice | np.ndarray) -> "Draw":
         """Some of the samples."""
-        return Draw(
-            self.frames,
-            self.moments[rows],
-            self.cameras[rows],
-            Placement(self.placement.offset[rows], self.placement.rotation[rows]),
-            self.noise[rows],
-            self.jitter[rows],
-            self.labelled[rows],
-        )
+        values = {name: value[rows] for name, value in vars(self).items() if name != "frames"}
+        return Draw(self.frames, **values)
 
 
 class BatchSource:
@@ -207,7 +201,7 @@ class BatchSource:
             if variant.synthetic:
                 sets |= self._draw_views("views_synthetic", pool, size, streams[3])
         if variant.matching:
-            sets["unlabelled_real"] = self._draw(self.real, size, streams[4], labelled=False)
+            sets["unlabelled_real"] = self._draw(self.real, size, streams[4])
             sets["unlabelled_synthetic"] = self._draw(pool, size, streams[4])
         rows = part.rows(size)
         sets = {name: draw.part(rows) for name, draw in sets.items()}
@@ -226,53 +220,55 @@ class BatchSource:
             return torch.zeros(size, side, side)
         return torch.randn(size, side, side, generator=generator)
 
-    def _draw(
+    def _vary(
         self,
-        pool: FramePool,
-        size: int,
+        frames: FrameSet,
+        moments: np.ndarray,
+        cameras: int | np.ndarray,
         generator: Generator,
-        all_cameras: bool = False,
-        labelled: bool = True,
+        rotate: bool = True,
     ) -> Draw:
-        """Images of the first camera or of all; whether their labels count."""
-        moments, cameras = pool.draw(size, generator, all_cameras)
-        placement = draw_placement(size, self.config.augmentation, generator)
-        noise, known = self._noise(size, generator), np.full(size, labelled)
-        return Draw(pool.frames, moments, cameras, placement, noise, torch.zeros(size, 3), known)
+        """Labelled samples of some images, with offset, rotation and noise, but no jitter."""
+        size = len(moments)
+        return Draw(
+            frames,
+            moments,
+            np.broadcast_to(cameras, size),
+            **vars(draw_placement(size, self.config.augmentation, generator, rotate)),
+            noise=self._noise(size, generator),
+            jitter=torch.zeros(size, 3),
+            labelled=torch.ones(size, dtype=torch.bool),
+        )
+
+    def _draw(self, pool: FramePool, size: int, generator: Generator, all_cameras: bool = False) -> Draw:
+        """Images of the first camera or of all."""
+        return self._vary(pool.frames, *pool.draw(size, generator, all_cameras), generator)
 
     def _draw_labelled(self, size: int, generator: Generator) -> tuple[dict[str, Draw], np.ndarray]:
         """The labelled frames, their pairs if the variant learns from them, and which have a usable one."""
-        moments = draw_rows(self.labelled_rows, size, generator)
-        placement = draw_placement(size, self.config.augmentation, generator)
-        noise, first, known = self._noise(size, generator), np.zeros(size, int), np.ones(size, bool)
-        frames, pairs = self.store.need("real"), self.store.twin
-        real = Draw(frames, moments, first, placement, noise, torch.zeros(size, 3), known)
+        moments, pairs = draw_rows(self.labelled_rows, size, generator), self.store.pairs
+        real = self._vary(self.store.require("real"), moments, 0, generator)
         if pairs is None or not self.variant.mapping:
             return {"labelled_real": real}, np.zeros(size, bool)
         paired = pairs.valid[moments, 0] & pairs.labelled[moments]
-        noise = torch.empty_like(noise)
+        noise = torch.empty_like(real.noise)
         noise[paired] = self._noise(int(paired.sum()), generator)
         return {"labelled_real": real, "pairs": replace(real, frames=pairs, noise=noise)}, paired
 
     def _draw_views(
-        self,
-        name: str,
-        pool: FramePool,
-        size: int,
-        generator: Generator,
-        labelled_rows: np.ndarray | None = None,
+        self, name: str, pool: FramePool, size: int, generator: Generator, labelled: np.ndarray | None = None
     ) -> dict[str, Draw]:
-        """Inputs and targets of g; `labelled_rows` says which frames have labels, None that all have."""
+        """Inputs and targets of g; `labelled` says which moments have labels, None that all have."""
         assert self.store.view_pair is not None
-        first, second = (np.full(size, camera) for camera in self.store.view_pair)
+        first, second = self.store.view_pair
         moments = draw_rows(pool.pairs, size, generator)
-        placement = draw_placement(size, self.config.augmentation, generator, rotate=False)
-        noise = self._noise(size, generator)
+        inputs = self._vary(pool.frames, moments, first, generator, rotate=False)
         jitter = self.config.augmentation.condition_jitter_mm * torch.randn(size, 3, generator=generator)
-        known = np.ones(size, bool) if labelled_rows is None else np.isin(moments, labelled_rows)
-        inputs = Draw(pool.frames, moments, first, placement, noise, jitter, known)
-        target = replace(inputs, cameras=second, placement=still(size), noise=torch.zeros_like(noise))
-        return {name: inputs, TARGETS[name]: target}
+        known = inputs.labelled if labelled is None else torch.from_numpy(np.isin(moments, labelled))
+        target = replace(
+            inputs, cameras=np.full(size, second), **vars(still(size)), noise=torch.zeros_like(inputs.noise)
+        )
+        return {name: replace(inputs, jitter=jitter, labelled=known), TARGETS[name]: target}
 
     def _cut(self, sets: dict[str, Draw], paired: np.ndarray | None = None) -> Batch:
         """All sets, cut out together: a set alone is mostly overhead."""
@@ -281,33 +277,31 @@ class BatchSource:
             if name in sets:
                 rows[name] = slice(end, end := end + len(sets[name].moments))
         draws = [sets[name] for name in rows]
+
+        def joined(name: str) -> Tensor:
+            return torch.cat([getattr(draw, name) for draw in draws])
+
+        def sent(values: Tensor) -> Tensor:
+            return to_device(values, self.device)
+
         region = join_regions([draw.frames.regions(draw.moments, draw.cameras) for draw in draws])
         samples = to_samples(
-            Region(**{name: to_device(values, self.device) for name, values in vars(region).items()}),
-            Placement(
-                to_device(torch.cat([draw.placement.offset for draw in draws]), self.device),
-                to_device(torch.cat([draw.placement.rotation for draw in draws]), self.device),
-            ),
+            Region(**{name: sent(values) for name, values in vars(region).items()}),
+            Placement(sent(joined("offset")), sent(joined("rotation"))),
             patch_size=self.config.network.patch_size,
             cube_mm=self.store.cube_mm,
-            noise=to_device(torch.cat([draw.noise for draw in draws]), self.device),
+            noise=sent(joined("noise")),
             noise_mm=self.config.augmentation.noise_mm,
         )
-        jitter = to_device(torch.cat([draw.jitter for draw in draws]), self.device)
-        known = np.concatenate([draw.labelled for draw in draws])
         return Batch(
             samples.patch,
             samples.joints,
             samples.crop,
-            condition=samples.centre + jitter,
+            condition=samples.centre + sent(joined("jitter")),
             rows=rows,
-            labelled=self._indices(known[span(rows, POSED_ROWS)]),
-            paired=self._indices(np.zeros(0, bool) if paired is None else paired),
+            labelled=sent(joined("labelled")[span(rows, POSED_ROWS)].nonzero()[:, 0]),
+            paired=sent(torch.from_numpy(np.flatnonzero([] if paired is None else paired))),
         )
-
-    def _indices(self, mask: np.ndarray) -> Tensor:
-        """Where a mask (n,) is true."""
-        return to_device(torch.from_numpy(np.flatnonzero(mask)), self.device)
 
 
 def synthetic_pools(store: Store) -> Callable[[int], FramePool]:

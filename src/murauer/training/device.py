@@ -54,7 +54,7 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 @contextmanager
-def made_ahead(make: Callable[[int], Batch], steps: int, ahead: int) -> Iterator[Callable[[int], Batch]]:
+def prefetched(make: Callable[[int], Batch], steps: int, ahead: int) -> Iterator[Callable[[int], Batch]]:
     """Yields what has the batch of a step, and has begun those of the next steps in threads.
 
     Args:

@@ -15,7 +15,7 @@ from murauer.nets.network import HandPoseNetwork
 from murauer.training.batch import Batch
 from murauer.training.checkpoint import load_checkpoint, save_checkpoint
 from murauer.training.config import Config
-from murauer.training.device import keep_freed_memory, made_ahead, networks_in, steps_ahead
+from murauer.training.device import keep_freed_memory, networks_in, prefetched, steps_ahead
 from murauer.training.ema import average_of
 from murauer.training.forward import forward_pass
 from murauer.training.log import TrainingLog
@@ -87,16 +87,13 @@ class Training:
             self.optimisers["discriminator"].step()
         return sums
 
-    def run(
-        self, name: str, draw: Callable[[int], list[Batch]], checkpoint: Path, log: Path, identity: str
-    ) -> None:
+    def run(self, name: str, draw: Callable[[int], list[Batch]], checkpoint: Path, identity: str) -> None:
         """Make all steps, or those that are left.
 
         Args:
             name: of the stage, shown with the progress and in the log.
             draw: gives the own parts of the mini-batch of a step.
-            checkpoint: file of the resumable state.
-            log: folder for TensorBoard.
+            checkpoint: file of the resumable state; the log for TensorBoard is in the folder `log` beside it.
             identity: text that says what is trained; a checkpoint of another identity is refused.
 
         Raises:
@@ -107,8 +104,8 @@ class Training:
         start = load_checkpoint(checkpoint, self.modules, self.optimisers, identity)
         wait_for_all()  # before one of them writes a checkpoint, all have read the last one
         with (
-            made_ahead(draw, self.iterations, steps_ahead(self.device)) as batches,
-            TrainingLog(name, log, start, self.iterations) as losses,
+            prefetched(draw, self.iterations, steps_ahead(self.device)) as batches,
+            TrainingLog(name, checkpoint.parent / "log", start, self.iterations) as losses,
         ):
             for step in range(start, self.iterations):
                 rate = self.rate * schedule(step)

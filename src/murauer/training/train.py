@@ -12,7 +12,7 @@ from murauer.errors import UserError
 from murauer.files import file_digest, written_whole
 from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model, unpack_module
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.store.store import MAKERS, Store
+from murauer.store.store import MAKERS, PAIRS, Store
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, encode_config
@@ -49,26 +49,22 @@ def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.d
         UserError: the data or the folder cannot be used, or the training diverged.
     """
     result = out / PRETRAINED_FILE
-    config = _for_store(config, store)
-    identity = training_identity(store, config, seed, "pretraining")
     if is_pretrained(store, config, seed, out):
         return result
+    config = _for_store(config, store)
+    bare = _without_mapping(config)
     torch.manual_seed(seed)
-    network = HandPoseNetwork(_without_mapping(config).network).to(device)
-    training = Training(network, config, pretraining=True)
-    source = BatchSource(
-        store, config, Variant("pre-training", real=False), np.zeros(0, int), seed, device
-    )
+    training = Training(HandPoseNetwork(bare.network).to(device), config, pretraining=True)
+    synthetic = Variant("pre-training", real=False)
+    source = BatchSource(store, config, synthetic, np.zeros(0, int), seed, device)
     parts = own_parts(config.training.accumulation, max(config.training.pretraining_batch // 4, 1))
+    identity = training_identity(store, config, seed, "pretraining")
+    checkpoint = out / PRETRAINING_CHECKPOINT_FILE
     training.run(
-        "pre-training",
-        lambda step: [source.pretraining(step, part) for part in parts],
-        out / PRETRAINING_CHECKPOINT_FILE,
-        out / "log",
-        identity,
+        "pre-training", lambda step: [source.pretraining(step, part) for part in parts], checkpoint, identity
     )
     if leads():
-        save_model(result, training.average.module, _without_mapping(config), identity=identity)
+        save_model(result, training.average.module, bare, identity=identity)
     wait_for_all()
     return result
 
@@ -100,7 +96,7 @@ def train(
     """Train a model: pre-training, unless given, and joint training (eq. 1), resuming where a run stopped.
 
     Args:
-        store: synthetic, real and twin frames.
+        store: synthetic, real and synthetic pair frames.
         config: sizes, loss weights, augmentation, iterations.
         variant: name of a variant of the paper.
         labels: number n of real frames whose labels are used, chosen by `Store.labelled_rows`.
@@ -130,10 +126,10 @@ def train(
     if chosen_rows:
         settings["label_rows"] = chosen_rows[0]
     _start_run(out, settings, config, store)
-    if chosen.mapping and store.twin is None and leads():
+    if chosen.mapping and store.pairs is None and leads():
         print(
-            f"murauer: {store.folder} has no twins, so the correspondence loss, eq. (8), is left out; "
-            f"{MAKERS['twin'].format(folder=store.folder)} to have it",
+            f"murauer: {store.folder} has no synthetic pairs, so the correspondence loss, eq. (8), is left "
+            f"out; {MAKERS[PAIRS].format(folder=store.folder)} to have it",
             file=sys.stderr,
         )
     torch.manual_seed(seed)
@@ -149,12 +145,9 @@ def train(
         discriminator.to(device)
     training = Training(network, config, discriminator)
     parts = own_parts(config.training.accumulation, config.training.set_size)
+    identity = training_identity(store, config, seed, variant, labels, origin, *chosen_rows)
     training.run(
-        variant,
-        lambda step: [source.joint(step, part) for part in parts],
-        out / CHECKPOINT_FILE,
-        out / "log",
-        training_identity(store, config, seed, variant, labels, origin, *chosen_rows),
+        variant, lambda step: [source.joint(step, part) for part in parts], out / CHECKPOINT_FILE, identity
     )
     model = out / MODEL_FILE
     if leads():
@@ -178,9 +171,8 @@ def _for_store(config: Config, store: Store) -> Config:
 def _load_pretrained(network: HandPoseNetwork, path: Path) -> None:
     """Take f, p and g from a pre-trained network; m starts as the identity."""
     tensors, _ = read_tensors(path)
-    unpack_module("network.extractor", network.extractor, tensors, path)
-    unpack_module("network.pose_head", network.pose_head, tensors, path)
-    unpack_module("network.view_generator", network.view_generator, tensors, path)
+    for name in ("extractor", "pose_head", "view_generator"):
+        unpack_module(f"network.{name}", getattr(network, name), tensors, path)
 
 
 def training_identity(store: Store, config: Config, seed: int, *rest: object) -> str:
@@ -193,9 +185,7 @@ def _start_run(out: Path, settings: dict[str, object], config: Config, store: St
     path = out / RUN_FILE
     settings = settings | {"config": msgspec.to_builtins(config), "store": str(store.folder)}
     text = json.dumps(settings, indent=1)
-    if path.exists() and json.loads(path.read_text()) | {"store": ""} != json.loads(text) | {
-        "store": ""
-    }:
+    if path.exists() and json.loads(path.read_text()) | {"store": ""} != json.loads(text) | {"store": ""}:
         raise UserError(
             f"{out} belongs to another training, whose settings are in its {path.name}; choose another "
             "--out folder or the same settings"
