@@ -70,7 +70,7 @@ class PixelScores(nn.Module):
 
 @pytest.fixture
 def config() -> Iterator[Config]:
-    register_backbone("maps", Backbone(Maps, PixelMapping, PixelVotes, PixelScores))
+    register_backbone("maps", Backbone(Maps, PixelMapping, PixelVotes, discriminator=PixelScores))
     smoke = load_config("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=3, joint_iterations=3)
     network = msgspec.structs.replace(smoke.network, extractor="maps")

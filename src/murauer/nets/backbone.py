@@ -1,4 +1,4 @@
-"""The table of backbones: what f is, and the m, p and h that work on its features."""
+"""The table of backbones: what f is, and the m, p, g and h that work on its features."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from murauer.nets.discriminator import Discriminator
 from murauer.nets.feature_extractor import FeatureExtractor
 from murauer.nets.feature_mapping import FeatureMapping, FullyConnectedBlock
 from murauer.nets.pose_head import PoseHead
+from murauer.nets.view_generator import ViewGenerator
 
 Part = Callable[[NetworkConfig], nn.Module]
 """Makes a network of a configuration."""
@@ -27,6 +28,11 @@ def vector_pose_head(config: NetworkConfig) -> PoseHead:
     return PoseHead(config.features, config.joints)
 
 
+def vector_view_generator(config: NetworkConfig) -> ViewGenerator:
+    """g of the paper, for activations of p (B, F)."""
+    return ViewGenerator(config.features, config.generator_channels, config.patch_size)
+
+
 def vector_discriminator(config: NetworkConfig) -> Discriminator:
     """H of the paper, for z (B, F)."""
     return Discriminator(config.features, config.mapping_blocks, _block(config))
@@ -38,21 +44,22 @@ def _block(config: NetworkConfig) -> type[FullyConnectedBlock]:
 
 @dataclass(frozen=True)
 class Backbone:
-    """What makes f, m, p and h of a configuration; m, p and h are the paper's, which work on vectors.
+    """What makes f, m, p, g and h of a configuration; all but f are by default the paper's, for vectors.
 
-    z' and z have one shape, (B, F) or any other, such as maps (B, C, H, W). g is always the paper's: it
-    starts from the (B, F) hidden activations of p.
+    z' and z have one shape, (B, F) or any other, such as maps (B, C, H, W).
 
     Attributes:
         extractor: f, from patches (B, 1, P, P) to features z', not rectified.
         mapping: m, from z' to z'; the identity where `mapping_blocks` is 0.
-        pose_head: p, from z to a `PoseOutput`.
+        pose_head: p, from z to a `PoseOutput`, or what has its fields and more.
+        view_generator: g, from the hidden activations in it and crop centres (B, 3) to patches.
         discriminator: h, from z to scores (B,).
     """
 
     extractor: Part
     mapping: Part = vector_mapping
     pose_head: Part = vector_pose_head
+    view_generator: Part = vector_view_generator
     discriminator: Part = vector_discriminator
 
 

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from murauer.nets.backbone import find_backbone
 from murauer.nets.config import NetworkConfig
 from murauer.nets.pose_head import PoseOutput
-from murauer.nets.view_generator import ViewGenerator
 
 
 class HandPoseNetwork(nn.Module):
@@ -34,7 +33,7 @@ class HandPoseNetwork(nn.Module):
         self.extractor = backbone.extractor(config)
         self.mapping = backbone.mapping(config)
         self.pose_head = backbone.pose_head(config)
-        self.view_generator = ViewGenerator(config.features, config.generator_channels, config.patch_size)
+        self.view_generator = backbone.view_generator(config)
 
     def features(self, patch: Tensor) -> Tensor:
         """Features z' = f(x), not rectified: (B, 1, P, P) -> (B, F)."""
