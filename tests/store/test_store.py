@@ -63,14 +63,18 @@ def test_wrong_files_of_labelled_frames_are_refused(tiny_store: Store, tmp_path:
     labelled = np.arange(40) != 9
     with pytest.raises(UserError, match=message):
         with_real(tiny_store, labelled=labelled).labelled_rows_from(path)
-    with pytest.raises(UserError, match="cannot read a list of frames"):
+    with pytest.raises(UserError, match="cannot read"):
         tiny_store.labelled_rows_from(tmp_path / "none.txt")
 
 
 def test_missing_sets_name_the_command_that_makes_them(tiny_store: Store) -> None:
     bare = dataclasses.replace(tiny_store, synthetic=None, pairs=None, test=None)
     assert list(bare.sets) == ["real", "validation", "validation_twin"]
-    for name, message in (("synthetic", "murauer synthesise"), ("twin", "murauer twin"), ("test", "import")):
+    for name, message in (
+        ("synthetic", "murauer render frames"),
+        ("twin", "murauer render pairs"),
+        ("test", "import"),
+    ):
         with pytest.raises(UserError, match=message):
             bare.require(name)
     with pytest.raises(UserError, match="no set 'train'"):

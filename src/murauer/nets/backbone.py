@@ -29,7 +29,7 @@ def vector_pose_head(config: NetworkConfig) -> PoseHead:
 
 
 def vector_view_generator(config: NetworkConfig) -> ViewGenerator:
-    """g of the paper, for activations of p (B, F)."""
+    """G of the paper, for activations of p (B, F)."""
     return ViewGenerator(config.features, config.generator_channels, config.patch_size)
 
 

@@ -29,8 +29,8 @@ FIELDS = {PAIRS: "pairs", VALIDATION_PAIRS: "validation_pairs"}
 """Fields of `Store` that are called otherwise than their sets."""
 
 MAKERS = {
-    "synthetic": "render one with 'murauer synthesise {folder}'",
-    PAIRS: "fit them to the labelled frames with 'murauer twin {folder}'",
+    "synthetic": "render one with 'murauer render frames {folder}'",
+    PAIRS: "fit them to the labelled frames with 'murauer render pairs {folder}'",
 }
 """How to come by a set that a store lacks; the others come with the dataset alone."""
 
@@ -194,7 +194,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(
             f"{folder} is not a store: it has no {DESCRIPTION_FILE}; make one with 'murauer import' or "
-            "'murauer simulate'"
+            "'murauer render session'"
         )
     try:
         description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

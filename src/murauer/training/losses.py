@@ -8,6 +8,7 @@ says what of a mini-batch each of them gets.
 from collections.abc import Mapping
 from typing import cast
 
+import torch
 from torch import Tensor
 
 REAL_LABEL = 1.0
@@ -22,12 +23,12 @@ def pose_loss(predicted: Tensor, joints: Tensor) -> Tensor:
 
     Args:
         predicted: p(z), (B, J, 3), in units of half the cube.
-        joints: Ground truth, (B, J, 3), in the same units.
+        joints: Ground truth, (B, J, 3), in the same units; NaN for joints without a label.
 
     Returns:
-        Scalar, the sum of the squared errors of all coordinates; 0 for an empty batch.
+        Scalar, the sum of the squared errors of all labelled coordinates; 0 for an empty batch.
     """
-    return (joints - predicted).square().sum()
+    return torch.where(joints.isnan(), 0.0, joints - predicted).square().sum()
 
 
 def correspondence_loss(synthetic: Tensor, mapped: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from murauer.store.store import MAKERS, PAIRS, Store
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, encode_config
-from murauer.training.device import CPU
+from murauer.training.device import CPU, slowness
 from murauer.training.loop import Training
 from murauer.training.parallel import leads, own_parts, wait_for_all
 from murauer.training.variants import Variant, find_variant
@@ -132,6 +132,9 @@ def train(
             f"out; {MAKERS[PAIRS].format(folder=store.folder)} to have it",
             file=sys.stderr,
         )
+    slow = slowness(config.training.precision, device.type)
+    if slow and leads():
+        print(f"murauer: {slow}", file=sys.stderr)
     torch.manual_seed(seed)
     network = HandPoseNetwork(config.network)
     discriminator = make_discriminator(config.network) if chosen.matching else None

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from murauer.arguments import add_json, count, labels, positive_float
+from murauer.arguments import add_handedness, add_json, count, labels, positive_float
 from murauer.files import written_whole
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "as for 'murauer train' (default: all)",
     )
     parser.add_argument("--seed", type=count, default=0, help="chooses the N labels (default: 0)")
-    parser.add_argument(
-        "--side", choices=("auto", "right", "left"), default="auto", help="hands (default: told apart)"
-    )
+    add_handedness(parser)
     parser.add_argument(
         "--max-error-mm", type=positive_float, default=10.0, metavar="X",
         help="frames whose labels are explained worse than this get no synthetic pair (default: 10)",
@@ -56,7 +54,11 @@ def run(args: argparse.Namespace) -> None:
         else:
             chosen = store.labelled_rows(args.labels, args.seed)
     pairs = make_pairs(
-        args.store, chosen=chosen, handedness=args.side, max_error_mm=args.max_error_mm, replace=args.replace
+        args.store,
+        chosen=chosen,
+        handedness=args.handedness,
+        max_error_mm=args.max_error_mm,
+        replace=args.replace,
     )
     with written_whole(args.store / PICTURE_FILE) as partial:
         pairs_sheet(pairs).save(partial)
@@ -101,5 +103,5 @@ def _print_summary(pairs: "SyntheticPairs") -> None:
     if not pairs.store.description.get("synthesis", {}).get("joint_offsets", True):
         print(
             "  the store's synthetic frames were rendered before its joints' offsets were known: give "
-            f"'murauer synthesise {folder} --frames N --replace' to label them alike"
+            f"'murauer render frames {folder} --frames N --replace' to label them alike"
         )
