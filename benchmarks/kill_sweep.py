@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from murauer.experiments.ablation_table import METRICS_FILE
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.sweeps.sweep import METRICS_FILE
 
 STORE = SimulationConfig(
     synthetic_frames=200, real_frames=200, validation_frames=50, test_frames=50, region_size=48

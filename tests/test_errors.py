@@ -251,7 +251,7 @@ CASES: dict[str, Case] = {
         "its bytes in the wrong order",
     ),
     "centres that are none": (
-        lambda w: w.predict(w.path("frame.png"), more=f"--centres {w.write('c.csv', 'frame.png,1,2')}"),
+        lambda w: w.predict(w.path("frame.png"), more=f"--centres {w.write('c.csv', 'frame,u,v,d')}"),
         "has no centres",
     ),
     # the hand
@@ -426,7 +426,7 @@ RECORDED_CASES: dict[str, Case] = {
     ),
     "labels that are neither a number nor a file": (
         lambda w: w.train("--labels most"),
-        "cannot read a list of frames from most: No such file",
+        "cannot read most: No such file",
     ),
     "half a label": (lambda w: w.train("--labels 3.5"), "a whole number of at least 0, got '3.5'"),
     "resuming nothing": (lambda w: w.train("--labels 4 --resume"), "no run to resume"),
@@ -446,12 +446,12 @@ RECORDED_CASES: dict[str, Case] = {
 }
 
 
-@pytest.mark.parametrize("make, phrase", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("make", "phrase"), CASES.values(), ids=CASES)
 def test_bad_input(world: World, make, phrase: str, capsys: pytest.CaptureFixture[str]):
     assert phrase in run(world, make(world), capsys)
 
 
-@pytest.mark.parametrize("make, phrase", RECORDED_CASES.values(), ids=RECORDED_CASES)
+@pytest.mark.parametrize(("make", "phrase"), RECORDED_CASES.values(), ids=RECORDED_CASES)
 def test_bad_input_with_a_store(recorded_world: World, make, phrase: str, capsys):
     assert phrase in run(recorded_world, make(recorded_world), capsys)
 

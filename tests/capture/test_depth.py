@@ -90,7 +90,7 @@ BAD_PNG = {
 }
 
 
-@pytest.mark.parametrize("make, message", BAD_PNG.values(), ids=BAD_PNG)
+@pytest.mark.parametrize(("make", "message"), BAD_PNG.values(), ids=BAD_PNG)
 def test_bad_png(tmp_path: Path, make, message: str):
     make(tmp_path / "d.png")
     with pytest.raises(UserError, match=message) as error:
@@ -111,7 +111,7 @@ BAD_NPY = {
 }
 
 
-@pytest.mark.parametrize("array, message", BAD_NPY.values(), ids=BAD_NPY)
+@pytest.mark.parametrize(("array", "message"), BAD_NPY.values(), ids=BAD_NPY)
 def test_bad_npy(tmp_path: Path, array: np.ndarray, message: str):
     np.save(tmp_path / "d.npy", array, allow_pickle=True)
     with pytest.raises(UserError, match=message):
@@ -169,7 +169,7 @@ FORMATS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("make, suffix", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize(("make", "suffix"), FORMATS.values(), ids=FORMATS)
 def test_formats(tmp_path: Path, make, suffix: str) -> None:
     make(tmp_path / f"d{suffix}")
     assert read_depth(tmp_path / f"d{suffix}", SLOPE_CAMERA) == pytest.approx(surface(), rel=1e-6)
@@ -194,7 +194,7 @@ NO_DEPTH = {
 
 
 @pytest.mark.parametrize("camera", [SLOPE_CAMERA, CaptureCamera("nyu", SLOPE_CAMERA, packing="nyu")])
-@pytest.mark.parametrize("pixels, message", NO_DEPTH.values(), ids=NO_DEPTH)
+@pytest.mark.parametrize(("pixels", "message"), NO_DEPTH.values(), ids=NO_DEPTH)
 def test_images_that_are_no_depth(tmp_path: Path, pixels: np.ndarray, message: str, camera) -> None:
     write_png(pixels, tmp_path / "d.png")
     with pytest.raises(UserError, match=message) as error:

@@ -176,9 +176,9 @@ def test_centres_of_each_frame(tmp_path: Path, small_model: Path, capsys) -> Non
     both = json.loads(capsys.readouterr().out)["frames"]
     assert main(["predict", frames[1], *words, "--centre=400,100,610"]) == 0
     assert json.loads(capsys.readouterr().out)["frames"][0] == both[1]
-    centres.write_text("0.png,400,240,610\n1.png,400,100\n")
+    centres.write_text("frame,u,v,d\n0.png,400,240,610\n1.png,400,100\n")
     assert main(["predict", *frames, *words, "--centres", str(centres)]) == 2
-    assert "line 2: expected frame,u,v,d, got '1.png,400,100'" in capsys.readouterr().err
+    assert "the centre of 1.png must be three numbers, got 400,100," in capsys.readouterr().err
 
 
 def test_a_hand_that_is_cropped(tmp_path: Path, small_model: Path, capsys) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from joint_texts import write_joints
 from murauer.cli.main import main
-from murauer.datasets.joint_files import write_joints
 from murauer.experiments import EXPERIMENTS
 from murauer.store.store import DESCRIPTION_FILE
 
@@ -78,7 +78,7 @@ def test_table1_gives_the_published_errors_from_the_published_files(shared_dir, 
 
 def test_table1_compares_runs_and_files_on_the_test_split(store, runs, tmp_path, capsys):
     truth = np.array(store.test.joints[:, 0])
-    write_joints(tmp_path / "five.txt", torch_of(truth + np.array([3, 0, 4])), "xyz")
+    write_joints(tmp_path / "five.txt", truth + np.array([3, 0, 4]))
     words = [runs["full"], f"mine={runs['synth_only']}", "--xyz", f"five={tmp_path / 'five.txt'}"]
     assert experiment("table1", *words, "--out", tmp_path / "out") == 0
     rows, values = outputs(tmp_path / "out", "table1")
@@ -90,12 +90,6 @@ def test_table1_compares_runs_and_files_on_the_test_split(store, runs, tmp_path,
         assert float(measured[title]["mean_error_mm"]) == pytest.approx(stored["mean_error_mm"], abs=1e-4)
     assert values["comparable_with_published"] is False and values["centres"] == "annotated joint"
     assert "five" in capsys.readouterr().out
-
-
-def torch_of(array):
-    import torch
-
-    return torch.from_numpy(array)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.geometry.camera import CAMERAS, Camera
 from murauer.geometry.distortion import COEFFICIENTS, PINHOLE, Distortion
+from murauer.text_files import open_text, read_json
 
 if TYPE_CHECKING:
     from murauer.geometry.rig import CameraRig
@@ -111,27 +112,22 @@ def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[CaptureCamera,
     Raises:
         UserError: The file is missing or does not describe cameras.
     """
-    return parse_cameras(_read_document(path), folders, path)
-
-
-def _read_document(path: Path) -> Any:
-    """Read JSON or YAML; of several YAML documents, such as messages that ROS prints, the first."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if path.suffix == ".json":
-            return json.loads(text)
-        return next(yaml.safe_load_all(text), None)
-    except FileNotFoundError as error:
+    if not path.exists():
         raise UserError(
             f"{path.parent} has no {path.name}; write the intrinsics of its cameras there, see "
             "docs/capture_format.md"
-        ) from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
+        )
+    values = read_json(path) if path.suffix == ".json" else _read_yaml(path)
+    return parse_cameras(values, folders, path)
+
+
+def _read_yaml(path: Path) -> Any:
+    """Read YAML; of several documents, such as messages that ROS prints, the first."""
+    with open_text(path) as file:
+        try:
+            return next(yaml.safe_load_all(file), None)
+        except (yaml.YAMLError, RecursionError) as error:
+            raise UserError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
 
 
 def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tuple[CaptureCamera, ...]:

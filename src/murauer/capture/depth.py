@@ -261,9 +261,8 @@ def _check_packing(path: Path, pixels: NDArray[np.generic], packing: Packing) ->
 def _unpack_nyu(path: Path, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     """Return depth in mm from the NYU packing, whose red channel is unused."""
     _, green, blue = np.moveaxis(pixels.astype(np.uint16), -1, 0)
-    depth = 256 * green + blue
-    depth[depth == NYU_NOTHING] = 0
-    return depth
+    depth: NDArray[np.generic] = 256 * green + blue
+    return np.where(depth == NYU_NOTHING, 0, depth)
 
 
 Unit = Literal["mm", "m"] | float

@@ -40,15 +40,25 @@ COMMANDS = {
     "info": info,
 }
 
-TRAINING_PACKAGES = {
-    "matplotlib": "Matplotlib",
-    "safetensors": "safetensors",
-    "scipy": "SciPy",
-    "tensorboard": "TensorBoard",
-    "torch": "PyTorch",
-    "warp": "Warp",
+EXTRAS = {
+    "train": {
+        "jinja2": "Jinja",
+        "matplotlib": "Matplotlib",
+        "safetensors": "safetensors",
+        "scipy": "SciPy",
+        "sklearn": "scikit-learn",
+        "tensorboard": "TensorBoard",
+        "torch": "PyTorch",
+        "warp": "Warp",
+    },
+    "cluster": {"submitit": "submitit"},
+    "export": {"onnx": "ONNX", "onnxscript": "ONNX Script"},
+    "network": {"zmq": "pyzmq"},
+    "realsense": {"pyrealsense2": "pyrealsense2"},
+    "studio": {"viser": "viser"},
+    "video": {"av": "PyAV"},
 }
-"""What the extra "train" adds to what it takes to run a model, by the name that it is imported by."""
+"""What each extra adds to what it takes to run a model: names by which packages are imported and known."""
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130  # what shells report for SIGINT
@@ -81,12 +91,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _fail(str(error))
     except ModuleNotFoundError as error:
-        package = TRAINING_PACKAGES.get(str(error.name).partition(".")[0])
-        if package is None:
-            raise
-        if find_spec("torch") is None:  # whichever of the extra was asked for first
-            package = TRAINING_PACKAGES["torch"]
-        return _fail(f"murauer {options.command} needs {package} for this: pip install 'murauer[train]'")
+        module = str(error.name).partition(".")[0]
+        for extra, packages in EXTRAS.items():
+            if module in packages:
+                # A missing PyTorch is named, whichever package of its extra was imported first.
+                named = "torch" if extra == "train" and find_spec("torch") is None else module
+                fix = f"pip install 'murauer[{extra}]'"
+                return _fail(f"murauer {options.command} needs {packages[named]} for this: {fix}")
+        raise
     except BrokenPipeError:  # `murauer info | head`: the reader has all it wants
         _give_up_stdout()
         return EXIT_BROKEN_PIPE

@@ -3,8 +3,7 @@
 murauer experiment ablation --out runs/ablation --results docs/results
 
 Fewer trainings than Figure 4 has: all variants with 100 labels, two of them also with 10 and 1,000, and one
-with every label. Given again after it was stopped, the command goes on; 'murauer experiment ablation' is the
-same.
+with every label. Given again after it was stopped, the command goes on.
 """
 
 import argparse
@@ -12,7 +11,7 @@ import shlex
 from pathlib import Path
 
 from murauer.arguments import add_run_folder
-from murauer.experiments.ablation_table import write_ablation
+from murauer.experiments.ablation_table import sweep_results, write_ablation
 from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.store.store import CENTRES, Store, open_store
@@ -42,8 +41,9 @@ def run(args: argparse.Namespace) -> None:
     jobs = make_jobs(ablation_cells(store), args.seeds, args.out)
     sweep = run_sweep(store, config, jobs, splits=("validation", "test"), runner=runner)
     if sweep.results:
+        results = sweep_results(sweep, "test")
         command = f"murauer experiment ablation {shlex.join(_words(args))}"
-        write_ablation(args.out, args.results, command=command, facts=_facts(args, store))
+        write_ablation(results, args.results, "test", command=command, facts=_facts(args, store))
     sweep.check()
 
 

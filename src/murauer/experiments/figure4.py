@@ -15,7 +15,7 @@ from murauer.arguments import add_data, add_run_folder, positive_int
 from murauer.errors import UserError
 from murauer.evaluation.figures.published import PublishedSeries, is_published_test_set, published_results
 from murauer.experiments.ablation_figure import ablation_figure
-from murauer.experiments.ablation_table import Result, error_curves, in_order, summarise, sweep_rows
+from murauer.experiments.ablation_table import error_curves, summarise, sweep_results, sweep_rows
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.store.store import CENTRES, Store, open_store
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     jobs = make_jobs(cells, args.seeds, args.out / "runs")
     sweep = run_sweep(store, config, jobs, splits=(args.split,), runner=runner)
     if sweep.results:
-        results = in_order([Result.of(stored, args.split) for stored in sweep.results])
+        results = sweep_results(sweep, args.split)
         published = _published(store, args.split)
         data = published_results().data if published else f"{args.split} split of {store.folder.name}"
         values = {

@@ -18,6 +18,7 @@ from murauer.geometry.camera import Camera, xyz_to_uvd
 from murauer.geometry.distortion import PINHOLE, Distortion, project
 from murauer.geometry.skeletons import find_skeleton
 from murauer.inference.pose import HandPose
+from murauer.text_files import read_table, to_number
 
 DECIMALS = 3
 """Digits after the point: micrometres, and thousandths of a pixel."""
@@ -106,6 +107,8 @@ def to_coco(document: dict[str, Any]) -> str:
     return format_keypoints(find_skeleton(document["skeleton"]), labels, about)
 
 
+CENTRE_COLUMNS = ("frame", "u", "v", "d")
+
 FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
     ".coco.json": to_coco,
     ".json": to_json,
@@ -141,7 +144,7 @@ def read_centres(path: Path) -> dict[str, tuple[float, float, float]]:
     """Read where the hand is in each of many frames.
 
     Args:
-        path: CSV with lines `frame,u,v,d`: name of the file, pixel, pixel, mm; with a line of titles or not.
+        path: CSV with lines `frame,u,v,d`: name of the file, pixel, pixel, mm; the first line is this.
 
     Returns:
         Pixel, pixel and mm by the name of the file, without its folder.
@@ -149,22 +152,18 @@ def read_centres(path: Path) -> dict[str, tuple[float, float, float]]:
     Raises:
         UserError: The file cannot be read, or a line is of another form.
     """
-    try:
-        rows = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if row]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     centres = {}
-    for number, row in enumerate(rows, start=1):
+    for row in read_table(path, CENTRE_COLUMNS):
+        name, *uvd = row.values()
         try:
-            name, u, v, d = row
-            centres[Path(name).name] = (float(u), float(v), float(d))
+            u, v, d = (to_number(cell) for cell in uvd)
         except ValueError as error:
-            if number > 1:
-                raise UserError(
-                    f"{path}, line {number}: expected frame,u,v,d, got {','.join(row)!r}"
-                ) from error
+            raise UserError(
+                f"{path}: the centre of {name} must be three numbers, got {','.join(uvd)}"
+            ) from error
+        centres[Path(name).name] = (u, v, d)
     if not centres:
-        raise UserError(f"{path} has no centres; its lines are frame,u,v,d")
+        raise UserError(f"{path} has no centres; its lines are {','.join(CENTRE_COLUMNS)}")
     return centres
 
 

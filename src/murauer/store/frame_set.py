@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.errors import UserError
@@ -35,9 +36,15 @@ class Region:
 
 
 def join_regions(regions: list[Region]) -> Region:
-    """One batch of several, whose windows are equally large."""
+    """One batch of several. Smaller windows are widened to the right and below, where nothing is measured."""
+    height, width = (max(region.depth.shape[side] for region in regions) for side in (1, 2))
+
+    def widened(depth: Tensor) -> Tensor:
+        right, below = width - depth.shape[2], height - depth.shape[1]
+        return functional.pad(depth, (0, right, 0, below)) if right or below else depth
+
     return Region(
-        depth=torch.cat([region.depth for region in regions]),
+        depth=torch.cat([widened(region.depth) for region in regions]),
         intrinsics=torch.cat([region.intrinsics for region in regions]),
         centre=torch.cat([region.centre for region in regions]),
         joints=torch.cat([region.joints for region in regions]),
@@ -76,7 +83,7 @@ class FrameSet:
         person: who is seen, -1 if unknown, shape (N,).
         valid: whether the image can be used: neither corrupt nor without a hand, bool, shape (N, V). What
             the other arrays hold of an unusable image has no meaning.
-        labelled: whether all joints are known in the moment's first usable image, bool, shape (N,). Those of
+        labelled: whether any joint is known in the moment's first usable image, bool, shape (N,). Those of
             other cameras may be unknown where the poses of the cameras are.
         confidence: how sure the centre is, in [0, 1], 1 where it was given, float32, shape (N, V).
     """
