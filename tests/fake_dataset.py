@@ -43,6 +43,7 @@ class FakeDataset:
     name: str = "fake"
     aliases: dict[str, str] = field(default_factory=dict)
     unseen_persons: frozenset[int] = frozenset({7})
+    left_out: tuple[str, ...] = ()
     view_pair: tuple[int, int] | None = (0, 1)
     rig: CameraRig | None = None
 

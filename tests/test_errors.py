@@ -383,7 +383,7 @@ RECORDED_CASES: dict[str, Case] = {
     ),
     "labels that are neither a number nor a file": (
         lambda w: w.train("--labels most"),
-        "cannot read a list of frames from most: No such file",
+        "cannot read most: No such file",
     ),
     "half a label": (lambda w: w.train("--labels 3.5"), "a whole number of at least 0, got '3.5'"),
     "resuming nothing": (lambda w: w.train("--labels 4 --resume"), "no run to resume"),

@@ -144,7 +144,8 @@ GOOD_LINE = "1 2 600 3 4 600\n"
         (b"\n \n", "is empty"),
         (b"1 2 600 3 4\n", "line 1 has 5 numbers"),
         (b"1 2 600 3 4 600\n1 2 600\n", "line 2 has 3 numbers but the first line has 6"),
-        (b"1 2 600 3 nan 600\n", "line 1 holds NaN"),
+        (b"1 2 600 3 nan inf\n", "line 1 holds NaN"),
+        (b"nan nan nan nan nan nan\n", "line 1 holds NaN"),
         (b"1 2 600 3 4 600\n1 2 600 3 4 1e999\n", "line 2 holds NaN or infinity"),
         (b"1 2 600 3 left 600\n", "line 1: 'left' is not a number"),
         (b"1 2 600 3 4 600\na.png 1 2 600 3 4 600\n", "line 2 has a file name in front but .* has none"),
@@ -162,6 +163,33 @@ def test_malformed_files_are_named_with_the_line(tmp_path, content, expected, da
     with pytest.raises(UserError, match=expected) as error:
         evaluate_prediction_file(**files, format="xyz")
     assert str(files[damaged]) in str(error.value)
+
+
+def test_joints_without_a_label_are_left_out(tmp_path):
+    (tmp_path / "predictions.txt").write_text("0 0 600 0 0 600\n0 0 600 0 0 600\n")
+    (tmp_path / "truth.txt").write_text("0 0 603 nan nan nan\n0 0 601 0 5 600\n")
+    metrics = evaluate_prediction_file(tmp_path / "predictions.txt", tmp_path / "truth.txt", "xyz")
+    assert metrics.mean_error_mm == pytest.approx((3 + 1 + 5) / 3) and metrics.frames == 2
+    with pytest.raises(UserError, match="line 1 holds NaN"):
+        evaluate_prediction_file(tmp_path / "truth.txt", tmp_path / "predictions.txt", "xyz")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "1,5 2,25 600 3 4 600\r\n",
+        "1.5;2.25;600;3;4;600\r\n",
+        "1,5;2,25;600;3;4;600\r\n",
+        "1,5\t2,25\t600\t3\t4\t600\r\n",
+        '"1,5";"2,25";"600";"3";"4";"600"\r\n',
+        "1.5,2.25,600,3,4,600\r\n",
+        "1.5, 2.25, 600, 3, 4, 600\r\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_spreadsheets_make_of_numbers_is_read(tmp_path, content, encoding):
+    (tmp_path / "joints.csv").write_bytes(content.encode(encoding))
+    assert read_joints(tmp_path / "joints.csv", "xyz").flatten().tolist() == [1.5, 2.25, 600, 3, 4, 600]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.geometry.camera import Camera, find_camera
 from murauer.geometry.distortion import COEFFICIENTS, PINHOLE, Distortion
+from murauer.text_files import read_json
 
 if TYPE_CHECKING:
     from murauer.geometry.rig import CameraRig
@@ -70,18 +71,12 @@ def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[CaptureCamera,
     Raises:
         UserError: The file is missing or does not describe cameras.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         raise UserError(
             f"{path.parent} has no {path.name}; write the intrinsics of its cameras there, see "
             "docs/capture_format.md"
-        ) from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
-    return parse_cameras(values, folders, path)
+        )
+    return parse_cameras(read_json(path), folders, path)
 
 
 def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tuple[CaptureCamera, ...]:

@@ -55,7 +55,8 @@ def read_depth(
     if depth_scale is not None and not (math.isfinite(depth_scale) and depth_scale > 0):
         raise UserError(f"the depth scale must be a positive number of mm per unit, got {depth_scale}")
     try:
-        stored, fixed_scale = _read_npy(path, camera) if path.suffix == ".npy" else _read_png(path, camera)
+        is_npy = path.suffix.lower() == ".npy"
+        stored, fixed_scale = _read_npy(path, camera) if is_npy else _read_png(path, camera)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
     if fixed_scale is not None and depth_scale not in (None, fixed_scale):

@@ -60,11 +60,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _read_config(path: Path) -> "SimulationConfig":
     """Read the fields that differ from the defaults."""
-    import msgspec  # start-up
-
     from murauer.prepare.rendering.simulated import SimulationConfig  # start-up
+    from murauer.text_files import decode_json  # start-up
 
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=SimulationConfig)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(f"cannot read the simulation settings {path}: {error}") from error
+    return decode_json(path, SimulationConfig, "file of simulation settings")

@@ -28,6 +28,7 @@ class Frame:
         joints: xyz in mm in the coordinates of this camera (y down), shape (J, 3); None without label. A
             joint without label is NaN.
         person: number of the person seen; -1 if unknown.
+        shows_hand: False if the image is labelled to show none.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Frame:
     camera: Camera
     joints: Tensor | None
     person: int
+    shows_hand: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Dataset(Protocol):
         sets: its sets, by the names that `murauer.store.store.SPLITS` lists.
         aliases: sets that are another set, frame by frame: NYU's `twin` is the first view of its `synthetic`.
         unseen_persons: persons of validation and test who do not appear in `real`.
+        left_out: what one would look for in the folder and not find in the sets, or only as images that
+            cannot be read, counted and named; a sentence each.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Dataset(Protocol):
     sets: Mapping[str, FrameSetInfo]
     aliases: Mapping[str, str]
     unseen_persons: frozenset[int]
+    left_out: tuple[str, ...]
 
     def frame(self, set_name: str, index: int, view: int) -> Frame:
         """Read one image.

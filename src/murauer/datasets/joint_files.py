@@ -20,6 +20,7 @@ from torch import Tensor
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.geometry.camera import Camera, uvd_to_xyz, xyz_to_uvd
+from murauer.text_files import is_number, read_lines, split_numbers
 
 JointFormat = Literal["uvd", "xyz", "xyz-y-up"]
 
@@ -57,10 +58,15 @@ def read_joints(path: str | Path, format: JointFormat, camera: Camera | None = N
     return read_joint_file(path, format, camera).joints
 
 
-def read_joint_file(path: str | Path, format: JointFormat, camera: Camera | None = None) -> JointFile:
-    """Read a text file of joints with the frames' names, if it has them; see `read_joints`."""
+def read_joint_file(
+    path: str | Path, format: JointFormat, camera: Camera | None = None, *, incomplete: bool = False
+) -> JointFile:
+    """Read a text file of joints with the frames' names, if it has them; see `read_joints`.
+
+    With `incomplete`, joints may be NaN, as long as each frame has one that is not: those without a label.
+    """
     _check_format(path, format, camera)
-    table, names = _parse_table(path)
+    table, names = _parse_table(path, incomplete)
     joints = table.unflatten(1, (-1, 3))
     if format == "uvd":
         assert camera is not None
@@ -102,7 +108,7 @@ def write_joints(
         frame = int((~torch.isfinite(values)).flatten(1).any(dim=1).nonzero()[0])
         raise UserError(f"cannot write {path}: frame {frame} has a joint that is not finite")
     for name in names or ():
-        if len(name.replace(",", " ").split()) != 1 or _is_number(name):
+        if len(name.replace(",", " ").split()) != 1 or is_number(name):
             raise UserError(f"cannot write {path}: {name!r} is no file name without blanks and commas")
     lines = [" ".join(f"{value:.{DECIMALS}f}" for value in row) for row in values.flatten(1).tolist()]
     if names is not None:
@@ -118,24 +124,16 @@ def _check_format(path: str | Path, format: JointFormat, camera: Camera | None) 
         raise UserError(f"{path} in uvd coordinates needs a camera; name one (such as nyu)")
 
 
-def _parse_table(path: str | Path) -> tuple[Tensor, tuple[str, ...] | None]:
+def _parse_table(path: str | Path, incomplete: bool) -> tuple[Tensor, tuple[str, ...] | None]:
     """Read lines of equally many finite numbers, a multiple of three, as (N, 3 J) float64, and their names.
 
     The first word of a line is the frame's name if it is no number; all lines have one, or none.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file; expected one line of numbers a frame") from error
     rows: list[list[float]] = []
     names: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.replace(",", " ").split()
-        if not words:
-            continue
-        named = not _is_number(words[0])
+    for number, line in read_lines(Path(path)):
+        words = split_numbers(line)
+        named = not is_number(words[0])
         if rows and named != bool(names):
             here, there = ("has a", "none") if named else ("has no", "one")
             raise UserError(f"{path}, line {number} {here} file name in front but the first line has {there}")
@@ -144,9 +142,9 @@ def _parse_table(path: str | Path) -> tuple[Tensor, tuple[str, ...] | None]:
         try:
             row = [float(word) for word in words]
         except ValueError:
-            bad = next(word for word in words if not _is_number(word))
+            bad = next(word for word in words if not is_number(word))
             raise UserError(f"{path}, line {number}: {bad!r} is not a number") from None
-        if not all(map(math.isfinite, row)):
+        if not all(map(math.isfinite, row)) and not (incomplete and _has_a_joint(row)):
             raise UserError(f"{path}, line {number} holds NaN or infinity; every coordinate must be finite")
         if len(row) % 3 or not row:
             raise UserError(f"{path}, line {number} has {len(row)} numbers; expected three a joint")
@@ -160,9 +158,7 @@ def _parse_table(path: str | Path) -> tuple[Tensor, tuple[str, ...] | None]:
     return torch.tensor(rows, dtype=torch.float64), tuple(names) or None
 
 
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+def _has_a_joint(row: list[float]) -> bool:
+    """Whether some of the joints in a line are numbers, and all others NaN."""
+    known = [all(map(math.isfinite, row[start : start + 3])) for start in range(0, len(row), 3)]
+    return any(known) and not any(map(math.isinf, row))

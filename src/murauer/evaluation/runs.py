@@ -72,8 +72,8 @@ class Predictions:
         run: which.
         rows: indices of the M frames in the split, shape (M,).
         joints: predicted, in mm, camera coordinates, shape (M, J, 3).
-        truth: likewise, as labelled.
-        errors: distances in mm, shape (M, J) float64.
+        truth: likewise, as labelled; NaN where not.
+        errors: distances in mm, shape (M, J) float64; NaN where not labelled.
         metrics: their statistics, also by person.
     """
 

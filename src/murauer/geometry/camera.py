@@ -7,7 +7,6 @@ Intrinsics travel as tensors `(..., 4)` holding fx, fy, u0, v0 in pixels. Images
 need no undistortion) are assumed. Conversions take tensors as well as NumPy arrays.
 """
 
-import json
 import math
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from murauer.errors import UserError
 from murauer.geometry.arrays import Points, concatenate
+from murauer.text_files import read_json
 
 if TYPE_CHECKING:
     import torch
@@ -124,13 +124,7 @@ class Camera:
         Raises:
             UserError: If the file cannot be read or does not describe a camera.
         """
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"cannot read camera file {path}: {error.strerror or error}") from error
-        except ValueError as error:
-            raise UserError(f"camera file {path} is not valid JSON: {error}") from error
-        return cls.from_dict(values, where=f"camera file {path}")
+        return cls.from_dict(read_json(Path(path)), where=f"camera file {path}")
 
 
 def _whole(value: float) -> float | int:

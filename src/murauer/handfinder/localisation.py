@@ -27,6 +27,9 @@ Place = NDArray[np.floating[Any]]
 LEAST_HAND = 0.97
 """Probability of a hand below which a frame counts as one without."""
 
+FARTHEST_STEP_MM = 100.0
+"""Of the centre between frames; a cube around the place where it was still holds most of the hand."""
+
 NOWHERE = np.full(3, np.nan)
 
 
@@ -65,7 +68,12 @@ def packaged_finder() -> HandFinder:
 
 
 def look_for_hand(
-    finder: HandFinder, depth: NDArray[Any], camera: Camera, right: float, counts: float = 1.0
+    finder: HandFinder,
+    depth: NDArray[Any],
+    camera: Camera,
+    right: float,
+    counts: float = 1.0,
+    doubtful: Sequence[Place] = (),
 ) -> Sighting:
     """Look for a hand in a whole frame.
 
@@ -76,9 +84,12 @@ def look_for_hand(
         right: log-odds that the right hand is meant, see `murauer.handfinder.handedness`; which of several
             hands is taken, and for which, depends on it.
         counts: how much what is seen adds to it.
+        doubtful: places of what turned out to be no hands; any other is taken rather than these.
     """
     start = time.perf_counter()
-    hand = choose(finder(depth, camera), right)
+    hands = finder(depth, camera)
+    others = [hand for hand in hands if not any(is_at(hand.centre, place) for place in doubtful)]
+    hand = choose(others, right) or choose(hands, right)
     took_ms = 1e3 * (time.perf_counter() - start)
     if hand is None:
         return Sighting(NOWHERE, 0.0, right, why_no_hand(depth), took_ms)
@@ -121,6 +132,11 @@ def choose(hands: Sequence[FoundHand], right: float) -> FoundHand | None:
     """Take the hand that is likeliest to be one and to be the one that is meant; None without a sure one."""
     sure = [hand for hand in hands if hand.confidence >= LEAST_HAND]
     return max(sure, key=lambda hand: hand.confidence * agreement(right, hand.right), default=None)
+
+
+def is_at(centre: Place, place: Place) -> bool:
+    """Whether a hand is what was at a place a frame ago."""
+    return bool(np.linalg.norm(centre - place) <= FARTHEST_STEP_MM)
 
 
 def why_no_hand(depth: NDArray[Any]) -> str:

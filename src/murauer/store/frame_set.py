@@ -76,7 +76,7 @@ class FrameSet:
         person: who is seen, -1 if unknown, shape (N,).
         valid: whether the image can be used: neither corrupt nor without a hand, bool, shape (N, V). What
             the other arrays hold of an unusable image has no meaning.
-        labelled: whether all joints are known in the moment's first usable image, bool, shape (N,). Those of
+        labelled: whether any joint is known in the moment's first usable image, bool, shape (N,). Those of
             other cameras may be unknown where the poses of the cameras are.
         confidence: how sure the centre is, in [0, 1], 1 where it was given, float32, shape (N, V).
     """

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from murauer.geometry.skeletons import Skeleton
+from murauer.names import shortened
 from murauer.store.store import CENTRES, ENDLESS, PROBLEMS_FILE, Store
 
 
@@ -26,12 +28,16 @@ def store_facts(store: Store) -> dict[str, Any]:
         "cameras_calibrated": store.rig is not None,
         "view_pair": None if pair is None else list(pair),
         "aliases": store.description.get("aliases", {}),
+        "left_out": store.description.get("left_out", []),
         "sets": {
             name: {
                 "frames": len(frames),
                 "views": frames.views,
                 "unusable_images": int((~np.asarray(frames.valid)).sum()),
                 "labelled_frames": int(frames.labelled.sum()),
+                "frames_without_joint": joints_missing(
+                    np.asarray(frames.joints[frames.labelled, 0]), store.skeleton
+                ),
                 "persons": len(set(frames.person.tolist()) - {-1}),
                 "centres": store.centre_kind(name),
             }
@@ -53,6 +59,10 @@ def summary(store: Store) -> str:
             f"  {name:16} {own['frames']:7,} frames x {own['views']}, {own['labelled_frames']:,} labelled, "
             f"{own['unusable_images']:,} images unusable; centre: {CENTRES[own['centres']]}{alias}"
         )
+    for name, own in facts["sets"].items():
+        if own["frames_without_joint"] and name not in facts["aliases"]:
+            lines.append(f"  {name} labels lack {counted(own['frames_without_joint'])}")
+    lines += [f"  left out: {sentence}" for sentence in facts["left_out"]]
     if (endless := store.description.get(ENDLESS)) is not None:
         lines.append(f"  {'synthetic':16} rendered while training, others every {endless['steps']} steps")
     path = store.folder / PROBLEMS_FILE
@@ -64,6 +74,26 @@ def summary(store: Store) -> str:
         if reasons:
             lines.append(f"  all {len(reasons):,} unusable images: {path}")
     return "\n".join(lines)
+
+
+def joints_missing(joints: np.ndarray, skeleton: Skeleton) -> dict[str, int]:
+    """Count the frames that lack the label of each joint, but have that of another.
+
+    Args:
+        joints: mm, NaN where not labelled, (N, J, 3).
+        skeleton: names the J joints.
+
+    Returns:
+        By the joints' names; only of joints that some frame lacks.
+    """
+    known = np.isfinite(joints).all(-1)
+    lacking = (~known[known.any(-1)]).sum(0).tolist()
+    return {name: count for name, count in zip(skeleton.joints, lacking, strict=True) if count}
+
+
+def counted(joints: dict[str, int]) -> str:
+    """Say what `joints_missing` counted, the most frequent first."""
+    return shortened([f"{name} in {count:,} frames" for name, count in Counter(joints).most_common()])
 
 
 def _kind(reason: str) -> str:

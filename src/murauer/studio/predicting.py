@@ -134,4 +134,6 @@ def open_predictor(source: str, album: Album, handedness: GivenHandedness) -> Pr
 def error_mm(prediction: Prediction | None, label: Floats | None, skeleton: Skeleton) -> Floats | None:
     """Distance of each predicted joint to its label in mm, (J,); None if they cannot be compared."""
     joints = None if prediction is None else prediction.as_label(skeleton)
-    return None if joints is None or label is None else np.linalg.norm(joints - label, axis=-1)
+    if joints is None or label is None or not len(label):
+        return None
+    return np.linalg.norm(joints - label, axis=-1)

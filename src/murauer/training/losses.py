@@ -4,6 +4,7 @@ All of them are sums over the samples of a batch, as in the paper. How large the
 joints, features and pixels; `LossWeights` says for which numbers the factors in Eq. (1) hold.
 """
 
+import torch
 from torch import Tensor
 
 from murauer.training.loss_weights import LossWeights
@@ -20,12 +21,12 @@ def pose_loss(predicted: Tensor, joints: Tensor) -> Tensor:
 
     Args:
         predicted: p(z), (B, J, 3), in units of half the cube.
-        joints: Ground truth, (B, J, 3), in the same units.
+        joints: Ground truth, (B, J, 3), in the same units; NaN for joints without a label.
 
     Returns:
-        Scalar, the sum of the squared errors of all coordinates; 0 for an empty batch.
+        Scalar, the sum of the squared errors of all labelled coordinates; 0 for an empty batch.
     """
-    return (joints - predicted).square().sum()
+    return torch.where(joints.isnan(), 0.0, joints - predicted).square().sum()
 
 
 def correspondence_loss(synthetic: Tensor, mapped: Tensor) -> Tensor:

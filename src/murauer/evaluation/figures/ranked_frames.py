@@ -70,7 +70,7 @@ def ranked_frames(
         predictions: what the run predicts there.
         places: from 0, the best; negative ones from the worst, -1.
     """
-    frame_errors = predictions.errors.mean(dim=1)
+    frame_errors = predictions.errors.nanmean(dim=1)
     chosen = frame_errors.argsort(stable=True)[list(places)]
     rows = predictions.rows[chosen.numpy()]
     frames = store.require(split)
@@ -118,9 +118,10 @@ def nearest_training_poses(run: Run, store: Store, poses: Tensor) -> list[Traini
             continue
         known = torch.from_numpy(frames.joints[rows, view] - frames.centre[rows, view, None])
         for index, pose in enumerate(poses):
-            distance, place = (known - pose).norm(dim=-1).mean(dim=-1).min(dim=0)
+            apart = (known - pose).norm(dim=-1).nanmean(dim=-1)  # over the joints that both have
+            distance, place = apart.nan_to_num(torch.inf).min(dim=0)
             found = best[index]
-            if found is None or float(distance) < found.distance_mm:
+            if found is None or distance < found.distance_mm:
                 best[index] = TrainingPose(split, int(rows[int(place)]), view, float(distance))
     if None in best:
         raise UserError(

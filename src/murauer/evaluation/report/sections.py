@@ -158,7 +158,7 @@ def inputs(store: Store, run: Run) -> Section:
 def predictions(store: Store, compared: Sequence[Predictions]) -> Section:
     """Show test frames from easy to hard, as the last of the compared models finds them."""
     last = compared[-1]
-    errors = [own.errors.mean(dim=1) for own in compared]
+    errors = [own.errors.nanmean(dim=1) for own in compared]
     ranked = errors[-1].argsort(stable=True)
     chosen = ranked[[percent * (len(ranked) - 1) // 100 for percent in DIFFICULTIES]]
     rows = last.rows[chosen.numpy()]

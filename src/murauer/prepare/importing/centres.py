@@ -20,6 +20,7 @@ from murauer.errors import UserError
 from murauer.geometry.camera import uvd_to_xyz
 from murauer.geometry.rig import CameraRig
 from murauer.handfinder.views import localise, localise_in_views
+from murauer.text_files import is_number, read_text, split_numbers
 
 CentreFormat = Literal["xyz", "xyz-y-up", "uvd"]
 
@@ -129,7 +130,7 @@ class Centres:
         kind = self.kinds[set_name]
         if (set_name, view) in self.files:
             centre, confidence = self.files[set_name, view].centre(index, frame), 1.0
-        elif kind == "localised":
+        elif kind == "localised" or (kind == "joint" and self._lacks_centre(frame)):
             centre, confidence = localise(frame.depth, frame.camera)
         else:
             centre, confidence = self._annotated(frame, kind), 1.0
@@ -137,9 +138,16 @@ class Centres:
             raise UserError(f"its centre {centre.tolist()} is not in front of the camera")
         return centre, confidence
 
+    def _lacks_centre(self, frame: Frame) -> bool:
+        """Whether a frame is labelled, but not the joint that centres are taken from."""
+        if frame.joints is None:
+            return False
+        known = torch.isfinite(frame.joints).all(-1)
+        return bool(known.any() and not known[self.joint])
+
     def _annotated(self, frame: Frame, kind: str) -> Tensor:
         """The annotated joint, or the mean of all annotated joints."""
-        if frame.joints is None:
+        if frame.joints is None or not torch.isfinite(frame.joints).all(-1).any():
             raise UserError("it has no label to take the centre from")
         if kind == "mean":
             return frame.joints[torch.isfinite(frame.joints).all(-1)].mean(0)
@@ -155,24 +163,14 @@ def read_centre_file(path: Path, format: CentreFormat) -> np.ndarray:
     Raises:
         UserError: the file cannot be read, or a line holds some other number of numbers.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").strip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the centres in {path}: {error}") from error
+    lines = read_text(path).strip().splitlines()  # a blank one stands for a frame without a hand
     rows = []
     for number, line in enumerate(lines, start=1):
-        values = [_number(word) for word in line.replace(",", " ").split()]
+        values = [float(word) if is_number(word) else math.nan for word in split_numbers(line)]
         if len(values) != 3 and any(math.isfinite(value) for value in values):
             raise UserError(f"line {number} of {path} has {len(values)} numbers; a centre has 3, {format}")
         rows.append(values if len(values) == 3 else [math.nan] * 3)
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan
 
 
 def choose_centres(
@@ -186,7 +184,7 @@ def choose_centres(
             for a set its annotated joints are used where it has labels, and the hand finder where it has not.
         format: of the files.
         dataset: what is imported.
-        labelled: whether each set has labels in all its frames.
+        labelled: whether the centre joint of each set is labelled in all its frames.
 
     Raises:
         UserError: a word names no set, a file cannot be read or has another number of lines than the set has

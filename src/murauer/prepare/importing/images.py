@@ -93,7 +93,7 @@ class Importer:
                 except UserError as error:
                     name = image.name if isinstance(image, Frame) else ""
                     problems.append(asdict(Problem(set_name, start + row, view, name, str(error))))
-            known = np.isfinite(frames.joints[row]).all(axis=(1, 2))
+            known = np.isfinite(frames.joints[row]).all(axis=2).any(axis=1)
             seen = frames.valid[row]
             # Views without a label of their own come after the input view, in rigs that are not calibrated.
             frames.labelled[row] = seen.any() and known[seen.argmax()]
@@ -126,6 +126,8 @@ class Importer:
         frames.joints[row, view] = np.nan
         if isinstance(image, UserError):
             raise image
+        if not image.shows_hand:
+            raise UserError("it is labelled to show no hand")
         if image.joints is not None:
             frames.joints[row, view] = image.joints.numpy()
         if isinstance(found, UserError):

@@ -171,6 +171,7 @@ def _describe(importer: Importer, sets: ChunkedSets, facts: dict[str, Any]) -> N
             "cube_mm": importer.settings.cube_mm,
             "view_pair": None if pair is None else list(pair),
             "unseen_persons": sorted(dataset.unseen_persons),
+            "left_out": list(dataset.left_out),
             "sets": [*dataset.sets, *dataset.aliases],
             "aliases": dict(dataset.aliases),
             "centres": kinds | {alias: kinds[target] for alias, target in dataset.aliases.items()},

@@ -67,7 +67,8 @@ class StoreAlbum:
             counts = description.get("counts", {}).get(set_name)
             if counts is not None:
                 counts["labelled_frames"] = int(frames.labelled.sum())
-            for name in ("joints", "labelled"):
+                counts["usable_images"] = int(frames.valid.sum())
+            for name in ("joints", "labelled", "valid"):
                 file = f"{set_name}/{name}.npy"
                 description.setdefault("checksums", {})[file] = file_checksum(self.folder / file)
         write_description(self.folder, description)
@@ -77,16 +78,22 @@ class StoreAlbum:
         )
 
     def _write_set(self, set_name: str, rows: Mapping[int, Floats | None]) -> None:
-        """Write joints, of every camera whose pose is known, and which frames have labels."""
+        """Write joints, of every camera whose pose is known, and which frames have labels.
+
+        A frame without a hand is of no use any more, to training or to evaluation.
+        """
         frames = self._store.require(set_name)
         joints, labelled = np.array(frames.joints), np.array(frames.labelled)
+        valid = np.array(frames.valid)
         for row, label in rows.items():
+            if label is not None and not len(label):
+                label, valid[row] = None, False
             joints[row], labelled[row] = np.nan, label is not None
             for view in range(frames.views if label is not None else 0):
                 motion = self._from_first(view)
                 if motion is not None and label is not None:
                     joints[row, view] = moved(label, motion)
-        for name, array in (("joints", joints), ("labelled", labelled)):
+        for name, array in (("joints", joints), ("labelled", labelled), ("valid", valid)):
             with written_whole(self.folder / set_name / f"{name}.npy") as partial:
                 np.save(partial, array)
 
