@@ -10,7 +10,8 @@ import pytest
 
 from murauer.errors import UserError
 from murauer.store.frame_set import LATER_ARRAYS
-from murauer.store.store import DESCRIPTION_FILE, SPLITS, Store, check_place, open_store
+from murauer.store.manifest import MANIFEST_FILE, SPLITS
+from murauer.store.store import Store, check_place, open_store
 
 
 def test_labelled_rows_are_nested_and_depend_on_the_seed(tiny_store: Store) -> None:
@@ -78,7 +79,7 @@ def test_missing_sets_name_the_command_that_makes_them(tiny_store: Store) -> Non
 
 
 def test_format_version_1_is_read_with_everything_usable(copy: Path) -> None:
-    path = copy / DESCRIPTION_FILE
+    path = copy / MANIFEST_FILE
     description = json.loads(path.read_text())
     old = {key: description[key] for key in description if key != "checksums"} | {"format_version": 1}
     path.write_text(json.dumps(old))
@@ -128,11 +129,23 @@ def test_pairs_must_be_as_many_as_their_frames(copy: Path) -> None:
         open_store(copy)
 
 
-@pytest.mark.parametrize("change", [{"format_version": 99}, {"rig": {}}, {"skeleton": "octopus"}])
-def test_foreign_descriptions_are_refused(copy: Path, change: dict[str, object]) -> None:
-    path = copy / DESCRIPTION_FILE
+FOREIGN = [
+    ({"format_version": 99}, "99, this program reads 1 to 3"),
+    ({"rig": {}}, "cameras"),
+    ({"skeleton": "octopus"}, "octopus"),
+    ({"cube": 300}, "unknown field `cube`"),
+    ({"cube_mm": "wide"}, r"got `str` - at `\$.cube_mm`"),
+    ({"centres": {"real": "guessed"}}, "guessed"),
+    ({"simulation": {"wind": 3}}, r"unknown field `wind` - at `\$.simulation`"),
+    ({"simulation": {"real_frames": 0}}, "real_frames of the simulation is 0"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), FOREIGN)
+def test_foreign_manifests_are_refused(copy: Path, change: dict[str, object], message: str) -> None:
+    path = copy / MANIFEST_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(UserError, match=r"recording\.json"):
+    with pytest.raises(UserError, match=rf"recording\.json.*{message}"):
         open_store(copy)
 
 

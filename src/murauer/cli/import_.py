@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.prepare.importing.images import ImportSettings  # start-up
     from murauer.prepare.importing.run import import_dataset, import_shard  # start-up
+    from murauer.store.makers import ImportSettings  # start-up
     from murauer.store.summary import summary  # start-up
 
     names = ("cube_mm", "region_mm", "region_size", "max_frames", "least_confidence")

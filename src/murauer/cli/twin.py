@@ -98,7 +98,8 @@ def _print_summary(pairs: "SyntheticPairs") -> None:
         listed = ", ".join(map(str, bad[:LISTED].tolist())) + (", ..." if len(bad) > LISTED else "")
         print(f"  {len(bad)} frames without one, explained worse than {pairs.max_error_mm:g} mm: {listed}")
     print(f"  per frame: {folder / PAIRS_FILE}; pictures: {folder / PICTURE_FILE}")
-    if not pairs.store.description.get("synthesis", {}).get("joint_offsets", True):
+    rendered = pairs.store.manifest.synthesis
+    if rendered is not None and not rendered.joint_offsets:
         print(
             "  the store's synthetic frames were rendered before its joints' offsets were known: give "
             f"'murauer synthesise {folder} --frames N --replace' to label them alike"

@@ -8,7 +8,8 @@ import numpy as np
 
 from murauer.geometry.skeletons import Skeleton
 from murauer.names import shortened
-from murauer.store.store import CENTRES, ENDLESS, PROBLEMS_FILE, Store
+from murauer.store.manifest import CENTRES
+from murauer.store.store import PROBLEMS_FILE, Store
 
 
 def store_facts(store: Store) -> dict[str, Any]:
@@ -21,14 +22,14 @@ def store_facts(store: Store) -> dict[str, Any]:
     pair = store.view_pair
     return {
         "folder": str(store.folder),
-        "dataset": store.description.get("dataset", "simulated"),
-        "format_version": store.description["format_version"],
+        "dataset": store.manifest.dataset,
+        "format_version": store.manifest.format_version,
         "skeleton": store.skeleton.name,
         "cube_mm": store.cube_mm,
         "cameras_calibrated": store.rig is not None,
         "view_pair": None if pair is None else list(pair),
-        "aliases": store.description.get("aliases", {}),
-        "left_out": store.description.get("left_out", []),
+        "aliases": store.manifest.aliases,
+        "left_out": list(store.manifest.left_out),
         "sets": {
             name: {
                 "frames": len(frames),
@@ -63,8 +64,8 @@ def summary(store: Store) -> str:
         if own["frames_without_joint"] and name not in facts["aliases"]:
             lines.append(f"  {name} labels lack {counted(own['frames_without_joint'])}")
     lines += [f"  left out: {sentence}" for sentence in facts["left_out"]]
-    if (endless := store.description.get(ENDLESS)) is not None:
-        lines.append(f"  {'synthetic':16} rendered while training, others every {endless['steps']} steps")
+    if (endless := store.manifest.endless) is not None:
+        lines.append(f"  {'synthetic':16} rendered while training, others every {endless.steps} steps")
     path = store.folder / PROBLEMS_FILE
     if path.exists():
         with open(path, encoding="utf-8", newline="") as file:

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -21,7 +22,8 @@ from murauer.prepare.pairs.pairs import _camera_motion, make_pairs
 from murauer.prepare.pairs.pictures import difference_picture
 from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise
 from murauer.store.integrity import verify
-from murauer.store.store import Store, open_store, read_description, write_description
+from murauer.store.manifest import read_manifest, write_manifest
+from murauer.store.store import Store, open_store
 
 LABELLED = 12
 
@@ -30,12 +32,7 @@ def drop_pairs(store: Store, folder: Path) -> Path:
     """Copy a store without its synthetic pairs."""
     shutil.copytree(store.folder, folder)
     shutil.rmtree(folder / "twin")
-    description = read_description(folder)
-    description["sets"] = [name for name in store.sets if name != "twin"]
-    description["checksums"] = {
-        name: value for name, value in description["checksums"].items() if not name.startswith("twin/")
-    }
-    write_description(folder, description)
+    write_manifest(folder, store.manifest.without_set("twin"))
     return folder
 
 
@@ -102,13 +99,10 @@ def test_store_stays_whole(paired_store: tuple[Path, dict[str, object]]) -> None
     folder, _ = paired_store
     store = open_store(folder)
     assert store.centre_kind("twin") == store.centre_kind("real")
-    assert any(name.startswith("twin/") for name in store.description["checksums"])
+    assert any(name.startswith("twin/") for name in store.manifest.checksums)
     spoilt_before = {"real/joints.npy"}  # by this test, on purpose
-    description = dict(store.description)
-    description["checksums"] = {
-        name: value for name, value in description["checksums"].items() if name not in spoilt_before
-    }
-    assert verify(folder, description) == len(description["checksums"])
+    kept = {file: sum for file, sum in store.manifest.checksums.items() if file not in spoilt_before}
+    assert verify(folder, kept) == len(kept)
     assert not (folder / "twin.partial").exists()
     offsets = JointOffsets.load(folder / "joint_offsets.json")
     assert offsets.skeleton == store.skeleton.name
@@ -178,10 +172,10 @@ def test_pairs_are_not_replaced_unasked(paired_store: tuple[Path, dict[str, obje
 def test_stores_that_came_with_pairs_keep_them(bare: Path, tmp_path: Path) -> None:
     folder = tmp_path / "store"
     shutil.copytree(bare, folder)
-    description = read_description(folder)
-    description["sets"] = [name for name in description["sets"] if name != "validation_twin"] + ["twin"]
-    description["aliases"] = {"twin": "real"}  # any set as long will do
-    write_description(folder, description)
+    manifest = read_manifest(folder).without_set("validation_twin").with_set("twin", "joint")
+    write_manifest(
+        folder, msgspec.structs.replace(manifest, aliases={"twin": "real"})
+    )  # any set as long will do
     with pytest.raises(UserError, match="came with synthetic pairs"):
         make_pairs(folder, replace=True)
 
@@ -200,9 +194,7 @@ def test_nothing_to_fit_to(bare: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert cli.main(["twin", str(folder)]) == 2
     assert "label some frames" in capsys.readouterr().err
     shutil.rmtree(folder / "real")
-    description = read_description(folder)
-    description["sets"] = [name for name in description["sets"] if name != "real"]
-    write_description(folder, description)
+    write_manifest(folder, read_manifest(folder).without_set("real"))
     assert cli.main(["twin", str(folder)]) == 2
     assert "no real frames" in capsys.readouterr().err
 
@@ -246,7 +238,7 @@ def test_synthetic_frames_made_after_pairs_are_labelled_alike(bare: Path, tmp_pa
     offsets[3] = torch.tensor([0.0, 5.0, 0.0])
     JointOffsets("nyu14", offsets, torch.tensor([4.0, 0.0, -8.0])).save(folder / "joint_offsets.json")
     store = synthesise(folder, config, replace=True, workers=1)
-    assert store.description["synthesis"]["joint_offsets"]
+    assert store.manifest.synthesis.joint_offsets
     moved = np.array(store.require("synthetic").joints) - own
     others = np.linalg.norm(np.delete(moved[:, 0], 3, 1), axis=-1)
     np.testing.assert_allclose(others, 80**0.5, atol=1e-3)

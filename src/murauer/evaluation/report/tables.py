@@ -9,7 +9,8 @@ import torch
 
 from murauer.evaluation.report.page import data_table
 from murauer.evaluation.runs import Predictions
-from murauer.store.store import CENTRES, Store
+from murauer.store.manifest import CENTRES
+from murauer.store.store import Store
 
 BASELINE = "real_and_synth"
 """What the others are compared with."""

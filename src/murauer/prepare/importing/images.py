@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 from torch import Tensor
 
@@ -13,28 +12,10 @@ from murauer.errors import UserError
 from murauer.geometry.windows import cut_window
 from murauer.prepare.importing.centres import Centres
 from murauer.store.frame_set import FrameSet, array_specs
+from murauer.store.makers import ImportSettings
 
 LEAST_HAND_MM2 = 500.0
 """Surface within the cube below which there is no hand: about a fingertip."""
-
-
-class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a dataset is imported.
-
-    Attributes:
-        cube_mm: side of the hand cube in mm.
-        region_mm: side of the stored windows at the hand's depth in mm: the cube in any rotation, with what
-            the offsets of the augmentation move it by.
-        region_size: side of the stored windows in pixels: as fine as a patch of 128 pixels for the cube.
-        max_frames: moments to take of each set, spread evenly; None for all.
-        least_confidence: of the hand finder; a less certain image counts as one without a hand.
-    """
-
-    cube_mm: float = 300.0
-    region_mm: float = 450.0
-    region_size: int = 192
-    max_frames: int | None = None
-    least_confidence: float = 0.3
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,7 +35,9 @@ from murauer.prepare.pairs.registration import register_to_depth
 from murauer.prepare.rendering.regions import check_joints_are_modelled
 from murauer.progress import Progress
 from murauer.store.frame_set import FrameSet, create_frame_set, open_frame_set
-from murauer.store.store import PAIRS, Store, open_store, write_description
+from murauer.store.makers import PairFacts
+from murauer.store.manifest import PAIRS, write_manifest
+from murauer.store.store import Store, open_store
 
 PAIRS_FILE = "twins.csv"
 COLUMNS = (
@@ -125,7 +127,8 @@ def make_pairs(
     shutil.rmtree(folder / PAIRS, ignore_errors=True)
     os.replace(working, folder / PAIRS)
     fit.offsets.save(folder / JOINT_OFFSETS_FILE)
-    write_description(folder, _describe(store, len(rows), max_error_mm))
+    changed = store.manifest.with_set(PAIRS, store.centre_kind("real"))
+    write_manifest(folder, msgspec.structs.replace(changed, pairs=PairFacts(len(rows), max_error_mm)))
     pairs = SyntheticPairs(open_store(folder), rows, fit, errors, max_error_mm)
     _write_table(pairs, folder / PAIRS_FILE)
     return pairs
@@ -136,7 +139,7 @@ def _check(store: Store, replace: bool) -> None:
     check_joints_are_modelled(store)
     if store.pairs is None:
         return
-    aliases = store.description.get("aliases", {})
+    aliases = store.manifest.aliases
     if PAIRS in aliases or PAIRS in aliases.values():
         raise UserError(f"{store.folder} came with synthetic pairs, its {aliases.get(PAIRS, PAIRS)} frames")
     if not replace:
@@ -217,19 +220,6 @@ def _camera_motion(store: Store, rows: np.ndarray, view: int) -> tuple[Tensor, T
     distance = (source @ rotation.mT + translation[:, None] - target).norm(dim=-1)
     agree = ((distance * weight).sum(1) / weight.sum(1)) < VIEWS_AGREE_MM
     return rotation.float(), translation.float(), enough & agree
-
-
-def _describe(store: Store, fitted: int, max_error_mm: float) -> dict[str, Any]:
-    """The store's description with its synthetic pairs."""
-    description = {key: value for key, value in store.description.items() if key != "format_version"}
-    description["sets"] = [*(name for name in store.sets if name != PAIRS), PAIRS]
-    description["centres"] = {name: store.centre_kind(name) for name in store.sets} | {
-        PAIRS: store.centre_kind("real")
-    }
-    sums = store.description.get("checksums", {})
-    description["checksums"] = {file: sums[file] for file in sums if not file.startswith(f"{PAIRS}/")}
-    description["twins"] = {"fitted_frames": fitted, "max_error_mm": max_error_mm}
-    return description
 
 
 def _write_table(pairs: SyntheticPairs, path: Path) -> None:

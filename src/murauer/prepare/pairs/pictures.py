@@ -9,7 +9,7 @@ from murauer.geometry.camera import Camera
 from murauer.geometry.crop import crop_hand
 from murauer.geometry.overlay import BACKGROUND_COLOUR, contact_sheet, draw_hand, side_by_side
 from murauer.prepare.pairs.pairs import SyntheticPairs
-from murauer.store.store import PAIRS
+from murauer.store.manifest import PAIRS
 
 FRAMES = 12
 DIFFERENCE_MM = 20.0

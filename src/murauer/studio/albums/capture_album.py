@@ -12,7 +12,7 @@ from murauer.errors import UserError
 from murauer.geometry.distortion import project
 from murauer.geometry.skeletons import find_skeleton
 from murauer.names import natural_key
-from murauer.store.store import PAIRS, VALIDATION_PAIRS
+from murauer.store.manifest import PAIRS, VALIDATION_PAIRS
 from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats
 
 

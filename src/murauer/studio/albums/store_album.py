@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.geometry.camera import Camera
 from murauer.store.frame_set import FrameSet, open_frame_set
 from murauer.store.integrity import file_checksum
-from murauer.store.store import PAIRS, VALIDATION_PAIRS, open_store, write_description
+from murauer.store.manifest import PAIRS, VALIDATION_PAIRS, write_manifest
+from murauer.store.store import open_store
 from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats, moved
 
 PAIRS_OF = {"real": PAIRS, "validation": VALIDATION_PAIRS}
@@ -52,26 +54,26 @@ class StoreAlbum:
         return AlbumFrame(key, int(frames.person[index]), views, self._pair(set_name, index), problem)
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
-        """See `Album`: arrays and description are each replaced as a whole."""
+        """See `Album`: arrays and manifest are each replaced as a whole."""
         by_set: dict[str, dict[int, Floats | None]] = defaultdict(dict)
         for key, joints in labels.items():
             set_name, _, index = key.partition("/")
             if set_name not in self.to_label or not index.isdecimal() or int(index) >= self.sets[set_name]:
                 raise UserError(f"{self.folder} has no frame {key} to label; it is not the store it was")
             by_set[set_name][int(index)] = joints
-        description = dict(self._store.description)
-        description.pop("format_version")
+        manifest = self._store.manifest
+        counts, sums = dict(manifest.counts), dict(manifest.checksums)
         for set_name, rows in by_set.items():
             self._write_set(set_name, rows)
             frames = open_frame_set(self.folder / set_name)
-            counts = description.get("counts", {}).get(set_name)
-            if counts is not None:
-                counts["labelled_frames"] = int(frames.labelled.sum())
+            if set_name in counts:
+                labelled = int(frames.labelled.sum())
+                counts[set_name] = replace(counts[set_name], labelled_frames=labelled)
                 counts["usable_images"] = int(frames.valid.sum())
             for name in ("joints", "labelled", "valid"):
                 file = f"{set_name}/{name}.npy"
-                description.setdefault("checksums", {})[file] = file_checksum(self.folder / file)
-        write_description(self.folder, description)
+                sums[file] = file_checksum(self.folder / file)
+        write_manifest(self.folder, replace(manifest, counts=counts, checksums=sums))
         self._store = open_store(self.folder)
         return (
             f"train with them: murauer train --data {self.folder} --out RUN, after murauer twin {self.folder}"
