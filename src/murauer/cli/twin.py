@@ -32,9 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=count, default=0, help="chooses the N labels (default: 0)")
     parser.add_argument(
-        "--side", choices=("auto", "right", "left"), default="auto", help="hands (default: told apart)"
-    )
-    parser.add_argument(
         "--max-error-mm", type=positive_float, default=10.0, metavar="X",
         help="frames whose labels are explained worse than this get no synthetic pair (default: 10)",
     )  # fmt: skip
@@ -55,9 +52,7 @@ def run(args: argparse.Namespace) -> None:
             chosen = store.labelled_rows_from(args.labels)
         else:
             chosen = store.labelled_rows(args.labels, args.seed)
-    pairs = make_pairs(
-        args.store, chosen=chosen, handedness=args.side, max_error_mm=args.max_error_mm, replace=args.replace
-    )
+    pairs = make_pairs(args.store, chosen=chosen, max_error_mm=args.max_error_mm, replace=args.replace)
     with written_whole(args.store / PICTURE_FILE) as partial:
         pairs_sheet(pairs).save(partial)
     if args.json:

@@ -7,7 +7,7 @@ import torch
 
 from murauer.nets.network import HandPoseNetwork
 from murauer.store.augmentation import Samples, still, to_samples
-from murauer.store.frame_set import FrameSet
+from murauer.store.frame_set import FrameSet, mirrored
 
 BATCH = 256
 
@@ -15,7 +15,7 @@ BATCH = 256
 def batches(
     frames: FrameSet, patch_size: int, cube_mm: float, rows: np.ndarray | None = None, view: int = 0
 ) -> Iterator[Samples]:
-    """Cut frames into patches around the recorded centre, a batch at a time.
+    """Cut frames into patches of right hands around the recorded centre, a batch at a time.
 
     Args:
         frames: N frames.
@@ -40,6 +40,8 @@ def predict_frames(
 ) -> np.ndarray:
     """Predict the joints that the first camera sees, with the recorded centre as centre of the crop.
 
+    Left hands are predicted from their mirror images, and their joints mirrored back.
+
     Args:
         network: f, m and p, in evaluation mode.
         frames: N frames.
@@ -50,8 +52,9 @@ def predict_frames(
     Returns:
         Joints in mm, camera coordinates, shape (N, J, 3), or as many as there are rows.
     """
+    rows = np.arange(len(frames)) if rows is None else rows
     predictions = [
-        samples.crop.denormalise_joints(network(samples.patch, real=real)).numpy()
+        samples.crop.denormalise_joints(network(samples.patch, real=real))
         for samples in batches(frames, network.config.patch_size, cube_mm, rows)
     ]
-    return np.concatenate(predictions)
+    return mirrored(torch.cat(predictions), torch.from_numpy(np.asarray(frames.left[rows]))).numpy()

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from murauer.errors import UserError
+from murauer.hand.handedness import GivenHandedness, Handedness
 
 
 class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,6 +26,10 @@ class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_frames: int | None = None
     least_confidence: float = 0.3
 
+    def moments(self, frames: int) -> int:
+        """Number of moments that are taken of a set of so many."""
+        return frames if self.max_frames is None else min(self.max_frames, frames)
+
 
 class ImportFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the result of an import depends on, but where the dataset lies.
@@ -36,6 +41,8 @@ class ImportFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         centres: kind of the centres of each set.
         settings: of the import.
         centre_files: name and digest of the files of centres, by set and view.
+        handedness: what was said of the hands; "auto" if it was left to files and to the hand finder.
+            Imports of older versions took all for right ones.
     """
 
     dataset: str
@@ -44,6 +51,27 @@ class ImportFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     centres: dict[str, str]
     settings: ImportSettings
     centre_files: dict[str, tuple[str, str]]
+    handedness: GivenHandedness = "right"
+
+
+class HandFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which hand a person shows, or the frames of which nobody is said to be in them.
+
+    Attributes:
+        person: number of the person, -1 if unknown.
+        handedness: the hand that the frames are taken for.
+        given: whether that was said; otherwise the hand finder saw it.
+        looked: frames in which the hand finder looked at the hand.
+        seen_left: of these, frames in which it looks like a left one.
+        log_odds: that it is a right one, from all of them together.
+    """
+
+    person: int
+    handedness: Handedness
+    given: bool
+    looked: int
+    seen_left: int
+    log_odds: float
 
 
 class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

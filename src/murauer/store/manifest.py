@@ -9,7 +9,14 @@ import msgspec
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.store.integrity import checksums
-from murauer.store.makers import EndlessConfig, ImportFacts, PairFacts, SimulationConfig, SynthesisFacts
+from murauer.store.makers import (
+    EndlessConfig,
+    HandFacts,
+    ImportFacts,
+    PairFacts,
+    SimulationConfig,
+    SynthesisFacts,
+)
 
 FORMAT_VERSION = 3
 """Of what is written. Version 2 does not know which hand frames show; version 1 has no checksums either, nor
@@ -68,6 +75,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         aliases: sets that are another set's frames, by name.
         centres: where the crop centres of a set come from; from the annotated joint if it is not here.
         counts: of imported sets.
+        hands: of an import, which hands its persons show, and how sure that is.
         checksums: SHA-256 of the arrays, by their place in the store.
         imported: how it was imported.
         simulation: how it was simulated.
@@ -88,6 +96,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     aliases: dict[str, str] = {}
     centres: dict[str, CentreKind] = {}
     counts: dict[str, SetCounts] = {}
+    hands: tuple[HandFacts, ...] = ()
     checksums: dict[str, str] = {}
     imported: ImportFacts | None = msgspec.field(default=None, name="import")
     simulation: SimulationConfig | None = None
@@ -116,7 +125,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the file that describes a store, at once or not at all, as of today's format.
+    """Write the file that describes a store, at once or not at all.
 
     Args:
         folder: of the store, with its frame sets complete.
@@ -130,7 +139,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     }  # fmt: skip
     complete = msgspec.structs.replace(
         manifest,
-        format_version=FORMAT_VERSION,
         checksums=dict(sorted((known | checksums(folder, new)).items())),
     )
     with written_whole(folder / MANIFEST_FILE) as partial:
@@ -160,9 +168,7 @@ def read_manifest(folder: Path) -> Manifest:
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(
-            f"{path} is damaged or no store's ({error}); make the store again"
-        ) from error
+        raise UserError(f"{path} is damaged or no store's ({error}); make the store again") from error
 
 
 class _Version(msgspec.Struct):

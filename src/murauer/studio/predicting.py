@@ -59,7 +59,7 @@ class ModelPredictor:
     Args:
         name: shown on the page.
         estimator: the model.
-        handedness: of the hands.
+        handedness: of the hands; "auto" for what each frame's folder tells, or else the image.
     """
 
     def __init__(self, name: str, estimator: Estimator, handedness: GivenHandedness) -> None:
@@ -74,7 +74,8 @@ class ModelPredictor:
             return None
         if frame.key not in self._known:
             first = frame.views[0]
-            pose = self._estimator(first.depth, first.camera, first.centre, self._handedness)
+            handedness = frame.handedness if self._handedness == "auto" else self._handedness
+            pose = self._estimator(first.depth, first.camera, first.centre, handedness)
             took = pose.timings
             facts = pose.problem or (
                 f"{pose.handedness} hand, confidence {pose.confidence:.2f}, {took.total:.1f} ms "

@@ -52,7 +52,7 @@ def paired_store(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     joints[spoilt, 0] = joints[spoilt, 0, ::-1] * [1.0, 1.3, 1.0]
     joints.flush()
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        code = cli.main(["twin", str(folder), "--labels", str(LABELLED), "--side", "right", "--json"])
+        code = cli.main(["twin", str(folder), "--labels", str(LABELLED), "--json"])
     assert code == 0
     return folder, json.loads(printed.getvalue()) | {"spoilt": spoilt}
 
@@ -134,7 +134,7 @@ def test_an_offset_of_all_labels_in_the_camera_is_seen_in_the_depth(bare: Path, 
     true = np.array(joints[:, 0])
     joints[:, 0] += shift
     joints.flush()
-    make_pairs(folder, chosen=np.arange(0, 40, 4), handedness="right")
+    make_pairs(folder, chosen=np.arange(0, 40, 4))
     offsets = JointOffsets.load(folder / "joint_offsets.json")
     assert np.abs(offsets.camera_mm.numpy() - shift).max() < 4.0
     pair = open_store(folder).require("twin")
@@ -206,7 +206,7 @@ def test_labels_that_are_no_hand_end_in_a_sentence(bare: Path, tmp_path: Path) -
     joints[:] *= 0.001  # metres
     joints.flush()
     with pytest.raises(UserError, match="labels must be nyu14 joints in mm"):
-        make_pairs(folder, chosen=np.arange(6), handedness="right")
+        make_pairs(folder, chosen=np.arange(6))
     assert open_store(folder).pairs is None
 
 

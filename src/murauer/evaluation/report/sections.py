@@ -3,8 +3,6 @@
 import html
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from murauer.evaluation.figures.latent_figures import (
     ALIGNMENT_HEADS,
     alignment_cells,
@@ -14,7 +12,7 @@ from murauer.evaluation.figures.latent_figures import (
     latent_plane,
 )
 from murauer.evaluation.figures.method_comparison import MeasuredMethod, comparison_figure
-from murauer.evaluation.figures.pictures import overlays, patch_picture, shaded_patches
+from murauer.evaluation.figures.pictures import overlays, patch_picture, recorded_samples, shaded_patches
 from murauer.evaluation.figures.published import is_published_test_set, published_results
 from murauer.evaluation.figures.ranked_frames import RankedFrame, ranked_frames
 from murauer.evaluation.figures.semi_supervised import Measurement, semi_supervised_figure
@@ -34,9 +32,7 @@ from murauer.evaluation.report.page import (
 )
 from murauer.evaluation.report.tables import BASELINE, all_facts, headline_table
 from murauer.evaluation.runs import Predictions, Run, labelled_by_any
-from murauer.inference.frames import batches
-from murauer.store.augmentation import Samples
-from murauer.store.frame_set import FrameSet, spread_rows
+from murauer.store.frame_set import spread_rows
 from murauer.store.store import Store
 
 FULL = "full"
@@ -162,7 +158,8 @@ def predictions(store: Store, compared: Sequence[Predictions]) -> Section:
     ranked = errors[-1].argsort(stable=True)
     chosen = ranked[[percent * (len(ranked) - 1) // 100 for percent in DIFFICULTIES]]
     rows = last.rows[chosen.numpy()]
-    samples = _samples(store, store.require("test"), rows, last.run)
+    size = last.run.config.network.patch_size
+    samples = recorded_samples(store.require("test"), rows, 0, size, store.cube_mm)
     heads = ["Ground truth", *(own.run.title for own in compared)]
     columns = [
         overlays(samples, joints[chosen], store.skeleton)
@@ -345,9 +342,3 @@ def facts(store: Store, results: Sequence[Predictions], given: Mapping[str, str]
         look_for="equal amounts of data and labels before you compare these numbers with others.",
         body=fact_list(all_facts(results, store, given)),
     )
-
-
-def _samples(store: Store, frames: FrameSet, rows: np.ndarray, run: Run) -> Samples:
-    """Cut a few frames, fewer than a batch, into patches."""
-    (samples,) = batches(frames, run.config.network.patch_size, store.cube_mm, rows)
-    return samples

@@ -1,5 +1,6 @@
 """From an image of a dataset to the window that a store keeps of it, or to the reason why it is of no use."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,20 +46,18 @@ class Importer:
         dataset: where the images come from.
         centres: of the hands.
         settings: how.
+        left: which moments of each set show left hands; see `shown_hands`.
     """
 
     dataset: Dataset
     centres: Centres
     settings: ImportSettings
-
-    def frames(self, set_name: str) -> int:
-        """Number of moments of the store's set."""
-        count, limit = self.dataset.sets[set_name].frames, self.settings.max_frames
-        return count if limit is None else min(limit, count)
+    left: Mapping[str, np.ndarray]
 
     def rows(self, set_name: str, start: int, stop: int) -> np.ndarray:
         """Index in the dataset of some moments of the store's set."""
-        return np.arange(start, stop) * self.dataset.sets[set_name].frames // self.frames(set_name)
+        count = self.dataset.sets[set_name].frames
+        return np.arange(start, stop) * count // self.settings.moments(count)
 
     def chunk(self, set_name: str, start: int, stop: int) -> tuple[dict[str, np.ndarray], list[Any]]:
         """Import some moments of a set, see `ChunkMaker`; what is worth knowing are the problems."""
@@ -78,7 +77,7 @@ class Importer:
             seen = frames.valid[row]
             # Views without a label of their own come after the input view, in rigs that are not calibrated.
             frames.labelled[row] = seen.any() and known[seen.argmax()]
-            frames.person[row] = info.person[index]
+            frames.person[row], frames.left[row] = info.person[index], self.left[set_name][index]
         return vars(frames), problems
 
     def _empty(self, moments: int, views: int) -> FrameSet:

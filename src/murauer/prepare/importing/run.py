@@ -15,12 +15,14 @@ from murauer.chunks import Shard
 from murauer.datasets.dataset import Dataset
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.hand.handedness import GivenHandedness
 from murauer.prepare.importing.centres import CentreFormat, Centres, choose_centres
+from murauer.prepare.importing.handedness import given_hands, shown_hands
 from murauer.prepare.importing.images import Importer, Problem
 from murauer.prepare.importing.label_check import probe_labels
 from murauer.store.chunked_sets import ChunkedSets, discard
 from murauer.store.frame_set import FrameSet, open_frame_set
-from murauer.store.makers import ImportFacts, ImportSettings
+from murauer.store.makers import HandFacts, ImportFacts, ImportSettings
 from murauer.store.manifest import MANIFEST_FILE, Manifest, SetCounts, write_manifest
 from murauer.store.store import PROBLEMS_FILE, Store, check_place, open_store, partial_folder
 
@@ -36,6 +38,7 @@ def import_dataset(
     centres: Sequence[str] = (),
     centre_format: CentreFormat = "xyz",
     settings: ImportSettings | None = None,
+    handedness: GivenHandedness = "auto",
     workers: int | None = None,
 ) -> Store:
     """Make a store of a dataset.
@@ -47,17 +50,20 @@ def import_dataset(
         centres: words that say where the hands' centres come from, see `choose_centres`.
         centre_format: of files of centres.
         settings: how; the defaults by default.
+        handedness: which hands all frames show; "auto" for what the dataset says, or else the hand finder.
         workers: processes; all cores by default. The result does not depend on it.
 
     Raises:
         UserError: the folder cannot be used or holds another store, labels do not fit the images, there
             are no centres as asked for, or no image of a set can be used.
     """
-    importer, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings)
+    chosen, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings, handedness)
     if not _is_finished(folder, facts):
+        hands = shown_hands(dataset, chosen, handedness)
+        importer = Importer(dataset, chosen, facts.settings, hands.left)
         sets.fill(partial(_same, importer), "importing", workers)
         if not (sets.folder / MANIFEST_FILE).exists():
-            _describe(importer, sets, facts)
+            _describe(importer, sets, facts, hands.facts)
         sets.finish(folder)
     return open_store(folder)
 
@@ -71,6 +77,7 @@ def import_shard(
     centres: Sequence[str] = (),
     centre_format: CentreFormat = "xyz",
     settings: ImportSettings | None = None,
+    handedness: GivenHandedness = "auto",
     workers: int | None = None,
 ) -> None:
     """Import a share of the chunks, for `import_dataset` with the same arguments to put together.
@@ -78,8 +85,10 @@ def import_shard(
     Raises:
         UserError: as there, or parts of another import wait there.
     """
-    importer, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings)
+    chosen, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings, handedness)
     if not _is_finished(folder, facts):
+        hands = shown_hands(dataset, chosen, handedness)
+        importer = Importer(dataset, chosen, facts.settings, hands.left)
         sets.fill_shard(partial(_same, importer), shard, "importing", workers)
 
 
@@ -90,22 +99,33 @@ def _prepare(
     centres: Sequence[str],
     centre_format: CentreFormat,
     settings: ImportSettings | None,
-) -> tuple[Importer, ChunkedSets, ImportFacts]:
-    """What imports, where the sets are made, and what tells the import from another one."""
+    handedness: GivenHandedness,
+) -> tuple[Centres, ChunkedSets, ImportFacts]:
+    """Where the hands are, where the sets are made, and what tells the import from another one."""
     settings = settings or ImportSettings()
     chosen = choose_centres(centres, centre_format, dataset, probe_labels(dataset))
-    importer = Importer(dataset, chosen, settings)
-    facts = _facts(dataset, source, chosen, settings)
+    said = {hand for hands in given_hands(dataset, handedness).values() for hand in hands.tolist()}
+    facts = ImportFacts(
+        dataset=dataset.name,
+        folder=source.resolve().name,
+        sets={name: (info.frames, info.views) for name, info in dataset.sets.items()},
+        centres=dict(chosen.kinds),
+        settings=settings,
+        centre_files={
+            f"{name}:{view + 1}": (file.path.name, file.digest) for (name, view), file in chosen.files.items()
+        },
+        handedness=said.pop() if len(said) == 1 else "auto",
+    )
     sets = ChunkedSets(
         folder=partial_folder(folder),
-        sizes={name: (importer.frames(name), info.views) for name, info in dataset.sets.items()},
+        sizes={name: (settings.moments(info.frames), info.views) for name, info in dataset.sets.items()},
         region_size=settings.region_size,
         joints=len(dataset.skeleton),
         chunk=IMPORT_CHUNK,
         identity=msgspec.to_builtins(facts)
         | {"source": str(source.resolve()), "skeleton": dataset.skeleton.name},
     )
-    return importer, sets, facts
+    return chosen, sets, facts
 
 
 def _is_finished(folder: Path, facts: ImportFacts) -> bool:
@@ -127,21 +147,9 @@ def _same(importer: Importer) -> Importer:
     return importer
 
 
-def _facts(dataset: Dataset, source: Path, centres: Centres, settings: ImportSettings) -> ImportFacts:
-    return ImportFacts(
-        dataset=dataset.name,
-        folder=source.resolve().name,
-        sets={name: (info.frames, info.views) for name, info in dataset.sets.items()},
-        centres=dict(centres.kinds),
-        settings=settings,
-        centre_files={
-            f"{name}:{view + 1}": (file.path.name, file.digest)
-            for (name, view), file in centres.files.items()
-        },
-    )
-
-
-def _describe(importer: Importer, sets: ChunkedSets, facts: ImportFacts) -> None:
+def _describe(
+    importer: Importer, sets: ChunkedSets, facts: ImportFacts, hands: tuple[HandFacts, ...]
+) -> None:
     """Write the list of problems and, last, the manifest."""
     working, dataset = sets.folder, importer.dataset
     problems = [Problem(**note) for name in dataset.sets for note in sets.notes(name)]
@@ -169,6 +177,7 @@ def _describe(importer: Importer, sets: ChunkedSets, facts: ImportFacts) -> None
             aliases=dict(dataset.aliases),
             centres=kinds | {alias: kinds[target] for alias, target in dataset.aliases.items()},
             counts=counts,
+            hands=hands,
             imported=facts,
         ),
     )

@@ -42,6 +42,8 @@ from murauer.store.store import Store, open_store
 PALM = ("nyu14", SKELETONS["nyu14"].centre)
 """The joint that the hand finder aims at."""
 
+MIRROR = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
+
 NEAREST_MM = 150.0
 """Rendered hands stay farther from the camera than this, wherever the jitter moves them."""
 
@@ -58,7 +60,7 @@ class Synthesiser:
         self.config = config
         self.store = open_store(folder)
         self.rig = synthesis_rig(self.store)
-        self.places = _places(self.store)
+        self.places, self.left = _places(self.store)
         self.region_size, self.region_mm = _windows(self.store)
         self.hand, self.poses, self.shapes = HandModel(), PosePrior(), ShapePrior()
         self.offsets = JointOffsets.load(path) if (path := folder / JOINT_OFFSETS_FILE).exists() else None
@@ -76,11 +78,14 @@ class Synthesiser:
             palm_share=config.palm_share,
             any_share=config.any_share,
         )
-        place = self.places[torch.randint(len(self.places), (size,), generator=stream)]
-        place = place + config.jitter_mm * torch.randn(size, 3, generator=stream)
+        drawn = torch.randint(len(self.places), (size,), generator=stream)
+        left = self.left[drawn]
+        # A left hand is the mirror image of a right one: seen as such, both have the same viewpoints.
+        rotation = torch.where(left[:, None, None], MIRROR @ rotation @ MIRROR, rotation)
+        place = self.places[drawn] + config.jitter_mm * torch.randn(size, 3, generator=stream)
         place[:, 2].clamp_(min=NEAREST_MM)
         hands = self.hand(angles, self.shapes.sample(size, stream, spread=config.spread))
-        scenes = Scenes(hands, self.hand.faces, rotation, place, offsets=self.offsets)
+        scenes = Scenes(hands, self.hand.faces, rotation, place, offsets=self.offsets, left=left)
         arrays = render_regions(
             scenes,
             self.rig,
@@ -164,7 +169,7 @@ def synthesis_rig(store: Store) -> CameraRig:
     if store.rig is not None:
         return store.rig
     views = _described_set(store)[1].views
-    arc = nyu_like_rig(CAMERAS["nyu"], float(_places(store)[:, 2].mean()))
+    arc = nyu_like_rig(CAMERAS["nyu"], float(_places(store)[0][:, 2].mean()))
     return CameraRig(arc.cameras[:views], arc.camera_from_world[:views])
 
 
@@ -177,10 +182,12 @@ def _described_set(store: Store) -> tuple[str, FrameSet]:
     raise UserError(f"{store.folder} has no usable frame to learn the hands' distances from; import some")
 
 
-def _places(store: Store) -> Tensor:
-    """Centres of the store's hands in the first camera's coordinates, mm, (N, 3)."""
+def _places(store: Store) -> tuple[Tensor, Tensor]:
+    """Centres of the store's hands in the first camera's coordinates, mm, (N, 3), and which are left ones."""
     frames = _described_set(store)[1]
-    return torch.from_numpy(np.asarray(frames.centre[frames.usable_rows(0), 0]))
+    rows = frames.usable_rows(0)
+    places, left = np.asarray(frames.centre[rows, 0]), np.asarray(frames.left[rows])
+    return torch.from_numpy(places), torch.from_numpy(left)
 
 
 def _windows(store: Store) -> tuple[int, float]:

@@ -51,7 +51,14 @@ class StoreAlbum:
         problem = None
         if 0 not in seen:
             problem = f"the image of the first camera cannot be used: see problems.csv of {self.folder}"
-        return AlbumFrame(key, int(frames.person[index]), views, self._pair(set_name, index), problem)
+        return AlbumFrame(
+            key,
+            int(frames.person[index]),
+            views,
+            self._pair(set_name, index),
+            problem,
+            handedness="left" if frames.left[index] else "right",
+        )
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
         """See `Album`: arrays and manifest are each replaced as a whole."""
@@ -100,7 +107,7 @@ class StoreAlbum:
                 np.save(partial, array)
 
     def _view(self, frames: FrameSet, index: int, view: int) -> AlbumView:
-        region = frames.regions(np.array([index]), view)
+        region = frames.windows(np.array([index]), view)
         side = region.depth.shape[-1]
         joints = region.joints[0].numpy()
         fx, fy, u0, v0 = region.intrinsics[0].tolist()
