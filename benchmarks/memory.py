@@ -3,7 +3,7 @@
     python benchmarks/memory.py [--steps 20000] [--frames 1000000] [--out runs]
 
 Training is joint training of the config smoke with log and checkpoints as in `murauer train`; frames are
-simulated as `murauer simulate` does, hands of both domains with clutter and sensor, at 32 x 32 pixels.
+simulated as `murauer render session` does, hands of both domains with clutter and sensor, at 32 x 32 pixels.
 Resident memory is read every 100 steps and every chunk of frames; the slope is a least-squares line through
 what comes after the first fifth. The peak of a config is that of a process that makes a few steps of each
 stage.

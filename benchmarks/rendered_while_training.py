@@ -1,6 +1,6 @@
 """What does a training step cost whose synthetic frames are rendered for it, against frames from the store?
 
-    OMP_NUM_THREADS=1 python benchmarks/rendered_while_training.py [--preset small] [--every 5 20]
+    OMP_NUM_THREADS=1 python benchmarks/rendered_while_training.py [--config small] [--every 5 20]
 
 Joint training of the variant full, one thread, with windows of 96 x 96: blocks of steps with synthetic frames
 from the store and with frames that another process renders take turns. The CPU time of the training process
@@ -48,13 +48,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--preset", default="small")
+    parser.add_argument("--config", default="small")
     parser.add_argument("--every", type=int, nargs="+", default=[5, 20], help="steps for 250 new moments")
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="of a block")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    config = load_config(options.preset)
+    config = load_config(options.config)
     with TemporaryDirectory() as name:
         folders = {"store": Path(name) / "store"}
         simulate_store(STORE, folders["store"])
@@ -79,7 +79,7 @@ def main() -> None:
                 passed[kind].append(1e3 * (time.perf_counter() - starts[1]) / options.steps)
         chunk = cpu_ms_a_chunk(folders["store"])
     base = statistics.median(cpu["store"])
-    print(f"{options.preset}, from the store: {base:.0f} ms of CPU a step")
+    print(f"{options.config}, from the store: {base:.0f} ms of CPU a step")
     for steps in options.every:
         kind = f"every {steps}"
         rendering = chunk / steps

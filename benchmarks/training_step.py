@@ -1,6 +1,6 @@
 """The step of joint training against the same step as a reader of the paper would write it.
 
-    python benchmarks/training_step.py [--preset paper] [--steps 3] [--json]
+    python benchmarks/training_step.py [--config paper] [--steps 3] [--json]
 
 The naive step runs the networks once for each set of the mini-batch, layer after layer in float32 and in
 the layout that PyTorch has by default, with `torch.optim.Adam` as it comes; "naive_one_pass" runs f once
@@ -319,7 +319,7 @@ def measure(config_name: str, steps: int) -> dict[str, Any]:
 
     images = 7 * config.training.set_size
     result: dict[str, Any] = {
-        "preset": config_name,
+        "config": config_name,
         "images": images,
         "gflop": flops / 1e9,
         "floor_ms": 1e3 * flops / peak_flops(torch.float32),
@@ -351,12 +351,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--preset", default="paper")
+    parser.add_argument("--config", default="paper")
     parser.add_argument("--steps", type=int, default=3, help="timed steps of each kind")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    result = measure(options.preset, options.steps)
+    result = measure(options.config, options.steps)
     if options.json:
         print(json.dumps(result, indent=1))
         return

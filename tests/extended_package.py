@@ -1,7 +1,7 @@
 """Uses the extensions of docs/extending.md end to end; see test_extending.py, which starts it.
 
-A program of its own: `murauer simulate` renders in processes that import the package anew, so the extended
-copy must come first on their path, as a changed installation would.
+A program of its own: `murauer render session` works in processes that import the package anew, so the
+extended copy must come first on their path, as a changed installation would.
 """
 
 import json
@@ -70,7 +70,8 @@ if __name__ == "__main__":
     work = Path(sys.argv[1])
     assert Path(murauer.__file__).is_relative_to(work.parent), murauer.__file__
 
-    run(f"murauer simulate --out {work}/simulated --config settings.json --sensor active_stereo --workers 1")
+    session = f"--out {work}/simulated --config settings.json --sensor active_stereo --workers 1"
+    run(f"murauer render session {session}")
     store = open_store(work / "simulated")
     assert store.skeleton is find_skeleton("tips6") and len(store.skeleton) == 6
     assert store.manifest.simulation.sensor == "active_stereo"
@@ -79,7 +80,7 @@ if __name__ == "__main__":
     hand = torch.arange(21 * 3.0).reshape(21, 3)
     assert convert(hand, "anny21", "tips6")[:, 0].tolist() == [27, 12, 24, 36, 48, 60]
 
-    trained = "--preset narrow --labels 4"
+    trained = "--config narrow --labels 4"
     run(f"murauer train --data {work}/simulated --out {work}/run {trained} --variant view_unmapped")
     run(f"murauer evaluate {work}/run --data {work}/simulated --json")
 
@@ -88,7 +89,7 @@ if __name__ == "__main__":
     run(f"murauer import png_folders {work}/png --out {work}/own --workers 1")
     own = open_store(work / "own")
     check_windows_show_the_frames(own, work / "png", camera)
-    run(f"murauer synthesise {work}/own --frames 8 --workers 1")
+    run(f"murauer render frames {work}/own --frames 8 --workers 1")
     run(f"murauer train --data {work}/own --out {work}/own_run {trained} --variant real_and_synth")
     run(f"murauer evaluate {work}/own_run --data {work}/own --json")
 

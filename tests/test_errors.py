@@ -31,7 +31,7 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made by the command itself."""
     folder = tmp_path_factory.mktemp("simulated") / "store"
     sizes = "--synthetic-frames 8 --real-frames 8 --validation-frames 4 --test-frames 4 --workers 1"
-    assert main(["simulate", "--out", str(folder), *sizes.split()]) == 0
+    assert main(["render", "session", "--out", str(folder), *sizes.split()]) == 0
     return folder
 
 
@@ -46,7 +46,7 @@ def finished_run(small_store: Path, tmp_path_factory: pytest.TempPathFactory) ->
                 str(small_store),
                 "--out",
                 str(folder),
-                "--preset",
+                "--config",
                 "smoke",
                 "--labels",
                 "4",
@@ -118,7 +118,7 @@ class World:
 
     def train(self, more: str = "", store: str = "store", out: str = "run") -> list[str]:
         words = [word.replace("@", str(self.folder)) for word in more.split()]
-        config = [] if "--preset" in words else ["--preset", "smoke"]
+        config = [] if "--config" in words else ["--config", "smoke"]
         return ["train", "--data", self.path(store), "--out", self.path(out), *config, *words]
 
     def resume(self, spoilt: str) -> list[str]:
@@ -131,7 +131,7 @@ class World:
             store,
             "--out",
             self.path("finished"),
-            "--preset",
+            "--config",
             "smoke",
             "--labels",
             "4",
@@ -291,7 +291,7 @@ CASES: dict[str, Case] = {
     ),
     "picture in a file": (lambda w: w.predict(more="--out @/new.csv --overlay @/file/a.png"), "cannot write"),
     # info
-    "unknown config": (lambda w: ["info", "--preset", "huge"], "unknown config 'huge'"),
+    "unknown config": (lambda w: ["info", "--config", "huge"], "unknown config 'huge'"),
     "unknown command": (lambda w: ["dance"], "invalid choice: 'dance'"),
     "no command": (lambda w: [], "COMMAND"),
     # evaluate
@@ -316,18 +316,38 @@ CASES: dict[str, Case] = {
         "is not a store",
     ),
     # simulate
-    "simulated frames 0": (lambda w: ["simulate", "--out", w.path("r"), "--real-frames", "0"], "at least 1"),
-    "unknown sensor": (lambda w: ["simulate", "--out", w.path("r"), "--sensor", "lidar"], "unknown sensor"),
+    "simulated frames 0": (
+        lambda w: ["render", "session", "--out", w.path("r"), "--real-frames", "0"],
+        "at least 1",
+    ),
+    "unknown sensor": (
+        lambda w: ["render", "session", "--out", w.path("r"), "--sensor", "lidar"],
+        "unknown sensor",
+    ),
     "simulation of an unknown sensor": (
-        lambda w: ["simulate", "--out", w.path("r"), "--config", w.write("s.json", '{"sensor": "lidar"}')],
+        lambda w: [
+            "render",
+            "session",
+            "--out",
+            w.path("r"),
+            "--config",
+            w.write("s.json", '{"sensor": "lidar"}'),
+        ],
         "unknown sensor 'lidar'",
     ),
     "simulation of an unknown skeleton": (
-        lambda w: ["simulate", "--out", w.path("r"), "--config", w.write("s.json", '{"skeleton": "claw"}')],
+        lambda w: [
+            "render",
+            "session",
+            "--out",
+            w.path("r"),
+            "--config",
+            w.write("s.json", '{"skeleton": "claw"}'),
+        ],
         "unknown skeleton 'claw'",
     ),
-    "store over other files": (lambda w: ["simulate", "--out", str(w.folder)], "is not a store"),
-    "store into a file": (lambda w: ["simulate", "--out", w.path("file/r")], "cannot write"),
+    "store over other files": (lambda w: ["render", "session", "--out", str(w.folder)], "is not a store"),
+    "store into a file": (lambda w: ["render", "session", "--out", w.path("file/r")], "cannot write"),
     "demo into a file": (lambda w: ["demo", "--out", w.path("file")], "file"),
     # train
     "training without a store": (lambda w: w.train(store="none"), "is not a store"),
@@ -336,14 +356,14 @@ CASES: dict[str, Case] = {
 
 RECORDED_CASES: dict[str, Case] = {
     "unknown variant": (lambda w: w.train("--variant best"), "unknown variant 'best'"),
-    "unknown training config": (lambda w: w.train("--preset huge"), "unknown config 'huge'"),
-    "configuration file missing": (lambda w: w.train("--preset @/none.json"), "No such file"),
+    "unknown training config": (lambda w: w.train("--config huge"), "unknown config 'huge'"),
+    "configuration file missing": (lambda w: w.train("--config @/none.json"), "No such file"),
     "configuration with an unknown field": (
-        lambda w: w.train(f"--preset {w.write('c.json', json.dumps({'speed': 9}))}"),
+        lambda w: w.train(f"--config {w.write('c.json', json.dumps({'speed': 9}))}"),
         "speed",
     ),
     "configuration of the wrong type": (
-        lambda w: w.train(f"--preset {w.write('c.json', json.dumps({'training': {'set_size': 'big'}}))}"),
+        lambda w: w.train(f"--config {w.write('c.json', json.dumps({'training': {'set_size': 'big'}}))}"),
         "set_size",
     ),
     "more labels than frames": (lambda w: w.train("--labels 9"), "has 8 real frames"),

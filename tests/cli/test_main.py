@@ -26,7 +26,7 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
 
 
 def test_info_of_the_paper(capsys):
-    assert main(["info", "--preset", "paper", "--json"]) == 0
+    assert main(["info", "--config", "paper", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["parameters"] == {"f": 5111520, "m": 4198400, "p": 1092650, "g": 11168640, "h": 4199425}
     assert {"nyu14", "anny21"} <= facts["skeletons"].keys()
@@ -35,7 +35,7 @@ def test_info_of_the_paper(capsys):
 
 
 def test_info_as_text(capsys):
-    assert main(["info", "--preset", "paper"]) == 0
+    assert main(["info", "--config", "paper"]) == 0
     assert "5,111,520" in capsys.readouterr().out
 
 

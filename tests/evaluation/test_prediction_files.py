@@ -3,7 +3,7 @@ import csv
 import pytest
 import torch
 
-from murauer.datasets.joint_files import read_joint_file, read_joints, write_joints
+from murauer.datasets.joint_files import read_joints
 from murauer.errors import UserError
 from murauer.evaluation.prediction_files import evaluate_prediction_file
 from murauer.geometry.camera import CAMERAS, xyz_to_uvd
@@ -86,42 +86,6 @@ def test_ambiguous_skeletons_are_numbered_unless_named(tmp_path):
     assert list(named.per_joint_mm)[:2] == ["wrist", "thumb_cmc"]
     with pytest.raises(UserError, match="nyu14 has 14 joints"):
         evaluate_prediction_file(path, path, "xyz", skeleton="nyu14")
-
-
-@pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize("format", ["uvd", "xyz", "xyz-y-up"])
-def test_written_files_are_read_back(tmp_path, joints, format, named):
-    names = [f"P1/5/{frame:06d}_depth.bin" for frame in range(len(joints))] if named else None
-    write_joints(tmp_path / "out.txt", joints.float(), format, NYU, names)
-    lines = (tmp_path / "out.txt").read_text().splitlines()
-    assert len(lines) == 6 and {len(line.split()) for line in lines} == {48 + named}
-    back = read_joint_file(tmp_path / "out.txt", format, NYU)
-    torch.testing.assert_close(back.joints, joints, rtol=0, atol=1e-3)
-    assert back.names == (tuple(names) if named else None)
-    if format == "xyz-y-up":
-        assert float(lines[0].split()[1 + named]) == pytest.approx(-float(joints[0, 0, 1]), abs=1e-4)
-
-
-def test_published_predictions_survive_being_written(shared_dir, ground_truth, tmp_path):
-    source = shared_dir / "data/nyu/predictions/joint_pos_murauer_n100_wacv_uvd.txt"
-    write_joints(tmp_path / "again.txt", read_joints(source, "uvd", NYU), "uvd", NYU)
-    first = [float(word) for word in source.read_text().split()[:420]]
-    again = [float(word) for word in (tmp_path / "again.txt").read_text().split()[:420]]
-    assert again == pytest.approx(first, abs=1e-4)
-
-
-def test_what_cannot_be_written_is_told(tmp_path, joints):
-    out = tmp_path / "out.txt"
-    damaged = joints.clone()
-    damaged[4, 2, 1] = float("nan")
-    with pytest.raises(UserError, match="frame 4 has a joint that is not finite"):
-        write_joints(out, damaged, "xyz")
-    with pytest.raises(UserError, match="needs a camera"):
-        write_joints(out, joints, "uvd")
-    for name in ("two words.png", "12", ""):
-        with pytest.raises(UserError, match="no file name"):
-            write_joints(out, joints, "xyz", names=[name] * 6)
-    assert not out.exists()
 
 
 def test_files_with_names_of_other_frames_are_refused(tmp_path):

@@ -62,7 +62,7 @@ def rows_of(out: Path) -> list[dict[str, str]]:
 
 
 def sweep(store_folder: Path, out: Path, config_file: Path, *words: object) -> int:
-    given = ["experiment", "figure4", "--data", store_folder, "--out", out, "--preset", config_file, *words]
+    given = ["experiment", "figure4", "--data", store_folder, "--out", out, "--config", config_file, *words]
     return main([str(word) for word in given])
 
 
@@ -169,10 +169,10 @@ def test_the_ablation_writes_how_its_page_was_made(
     out, results = tmp_path / "runs", tmp_path / "results"
     out.mkdir()
     store_folder.rename(out / "recording")
-    words = ["--out", out, "--results", results, "--preset", config_file, "--seeds", "0"]
+    words = ["--out", out, "--results", results, "--config", config_file, "--seeds", "0"]
     assert main(["experiment", "ablation", *map(str, words)]) == 0
     page = (results / "ablation.md").read_text()
-    command = f"    murauer experiment ablation --out {out} --results {results} --preset {config_file} "
+    command = f"    murauer experiment ablation --out {out} --results {results} --config {config_file} "
     assert command + "--seeds 0\n" in page and "12 real moments" in page
     assert "| Real only |" in page and "n = 9" in page and "of one seed" in page
     assert "Relative to" not in page  # there is nothing to compare with

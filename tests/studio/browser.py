@@ -36,7 +36,7 @@ def browser() -> Iterator[Any]:
 
 
 class Server:
-    """`murauer studio` or `murauer live` in a process of its own."""
+    """`murauer studio` or `murauer studio --live` in a process of its own."""
 
     def __init__(self, *words: object) -> None:
         self._process = subprocess.Popen(

@@ -148,7 +148,10 @@ def test_a_whole_image_of_another_shape_without_a_hand() -> None:
 
 
 def test_in_a_browser(capture: Path) -> None:
-    with browser() as chromium, serving("live", f"{capture}?rate=10", "--compare", "default") as server:
+    with (
+        browser() as chromium,
+        serving("studio", "--live", f"{capture}?rate=10", "--compare", "default") as server,
+    ):
         page = open_page(chromium, server.address)
         page.get_by_text("ended").first.wait_for()
         text = page.inner_text("body")

@@ -35,6 +35,18 @@ def test_pose_loss_is_equation_5():
     assert pose_loss(predicted, joints).item() == pytest.approx(squared_norms(joints, predicted))
 
 
+def test_joints_without_a_label_are_no_part_of_the_pose_loss():
+    predicted, joints = random(4, 14, 3).requires_grad_(), random(4, 14, 3, seed=1)
+    joints[0, 3], joints[2] = torch.nan, torch.nan
+    known = joints.isfinite()
+    loss = pose_loss(predicted, joints)
+    expected = squared_norms(joints[known][:, None], predicted.detach()[known][:, None])
+    assert loss.item() == pytest.approx(expected)
+    loss.backward()
+    assert predicted.grad is not None and predicted.grad.isfinite().all()
+    assert (predicted.grad[~known] == 0).all() and (predicted.grad[known] != 0).all()
+
+
 def test_pose_loss_of_no_samples_is_zero_with_a_gradient():
     predicted = random(0, 14, 3).requires_grad_()
     pose_loss(predicted, random(0, 14, 3)).backward()

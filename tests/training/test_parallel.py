@@ -240,7 +240,7 @@ def test_torchrun_goes_on_where_one_process_was_stopped(tiny_store: Store, tmp_p
         tmp_path / "run",
         "--resume",
     ]
-    options = ["--preset", tmp_path / "config.json", "--labels", "10"]
+    options = ["--config", tmp_path / "config.json", "--labels", "10"]
     done = subprocess.run(
         [*map(str, [*torchrun, *murauer, *options])], capture_output=True, text=True, timeout=600
     )

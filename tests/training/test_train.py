@@ -227,7 +227,7 @@ def test_labels_from_a_file_are_the_ones_used(
 
 def test_missing_synthetic_frames_name_the_remedy(tiny_store: Store, config: Config, tmp_path: Path) -> None:
     bare = dataclasses.replace(tiny_store, synthetic=None, pairs=None)
-    with pytest.raises(UserError, match="murauer synthesise"):
+    with pytest.raises(UserError, match="murauer render frames"):
         train(bare, config, variant="full", labels=10, seed=0, out=tmp_path / "run")
     train(bare, config, variant="real_only", labels=10, seed=0, out=tmp_path / "real_only")
     train(bare, config, variant="preview", labels=10, seed=0, out=tmp_path / "preview")

@@ -1,6 +1,6 @@
 """Show what is installed: versions, device, skeletons, cameras; and configs, variants, sensors to train with.
 
-With --preset also the configuration and the number of parameters of f, m, p, g and h. With --data what a
+With --config also the configuration and the number of parameters of f, m, p, g and h. With --data what a
 store holds instead; --verify compares its files with the checksums that were written with them.
 """
 
@@ -18,7 +18,7 @@ from murauer.version import __version__
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--preset", metavar="NAME", help="show this config and the size of its networks")
+    parser.add_argument("--config", metavar="NAME", help="show this config and the size of its networks")
     add_data(parser, required=False)
     parser.add_argument("--verify", action="store_true", help="check the files of --data by their checksums")
     add_json(parser)
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
         return
     if args.verify:
         raise UserError("--verify checks a store; name it with --data")
-    facts = _installation() | (_config(args.preset) if args.preset else {})
+    facts = _installation() | (_config(args.config) if args.config else {})
     if args.json:
         print(json.dumps(facts, indent=1))
         return
@@ -107,7 +107,7 @@ def _config(name: str) -> dict[str, Any]:
 
     config = load_config(name)
     counts = parameter_counts(HandPoseNetwork(config.network), make_discriminator(config.network))
-    return {"preset": name, "parameters": counts, "config": msgspec.to_builtins(config)}
+    return {"config_name": name, "parameters": counts, "config": msgspec.to_builtins(config)}
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The text files in which researchers exchange predictions and annotations: read and write them.
+"""The text files in which researchers exchange predictions and annotations.
 
 Such a file has one line a frame with the coordinates of all its joints, separated by blanks or commas. Some
 have the frame's file name in front. Three coordinate formats are in use:
@@ -9,7 +9,6 @@ have the frame's file name in front. Three coordinate formats are in use:
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -18,14 +17,10 @@ import torch
 from torch import Tensor
 
 from murauer.errors import UserError
-from murauer.files import written_whole
-from murauer.geometry.camera import Camera, uvd_to_xyz, xyz_to_uvd
+from murauer.geometry.camera import Camera, uvd_to_xyz
 from murauer.text_files import is_number, read_lines, split_numbers
 
 JointFormat = Literal["uvd", "xyz", "xyz-y-up"]
-
-DECIMALS = 4
-"""Digits behind the point in files written here: a tenth of a micrometre, or of a thousandth of a pixel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,47 +69,6 @@ def read_joint_file(
     elif format == "xyz-y-up":
         joints = joints * joints.new_tensor([1, -1, 1])
     return JointFile(joints, names)
-
-
-def write_joints(
-    path: str | Path,
-    joints: Tensor,
-    format: JointFormat,
-    camera: Camera | None = None,
-    names: Sequence[str] | None = None,
-) -> None:
-    """Write joints as others' evaluation scripts read them: one frame a line, blanks between the numbers.
-
-    Args:
-        path: Text file; complete or not at all.
-        joints: (N, J, 3) camera coordinates in mm, y down.
-        format: How to write the coordinates.
-        camera: Needed for "uvd".
-        names: File name of each frame, without blanks, to be written in front of its line.
-
-    Raises:
-        UserError: If a coordinate is not finite, a name would be taken for a number or for two words, or the
-            file cannot be written.
-        ValueError: If the number of names is another than that of the frames.
-    """
-    _check_format(path, format, camera)
-    values = joints.double()
-    if format == "uvd":
-        assert camera is not None
-        values = xyz_to_uvd(values, camera.intrinsics().double())
-    elif format == "xyz-y-up":
-        values = values * values.new_tensor([1, -1, 1])
-    if not bool(torch.isfinite(values).all()):
-        frame = int((~torch.isfinite(values)).flatten(1).any(dim=1).nonzero()[0])
-        raise UserError(f"cannot write {path}: frame {frame} has a joint that is not finite")
-    for name in names or ():
-        if len(name.replace(",", " ").split()) != 1 or is_number(name):
-            raise UserError(f"cannot write {path}: {name!r} is no file name without blanks and commas")
-    lines = [" ".join(f"{value:.{DECIMALS}f}" for value in row) for row in values.flatten(1).tolist()]
-    if names is not None:
-        lines = [f"{name} {line}" for name, line in zip(names, lines, strict=True)]
-    with written_whole(path) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _check_format(path: str | Path, format: JointFormat, camera: Camera | None) -> None:

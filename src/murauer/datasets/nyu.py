@@ -153,7 +153,8 @@ class NyuDataset:
         )
 
     def _check(self, source: _Source) -> list[str]:
-        part, left_out = source.part, []
+        part = source.part
+        left_out: list[str] = []
         for view in source.views:
             for camera in sorted(part.cameras(view)):
                 prefix = f"{source.kind}_{camera}"

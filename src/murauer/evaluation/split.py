@@ -66,7 +66,7 @@ class SplitResult:
                 f"left out: {self.unusable} unusable and {self.unlabelled} unlabelled {self.split} frames"
             )
         if self.incomplete:
-            parts.append(f"without a label: {counted(self.incomplete)}")
+            parts.append(f"frames whose label lacks a joint: {counted(self.incomplete)}")
         return "; ".join(parts)
 
     def table(self) -> str:

@@ -57,7 +57,7 @@ def run_demo(
     metrics = {
         "n_labelled": N_LABELLED,
         "seed": SEED,
-        "preset": config_name,
+        "config": config_name,
         "centre": "annotated joint",
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "variants": {result["variant"]: result["test"] for result in reversed(sweep.results)},

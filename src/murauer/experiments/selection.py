@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, runner = read_config(args.preset), sweep_runner(args)
+    config, runner = read_config(args.config), sweep_runner(args)
     folder = args.data or args.out / "recording"
     if folder.exists() or args.data is not None:
         store = open_store(folder)
@@ -114,14 +114,14 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
 def _write_page(
     args: argparse.Namespace, store: Store, config: Config, rows: Sequence[dict[str, Any]]
 ) -> None:
-    words = ["--out", str(args.out), "--results", str(args.results), "--preset", args.preset]
+    words = ["--out", str(args.out), "--results", str(args.results), "--config", args.config]
     words += ["--seeds", *map(str, args.seeds), "--labels", *map(str, args.labels)]
     lines = [
         "# Selected frames against random ones",
         "",
         f"    murauer experiment selection {shlex.join(words)}",
         "",
-        f"Real&Synth, config `{args.preset}` ({config.training.joint_iterations:,} steps), "
+        f"Real&Synth, config `{args.config}` ({config.training.joint_iterations:,} steps), "
         f"{len(store.require('real')):,} real frames to choose from; mean joint error in mm ± "
         f"standard deviation over {len(args.seeds)} seeds.",
         "",

@@ -94,5 +94,7 @@ class JointOffsets:
             if not (offsets.isfinite().all() and camera.isfinite().all()):
                 raise ValueError("offsets must be finite")
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is damaged ({error!r}); make it again with 'murauer twin'") from error
+            raise UserError(
+                f"{path} is damaged ({error!r}); make it again with 'murauer render pairs'"
+            ) from error
         return cls(skeleton, offsets.float(), camera.float())

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from murauer.hand.articulation import rotation_about
+from murauer.hand.solids import rotations
 
 
 def sample_viewpoints(
@@ -52,19 +53,6 @@ def sample_viewpoints(
         @ rotation_about(y.expand(n, 3), tilt[:, 1] + back)
         @ upright
     )
-    anywhere = _uniform_rotations(n, generator)
+    anywhere = rotations(facing, n, generator)
     chosen = torch.rand(n, generator=generator) < any_share
     return torch.where(chosen[:, None, None], anywhere, facing)
-
-
-def _uniform_rotations(n: int, generator: torch.Generator) -> Tensor:
-    """Uniform over all rotations, from uniform unit quaternions."""
-    w, x, y, z = torch.nn.functional.normalize(torch.randn(n, 4, generator=generator), dim=1).T
-    return torch.stack(
-        [
-            1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-            2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-            2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
-        ],
-        -1,
-    ).unflatten(-1, (3, 3))  # fmt: skip

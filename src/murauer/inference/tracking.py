@@ -27,7 +27,7 @@ from murauer.geometry.camera import Camera, xyz_to_uvd
 from murauer.geometry.distortion import Distortion
 from murauer.geometry.patches import Floats
 from murauer.handfinder.finder import HandFinder
-from murauer.handfinder.handedness import MOST, evidence, presumed_handedness
+from murauer.handfinder.handedness import MOST_EVIDENCE, evidence, presumed_handedness
 from murauer.handfinder.localisation import (
     FARTHEST_STEP_MM,
     Sighting,
@@ -257,7 +257,7 @@ class Tracker:
                 hand = look_at_place(self._finder, image[0], self._camera, palm)
                 thing.look(palm, hand.confidence)
                 return thing
-        return Thing(palm, MOST)
+        return Thing(palm, MOST_EVIDENCE)
 
     def _expected(self, elapsed: float) -> Floats | None:
         """Where the hand should be, mm, (3,); None if it may be anywhere."""

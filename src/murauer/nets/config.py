@@ -95,6 +95,6 @@ class ModelConfig(msgspec.Struct, frozen=True):
         cube_mm: side of the hand cube.
     """
 
-    network: NetworkConfig
-    skeleton: str
-    cube_mm: float
+    network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)
+    skeleton: str = "nyu14"
+    cube_mm: float = 300.0

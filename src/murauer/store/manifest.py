@@ -155,7 +155,7 @@ def read_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         raise UserError(
             f"{folder} is not a store: it has no {MANIFEST_FILE}; make one with 'murauer import' or "
-            "'murauer simulate'"
+            "'murauer render session'"
         )
     try:
         version = msgspec.json.decode(path.read_bytes(), type=_Version).format_version

@@ -26,8 +26,8 @@ FIELDS = {PAIRS: "pairs", VALIDATION_PAIRS: "validation_pairs"}
 """Fields of `Store` that are called otherwise than their sets."""
 
 MAKERS = {
-    "synthetic": "render one with 'murauer synthesise {folder}'",
-    PAIRS: "fit them to the labelled frames with 'murauer twin {folder}'",
+    "synthetic": "render one with 'murauer render frames {folder}'",
+    PAIRS: "fit them to the labelled frames with 'murauer render pairs {folder}'",
 }
 """How to come by a set that a store lacks; the others come with the dataset alone."""
 

@@ -74,7 +74,7 @@ def summary(store: Store) -> str:
         )
     for name, own in facts["sets"].items():
         if own["frames_without_joint"] and name not in facts["aliases"]:
-            lines.append(f"  {name} labels lack {counted(own['frames_without_joint'])}")
+            lines.append(f"  {name} frames whose label lacks a joint: {counted(own['frames_without_joint'])}")
     lines += [f"  left out: {sentence}" for sentence in facts["left_out"]]
     lines += [f"  {doubt}" for hand in store.manifest.hands if (doubt := doubt_about(hand))]
     if (endless := store.manifest.endless) is not None:
@@ -121,7 +121,7 @@ def joints_missing(joints: np.ndarray, skeleton: Skeleton) -> dict[str, int]:
 
 def counted(joints: dict[str, int]) -> str:
     """Say what `joints_missing` counted, the most frequent first."""
-    return shortened([f"{name} in {count:,} frames" for name, count in Counter(joints).most_common()])
+    return shortened([f"{name} ({count:,})" for name, count in Counter(joints).most_common()])
 
 
 def _kind(reason: str) -> str:

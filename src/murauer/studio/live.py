@@ -26,6 +26,7 @@ from murauer.studio.page.page import MODEL_COLOURS, Page
 from murauer.studio.page.pictures import EXTENTS, MOST_PICTURES, picture
 from murauer.studio.page.table import joint_table
 from murauer.studio.page.worker import Worker
+from murauer.studio.predicting import facts_of
 
 if TYPE_CHECKING:
     from viser import ViserServer
@@ -193,15 +194,7 @@ class Live:
             f"Drawing: {self._drawing_ms:.0f} ms, at most {SHOWN_PER_SECOND} a second",
         ]
         for letter, follower, pose in zip("AB", self._followers, poses, strict=False):
-            took = pose.timings
-            lines.append(
-                f"{letter} {follower.name}: "
-                + (
-                    pose.problem
-                    or f"latency **{took.total:.1f} ms** (hand found in {took.localisation:.1f}, network "
-                    f"{took.network:.1f}), {pose.handedness} hand, confidence {pose.confidence:.2f}"
-                )
-            )
+            lines.append(f"{letter} {follower.name}: {facts_of(pose)}")
         return "  \n".join(lines)
 
 

@@ -11,6 +11,7 @@ from murauer.errors import UserError
 from murauer.geometry.skeletons import Skeleton, convert
 from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
+from murauer.inference.pose import HandPose
 from murauer.studio.albums.album import Album, AlbumFrame, Floats
 
 REMEMBERED = 500
@@ -37,6 +38,15 @@ class Prediction:
             return None if self.joints is None else convert(self.joints, self.skeleton.name, skeleton.name)
         except UserError:
             return None
+
+
+def facts_of(pose: HandPose) -> str:
+    """Say in words how long it took to find a hand and how sure it is, or why there is none."""
+    took = pose.timings
+    return pose.problem or (
+        f"latency **{took.total:.1f} ms** (hand found in {took.localisation:.1f}, network {took.network:.1f})"
+        f", {pose.handedness} hand, confidence {pose.confidence:.2f}"
+    )
 
 
 class Predictor(Protocol):
@@ -76,12 +86,8 @@ class ModelPredictor:
             first = frame.views[0]
             handedness = frame.handedness if self._handedness == "auto" else self._handedness
             pose = self._estimator(first.depth, first.camera, first.centre, handedness)
-            took = pose.timings
-            facts = pose.problem or (
-                f"{pose.handedness} hand, confidence {pose.confidence:.2f}, {took.total:.1f} ms "
-                f"(hand found in {took.localisation:.1f}, network {took.network:.1f})"
-            )
-            self._known[frame.key] = Prediction(pose.joints_xyz if pose else None, pose.skeleton, facts)
+            joints = pose.joints_xyz if pose else None
+            self._known[frame.key] = Prediction(joints, pose.skeleton, facts_of(pose))
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return self._known[frame.key]

@@ -1,4 +1,4 @@
-"""Synthetic pairs of labelled real frames: what `murauer twin` writes, and what it refuses."""
+"""Synthetic pairs of labelled real frames: what `murauer render pairs` writes, and what it refuses."""
 
 import contextlib
 import csv
@@ -43,7 +43,7 @@ def bare(tiny_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def paired_store(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
-    """A store after `murauer twin`, and what the command printed."""
+    """A store after `murauer render pairs`, and what the command printed."""
     folder = tmp_path_factory.mktemp("twinned") / "store"
     shutil.copytree(bare, folder)
     # One frame's labels are of no hand: a fingertip elsewhere, the palm turned over.
@@ -52,7 +52,7 @@ def paired_store(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     joints[spoilt, 0] = joints[spoilt, 0, ::-1] * [1.0, 1.3, 1.0]
     joints.flush()
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        code = cli.main(["twin", str(folder), "--labels", str(LABELLED), "--json"])
+        code = cli.main(["render", "pairs", str(folder), "--labels", str(LABELLED), "--json"])
     assert code == 0
     return folder, json.loads(printed.getvalue()) | {"spoilt": spoilt}
 
@@ -186,16 +186,16 @@ def test_nothing_to_fit_to(bare: Path, tmp_path: Path, capsys: pytest.CaptureFix
     joints = np.load(folder / "real" / "joints.npy", mmap_mode="r+")
     joints[:, :, 5:] = np.nan
     joints.flush()
-    assert cli.main(["twin", str(folder)]) == 2
+    assert cli.main(["render", "pairs", str(folder)]) == 2
     message = capsys.readouterr().err
     assert "at most 5 joints are labelled" in message and message.count("\n") == 1
     joints[:] = np.nan
     joints.flush()
-    assert cli.main(["twin", str(folder)]) == 2
+    assert cli.main(["render", "pairs", str(folder)]) == 2
     assert "label some frames" in capsys.readouterr().err
     shutil.rmtree(folder / "real")
     write_manifest(folder, read_manifest(folder).without_set("real"))
-    assert cli.main(["twin", str(folder)]) == 2
+    assert cli.main(["render", "pairs", str(folder)]) == 2
     assert "no real frames" in capsys.readouterr().err
 
 

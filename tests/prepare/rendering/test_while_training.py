@@ -70,7 +70,7 @@ def test_pretraining_without_a_set(endless: Store, tmp_path: Path) -> None:
 
 
 def test_the_command_and_the_way_back(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["synthesise", str(copy), "--while-training", "20"]
+    command = ["render", "frames", str(copy), "--while-training", "20"]
     assert main(command) == 2 and "--replace" in capsys.readouterr().err
     assert main([*command, "--replace", "--shard", "1/2"]) == 2 and "--shard" in capsys.readouterr().err
     assert main([*command, "--replace"]) == 0

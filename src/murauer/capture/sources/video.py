@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
+import av.error
 import numpy as np
 
 from murauer.capture.depth import read_frame
@@ -59,7 +61,7 @@ class VideoSource(Source):
         track: Title or number, from 0, of the only one to take; by default all that can be depth.
 
     Raises:
-        UserError: PyAV is not installed, the file is no such video, or it is not known which cameras took it.
+        UserError: the file is no such video, or it is not known which cameras took it.
     """
 
     def __init__(
@@ -71,7 +73,6 @@ class VideoSource(Source):
         track: str | None = None,
     ) -> None:
         self.path = Path(address)
-        self._av = _import_av()
         with self._open() as file:
             streams = file.streams.video
             tracks = [
@@ -127,10 +128,10 @@ class VideoSource(Source):
             waiting: list[list[Any]] = [[] for _ in self.cameras]
             try:
                 for packet in file.demux(*streams):
-                    waiting[order.index(packet.stream_index)].extend(packet.decode())
+                    waiting[order.index(packet.stream.index)].extend(packet.decode())
                     while all(waiting):
                         yield [frames.pop(0) for frames in waiting]
-            except self._av.error.FFmpegError as error:
+            except av.error.FFmpegError as error:
                 raise UserError(f"{self.path} is damaged ({error}); the frames before are good") from error
 
     def _moment(self, frames: list[Any]) -> SourceFrame:
@@ -146,18 +147,10 @@ class VideoSource(Source):
 
     def _open(self) -> Any:
         try:
-            return self._av.open(str(self.path))
-        except (OSError, self._av.error.FFmpegError) as error:
+            return av.open(str(self.path))
+        except (OSError, av.error.FFmpegError) as error:
             raise UserError(f"cannot read {self.path}: {error.strerror or error}") from error
 
 
 def _list(tracks: Sequence[Track]) -> str:
     return ", ".join(map(str, tracks))
-
-
-def _import_av() -> Any:
-    try:
-        import av  # extra
-    except ImportError as error:
-        raise UserError("depth in videos needs PyAV; pip install 'murauer[video]'") from error
-    return av

@@ -75,6 +75,8 @@ def _probe_view(dataset: Dataset, set_name: str, view: int) -> bool:
             frame = dataset.frame(set_name, index, view)
         except UserError:
             continue
+        if not frame.shows_hand:
+            continue
         readable += 1
         known = None if frame.joints is None else torch.isfinite(frame.joints).all(-1)
         if known is not None and bool(known.any()):

@@ -2,7 +2,7 @@
 
 Everything that a rendering can share with the store's frames without looking at their labels is shared: the
 joints, the cameras and their poses, the places of the hands, the windows and how they are centred. Where in
-the hand the store's joints lie is known once `murauer twin` has fitted the hand model to some labels.
+the hand the store's joints lie is known once `murauer render pairs` has fitted the hand model to some labels.
 """
 
 import os

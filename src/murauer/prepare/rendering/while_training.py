@@ -1,6 +1,6 @@
 """Synthetic frames that are rendered while a training draws from them, in place of a set on disk.
 
-They are an endless sequence, whose beginning is the set that 'murauer synthesise' stores with the same
+They are an endless sequence, whose beginning is the set that 'murauer render frames' stores with the same
 settings. What a training step draws from depends on the step alone: a chunk of the sequence, which after some
 steps makes room for the next.
 """

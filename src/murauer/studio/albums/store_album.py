@@ -82,8 +82,9 @@ class StoreAlbum:
                 sums[file] = file_checksum(self.folder / file)
         write_manifest(self.folder, replace(manifest, counts=counts, checksums=sums))
         self._store = open_store(self.folder)
+        folder = self.folder
         return (
-            f"train with them: murauer train --data {self.folder} --out RUN, after murauer twin {self.folder}"
+            f"train with them: murauer train --data {folder} --out RUN, after murauer render pairs {folder}"
         )
 
     def _write_set(self, set_name: str, rows: Mapping[int, Floats | None]) -> None:

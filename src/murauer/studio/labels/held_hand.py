@@ -6,8 +6,8 @@ allows. What is dragged out of reach stops where the finger ends. Distances betw
 finger stay those of the fitted hand. Lines that are drawn past a joint (`nyu14` joins the palm to the middle
 of the fingers) change as the fingers bend, as they do in a hand.
 
-Joints are where the hand model has them, without the offsets that `murauer twin` learns from many labels: a
-few poses do not tell an offset from a bend.
+Joints are where the hand model has them, without the offsets that `murauer render pairs` learns from many
+labels: a few poses do not tell an offset from a bend.
 """
 
 import numpy as np

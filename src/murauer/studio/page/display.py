@@ -12,7 +12,6 @@ from murauer.studio.page.points import MOST_POINTS, cloud
 
 TINTS = np.array([[1.0, 1.0, 1.0], [0.72, 0.95, 0.85], [1.0, 0.85, 0.7]])
 """Of the points of the first camera, the second and the third."""
-PAIR = "pair"
 PAIR_TINT = np.array([0.5, 0.7, 1.0])
 
 

@@ -171,7 +171,7 @@ class SkeletonNode:
         colours = np.array([colour or FINGER_COLOURS[group] for group in skeleton.groups], np.uint8)
         ends = colours[self._bones[:, 0]]
         self._emphasised = np.ones(len(skeleton), np.float32)
-        self._shown = np.zeros(len(skeleton), bool)
+        self._shown: NDArray[np.bool_] = np.zeros(len(skeleton), bool)
         self._whole = server.scene.add_frame(f"{WORLD}/{name}", show_axes=False, visible=False)
         self._lines = server.scene.add_line_segments(
             f"{WORLD}/{name}/bones",
@@ -193,12 +193,13 @@ class SkeletonNode:
 
     def show(self, joints: Floats | None) -> None:
         """Show joints (J, 3) in mm, without those that are NaN; None for none."""
-        known = np.zeros(len(self._shown), bool) if joints is None else np.isfinite(joints).all(-1)
+        joints = np.full((len(self._shown), 3), np.nan, np.float32) if joints is None else joints
+        known = np.atleast_1d(np.isfinite(joints).all(axis=-1))
         self._whole.visible = bool(known.any())
-        if joints is None or not known.any():
+        if not known.any():
             return
         places = np.where(known[:, None], joints, joints[known][0]).astype(np.float32) / UNIT_MM
-        both = known[self._bones].all(-1)
+        both = np.atleast_1d(known[self._bones].all(axis=-1))
         self._lines.points = np.where(both[:, None, None], places[self._bones], places[0])
         self._joints.batched_positions = places
         self._shown = known

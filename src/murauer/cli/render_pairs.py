@@ -97,5 +97,5 @@ def _print_summary(pairs: "SyntheticPairs") -> None:
     if rendered is not None and not rendered.joint_offsets:
         print(
             "  the store's synthetic frames were rendered before its joints' offsets were known: give "
-            f"'murauer synthesise {folder} --frames N --replace' to label them alike"
+            f"'murauer render frames {folder} --frames N --replace' to label them alike"
         )

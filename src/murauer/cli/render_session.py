@@ -1,4 +1,4 @@
-"""Simulate a store of a hand by three depth cameras, with a synthetic and a "real" domain.
+"""Render a session of a hand before three depth cameras, with a synthetic and a "real" domain.
 
 The store is what `murauer train` reads. Its "real" frames have other hands, sensor noise and clutter that
 the synthetic frames never show. What was stopped goes on when the same command is given again; on several
