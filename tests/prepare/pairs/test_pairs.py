@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mirrored_store import half_left
 from murauer.cli import main as cli
 from murauer.errors import UserError
 from murauer.hand.joint_offsets import JointOffsets
@@ -21,6 +22,7 @@ from murauer.hand.joints import JOINT_SETS
 from murauer.prepare.pairs.pairs import _camera_motion, make_pairs
 from murauer.prepare.pairs.pictures import difference_picture
 from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise
+from murauer.store.frame_set import open_frame_set
 from murauer.store.integrity import verify
 from murauer.store.manifest import read_manifest, write_manifest
 from murauer.store.store import Store, open_store
@@ -145,6 +147,29 @@ def test_an_offset_of_all_labels_in_the_camera_is_seen_in_the_depth(bare: Path, 
     ours, measured = (frames.regions(rows).depth for frames in (pair, real))
     near = (ours > 0) & (measured > 0) & ((ours - measured).abs() < 40)
     assert (ours - measured)[near].median().abs() < 3.0
+
+
+def test_left_hands_get_pairs_of_left_hands(bare: Path, tmp_path: Path) -> None:
+    store = half_left(open_store(bare), tmp_path / "store")
+    make_pairs(store.folder, chosen=np.arange(10))
+    pair, real = open_store(store.folder).require("twin"), store.require("real")
+    rows = pair.usable_rows(0)
+    assert len(rows) >= 8 and (pair.left == real.left).all()
+    assert np.median((pair.poses(rows) - real.poses(rows)).norm(dim=-1)) < 2.5
+    ours, measured = (frames.regions(rows).depth for frames in (pair, real))
+    both = (ours > 0) & (measured > 0) & ((ours - measured).abs() < 100)
+    assert both.sum() > 0.7 * (ours > 0).sum() and (ours - measured)[both].abs().median() < 5.0
+
+
+def test_labels_of_the_other_hand_are_refused(bare: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    shutil.copytree(bare, folder)
+    frames = open_frame_set(folder / "real", writable=True)
+    frames.left[:] = True
+    frames.flush()
+    with pytest.raises(UserError, match="for left hands, but their labels are of right ones"):
+        make_pairs(folder, chosen=np.arange(6), max_error_mm=50.0)
+    assert open_store(folder).pairs is None
 
 
 def test_camera_motion_is_known_from_the_rig_or_from_labels(bare: Path) -> None:
