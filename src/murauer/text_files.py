@@ -179,9 +179,8 @@ def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ())
         raise UserError(f"{path} is no table ({error}); write its cells with commas between them") from error
     names = [name.lower() for name in rows[0]] if rows else []
     if missing := [column for column in columns if column not in names]:
-        raise UserError(
-            f"{path} must begin with the line {','.join(columns)}; it has no {missing[0]} in {head[:60]!r}"
-        )
+        every = ",".join((*columns, *optional))
+        raise UserError(f"{path} must begin with the line {every}; it has no {missing[0]} in {head[:60]!r}")
     filled = [[*row, *[""] * (len(names) - len(row))] for row in rows[1:] if any(row)]
     cells = [dict(zip(names, row, strict=False)) for row in filled]
     return [{column: row.get(column, "") for column in (*columns, *optional)} for row in cells]

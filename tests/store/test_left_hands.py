@@ -65,7 +65,7 @@ def test_joints_are_predicted_where_the_camera_saw_them(
     expected, found = (predict_frames(network, store.require("test"), 300.0) for store in (right, mixed))
     np.testing.assert_array_equal(found[0::2], expected[0::2])
     np.testing.assert_array_equal(found[1::2], expected[1::2] * MIRROR)
-    before, after = (evaluate_split(small_model, store, "test").metrics for store in (right, mixed))
+    before, after = (evaluate_split(small_model, store, "test").to_dict() for store in (right, mixed))
     assert before == after
 
 

@@ -183,7 +183,7 @@ class SynthesisFacts(SynthesisConfig, frozen=True, forbid_unknown_fields=True, k
     """
 
     views: Literal["calibrated", "guessed"]
-    joint_offsets: bool
+    joint_offsets: bool = True
 
 
 class EndlessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

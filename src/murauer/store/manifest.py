@@ -41,24 +41,6 @@ CENTRES: dict[CentreKind, str] = {
 """Where the crop centres of a set come from, by the word in its manifest."""
 
 
-class SetCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an import found in a set.
-
-    Attributes:
-        frames: moments in the store.
-        of: moments in the dataset.
-        views: cameras.
-        usable_images: how many can be used.
-        labelled_frames: how many moments have a label.
-    """
-
-    frames: int
-    of: int
-    views: int
-    usable_images: int
-    labelled_frames: int
-
-
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All that a store says of itself; what its maker did is in the field of that maker.
 
@@ -74,7 +56,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         sets: names of the frame sets.
         aliases: sets that are another set's frames, by name.
         centres: where the crop centres of a set come from; from the annotated joint if it is not here.
-        counts: of imported sets.
         hands: of an import, which hands its persons show, and how sure that is.
         checksums: SHA-256 of the arrays, by their place in the store.
         imported: how it was imported.
@@ -95,7 +76,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sets: tuple[str, ...] = SPLITS
     aliases: dict[str, str] = {}
     centres: dict[str, CentreKind] = {}
-    counts: dict[str, SetCounts] = {}
     hands: tuple[HandFacts, ...] = ()
     checksums: dict[str, str] = {}
     imported: ImportFacts | None = msgspec.field(default=None, name="import")
@@ -158,23 +138,18 @@ def read_manifest(folder: Path) -> Manifest:
             "'murauer render session'"
         )
     try:
-        version = msgspec.json.decode(path.read_bytes(), type=_Version).format_version
-        if not 1 <= version <= FORMAT_VERSION:
+        values = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        version = values.get("format_version")
+        if version not in range(1, FORMAT_VERSION + 1):
             raise UserError(
-                f"it has format version {version}, this program reads 1 to {FORMAT_VERSION}; make the store "
-                "again"
+                f"{path}: it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
+                "make the store again"
             )
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        if version < FORMAT_VERSION:
+            values.pop("counts", None)  # told again what the arrays tell
+        return msgspec.convert(values, Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is damaged or no store's ({error}); make the store again") from error
-
-
-class _Version(msgspec.Struct):
-    """What all formats have."""
-
-    format_version: int
 
 
 def store_identity(folder: Path) -> Any:

@@ -154,7 +154,11 @@ def open_store(folder: Path) -> Store:
     """
     manifest, path = read_manifest(folder), folder / MANIFEST_FILE
     try:
-        sets = {name: open_frame_set(folder / name) for name in manifest.sets if name not in manifest.aliases}
+        sets = {
+            name: open_frame_set(folder / name, version=manifest.format_version)
+            for name in manifest.sets
+            if name not in manifest.aliases
+        }
         sets |= {name: sets[target] for name, target in manifest.aliases.items()}
         for name, rendered in (("real", PAIRS), ("validation", VALIDATION_PAIRS)):
             if name in sets and rendered in sets and len(sets[name]) != len(sets[rendered]):

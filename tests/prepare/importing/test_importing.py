@@ -19,7 +19,6 @@ from murauer.prepare.importing import run as importing
 from murauer.prepare.importing.images import ImportSettings
 from murauer.prepare.importing.run import import_dataset, import_shard
 from murauer.store.integrity import verify
-from murauer.store.manifest import SetCounts
 from murauer.store.store import Store, open_store
 
 SMALL = ImportSettings(region_size=48)
@@ -52,8 +51,7 @@ def test_the_store_knows_what_the_dataset_told(store: Store, dataset: FakeDatase
     assert {name: len(frames) for name, frames in store.sets.items()} == dataset.frames
     assert store.validation is None and store.unseen_persons == {7}
     assert store.require("real").person.tolist() == [3, 7] * 35
-    counts = store.manifest.counts["real"]
-    assert counts == SetCounts(frames=70, of=70, views=2, usable_images=138, labelled_frames=70)
+    assert store.require("real").valid.sum() == 138 and store.require("real").labelled.sum() == 70
 
 
 def test_windows_show_what_the_images_show(store: Store, dataset: FakeDataset) -> None:
@@ -176,7 +174,7 @@ def test_frames_are_spread_over_the_set_when_limited(dataset: FakeDataset, tmp_p
     }  # fmt: skip
     joints, _ = dataset.draw("real", 60, 1)
     assert np.allclose(few.require("real").joints[6, 1], joints.numpy(), atol=1e-3)
-    assert few.manifest.counts["real"].of == 70
+    assert few.manifest.imported.sets["real"] == (70, 2)
 
 
 def test_aliases_share_the_frames(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from murauer.prepare.importing.handedness import given_hands, shown_hands
 from murauer.prepare.importing.images import Importer, Problem
 from murauer.prepare.importing.label_check import probe_labels
 from murauer.store.chunked_sets import ChunkedSets, discard
-from murauer.store.frame_set import FrameSet, open_frame_set
+from murauer.store.frame_set import open_frame_set
 from murauer.store.makers import HandFacts, ImportFacts, ImportSettings
-from murauer.store.manifest import MANIFEST_FILE, Manifest, SetCounts, write_manifest
+from murauer.store.manifest import MANIFEST_FILE, Manifest, write_manifest
 from murauer.store.store import PROBLEMS_FILE, Store, check_place, open_store, partial_folder
 
 IMPORT_CHUNK = 64
@@ -153,7 +153,6 @@ def _describe(
     """Write the list of problems and, last, the manifest."""
     working, dataset = sets.folder, importer.dataset
     problems = [Problem(**note) for name in dataset.sets for note in sets.notes(name)]
-    counts = {name: _counts(open_frame_set(working / name), dataset, name) for name in dataset.sets}
     for name in dataset.sets:
         # Everything that is trained or evaluated looks through the first camera.
         if not len(open_frame_set(working / name).usable_rows(0)):
@@ -176,20 +175,9 @@ def _describe(
             sets=(*dataset.sets, *dataset.aliases),
             aliases=dict(dataset.aliases),
             centres=kinds | {alias: kinds[target] for alias, target in dataset.aliases.items()},
-            counts=counts,
             hands=hands,
             imported=facts,
         ),
-    )
-
-
-def _counts(frames: FrameSet, dataset: Dataset, name: str) -> SetCounts:
-    return SetCounts(
-        frames=len(frames),
-        of=dataset.sets[name].frames,
-        views=frames.views,
-        usable_images=int(frames.valid.sum()),
-        labelled_frames=int(frames.labelled.sum()),
     )
 
 

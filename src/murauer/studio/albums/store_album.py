@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.geometry.camera import Camera
-from murauer.store.frame_set import FrameSet, open_frame_set
+from murauer.store.frame_set import FrameSet
 from murauer.store.integrity import file_checksum
 from murauer.store.manifest import PAIRS, VALIDATION_PAIRS, write_manifest
 from murauer.store.store import open_store
@@ -69,18 +69,13 @@ class StoreAlbum:
                 raise UserError(f"{self.folder} has no frame {key} to label; it is not the store it was")
             by_set[set_name][int(index)] = joints
         manifest = self._store.manifest
-        counts, sums = dict(manifest.counts), dict(manifest.checksums)
+        sums = dict(manifest.checksums)
         for set_name, rows in by_set.items():
             self._write_set(set_name, rows)
-            frames = open_frame_set(self.folder / set_name)
-            if set_name in counts:
-                labelled = int(frames.labelled.sum())
-                counts[set_name] = replace(counts[set_name], labelled_frames=labelled)
-                counts["usable_images"] = int(frames.valid.sum())
-            for name in ("joints", "labelled", "valid"):
+            for name in ("joints", "labelled"):
                 file = f"{set_name}/{name}.npy"
                 sums[file] = file_checksum(self.folder / file)
-        write_manifest(self.folder, replace(manifest, counts=counts, checksums=sums))
+        write_manifest(self.folder, replace(manifest, checksums=sums))
         self._store = open_store(self.folder)
         folder = self.folder
         return (
