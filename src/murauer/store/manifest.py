@@ -139,7 +139,7 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         values = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        version = values.get("format_version")
+        version: int = values.get("format_version", 0)
         if version not in range(1, FORMAT_VERSION + 1):
             raise UserError(
                 f"{path}: it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
