@@ -53,8 +53,8 @@ def given_hands(dataset: Dataset, handedness: GivenHandedness) -> dict[str, np.n
 def shown_hands(dataset: Dataset, centres: Centres, handedness: GivenHandedness) -> ShownHands:
     """Find out which hand each frame shows.
 
-    The hand finder looks at frames of which nothing is said; and where somebody said it of this import, or of
-    each frame, whether it agrees.
+    The hand finder looks at frames of which nothing is said; and, unless the dataset is known to show one
+    hand, whether it agrees with what is said.
 
     Args:
         dataset: what is imported.
@@ -62,17 +62,17 @@ def shown_hands(dataset: Dataset, centres: Centres, handedness: GivenHandedness)
         handedness: as for `given_hands`.
     """
     given = given_hands(dataset, handedness)
+    left = {name: said == "left" for name, said in given.items()}
+    known = [info.handedness for info in dataset.sets.values()]
+    if handedness == "auto" and all(isinstance(hand, str) and hand != "auto" for hand in known):
+        return ShownHands(left, ())
     groups: dict[tuple[int, GivenHandedness], list[tuple[str, int]]] = defaultdict(list)
     for name, info in dataset.sets.items():
         for index, key in enumerate(zip(info.person.tolist(), given[name].tolist(), strict=True)):
             groups[key].append((name, index))
-    known = handedness == "auto" and all(isinstance(info.handedness, str) for info in dataset.sets.values())
-    left = {name: said == "left" for name, said in given.items()}
     facts = []
     with Progress("telling right hands from left", len(groups), unit="person") as progress:
         for (person, said), frames in sorted(groups.items()):
-            if known and said != "auto":
-                continue
             real = [(name, index) for name, index in frames if dataset.sets[name].real]
             looks = np.array(list(_looks(dataset, centres, real)))
             log_odds = float(sum(map(evidence, looks)))
