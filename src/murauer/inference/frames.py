@@ -7,7 +7,7 @@ import torch
 
 from murauer.nets.network import HandPoseNetwork
 from murauer.store.augmentation import Samples, still, to_samples
-from murauer.store.frame_set import FrameSet, mirrored
+from murauer.store.frame_set import FrameSet
 
 BATCH = 256
 
@@ -57,4 +57,4 @@ def predict_frames(
         samples.crop.denormalise_joints(network(samples.patch, real=real))
         for samples in batches(frames, network.config.patch_size, cube_mm, rows)
     ]
-    return mirrored(torch.cat(predictions), torch.from_numpy(np.asarray(frames.left[rows]))).numpy()
+    return frames.as_seen(torch.cat(predictions), rows).numpy()

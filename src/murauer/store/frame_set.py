@@ -161,8 +161,11 @@ class FrameSet:
 
     def poses(self, rows: np.ndarray, view: int | np.ndarray = 0) -> Tensor:
         """Joints about the centre of the cube as those of right hands, mm, shape (B, J, 3)."""
-        about = torch.from_numpy(self.joints[rows, view] - self.centre[rows, view, None])
-        return mirrored(about, torch.from_numpy(np.asarray(self.left[rows])))
+        return self.as_seen(torch.from_numpy(self.joints[rows, view] - self.centre[rows, view, None]), rows)
+
+    def as_seen(self, joints: Tensor, rows: np.ndarray) -> Tensor:
+        """Put joints (B, J, 3) predicted of `regions` where the cameras saw them, or the reverse."""
+        return mirrored(joints, torch.from_numpy(np.asarray(self.left[rows])))
 
     def windows(self, rows: np.ndarray, view: int | np.ndarray = 0) -> Region:
         """Read the windows of some frames as the cameras saw them.
