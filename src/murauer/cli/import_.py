@@ -12,12 +12,11 @@ import argparse
 from pathlib import Path
 
 from murauer.arguments import add_workers, positive_float, positive_int, shard_of, tell_shard_is_done
+from murauer.datasets import DATASETS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    from murauer.datasets import DATASETS
-
     parser.add_argument("dataset", choices=tuple(DATASETS), metavar="NAME", help=", ".join(DATASETS))
     parser.add_argument("path", type=Path, metavar="PATH", help="folder of the dataset")
     parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="folder to write to")
@@ -36,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="xyz",
         help="of the files (default: xyz)",
     )
+    parser.add_argument(
+        "--handedness",
+        choices=("auto", "right", "left"),
+        default="auto",
+        help="which hands all frames show (default: auto, as the dataset says or else the hand finder sees)",
+    )
     parser.add_argument("--max-frames", type=positive_int, metavar="N", help="of each set, spread evenly")
     add_workers(parser)
     for option, about in (
@@ -51,17 +56,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.datasets import DATASETS
-    from murauer.prepare.importing.images import ImportSettings
-    from murauer.prepare.importing.run import import_dataset, import_shard
-    from murauer.store.summary import summary
+    from murauer.prepare.importing.run import import_dataset, import_shard  # start-up
+    from murauer.store.makers import ImportSettings  # start-up
+    from murauer.store.summary import summary  # start-up
 
     names = ("cube_mm", "region_mm", "region_size", "max_frames", "least_confidence")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if args.cube_mm is not None and args.region_mm is None:
         given["region_mm"] = 1.5 * args.cube_mm
     dataset, settings = DATASETS[args.dataset](args.path), ImportSettings(**given)
-    how = {"centres": args.centres, "centre_format": args.centre_format, "settings": settings}
+    how = {
+        "centres": args.centres,
+        "centre_format": args.centre_format,
+        "settings": settings,
+        "handedness": args.handedness,
+    }
     if (shard := shard_of(args)) is not None:
         import_shard(dataset, args.path, args.out, shard, workers=args.workers, **how)
         tell_shard_is_done(shard)

@@ -7,16 +7,18 @@ With `torchrun --nproc-per-node N -m murauer train ...` N processes share each m
 """
 
 import argparse
+import json
 from pathlib import Path
 
 from murauer.arguments import add_data, add_json, add_run_folder, count, labels
+from murauer.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_data(parser)
     add_run_folder(parser)
-    parser.add_argument("--preset", default="small", metavar="NAME|FILE.json", help="default: small")
+    parser.add_argument("--config", default="small", metavar="NAME|FILE.json", help="default: small")
     parser.add_argument("--variant", default="full", metavar="NAME", help="which losses (default: full)")
     parser.add_argument(
         "--labels",
@@ -37,15 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    import json
-
-    from murauer.errors import UserError
-    from murauer.evaluation.split import evaluate_split
-    from murauer.store.store import open_store
-    from murauer.training.config import read_config
-    from murauer.training.device import open_device
-    from murauer.training.parallel import processes
-    from murauer.training.train import RUN_FILE, train
+    from murauer.evaluation.split import evaluate_split  # start-up
+    from murauer.store.store import open_store  # start-up
+    from murauer.training.config import read_config  # start-up
+    from murauer.training.device import open_device  # start-up
+    from murauer.training.parallel import processes  # start-up
+    from murauer.training.train import RUN_FILE, train  # start-up
 
     store = open_store(args.data)
     if args.resume and not (args.out / RUN_FILE).exists():
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     with processes(device) as leading:
         model = train(
             store,
-            read_config(args.preset),
+            read_config(args.config),
             variant=args.variant,
             labels=args.labels if rows is None else len(rows),
             seed=args.seed,

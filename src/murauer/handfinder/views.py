@@ -29,7 +29,7 @@ LEAST, MOST = -2.0, 4.0
 
 
 @dataclass(frozen=True)
-class View:
+class SearchedView:
     """What one camera sees.
 
     Attributes:
@@ -83,12 +83,12 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
     views = []
     for depth, camera in zip(depths, rig.cameras, strict=False):
         image = depth.detach().cpu().numpy()
-        views.append(View(image, camera, finder(image, camera)))
+        views.append(SearchedView(image, camera, finder(image, camera)))
     places = [
         _in_all(finder, views, rig, source, hand) for source, view in enumerate(views) for hand in view.hands
     ]
     if not places:
-        raise UserError(why_no_hand(np.concatenate([view.depth.ravel() for view in views])))
+        raise UserError(why_no_hand(next((view.depth for view in views if view.depth.any()), views[0].depth)))
     likeliest = max(places, key=_evidence)
     centres = torch.from_numpy(np.stack([hand.centre for hand in likeliest]))
     sure = torch.full((len(views),), float(probability(_evidence(likeliest))))
@@ -96,7 +96,7 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
 
 
 def _in_all(
-    finder: HandFinder, views: Sequence[View], rig: CameraRig, source: int, hand: FoundHand
+    finder: HandFinder, views: Sequence[SearchedView], rig: CameraRig, source: int, hand: FoundHand
 ) -> list[FoundHand]:
     """What all views say of a hand that one of them found; those that cannot see the place say nothing."""
     seen = []

@@ -35,9 +35,11 @@ def endless(copy: Path) -> Store:
 
 
 def test_the_stored_set_is_the_beginning(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synthesised, "CHUNK", 8)
+    monkeypatch.setattr(synthesised, "RENDER_CHUNK", 8)
     other = Path(shutil.copytree(copy, tmp_path / "other"))
-    stored = synthesise(other, SynthesisConfig(frames=24, seed=5), replace=True, workers=1).need("synthetic")
+    stored = synthesise(other, SynthesisConfig(frames=24, seed=5), replace=True, workers=1).require(
+        "synthetic"
+    )
     frames = EndlessFrames(render_while_training(copy, CONFIG, replace=True), workers=1)
     for step in (8, 0, 3, 1):  # those of a resumed training too
         chunk = slice(step // 3 * 8, step // 3 * 8 + 8)
@@ -52,11 +54,10 @@ def test_batches_are_those_of_the_step(endless: Store) -> None:
     patches = []
     for step in range(5):
         batch = source.joint(step)
-        assert batch.synthetic and batch.unlabelled and batch.synthetic_views
-        patches.append(batch.synthetic.patch)
-    again = resumed.joint(4)
-    assert again.synthetic and torch.equal(again.synthetic.patch, patches[4])
-    assert torch.equal(resumed.joint(1).synthetic.patch, patches[1])  # type: ignore[union-attr]
+        assert batch.rows.keys() >= {"synthetic", "unlabelled_synthetic", "views_synthetic"}
+        patches.append(batch.patch)
+    assert torch.equal(resumed.joint(4).patch, patches[4])
+    assert torch.equal(resumed.joint(1).patch, patches[1])
 
 
 def test_pretraining_without_a_set(endless: Store, tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_pretraining_without_a_set(endless: Store, tmp_path: Path) -> None:
 
 
 def test_the_command_and_the_way_back(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["synthesise", str(copy), "--while-training", "20"]
+    command = ["render", "frames", str(copy), "--while-training", "20"]
     assert main(command) == 2 and "--replace" in capsys.readouterr().err
     assert main([*command, "--replace", "--shard", "1/2"]) == 2 and "--shard" in capsys.readouterr().err
     assert main([*command, "--replace"]) == 0
@@ -76,6 +77,6 @@ def test_the_command_and_the_way_back(copy: Path, capsys: pytest.CaptureFixture[
     assert store.synthetic is None and not (copy / "synthetic").exists()
     assert "rendered while training, others every 20 steps" in summary(store)
     with pytest.raises(UserError, match="no synthetic frames"):
-        store.need("synthetic")
+        store.require("synthetic")
     stored = synthesise(copy, SynthesisConfig(frames=5), workers=1)
-    assert "endless" not in stored.description and len(stored.need("synthetic")) == 5
+    assert stored.manifest.endless is None and len(stored.require("synthetic")) == 5

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyrealsense2 as rs
 from numpy.typing import NDArray
 
 from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources.nearest import nearest_in_time
-from murauer.capture.sources.source import Moment, Source
+from murauer.capture.sources.source import Source, SourceFrame
 from murauer.errors import UserError
 from murauer.geometry.camera import Camera
 from murauer.geometry.distortion import PINHOLE, Distortion, fit_distortion
@@ -39,7 +40,7 @@ class RealSenseSource(Source):
         rate: Moments a second; likewise.
 
     Raises:
-        UserError: pyrealsense2 is not installed, there is no such file or device, it does not give such
+        UserError: there is no such file or device, it does not give such
             images, or its lens cannot be undone.
     """
 
@@ -59,7 +60,7 @@ class RealSenseSource(Source):
         self.cameras = tuple(device.camera for device in self._devices)
         self.rate = self._devices[0].rate
 
-    def __iter__(self) -> Iterator[Moment]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """Give the moments as they come; see `Source`."""
         if len(self._devices) == 1:
             return self._devices[0].moments(_time_s)
@@ -76,7 +77,6 @@ class _Device:
     """One device, or a file of one, that is running."""
 
     def __init__(self, address: str, name: str, width: int, height: int, rate: int) -> None:
-        rs = _import_realsense()
         self.live = not _is_file(address)
         self._where = address or "the RealSense camera"
         config = rs.config()
@@ -104,7 +104,7 @@ class _Device:
             raise UserError(f"{self._where}: {error}") from error
         self.rate = float(stream.fps())
 
-    def moments(self, time_s: Callable[[Any], float]) -> Iterator[Moment]:
+    def moments(self, time_s: Callable[[Any], float]) -> Iterator[SourceFrame]:
         """Give the moments as they come, with their times."""
         before = None
         while True:
@@ -116,7 +116,7 @@ class _Device:
             frame = frames.get_depth_frame()
             if frame:
                 dropped = 0 if before is None else max(0, frame.get_frame_number() - before - 1)
-                yield Moment(time_s(frame), (_depth(frame, self.camera),), dropped)
+                yield SourceFrame(time_s(frame), (_depth(frame, self.camera),), dropped)
                 before = frame.get_frame_number()
 
     def close(self) -> None:
@@ -147,7 +147,6 @@ def common_time_s(frame: Any) -> float:
     Raises:
         UserError: Neither is known.
     """
-    rs = _import_realsense()
     if frame.get_frame_timestamp_domain() != rs.timestamp_domain.hardware_clock:
         return _time_s(frame)
     arrival = rs.frame_metadata_value.time_of_arrival
@@ -177,7 +176,6 @@ def lens_of(intrinsics: Any) -> Distortion:
     Raises:
         UserError: It is none that the SDK can undo, or none that our coefficients can stand for.
     """
-    rs = _import_realsense()
     model = intrinsics.model
     if model == rs.distortion.none or not any(intrinsics.coeffs):
         return PINHOLE
@@ -198,11 +196,3 @@ def lens_of(intrinsics: Any) -> Distortion:
             "send its depth over the network, see docs/sources.md"
         )
     return lens
-
-
-def _import_realsense() -> Any:
-    try:
-        import pyrealsense2
-    except ImportError as error:
-        raise UserError("RealSense cameras need pyrealsense2; pip install 'murauer[realsense]'") from error
-    return pyrealsense2

@@ -4,7 +4,7 @@ Three synchronised cameras look at one hand; of the real domain two are kept, as
 *synthetic* domain is clean renderings of one average hand; the *real* domain has other people's hands, the
 noise of a depth sensor, and things around the hand. The two share the distribution of poses and viewpoints
 (never the samples) and nothing else: no shape, sensor model or frame of the real domain reaches the synthetic
-side. The only exception is asked for by the method: each real frame has a synthetic twin of the same pose, of
+side. The only exception is asked for by the method: each real frame has a synthetic pair of the same pose, of
 which training may read the n labelled ones.
 """
 
@@ -17,8 +17,7 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.chunks import Shard
-from murauer.errors import UserError
-from murauer.geometry.camera import find_camera
+from murauer.geometry.camera import CAMERAS
 from murauer.geometry.rig import CameraRig, nyu_like_rig
 from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import ClutterPiece, ClutterPrior, sample_clutter
@@ -30,98 +29,19 @@ from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
 from murauer.hand.shape import ANYBODY, ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.prepare.rendering.regions import CHUNK, RenderedChunks, render_regions
+from murauer.prepare.rendering.regions import RENDER_CHUNK, RenderedChunks, render_regions
 from murauer.random_streams import random_stream
 from murauer.store.chunked_sets import ChunkedSets
-from murauer.store.store import (
-    DESCRIPTION_FILE,
+from murauer.store.makers import SimulationConfig
+from murauer.store.manifest import (
+    MANIFEST_FILE,
+    PAIRS,
     SPLITS,
-    Store,
-    check_place,
-    open_store,
-    partial_folder,
-    write_description,
+    VALIDATION_PAIRS,
+    Manifest,
+    write_manifest,
 )
-
-
-class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is recorded.
-
-    Attributes:
-        seed: of everything random.
-        synthetic_frames: labelled renderings.
-        real_frames: frames of the sensor for training, nearly all unlabelled.
-        validation_frames: for tuning; half of a seen person, half of a person seen nowhere else.
-        test_frames: for the result; likewise, with another unseen person.
-        training_persons: people among the real training frames.
-        sensor: sensor model of the real domain.
-        clutter: how often things besides the hand and its forearm are in the real scene: a factor on the
-            shares of `ClutterPrior`, 0 for never.
-        person_spread: variety of the real hands, 1 = the whole range of adults.
-        synthetic_spread: variety of the synthetic hands; 0 = one average hand, as in NYU's renderings.
-        region_size: side of the stored windows in pixels.
-        region_mm: side of the stored windows at the hand's depth in mm: the 300 mm cube in any rotation.
-        cube_mm: side of the hand cube in mm.
-        distance_mm: nearest and farthest hand.
-        tilt_deg: standard deviation of the hand's tilt against the first camera, see `sample_viewpoints`.
-        roll_deg: standard deviation of its rotation in the image.
-        palm_share: share of hands that show the palm; the others show the back.
-        any_share: share of hands in a uniformly random orientation.
-        free_share: share of freely curled poses; the others lie between two gestures, see `PosePrior`.
-        pose_variation: factor on the random deviations from the gestures, see `PosePrior`.
-        single_share: share of poses in which each finger does something of its own, see `PosePrior`.
-        anybody: whether the real hands may be children's and larger than most, see `ANYBODY`.
-        grasp_share: share of hands that hold something, see `EverydayPrior`; real frames show what.
-        own_view_share: share of hands that are seen by their owner, at distances of their own; windows go on
-            beyond the border of the image.
-        second_hand_share: share of real frames with the other hand beside.
-        table_share: share of real frames with a table below the hand, and household things on it.
-        skeleton: joints that are recorded.
-
-    Raises:
-        UserError: a number of frames, people or pixels is not positive, the distances are not in order, or a
-            share is none.
-    """
-
-    seed: int = 0
-    synthetic_frames: int = 20_000
-    real_frames: int = 20_000
-    validation_frames: int = 1_000
-    test_frames: int = 1_000
-    training_persons: int = 20
-    sensor: str = "structured_light"
-    clutter: float = 2.5
-    person_spread: float = 0.5
-    synthetic_spread: float = 0.0
-    region_size: int = 96
-    region_mm: float = 450.0
-    cube_mm: float = 300.0
-    distance_mm: tuple[float, float] = (700.0, 1100.0)
-    tilt_deg: float = 15.0
-    roll_deg: float = 10.0
-    palm_share: float = 1.0
-    any_share: float = 0.0
-    free_share: float = 0.0
-    pose_variation: float = 0.5
-    single_share: float = 0.0
-    anybody: bool = False
-    grasp_share: float = 0.0
-    own_view_share: float = 0.0
-    second_hand_share: float = 0.0
-    table_share: float = 0.0
-    skeleton: str = "nyu14"
-
-    def __post_init__(self) -> None:
-        counts = ("synthetic_frames", "real_frames", "validation_frames", "test_frames")
-        for name in (*counts, "training_persons", "region_size"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} of the simulation is {getattr(self, name)}; it must be at least 1")
-        for name in ("single_share", "grasp_share", "own_view_share", "second_hand_share", "table_share"):
-            if not 0 <= (share := getattr(self, name)) <= 1:
-                raise UserError(f"{name} of the simulation is {share:g}; it must be between 0 and 1")
-        near, far = self.distance_mm
-        if not 0 < near <= far:
-            raise UserError(f"distance_mm of the simulation is {near} to {far}; give 0 < nearest <= farthest")
+from murauer.store.store import Store, check_place, open_store, partial_folder
 
 
 @dataclass(frozen=True)
@@ -134,7 +54,7 @@ class Split:
     real: bool
     persons: tuple[int, ...]
     poses: str
-    """Splits with the same `poses` show the same poses: a set of real frames and its twins."""
+    """Splits with the same `poses` show the same poses: a set of real frames and its synthetic pairs."""
 
 
 def splits(config: SimulationConfig) -> tuple[Split, ...]:
@@ -145,16 +65,16 @@ def splits(config: SimulationConfig) -> tuple[Split, ...]:
     return (
         Split("synthetic", config.synthetic_frames, 3, False, (-1,), "synthetic"),
         Split("real", config.real_frames, 2, True, seen, "real"),
-        Split("twin", config.real_frames, 1, False, (-1,), "real"),
+        Split(PAIRS, config.real_frames, 1, False, (-1,), "real"),
         Split("validation", config.validation_frames, 1, True, validation_persons, "validation"),
-        Split("validation_twin", config.validation_frames, 1, False, (-1,), "validation"),
+        Split(VALIDATION_PAIRS, config.validation_frames, 1, False, (-1,), "validation"),
         Split("test", config.test_frames, 1, True, test_persons, "test"),
     )
 
 
 def store_rig(config: SimulationConfig) -> CameraRig:
     """The cameras of a simulated store: three first Kinects around the mean place of the hand."""
-    return nyu_like_rig(find_camera("nyu"), sum(config.distance_mm) / 2)
+    return nyu_like_rig(CAMERAS["nyu"], sum(config.distance_mm) / 2)
 
 
 class Simulator:
@@ -268,17 +188,17 @@ def simulate_store(config: SimulationConfig, folder: Path, workers: int | None =
     """
     sets = _chunked_sets(config, folder)
     sets.fill(partial(RenderedChunks, partial(Simulator, config)), "simulating", workers)
-    if not (sets.folder / DESCRIPTION_FILE).exists():
-        write_description(
+    if not (sets.folder / MANIFEST_FILE).exists():
+        write_manifest(
             sets.folder,
-            {
-                "skeleton": config.skeleton,
-                "rig": store_rig(config).to_dict(),
-                "cube_mm": config.cube_mm,
-                "view_pair": [0, 1],
-                "unseen_persons": [config.training_persons, config.training_persons + 1],
-                "simulation": msgspec.to_builtins(config),
-            },
+            Manifest(
+                skeleton=config.skeleton,
+                rig=store_rig(config).to_dict(),
+                cube_mm=config.cube_mm,
+                view_pair=(0, 1),
+                unseen_persons=(config.training_persons, config.training_persons + 1),
+                simulation=config,
+            ),
         )
     sets.finish(folder)
     return open_store(folder)
@@ -302,6 +222,6 @@ def _chunked_sets(config: SimulationConfig, folder: Path) -> ChunkedSets:
         sizes={split.name: (split.frames, split.views) for split in splits(config)},
         region_size=config.region_size,
         joints=len(SKELETONS[config.skeleton].joints),
-        chunk=CHUNK,
+        chunk=RENDER_CHUNK,
         identity=msgspec.to_builtins(config),
     )

@@ -1,4 +1,4 @@
-"""What the studio leafs through: moments, each seen by one or more cameras."""
+"""What the studio leafs through: frames, each seen by one or more cameras."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from murauer.geometry.camera import Camera
 from murauer.geometry.skeletons import Skeleton
+from murauer.hand.handedness import GivenHandedness
 
 Floats = NDArray[np.float32]
 
+NO_HAND: Floats = np.zeros((0, 3), np.float32)
+"""The label of a moment without a hand: it has no joints. Where there is no label there is None."""
+
 
 @dataclass(frozen=True, eq=False)
-class View:
+class AlbumView:
     """What one camera saw.
 
     Attributes:
@@ -37,37 +41,45 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class AlbumFrame:
     """Images that were taken at the same time.
 
     Attributes:
         key: what its label is kept under; stays the same when the folder grows.
         person: number of the person seen; -1 if unknown.
         views: of the cameras whose image can be used, the first camera first.
-        twin: the synthetic image of the same pose as the first camera would see it, if there is one.
+        pair: the synthetic image of the same pose as the first camera would see it, if there is one.
         problem: why the first camera's image cannot be used, in one sentence; None if it can.
+        handedness: which hand it is, as far as the folder tells.
+        shows_hand: False if the folder has the label that there is no hand.
     """
 
     key: str
     person: int
-    views: tuple[View, ...]
-    twin: View | None = None
+    views: tuple[AlbumView, ...]
+    pair: AlbumView | None = None
     problem: str | None = None
+    shows_hand: bool = True
+    handedness: GivenHandedness = "auto"
 
     @property
     def label(self) -> Floats | None:
-        """All joints as the folder has them, coordinates of the first camera; None without a whole label."""
-        joints = None if self.problem else self.views[0].joints
-        return joints if joints is not None and bool(np.isfinite(joints).all()) else None
+        """The label as the folder has it, coordinates of the first camera; None without one.
+
+        Joints that are not labelled are NaN; of a label that there is no hand there are none.
+        """
+        if self.problem:
+            return None
+        return self.views[0].joints if self.shows_hand else NO_HAND
 
 
 class Album(Protocol):
-    """A folder of moments.
+    """A folder of frames.
 
     Attributes:
         folder: where it lies.
         skeleton: of its labels.
-        sets: number of moments of each of its sets.
+        sets: number of frames of each of its sets.
         to_label: the sets whose frames a person may label: those of a sensor.
     """
 
@@ -77,18 +89,19 @@ class Album(Protocol):
     to_label: tuple[str, ...]
 
     def key(self, set_name: str, index: int) -> str:
-        """What the label of a moment is kept under."""
+        """What the label of a frame is kept under."""
         ...
 
-    def moment(self, set_name: str, index: int) -> Moment:
-        """Read a moment; what cannot be read says so in its `problem`."""
+    def frame(self, set_name: str, index: int) -> AlbumFrame:
+        """Read a frame; what cannot be read says so in its `problem`."""
         ...
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
         """Make labels the folder's, for training.
 
         Args:
-            labels: joints in the first camera's coordinates by key, (J, 3); None to have no label there.
+            labels: joints in the first camera's coordinates by key, (J, 3); None to have no label there,
+                and `NO_HAND` to have one that there is no hand.
 
         Returns:
             What to do next, in one sentence.

@@ -11,11 +11,13 @@ from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
 from murauer.geometry.distortion import project
 from murauer.geometry.skeletons import find_skeleton
-from murauer.studio.albums.album import Floats, Moment, View
+from murauer.names import natural_key
+from murauer.store.manifest import PAIRS, VALIDATION_PAIRS
+from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats
 
 
 class CaptureAlbum:
-    """See `Album`. The key of a moment is the name of its frames.
+    """See `Album`. The key of a frame is the name of its images.
 
     Args:
         folder: of the capture.
@@ -38,26 +40,34 @@ class CaptureAlbum:
             name: info.frames for name, info in self._capture.sets.items() if info.real
         }
         self.to_label = tuple(self.sets)
+        self._without_hand = frozenset(self._capture.frames_without_hand())
 
     def key(self, set_name: str, index: int) -> str:
         """See `Album`."""
         return self._capture.names[set_name][index]
 
-    def moment(self, set_name: str, index: int) -> Moment:
+    def frame(self, set_name: str, index: int) -> AlbumFrame:
         """See `Album`."""
         key = self.key(set_name, index)
-        views: list[View] = []
+        views: list[AlbumView] = []
         problem = None
         for view in range(len(self._capture.cameras)):
             try:
                 views.append(self._view(set_name, index, view))
             except UserError as error:
                 problem = str(error) if view == 0 else problem
-        person = int(self._capture.sets[set_name].person[index])
-        return Moment(key, person, tuple(views), self._twin(set_name, index), problem)
+        return AlbumFrame(
+            key,
+            int(self._capture.sets[set_name].person[index]),
+            tuple(views),
+            self._pair(set_name, index),
+            problem,
+            shows_hand=(set_name, index, 0) not in self._without_hand,
+            handedness=self._capture.sets[set_name].handedness[index].item(),
+        )
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
-        """See `Album`: new labels replace all that the keypoint file has of their moments."""
+        """See `Album`: new labels replace all that the keypoint file has of their frames."""
         known = {name for names in self._capture.names.values() for name in names}
         if lost := sorted(set(labels) - known):
             raise UserError(f"{self.folder} has no frame {lost[0]} to label; it is not the capture it was")
@@ -71,17 +81,26 @@ class CaptureAlbum:
         for key, joints in labels.items():
             if joints is None:
                 continue
+            if not len(joints):
+                new += [self._without(key, view) for view in range(len(self._capture.cameras))]
+                continue
             uv = project(joints, first.camera, first.distortion)[:, :2]
-            image = f"{first.name}/{key}{self._suffix(key)}"
+            image = self._capture.path(key, 0).relative_to(self.folder).as_posix()
             new.append(Keypoints(image, uv, joints, first.camera.width, first.camera.height))
-        every = sorted([*kept, *new], key=lambda label: PurePosixPath(label.image).stem)
+        every = sorted([*kept, *new], key=lambda label: natural_key(PurePosixPath(label.image).stem))
         write_keypoint_file(path, self.skeleton, every)
         return f"to train with them: murauer import recording {self.folder} --out STORE"
 
-    def _view(self, set_name: str, index: int, view: int) -> View:
+    def _without(self, key: str, view: int) -> Keypoints:
+        """The label that a camera's image of a frame shows no hand."""
+        camera = self._capture.cameras[view]
+        image = self._capture.path(key, view).relative_to(self.folder).as_posix()
+        return Keypoints.of_no_hand(image, camera.camera.width, camera.camera.height)
+
+    def _view(self, set_name: str, index: int, view: int) -> AlbumView:
         frame, rig = self._capture.frame(set_name, index, view), self._capture.rig
         motion = None if rig is None else rig.target_from_source(0, view).numpy()
-        return View(
+        return AlbumView(
             name=self._capture.cameras[view].name,
             depth=frame.depth.numpy(),
             camera=frame.camera,
@@ -89,16 +108,13 @@ class CaptureAlbum:
             joints=None if frame.joints is None else frame.joints.numpy(),
         )
 
-    def _twin(self, set_name: str, index: int) -> View | None:
-        twins = {"real": "twin", "validation": "validation_twin"}.get(set_name, "")
-        if twins not in self._capture.sets:
+    def _pair(self, set_name: str, index: int) -> AlbumView | None:
+        pairs = {"real": PAIRS, "validation": VALIDATION_PAIRS}.get(set_name, "")
+        if pairs not in self._capture.sets:
             return None
         try:
-            frame = self._capture.frame(twins, index, 0)
+            frame = self._capture.frame(pairs, index, 0)
         except UserError:
             return None  # not every frame has one
         joints = None if frame.joints is None else frame.joints.numpy()
-        return View("twin", frame.depth.numpy(), frame.camera, np.eye(4), joints)
-
-    def _suffix(self, key: str) -> str:
-        return next((self.folder / self._capture.cameras[0].name).glob(f"{key}.*")).suffix
+        return AlbumView("pair", frame.depth.numpy(), frame.camera, np.eye(4), joints)

@@ -63,7 +63,12 @@ class LabelControls:
                 modifier="cmd/ctrl",
             )
             actions.buttons(
-                "Enter, Del", {"Accept": ("enter", self._accept), "Delete": ("delete", self._delete)}
+                "Enter, X, Del",
+                {
+                    "Accept": ("enter", self._accept),
+                    "No hand": ("X", self._no_hand),
+                    "Delete": ("delete", self._delete),
+                },
             )
             actions.button("Write accepted labels", "S", self.export, "cmd/ctrl")
         for number, mode in enumerate(MODES, start=1):
@@ -102,7 +107,7 @@ class LabelControls:
 
     async def _moved(self, event: Any) -> None:
         """Follow the mouse; a coroutine, since those are called in the order of what happened."""
-        import viser.transforms
+        import viser.transforms  # extra
 
         place = np.asarray(event.target.position, np.float32) * UNIT_MM
         rotation = viser.transforms.SO3(np.asarray(event.target.wxyz)).as_matrix().astype(np.float64)
@@ -142,7 +147,7 @@ class LabelControls:
 
     def _snap(self) -> None:
         self._may_label()
-        if not self._labelling.snap(self._studio.moment.views[0], self._below.value):
+        if not self._labelling.snap(self._studio.frame.views[0], self._below.value):
             raise UserError("no surface was measured near this joint")
 
     def _restart(self) -> None:
@@ -161,6 +166,11 @@ class LabelControls:
     def _delete(self) -> None:
         self._may_label()
         self._labelling.delete()
+
+    def _no_hand(self) -> None:
+        self._may_label()
+        self._labelling.say_no_hand()
+        self._studio.next_to_label()
 
     def _accept(self) -> None:
         self._may_label()

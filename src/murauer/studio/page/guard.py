@@ -96,14 +96,10 @@ def serve(host: str, port: int, token: str | None) -> "ViserServer":
         token: that is asked for; None if only this machine can connect.
 
     Raises:
-        UserError: viser is not installed, or the address cannot be used.
+        UserError: the address cannot be used.
     """
-    try:
-        import viser
-    except ImportError as error:
-        raise UserError(
-            f"the page needs the package {error.name}, which is not installed: pip install 'murauer[studio]'"
-        ) from error
+    import viser  # extra
+
     port = _free_port(host, port)
     # viser announces itself on stdout, without the token that the address needs.
     with _guarded(Guard(port, token)) as guarded, redirect_stdout(io.StringIO()):
@@ -124,7 +120,7 @@ def _guarded(guard: Guard) -> Iterator[Callable[[], bool]]:
     Yields:
         A function that tells whether a server is guarded.
     """
-    import websockets.asyncio.server as library
+    import websockets.asyncio.server as library  # extra
 
     original, started = library.serve, False
 
@@ -175,8 +171,8 @@ def _equal(given: str, token: str) -> bool:
 
 
 def _response(status: http.HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> "Response":
-    from websockets import Headers
-    from websockets.http11 import Response
+    from websockets import Headers  # extra
+    from websockets.http11 import Response  # extra
 
     fields = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", **(headers or {})}
     fields |= {"Content-Length": str(len(body)), "Connection": "close"}

@@ -1,6 +1,5 @@
 """Depth images with skeletons over them, as the page shows them."""
 
-from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,7 +9,7 @@ from PIL.Image import Image
 from murauer.geometry.camera import Camera
 from murauer.geometry.overlay import BACKGROUND_COLOUR, draw_frame, draw_hand
 from murauer.geometry.skeletons import Skeleton
-from murauer.studio.albums.album import Floats, View, moved
+from murauer.studio.albums.album import AlbumView, Floats, moved
 
 PICTURE_SIZE = 288
 MOST_PICTURES = 4
@@ -25,7 +24,7 @@ SIDE_MM: dict[Extent, float] = {"around the hand": 900.0, "the hand": 300.0}
 
 
 def picture(
-    view: View, middle: Floats | None, joints: Floats | None, skeleton: Skeleton, extent: Extent
+    view: AlbumView, middle: Floats | None, joints: Floats | None, skeleton: Skeleton, extent: Extent
 ) -> Image:
     """Draw what a camera saw, with a skeleton.
 
@@ -58,25 +57,18 @@ def picture(
     )
 
 
-def _resized(view: View) -> tuple[Floats, Camera]:
+def _resized(view: AlbumView) -> tuple[Floats, Camera]:
     """The depth at the size of its picture, since drawing takes time for each pixel, and its camera."""
     height, width = view.depth.shape
     scale = min(WHOLE_SIZE[0] / width, WHOLE_SIZE[1] / height)
     columns, rows = (np.arange(round(side * scale)) for side in (width, height))
-    taken = np.ix_(((rows + 0.5) / scale).astype(int), ((columns + 0.5) / scale).astype(int))
-    camera = replace(
-        view.camera,
-        fx=view.camera.fx * scale,
-        fy=view.camera.fy * scale,
-        u0=(view.camera.u0 + 0.5) * scale - 0.5,
-        v0=(view.camera.v0 + 0.5) * scale - 0.5,
-        width=len(columns),
-        height=len(rows),
+    taken = np.ix_(
+        ((rows + 0.5) * height / len(rows)).astype(int), ((columns + 0.5) * width / len(columns)).astype(int)
     )
-    return view.depth[taken], camera
+    return view.depth[taken], view.camera.resized(len(columns), len(rows))
 
 
-def _middle(view: View) -> Floats:
+def _middle(view: AlbumView) -> Floats:
     """The hand as the folder has it, or the point on the camera's axis at the distance of what it sees."""
     if view.centre is not None:
         return view.centre
