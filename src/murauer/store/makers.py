@@ -100,7 +100,7 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         free_share: share of freely curled poses; the others lie between two gestures, see `PosePrior`.
         pose_variation: factor on the random deviations from the gestures, see `PosePrior`.
         single_share: share of poses in which each finger does something of its own, see `PosePrior`.
-        anybody: whether the real hands may be children's and larger than most, see `ANYBODY`.
+        people: who has the real hands: "adults", or "anybody", which means children and giants, too.
         grasp_share: share of hands that hold something, see `EverydayPrior`; real frames show what.
         own_view_share: share of hands that are seen by their owner, at distances of their own; windows go on
             beyond the border of the image.
@@ -134,7 +134,7 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     free_share: float = 0.0
     pose_variation: float = 0.5
     single_share: float = 0.0
-    anybody: bool = False
+    people: str = "adults"
     grasp_share: float = 0.0
     own_view_share: float = 0.0
     second_hand_share: float = 0.0
@@ -149,6 +149,8 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name in ("single_share", "grasp_share", "own_view_share", "second_hand_share", "table_share"):
             if not 0 <= (share := getattr(self, name)) <= 1:
                 raise UserError(f"{name} of the simulation is {share:g}; it must be between 0 and 1")
+        if self.people not in ("adults", "anybody"):
+            raise UserError(f"people of the simulation is {self.people!r}; choose adults or anybody")
         near, far = self.distance_mm
         if not 0 < near <= far:
             raise UserError(f"distance_mm of the simulation is {near} to {far}; give 0 < nearest <= farthest")

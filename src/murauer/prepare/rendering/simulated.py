@@ -27,7 +27,7 @@ from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
-from murauer.hand.shape import ANYBODY, ShapePrior
+from murauer.hand.shape import ADULT, ANYBODY, ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
 from murauer.prepare.rendering.regions import RENDER_CHUNK, RenderedChunks, render_regions
 from murauer.random_streams import random_stream
@@ -99,7 +99,7 @@ class Simulator:
         self.everyday = EverydayScenes(self.hand, prior, self.poses) if prior.any() else None
         self.sensor: Sensor = SENSORS[config.sensor]()
         persons = config.training_persons + 2
-        shapes = ShapePrior(ANYBODY) if config.anybody else ShapePrior()
+        shapes = ShapePrior(ANYBODY if config.people == "anybody" else ADULT)
         self.persons = shapes.sample(
             persons, random_stream(config.seed, "persons"), spread=config.person_spread
         )
