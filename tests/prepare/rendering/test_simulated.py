@@ -32,7 +32,7 @@ SMALL = SimulationConfig(
 
 def assert_same(first: Store, second: Store, split: str) -> None:
     for field in dataclasses.fields(first.real):
-        a, b = (getattr(getattr(store, split), field.name) for store in (first, second))
+        a, b = (getattr(store.require(split), field.name) for store in (first, second))
         assert np.array_equal(a, b), (split, field.name)
 
 
