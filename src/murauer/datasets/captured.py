@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from murauer.capture.camera_file import CAMERA_FILE, CaptureCamera, make_rig, read_camera_file
-from murauer.capture.depth import MINIMUM_DEPTH_RANGE_MM, read_depth
+from murauer.capture.depth import NotMillimetres, read_depth, sized
 from murauer.capture.folder_names import (
     LABEL_FILE,
     PAIR_FOLDER,
@@ -70,10 +70,14 @@ class CaptureDataset:
         folders = {path.name for path in folder.iterdir() if path.is_dir() and path.name != PAIR_FOLDER}
         with_frames = [name for name in folders if any(frame_files(folder / name))]
         self.cameras = read_camera_file(folder / CAMERA_FILE, with_frames)
-        self.rig = make_rig(self.cameras)
         self.view_pair = (0, 1) if len(self.cameras) > 1 else None
         self._left_out: list[str] = []
         self._paths = self._find_frames()
+        first = [next(iter(paths.values())) for paths in self._paths]
+        self.cameras = tuple(sized(each, path) for each, path in zip(self.cameras, first, strict=True))
+        for each, paths in zip(self.cameras, self._paths, strict=True):
+            _check_sizes(paths, each)
+        self.rig = make_rig(self.cameras)
         moments = {name for paths in self._paths for name in paths}
         self.moments = sorted(moments, key=natural_key)
         self._known = FrameNames(moments)
@@ -106,10 +110,10 @@ class CaptureDataset:
             if name not in self._pairs[view]:
                 raise UserError(f"frame {name} of {self.folder} has no synthetic pair for {camera.name}")
             path = self._pairs[view][name]
-            depth = read_depth(path, camera.camera, camera.depth_scale)
+            depth = read_depth(path, camera)
         else:
             path = self.path(name, view)
-            depth = read_depth(path, camera.camera, camera.depth_scale)
+            depth = read_depth(path, camera)
             if not camera.distortion.is_pinhole:
                 depth = undistort_depth(depth, self._undistortion[view])
         return Frame(
@@ -186,7 +190,6 @@ class CaptureDataset:
                 )
             if not paths:
                 raise UserError(f"{folder} holds no frames; put 16-bit depth images (.png) or .npy there")
-            _check_sizes(paths, each)
             found.append(paths)
         return found
 
@@ -208,20 +211,17 @@ class CaptureDataset:
         """Refuse depth that cannot be in mm, as far as three frames of each camera tell."""
         for each, paths in zip(self.cameras, self._paths, strict=True):
             names = list(paths)
-            scale = each.depth_scale or 1.0
             for name in dict.fromkeys((names[0], names[len(names) // 2], names[-1])):
                 try:
-                    # Times 1000, because read_depth itself refuses what is in metres.
-                    depth = read_depth(paths[name], each.camera, 1000 * scale) / 1000
+                    depth = read_depth(paths[name], each)
+                except NotMillimetres as error:
+                    raise UserError(
+                        f"{error.fault}; set depth_scale of {each.name} in {CAMERA_FILE} to the millimetres "
+                        "of one unit, 1000 for metres"
+                    ) from error
                 except UserError:
                     continue  # said when this frame is wanted
                 measured = depth[depth > 0]
-                if measured.max() < MINIMUM_DEPTH_RANGE_MM:
-                    raise UserError(
-                        f"{paths[name]} reaches only {measured.max():.3g} mm with depth_scale {scale:g}; set "
-                        f"depth_scale of {each.name} in {CAMERA_FILE} to the millimetres of one unit, 1000 "
-                        "for metres"
-                    )
                 near = float(np.quantile(measured, 0.05))
                 if each.depth_scale is None and near > FARTHEST_HAND_MM:
                     raise UserError(

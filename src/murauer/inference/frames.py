@@ -1,10 +1,13 @@
 """Frame sets through a network, without augmentation."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
 
+from murauer.geometry.patches import Cubes, Floats
+from murauer.inference.joints import predict_joints
 from murauer.nets.network import HandPoseNetwork
 from murauer.store.augmentation import Samples, still, to_samples
 from murauer.store.frame_set import FrameSet
@@ -53,8 +56,15 @@ def predict_frames(
         Joints in mm, camera coordinates, shape (N, J, 3), or as many as there are rows.
     """
     rows = np.arange(len(frames)) if rows is None else rows
-    predictions = [
-        samples.crop.denormalise_joints(network(samples.patch, real=real))
-        for samples in batches(frames, network.config.patch_size, cube_mm, rows)
-    ]
-    return frames.as_seen(torch.cat(predictions), rows).numpy()
+    joints = []
+    for start in range(0, len(rows), BATCH):
+        region = frames.regions(rows[start : start + BATCH], 0)
+        cubes = Cubes(region.centre.numpy(), region.intrinsics.numpy(), cube_mm, network.config.patch_size)
+        joints.append(predict_joints(partial(_run, network, real), region.depth.numpy(), cubes).joints)
+    return frames.as_seen(torch.from_numpy(np.concatenate(joints)), rows).numpy()
+
+
+def _run(network: HandPoseNetwork, real: bool, patches: Floats) -> Floats:
+    """Patches in, joints out."""
+    joints: Floats = network(torch.from_numpy(patches)[:, None], real=real).numpy()
+    return joints

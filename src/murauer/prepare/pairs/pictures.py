@@ -51,7 +51,7 @@ def _tile(pairs: SyntheticPairs, k: int, size: int) -> Image.Image:
     real, pair = store.require("real").windows(row), store.require(PAIRS).windows(row)
     side = real.depth.shape[-1]
     fx, fy, u0, v0 = real.intrinsics[0].tolist()
-    camera = Camera(fx, fy, u0, v0, side, side)
+    camera = Camera(fx, fy, u0, v0, side, side, is_crop=True)
     pictures = [
         draw_hand(
             region.depth[0],

@@ -17,7 +17,7 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.chunks import Shard
-from murauer.geometry.camera import find_camera
+from murauer.geometry.camera import CAMERAS
 from murauer.geometry.rig import CameraRig, nyu_like_rig
 from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import ClutterPiece, ClutterPrior, sample_clutter
@@ -72,7 +72,7 @@ def splits(config: SimulationConfig) -> tuple[Split, ...]:
 
 def store_rig(config: SimulationConfig) -> CameraRig:
     """The cameras of a simulated store: three first Kinects around the mean place of the hand."""
-    return nyu_like_rig(find_camera("nyu"), sum(config.distance_mm) / 2)
+    return nyu_like_rig(CAMERAS["nyu"], sum(config.distance_mm) / 2)
 
 
 class Simulator:

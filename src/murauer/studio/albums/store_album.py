@@ -110,7 +110,7 @@ class StoreAlbum:
         return AlbumView(
             name=f"camera {view + 1}",
             depth=region.depth[0].numpy(),
-            camera=Camera(fx, fy, u0, v0, side, side),
+            camera=Camera(fx, fy, u0, v0, side, side, is_crop=True),
             from_first=self._from_first(view),
             joints=joints if frames.labelled[index] and np.isfinite(joints).any() else None,
             centre=region.centre[0].numpy(),
