@@ -142,12 +142,14 @@ def read_manifest(folder: Path) -> Manifest:
         version: int = values.get("format_version", 0)
         if version not in range(1, FORMAT_VERSION + 1):
             raise UserError(
-                f"{path}: it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
+                f"it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
                 "make the store again"
             )
         if version < FORMAT_VERSION:
             values.pop("counts", None)  # told again what the arrays tell
         return msgspec.convert(values, Manifest)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is damaged or no store's ({error}); make the store again") from error
 
