@@ -50,7 +50,7 @@ def _show_store(args: argparse.Namespace) -> None:
     from murauer.store.summary import store_facts, summary  # start-up
 
     store = open_store(args.data)
-    verified = verify(args.data, store.description) if args.verify else None
+    verified = verify(args.data, store.manifest.checksums) if args.verify else None
     if args.json:
         print(json.dumps(store_facts(store) | {"verified_files": verified}, indent=1))
         return

@@ -30,6 +30,7 @@ from murauer.datasets.numbering import MISSING_SHARE
 from murauer.errors import UserError
 from murauer.geometry.distortion import project, undistort_depth, undistortion_pixels
 from murauer.geometry.skeletons import SKELETONS, Skeleton
+from murauer.hand.handedness import Handedness
 from murauer.names import natural_key, shortened
 from murauer.text_files import read_lines, read_table, without_comment
 
@@ -38,6 +39,9 @@ HELD_OUT = ("validation", "test")
 
 DEFAULT_SKELETON = "nyu14"
 """Of captures without labels: the joints of the packaged model."""
+
+EVERY = "*"
+"""In place of a frame's name: all frames that no later line names."""
 
 FARTHEST_HAND_MM = 1500.0
 MISPLACED_PX, MISPLACED_MM = 10.0, 30.0
@@ -81,13 +85,14 @@ class CaptureDataset:
         self._check_units()
         self.skeleton, self._labels = self._read_labels()
         self.names = self._split()  # of the frames of each set, without suffix
-        persons = self._read_persons()
+        persons, hands = self._read_people()
         self.sets: Mapping[str, FrameSetInfo] = {
             name: FrameSetInfo(
                 frames=len(frames),
                 views=1 if name.endswith("twin") else len(self.cameras),
                 real=not name.endswith("twin"),
                 person=np.array([persons.get(frame, -1) for frame in frames], dtype=np.int16),
+                handedness=np.array([hands.get(frame, "auto") for frame in frames], dtype="<U5"),
             )
             for name, frames in self.names.items()
         }
@@ -309,16 +314,25 @@ class CaptureDataset:
             {path.stem: path for path in frame_files(folder)} if folder.is_dir() else {} for folder in folders
         ]
 
-    def _read_persons(self) -> dict[str, int]:
-        """Return who is seen in the frames of which that is known."""
+    def _read_people(self) -> tuple[dict[str, int], dict[str, Handedness]]:
+        """Return who is seen, and which hand, in the frames of which that is known."""
         path = self.folder / PERSON_FILE
-        persons = {}
-        for row in read_table(path, ("frame", "person")) if path.is_file() else ():
-            name = self._frame_named(row["frame"], path)
-            if not row["person"].isdecimal() or int(row["person"]) > 32767:
-                raise UserError(f"{path}: person of frame {name} must be a number from 0")
-            persons[name] = int(row["person"])
-        return persons
+        persons: dict[str, int] = {}
+        hands: dict[str, Handedness] = {}
+        for row in read_table(path, ("frame",), ("person", "hand")) if path.is_file() else ():
+            person, hand = row["person"], row["hand"].lower()
+            if not (person or hand):
+                raise UserError(f"{path}: frame {row['frame']} has neither a person nor a hand")
+            for name in self.moments if row["frame"] == EVERY else [self._frame_named(row["frame"], path)]:
+                if person:
+                    if not person.isdecimal() or int(person) > 32767:
+                        raise UserError(f"{path}: person of frame {row['frame']} must be a number from 0")
+                    persons[name] = int(person)
+                if hand:
+                    if hand not in ("right", "left"):
+                        raise UserError(f"{path}: hand of frame {row['frame']} must be right or left")
+                    hands[name] = "left" if hand == "left" else "right"
+        return persons, hands
 
     def _frame_named(self, text: str, path: Path) -> str:
         name = self._known.find(text)

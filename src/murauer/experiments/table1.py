@@ -32,7 +32,8 @@ from murauer.evaluation.split import person_names
 from murauer.experiments.arguments import add_runs
 from murauer.experiments.outputs import write_outputs
 from murauer.geometry.camera import Camera
-from murauer.store.store import CENTRES, Store, open_store
+from murauer.store.manifest import CENTRES
+from murauer.store.store import Store, open_store
 
 FORMATS: tuple[JointFormat, ...] = ("uvd", "xyz", "xyz-y-up")
 

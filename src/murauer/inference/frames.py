@@ -18,7 +18,7 @@ BATCH = 256
 def batches(
     frames: FrameSet, patch_size: int, cube_mm: float, rows: np.ndarray | None = None, view: int = 0
 ) -> Iterator[Samples]:
-    """Cut frames into patches around the recorded centre, a batch at a time.
+    """Cut frames into patches of right hands around the recorded centre, a batch at a time.
 
     Args:
         frames: N frames.
@@ -43,6 +43,8 @@ def predict_frames(
 ) -> np.ndarray:
     """Predict the joints that the first camera sees, with the recorded centre as centre of the crop.
 
+    Left hands are predicted from their mirror images, and their joints mirrored back.
+
     Args:
         network: f, m and p, in evaluation mode.
         frames: N frames.
@@ -59,7 +61,7 @@ def predict_frames(
         region = frames.regions(rows[start : start + BATCH], 0)
         cubes = Cubes(region.centre.numpy(), region.intrinsics.numpy(), cube_mm, network.config.patch_size)
         joints.append(predict_joints(partial(_run, network, real), region.depth.numpy(), cubes).joints)
-    return np.concatenate(joints)
+    return frames.as_seen(torch.from_numpy(np.concatenate(joints)), rows).numpy()
 
 
 def _run(network: HandPoseNetwork, real: bool, patches: Floats) -> Floats:
