@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from murauer.capture.camera_file import CaptureCamera, Packing
 from murauer.errors import UserError
@@ -208,6 +207,8 @@ def _read_array(path: Path) -> NDArray[np.generic]:
 
 def _read_picture(path: Path) -> NDArray[np.generic]:
     """Return the numbers of a PNG or TIFF image: (H, W), or (H, W, 3) of an RGB one."""
+    from PIL import Image, UnidentifiedImageError  # start-up
+
     try:
         with Image.open(path, formats=["PNG", "TIFF"]) as image:
             mode, pixels = image.mode, np.asarray(image)
