@@ -13,7 +13,7 @@ NOT_PROSE = re.compile(r"^\s*(\||#|!\[|\[!\[|\(\w+\)=$|<).*$", re.MULTILINE)
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 CODE = re.compile(r"`[^`]+`")
 PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.|>)\s)")
-END = re.compile(r"(?<=[.!?])[\"')*_]*\s+(?=[\"'(*_\[]*[A-Z0-9X])")
+END = re.compile(r"(?<=[.!?])[\"')*_]*\s+(?=[\"'(*_\[]*(?:[A-Z0-9]|[fmpgh] |\w+\.md))")
 WORD = re.compile(r"\w")
 
 
