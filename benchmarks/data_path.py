@@ -40,7 +40,7 @@ from murauer.store.store import open_store
 from murauer.training.batch import BatchSource
 from murauer.training.config import load_config
 from murauer.training.device import keep_freed_memory
-from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.loop import Training
 from murauer.training.variants import VARIANTS, Variant
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -136,7 +136,7 @@ def measure_steps(config_name: str, steps: int) -> dict[str, Any]:
     config = load_config(config_name)
     result: dict[str, Any] = {}
     with TemporaryDirectory() as name:
-        folder = Path(name) / "recording"
+        folder = Path(name) / "store"
         simulate_store(FRAMES, folder, workers=1)
         store = open_store(folder)
         rows = store.labelled_rows(100, 0)
@@ -145,8 +145,8 @@ def measure_steps(config_name: str, steps: int) -> dict[str, Any]:
         torch.manual_seed(0)
         network = HandPoseNetwork(config.network)
         cases: dict[str, tuple[Callable[[Any], Any], Callable[[int], Any]]] = {
-            "joint": (JointStep(network, make_discriminator(config.network), config), joint),
-            "pretraining": (PretrainingStep(network, config), pretraining),
+            "joint": (Training(network, config, make_discriminator(config.network)).step, joint),
+            "pretraining": (Training(network, config, pretraining=True).step, pretraining),
         }
         for case, (step, batches) in cases.items():
             constant = batches(0)

@@ -43,7 +43,7 @@ from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config, read_config
 from murauer.training.device import open_device, prefetched, steps_ahead, to_device
-from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.loop import Training
 from murauer.training.train import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE
 from murauer.training.variants import VARIANTS, Variant
 
@@ -101,9 +101,8 @@ def training(
         images = {"joint": 7 * own.training.set_size, "pretraining": own.training.pretraining_batch}
         for stage, batch in (("joint", joint), ("pretraining", alone)):
             network, discriminator = (module.to(device) for module in networks(own))
-            step: Any = (
-                JointStep(network, discriminator, own) if stage == "joint" else PretrainingStep(network, own)
-            )
+            pretraining = stage == "pretraining"
+            step = Training(network, own, None if pretraining else discriminator, pretraining).step
             constant = batch(0)
             with FlopCounterMode(display=False) as counter:
                 step(constant)

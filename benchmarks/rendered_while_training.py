@@ -26,7 +26,7 @@ from murauer.prepare.rendering.while_training import EndlessConfig, render_while
 from murauer.store.store import open_store
 from murauer.training.batch import BatchSource
 from murauer.training.config import load_config
-from murauer.training.step import JointStep
+from murauer.training.loop import Training
 from murauer.training.variants import VARIANTS
 
 LABELS = 100
@@ -61,7 +61,8 @@ def main() -> None:
         for steps in options.every:
             folders[f"every {steps}"] = Path(shutil.copytree(folders["store"], Path(name) / str(steps)))
             render_while_training(folders[f"every {steps}"], EndlessConfig(SYNTHESIS, steps), replace=True)
-        make_step = JointStep(HandPoseNetwork(config.network), make_discriminator(config.network), config)
+        network, discriminator = HandPoseNetwork(config.network), make_discriminator(config.network)
+        make_step = Training(network, config, discriminator).step
         sources = {}
         for kind, folder in folders.items():
             store = open_store(folder)

@@ -7,11 +7,13 @@ extended copy must come first on their path, as a changed installation would.
 import json
 import shlex
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import murauer
 from murauer.capture.depth import DEPTH_UNIT_MM
@@ -51,6 +53,12 @@ def write_png_folders(source: Path, camera: Camera) -> None:
         np.savetxt(folder / "joints.txt", xyz_to_uvd(joints, camera.intrinsics()).flatten(1).numpy())
 
 
+def logged(folder: Path) -> set[str]:
+    """Names of the curves in a TensorBoard log."""
+    events = EventAccumulator(str(folder)).Reload()
+    return set(events.Tags()["scalars"])
+
+
 def check_windows_show_the_frames(store: Store, source: Path, camera: Camera) -> None:
     """Each measured pixel of a window, taken to 3D and into the frame, falls on the same depth there."""
     frames = store.test
@@ -83,6 +91,14 @@ if __name__ == "__main__":
     trained = "--config narrow --labels 4"
     run(f"murauer train --data {work}/simulated --out {work}/run {trained} --variant view_unmapped")
     run(f"murauer evaluate {work}/run --data {work}/simulated --json")
+
+    sys.path.insert(0, str(Path.cwd()))
+    for name in ("reach", "pooled"):  # modules outside the package, which add a loss and a backbone
+        import_module(name)
+        run(f"murauer train --data {work}/simulated --out {work}/{name} --config {name}.json --labels 4")
+        run(f"murauer evaluate {work}/{name} --data {work}/simulated --json")
+    curves = logged(work / "reach" / "log") - logged(work / "pooled" / "log")
+    assert curves == {"full/reach", "pre-training/reach"}
 
     camera = find_camera("nyu")
     write_png_folders(work / "png", camera)

@@ -423,12 +423,12 @@ RECORDED_CASES: dict[str, Case] = {
 }
 
 
-@pytest.mark.parametrize("make, phrase", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("make", "phrase"), CASES.values(), ids=CASES)
 def test_bad_input(world: World, make, phrase: str, capsys: pytest.CaptureFixture[str]):
     assert phrase in run(world, make(world), capsys)
 
 
-@pytest.mark.parametrize("make, phrase", RECORDED_CASES.values(), ids=RECORDED_CASES)
+@pytest.mark.parametrize(("make", "phrase"), RECORDED_CASES.values(), ids=RECORDED_CASES)
 def test_bad_input_with_a_store(recorded_world: World, make, phrase: str, capsys):
     assert phrase in run(recorded_world, make(recorded_world), capsys)
 

@@ -105,7 +105,8 @@ def test_what_needs_more_says_so_in_a_sentence(
     (tmp_path / "captures" / "a").mkdir(parents=True)
     (tmp_path / "captures" / "a" / "camera.json").write_text("{}")
     done = murauer(*command.split())
-    told = f"murauer: murauer {command.split()[0]} needs PyTorch for this: pip install 'murauer[train]'\n"
+    name = command.split(maxsplit=1)[0]
+    told = f"murauer: murauer {name} needs PyTorch for this: pip install 'murauer[train]'\n"
     assert (done.returncode, done.stderr) == (2, told)
 
 

@@ -90,7 +90,7 @@ BAD_PNG = {
 }
 
 
-@pytest.mark.parametrize("make, message", BAD_PNG.values(), ids=BAD_PNG)
+@pytest.mark.parametrize(("make", "message"), BAD_PNG.values(), ids=BAD_PNG)
 def test_bad_png(tmp_path: Path, make, message: str):
     make(tmp_path / "d.png")
     with pytest.raises(UserError, match=message) as error:
@@ -111,7 +111,7 @@ BAD_NPY = {
 }
 
 
-@pytest.mark.parametrize("array, message", BAD_NPY.values(), ids=BAD_NPY)
+@pytest.mark.parametrize(("array", "message"), BAD_NPY.values(), ids=BAD_NPY)
 def test_bad_npy(tmp_path: Path, array: np.ndarray, message: str):
     np.save(tmp_path / "d.npy", array, allow_pickle=True)
     with pytest.raises(UserError, match=message):

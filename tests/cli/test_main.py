@@ -76,7 +76,7 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize("file, expected_mm", PUBLISHED.items())
+@pytest.mark.parametrize(("file", "expected_mm"), PUBLISHED.items())
 def test_evaluate_published_predictions(shared_dir: Path, file: str, expected_mm: float, capsys):
     nyu = shared_dir / "data" / "nyu"
     truth = ["--ground-truth", str(nyu / "nyu_test_groundtruth_label.txt")]
@@ -95,7 +95,7 @@ def test_evaluate_published_predictions(shared_dir: Path, file: str, expected_mm
 
 
 @pytest.mark.parametrize(
-    "error, code, said",
+    ("error", "code", "said"),
     [
         (KeyboardInterrupt(), 130, "murauer: stopped\n"),
         (OSError(28, "No space left on device", "/a/b"), 2, "murauer: /a/b: No space left on device\n"),

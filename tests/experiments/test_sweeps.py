@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from murauer.errors import UserError
 from murauer.experiments import ablation, figure4
 from murauer.store.store import DESCRIPTION_FILE, Store
 from murauer.training.config import load_config
-from murauer.training.loop import Stage
+from murauer.training.loop import Training
 from untrained_runs import NETWORK
 
 FILES = {"figure4.svg", "figure4.png", "figure4.csv", "figure4.json"}
@@ -145,14 +144,14 @@ def test_a_failed_training_is_told_after_the_figure_of_the_others(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    steps = Stage.run
+    run = Training.run
 
-    def diverging(self: Stage, update: Callable[..., Any], log: Path) -> None:
-        if self.name == "real_only":
+    def diverging(self: Training, name: str, *arguments: Any) -> None:
+        if name == "real_only":
             raise UserError("the loss 'pose' is nan")
-        steps(self, update, log)
+        run(self, name, *arguments)
 
-    monkeypatch.setattr(Stage, "run", diverging)
+    monkeypatch.setattr(Training, "run", diverging)
     words = ["--variants", "synth_only", "real_only", "--labels", "4", "--seeds", "0"]
     assert sweep(store_folder, tmp_path / "out", config_file, *words) == 2
     error = capsys.readouterr().err

@@ -85,7 +85,8 @@ def test_mapping_adversarial_loss_is_equation_13():
 def test_total_loss_is_equation_1():
     pose, correspondence, view, mapping = torch.tensor([2.0, 3.0, 5.0, 7.0], dtype=torch.float64)
     weights = LossWeights(correspondence=0.1, view=0.01, mapping=0.001)
-    total = total_loss(pose, correspondence, view, mapping, weights)
+    terms = {"pose": pose, "correspondence": correspondence, "view": view, "mapping": mapping}
+    total = total_loss(terms, weights.factors())
     assert total.item() == pytest.approx(2 + 0.1 * 3 + 0.01 * 5 + 0.001 * 7)
 
 
@@ -166,7 +167,15 @@ def test_weights_of_another_kind_of_latent_space_are_refused():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"view": -1.0}, {"mapping": float("nan")}, {"correspondence": float("inf")}, {"features": 0}]
+    "fields",
+    [
+        {"view": -1.0},
+        {"mapping": float("nan")},
+        {"correspondence": float("inf")},
+        {"features": 0},
+        {"others": {"bones": -0.1}},
+        {"others": {"view": 0.1}},
+    ],
 )
 def test_impossible_weights_are_refused(fields):
     with pytest.raises(UserError):

@@ -84,7 +84,9 @@ def _for_training() -> dict[str, Any]:
     import torch  # extra
 
     from murauer.hand.sensors import SENSORS  # start-up
+    from murauer.nets.backbone import BACKBONES  # start-up
     from murauer.training.config import config_names  # start-up
+    from murauer.training.loss_terms import LOSS_TERMS  # start-up
     from murauer.training.variants import VARIANTS  # start-up
 
     cuda = torch.cuda.is_available()
@@ -94,6 +96,8 @@ def _for_training() -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
         "configs": config_names(),
         "variants": list(VARIANTS),
+        "losses": list(LOSS_TERMS),
+        "backbones": list(BACKBONES),
         "sensors": list(SENSORS),
     }
 

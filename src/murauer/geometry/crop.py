@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
+from torch.nn import functional
 
 from murauer.geometry.camera import uvd_to_xyz, xyz_to_uvd
 
@@ -58,17 +58,6 @@ class CropGeometry:
     rotation: Tensor
     pivot: Tensor
     cube_mm: float
-
-    def part(self, rows: slice) -> "CropGeometry":
-        """The geometry of some of the patches."""
-        return CropGeometry(
-            centre=self.centre[rows],
-            intrinsics=self.intrinsics[rows],
-            image_from_patch=self.image_from_patch[rows],
-            rotation=self.rotation[rows],
-            pivot=self.pivot[rows],
-            cube_mm=self.cube_mm,
-        )
 
     def normalise_joints(self, xyz: Tensor) -> Tensor:
         """Express joints in units of half the cube around its centre, as the rotated patch shows them.

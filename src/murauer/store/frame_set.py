@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.errors import UserError
@@ -35,9 +36,15 @@ class Region:
 
 
 def join_regions(regions: list[Region]) -> Region:
-    """One batch of several, whose windows are equally large."""
+    """One batch of several. Smaller windows are widened to the right and below, where nothing is measured."""
+    height, width = (max(region.depth.shape[side] for region in regions) for side in (1, 2))
+
+    def widened(depth: Tensor) -> Tensor:
+        right, below = width - depth.shape[2], height - depth.shape[1]
+        return functional.pad(depth, (0, right, 0, below)) if right or below else depth
+
     return Region(
-        depth=torch.cat([region.depth for region in regions]),
+        depth=torch.cat([widened(region.depth) for region in regions]),
         intrinsics=torch.cat([region.intrinsics for region in regions]),
         centre=torch.cat([region.centre for region in regions]),
         joints=torch.cat([region.joints for region in regions]),

@@ -45,8 +45,8 @@ def test_cubes_are_where_hands_are_proposed(images: list[Image]) -> None:
         small, intrinsics = reduced(image, camera)
         with torch.no_grad():
             found = network(torch.from_numpy(small)[None])[0].numpy()
-        for place in at_surface(peaks(found, intrinsics), small, intrinsics):
-            expected.append(Cubes(place[None], camera, CUBE_MM, PATCH_SIZE).cut(image[None])[0])
+        places = at_surface(peaks(found, intrinsics), small, intrinsics)
+        expected += [Cubes(place[None], camera, CUBE_MM, PATCH_SIZE).cut(image[None])[0] for place in places]
     assert len(cubes) == len(expected) and (cubes.is_hand == 0).all() and cubes.right.isnan().all()
     if expected:
         np.testing.assert_allclose(cubes.patch.float(), np.stack(expected), atol=1e-3)

@@ -63,7 +63,10 @@ def probe_labels(dataset: Dataset) -> dict[str, bool]:
     for name, info in dataset.sets.items():
         if not info.frames:
             raise UserError(f"the {dataset.name} dataset has no {name} frames; give a folder that holds them")
-        labelled[name] = all([_probe_view(dataset, name, view) for view in range(info.views)])
+        probes = [
+            _probe_view(dataset, name, view) for view in range(info.views)
+        ]  # each view, for what it raises
+        labelled[name] = all(probes)
     return labelled
 
 
