@@ -1,4 +1,4 @@
-"""Sentences of a Markdown page, to be read aloud: `python tests/prose.py PAGE.md ...` prints the long ones."""
+"""Sentences of Markdown pages, to be read aloud: `python tests/prose.py PAGE.md ...` prints the long ones."""
 
 import re
 import sys

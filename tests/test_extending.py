@@ -1,4 +1,4 @@
-"""The examples of docs/extending*.md work as they stand there: applied to a copy of the package, then used."""
+"""The examples of docs/extending*.md work as they stand: applied to a copy of the package, then used."""
 
 import json
 import os
