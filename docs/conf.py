@@ -10,7 +10,6 @@ release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "README.md"]  # the index has the same list
 myst_heading_anchors = 3
-myst_fence_as_directive = []
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
