@@ -7,6 +7,7 @@ import ast
 import re
 import shlex
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -37,7 +38,7 @@ def blocks(page: Path, language: str) -> list[str]:
     return [text for found, text in BLOCK.findall(page.read_text(encoding="utf-8")) if found == language]
 
 
-INDENTED = re.compile(r"^    (murauer .*)$", re.MULTILINE)
+INDENTED = re.compile(r"^    ((?:murauer|make) .*)$", re.MULTILINE)
 
 
 def lines(page: Path) -> list[str]:
@@ -57,6 +58,21 @@ COMMANDS = [
 @pytest.mark.parametrize(("page", "command"), COMMANDS)
 def test_commands_are_understood(page: str, command: str) -> None:
     make_parser().parse_args(shlex.split(command)[1:])
+
+
+def test_programs_and_targets_exist() -> None:
+    text = "\n".join(line for page in PAGES for line in lines(page))
+    text += "".join(page.read_text(encoding="utf-8") for page in PAGES if page.name != "CHANGELOG.md")
+    programs = set(re.findall(r"python (?:-m pytest -q )?((?:benchmarks|docs|tests)/[\w/]+(?:\.py)?)", text))
+    assert len(programs) > 10
+    assert not [program for program in programs if not (ROOT / program).exists()]
+    modules = set(re.findall(r"python -m (murauer[\w.]*)", text)) - {"murauer"}
+    assert modules and all(find_spec(module) for module in modules)
+    targets = {
+        target for line in re.findall(r"^ *make ([a-z ]+?)(?:  |$)", text, re.M) for target in line.split()
+    }
+    rules = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"demo", "test", "docs"} <= targets <= rules
 
 
 def test_commands_are_found() -> None:

@@ -27,4 +27,5 @@ def test_cells_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cells_have_no_outputs_and_can_be_read_aloud() -> None:
     for cell in CELLS:
-        assert not cell.get("outputs") and not long_sentences("".join(cell["source"]) * (cell["cell_type"] == "markdown"))
+        assert not cell.get("outputs")
+        assert cell["cell_type"] == "code" or not long_sentences("".join(cell["source"]))

@@ -1,4 +1,4 @@
-"""What a reader of a dataset gives: the same `Frame`s, whoever recorded them.
+"""What a reader of a dataset gives: the same `Frame` objects, whoever recorded them.
 
 A reader is one file beside this one. It knows the folder layout, the labels' order and the axes of one
 dataset, and nothing behind it does. Opening it reads labels and file names; images are read one by one, when
