@@ -20,7 +20,7 @@ from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.capture.sources import open_source
 from murauer.cli.main import main
 from murauer.experiments.ablation_figure import ablation_figure
-from murauer.geometry.camera import Camera, find_camera, uvd_to_xyz, xyz_to_uvd
+from murauer.geometry.camera import CAMERAS, Camera, uvd_to_xyz, xyz_to_uvd
 from murauer.geometry.skeletons import convert, find_skeleton
 from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
@@ -82,7 +82,7 @@ if __name__ == "__main__":
     run(f"murauer render session {session}")
     store = open_store(work / "simulated")
     assert store.skeleton is find_skeleton("tips6") and len(store.skeleton) == 6
-    assert store.description["simulation"]["sensor"] == "active_stereo"
+    assert store.manifest.simulation.sensor == "active_stereo"
     synthetic, real = store.pairs.depth[:, 0] > 0, store.real.depth[:, 0] > 0
     assert 0.3 * synthetic.sum() < real.sum()
     hand = torch.arange(21 * 3.0).reshape(21, 3)
@@ -100,7 +100,7 @@ if __name__ == "__main__":
     curves = logged(work / "reach" / "log") - logged(work / "pooled" / "log")
     assert curves == {"full/reach", "pre-training/reach"}
 
-    camera = find_camera("nyu")
+    camera = CAMERAS["nyu"]
     write_png_folders(work / "png", camera)
     run(f"murauer import png_folders {work}/png --out {work}/own --workers 1")
     own = open_store(work / "own")

@@ -59,6 +59,7 @@ class FakeDataset:
                 views=1 if name in ("test", "validation") else 2,
                 real=name in ("real", "test", "validation"),
                 person=np.array([(3, 7)[index % 2] for index in range(count)], np.int16),
+                handedness="right",
             )
             for name, count in self.frames.items()
         }

@@ -26,6 +26,12 @@ def disc_frame() -> np.ndarray:
     return np.where((rows - 240) ** 2 + (columns - 320) ** 2 < 40**2, 600, 0).astype(np.uint16)
 
 
+def slope() -> np.ndarray:
+    """A wall behind it, that is not straight."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    return (900 + rows + columns // 2).astype(np.uint16)
+
+
 @pytest.fixture(scope="session")
 def small_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made by the command itself."""
@@ -92,6 +98,10 @@ class World:
     def camera(self, **changes: object) -> str:
         values = {"fx": 588.0, "fy": 587.0, "u0": 320, "v0": 240, "width": WIDTH, "height": HEIGHT} | changes
         return self.write("camera.json", json.dumps({k: v for k, v in values.items() if v is not None}))
+
+    def folder_without_frames(self) -> str:
+        (self.folder / "nothing").mkdir()
+        return self.path("nothing")
 
     def cameras(self, *names: str) -> str:
         """A capture's camera file."""
@@ -222,14 +232,27 @@ CASES: dict[str, Case] = {
     "depth in metres": (lambda w: w.predict(w.npy(disc_frame() / 1000)), "depth scale"),
     "wrong size": (lambda w: w.predict(w.png(disc_frame()[:240])), "640 x 240 pixels but the camera"),
     "missing frame": (lambda w: w.predict(w.path("none.png")), "none.png: No such file"),
-    "folder as frame": (lambda w: w.predict(str(w.folder)), "Is a directory"),
+    "folder without frames": (lambda w: w.predict(w.folder_without_frames()), "holds no frames"),
     "bad frame after a good one": (
         lambda w: w.predict(
             w.path("frame.png"),
             w.write("bad.png", ""),
-            more="--centre 320,240,610 --overlay @/picture.png",
+            more="--strict --centre 320,240,610 --overlay @/picture.png",
         ),
         "bad.png is empty",
+    ),
+    "focal length in mm": (lambda w: w.predict(camera=w.camera(fx=1.88, fy=1.88)), "no camera is like this"),
+    "principal point of a larger image": (
+        lambda w: w.predict(w.png(disc_frame()[:240, :320]), camera=w.camera(width=320, height=240)),
+        "the principal point 320, 240 is far from the middle",
+    ),
+    "swapped bytes": (
+        lambda w: w.predict(w.png((disc_frame() + slope()).byteswap())),
+        "its bytes in the wrong order",
+    ),
+    "centres that are none": (
+        lambda w: w.predict(w.path("frame.png"), more=f"--centres {w.write('c.csv', 'frame,u,v,d')}"),
+        "has no centres",
     ),
     # the hand
     "neither hand": (lambda w: w.predict(more="--handedness both"), "invalid choice: 'both'"),

@@ -153,12 +153,13 @@ def without_comment(line: str) -> str:
     return line.partition("#")[0].rstrip()
 
 
-def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> list[dict[str, str]]:
     """Read a table whose first line names its columns, with the separators and quotes of any spreadsheet.
 
     Args:
         path: the file.
-        columns: that it must have; others are passed over.
+        columns: that it must have.
+        optional: that it may have; others are passed over.
 
     Returns:
         The cells of each row by column, "" where it has none; empty rows are passed over.
@@ -178,11 +179,11 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise UserError(f"{path} is no table ({error}); write its cells with commas between them") from error
     names = [name.lower() for name in rows[0]] if rows else []
     if missing := [column for column in columns if column not in names]:
-        raise UserError(
-            f"{path} must begin with the line {','.join(columns)}; it has no {missing[0]} in {head[:60]!r}"
-        )
+        every = ",".join((*columns, *optional))
+        raise UserError(f"{path} must begin with the line {every}; it has no {missing[0]} in {head[:60]!r}")
     filled = [[*row, *[""] * (len(names) - len(row))] for row in rows[1:] if any(row)]
-    return [{column: row[names.index(column)] for column in columns} for row in filled]
+    cells = [dict(zip(names, row, strict=False)) for row in filled]
+    return [{column: row.get(column, "") for column in (*columns, *optional)} for row in cells]
 
 
 def split_numbers(line: str) -> list[str]:

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -68,7 +69,9 @@ def test_the_smaller_cube_is_for_one_person_and_reported(store: Store, runs: dic
     [("joint", "annotated joint"), ("mean", "leaks"), ("localised", "found by the hand finder")],
 )
 def test_centres_are_said(store: Store, runs: dict[str, Path], kind: str, said: str) -> None:
-    described = dataclasses.replace(store, description={"centres": {"test": kind}})
+    described = dataclasses.replace(
+        store, manifest=msgspec.structs.replace(store.manifest, centres={"test": kind})
+    )
     result = evaluate_split(runs["full"], described, "test")
     assert said in result.table() and result.to_dict()["centres"] == kind
 

@@ -13,7 +13,7 @@ from PIL import Image
 from joint_texts import write_joints
 from murauer.cli.main import main
 from murauer.experiments import EXPERIMENTS
-from murauer.store.store import DESCRIPTION_FILE
+from murauer.store.manifest import MANIFEST_FILE
 
 
 def experiment(name: str, *words: object) -> int:
@@ -181,14 +181,14 @@ def store_without(store, tmp_path):
     shutil.copytree(store.folder, folder)
 
     def without(*sets: str, **changes: object) -> Path:
-        path = folder / DESCRIPTION_FILE
+        path = folder / MANIFEST_FILE
         description = json.loads(path.read_text()) | changes
         description["sets"] = [name for name in description["sets"] if name not in sets]
         description.pop("checksums", None)
         path.write_text(json.dumps(description))
         return folder
 
-    path = folder / DESCRIPTION_FILE
+    path = folder / MANIFEST_FILE
     sets = json.loads(path.read_text()).get("sets", list(store.sets))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sets": sets}))
     return without

@@ -15,7 +15,8 @@ from inline_runner import Inline
 from murauer.cli.main import main
 from murauer.errors import UserError
 from murauer.experiments import ablation, figure4
-from murauer.store.store import DESCRIPTION_FILE, Store
+from murauer.store.manifest import MANIFEST_FILE
+from murauer.store.store import Store
 from murauer.training.config import load_config
 from murauer.training.loop import Training
 from untrained_runs import NETWORK
@@ -50,7 +51,7 @@ def store_folder(store: Store, tmp_path: Path) -> Path:
 
 
 def describe(store_folder: Path, **changes: object) -> None:
-    path = store_folder / DESCRIPTION_FILE
+    path = store_folder / MANIFEST_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 

@@ -84,7 +84,7 @@ def test_another_split_is_added_without_training(
     before = numbers(undisturbed)[job.out.name]
     saved = []
     monkeypatch.setattr(loop, "save_checkpoint", lambda *state: saved.append(state))
-    (result,) = run_sweep(tiny_store, config, [job], splits=("validation",), engine=Inline()).results
+    (result,) = run_sweep(tiny_store, config, [job], splits=("validation",), runner=Inline()).results
     assert result["test"] == before and result["validation"]["frames"] == 16 and saved == []
 
 

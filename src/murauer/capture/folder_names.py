@@ -7,7 +7,7 @@ from murauer.names import natural_key
 
 LABEL_FILE, PERSON_FILE, PAIR_FOLDER = "labels.json", "persons.csv", "twin"
 
-SUFFIXES = (".png", ".npy")
+SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".npz")
 """Of depth images, in small letters or capitals."""
 
 SYSTEM_FILES = ("thumbs.db", "desktop.ini")

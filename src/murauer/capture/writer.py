@@ -174,7 +174,7 @@ class CaptureWriter:
 
 def _as_stored(camera: CaptureCamera) -> CaptureCamera:
     least, most = STORED_SCALES
-    return replace(camera, depth_scale=min(max(camera.depth_scale or most, least), most))
+    return replace(camera, depth_scale=min(max(camera.depth_scale or most, least), most), packing="plain")
 
 
 def _what_took_the_images(cameras: Sequence[CaptureCamera]) -> dict[str, tuple[Camera, float]]:

@@ -88,9 +88,9 @@ def _evaluate_model(args: argparse.Namespace, source: str) -> None:
 
 def _evaluate_file(args: argparse.Namespace, source: str) -> None:
     """Compare two text files of joints."""
+    from murauer.capture.camera_file import find_camera  # start-up
     from murauer.evaluation.metrics import metrics_table  # start-up
     from murauer.evaluation.prediction_files import evaluate_prediction_file  # start-up
-    from murauer.geometry.camera import find_camera  # start-up
 
     if args.split is not None or args.small_cube is not None:
         raise UserError("--split and --small-cube are for models on --data, not for files of predictions")
@@ -98,7 +98,7 @@ def _evaluate_file(args: argparse.Namespace, source: str) -> None:
         source,
         args.ground_truth,
         args.format,
-        find_camera(args.camera) if args.camera else None,
+        find_camera(args.camera).camera if args.camera else None,
         ground_truth_format=args.ground_truth_format,
         skeleton=args.skeleton,
     )

@@ -50,7 +50,7 @@ def _show_store(args: argparse.Namespace) -> None:
     from murauer.store.summary import store_facts, summary  # start-up
 
     store = open_store(args.data)
-    verified = verify(args.data, store.description) if args.verify else None
+    verified = verify(args.data, store.manifest.checksums) if args.verify else None
     if args.json:
         print(json.dumps(store_facts(store) | {"verified_files": verified}, indent=1))
         return
@@ -61,7 +61,7 @@ def _show_store(args: argparse.Namespace) -> None:
 
 def _installation() -> dict[str, Any]:
     """Collect what does not depend on a config."""
-    from murauer.geometry.camera import CAMERAS  # start-up
+    from murauer.capture.camera_file import NAMED_CAMERAS, camera_document  # start-up
     from murauer.geometry.skeletons import SKELETONS  # start-up
     from murauer.nets.model_facts import packaged_model  # start-up
 
@@ -72,7 +72,7 @@ def _installation() -> dict[str, Any]:
         "onnxruntime": version("onnxruntime"),
         "default_model": str(default_model) if default_model.exists() else "not installed",
         "skeletons": {name: len(skeleton) for name, skeleton in SKELETONS.items()},
-        "cameras": {name: camera.to_dict() for name, camera in CAMERAS.items()},
+        "cameras": camera_document(NAMED_CAMERAS.values()),
     }
     if find_spec("torch") is None:
         return facts | {"training": "needs PyTorch: pip install 'murauer[train]'"}

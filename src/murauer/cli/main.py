@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -21,7 +22,7 @@ from murauer.cli import (
     studio,
     train,
 )
-from murauer.errors import UserError
+from murauer.errors import UnlikelyInput, UserError
 from murauer.version import __version__
 
 COMMANDS = {
@@ -79,11 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after `murauer`; those of the process by default.
 
     Returns:
-        The exit code: 0, 2 after an error of the input, 130 after Ctrl-C.
+        The exit code: 0, 1 where a command says that its result is incomplete, 2 after an error of the input,
+        130 after Ctrl-C.
     """
+    warnings.showwarning = _show_warning
     try:
         options = make_parser().parse_args(arguments)
-        options.run(options)
+        code = options.run(options)
         sys.stdout.flush()  # a full disk behind a redirection shows only here
     except UserError as error:
         return _fail(str(error))
@@ -106,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("murauer: stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
-    return 0
+    return code or 0
 
 
 def _give_up_stdout() -> None:
@@ -115,6 +118,14 @@ def _give_up_stdout() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+) -> None:
+    """Print a warning: those for users like an error, without the place in the code."""
+    text = str(message) if issubclass(category, UnlikelyInput) else f"{filename}:{lineno}: {message}"
+    print(f"murauer: warning: {text}", file=sys.stderr)
 
 
 def _fail(message: str) -> int:

@@ -13,7 +13,7 @@ from murauer.arguments import add_run_folder, add_workers, count, positive_int, 
 from murauer.errors import UserError
 
 if TYPE_CHECKING:
-    from murauer.prepare.rendering.simulated import SimulationConfig
+    from murauer.store.makers import SimulationConfig
 
 FRAMES = ("synthetic", "real", "validation", "test")
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _read_config(path: Path) -> "SimulationConfig":
     """Read the fields that differ from the defaults."""
-    from murauer.prepare.rendering.simulated import SimulationConfig  # start-up
+    from murauer.store.makers import SimulationConfig  # start-up
     from murauer.text_files import decode_json  # start-up
 
     return decode_json(path, SimulationConfig, "file of simulation settings")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from murauer.capture.camera_file import CAMERA_FILE, CaptureCamera, make_rig, read_camera_file
-from murauer.capture.depth import MINIMUM_DEPTH_RANGE_MM, read_depth
+from murauer.capture.depth import NotMillimetres, read_depth, sized
 from murauer.capture.folder_names import (
     LABEL_FILE,
     PAIR_FOLDER,
@@ -30,6 +30,7 @@ from murauer.datasets.numbering import MISSING_SHARE
 from murauer.errors import UserError
 from murauer.geometry.distortion import project, undistort_depth, undistortion_pixels
 from murauer.geometry.skeletons import SKELETONS, Skeleton
+from murauer.hand.handedness import Handedness
 from murauer.names import natural_key, shortened
 from murauer.text_files import read_lines, read_table, without_comment
 
@@ -38,6 +39,9 @@ HELD_OUT = ("validation", "test")
 
 DEFAULT_SKELETON = "nyu14"
 """Of captures without labels: the joints of the packaged model."""
+
+EVERY = "*"
+"""In place of a frame's name: all frames that no later line names."""
 
 FARTHEST_HAND_MM = 1500.0
 MISPLACED_PX, MISPLACED_MM = 10.0, 30.0
@@ -66,10 +70,14 @@ class CaptureDataset:
         folders = {path.name for path in folder.iterdir() if path.is_dir() and path.name != PAIR_FOLDER}
         with_frames = [name for name in folders if any(frame_files(folder / name))]
         self.cameras = read_camera_file(folder / CAMERA_FILE, with_frames)
-        self.rig = make_rig(self.cameras)
         self.view_pair = (0, 1) if len(self.cameras) > 1 else None
         self._left_out: list[str] = []
         self._paths = self._find_frames()
+        first = [next(iter(paths.values())) for paths in self._paths]
+        self.cameras = tuple(sized(each, path) for each, path in zip(self.cameras, first, strict=True))
+        for each, paths in zip(self.cameras, self._paths, strict=True):
+            _check_sizes(paths, each)
+        self.rig = make_rig(self.cameras)
         moments = {name for paths in self._paths for name in paths}
         self.moments = sorted(moments, key=natural_key)
         self._known = FrameNames(moments)
@@ -77,13 +85,14 @@ class CaptureDataset:
         self._check_units()
         self.skeleton, self._labels = self._read_labels()
         self.names = self._split()  # of the frames of each set, without suffix
-        persons = self._read_persons()
+        persons, hands = self._read_people()
         self.sets: Mapping[str, FrameSetInfo] = {
             name: FrameSetInfo(
                 frames=len(frames),
                 views=1 if name.endswith("twin") else len(self.cameras),
                 real=not name.endswith("twin"),
                 person=np.array([persons.get(frame, -1) for frame in frames], dtype=np.int16),
+                handedness=np.array([hands.get(frame, "auto") for frame in frames], dtype="<U5"),
             )
             for name, frames in self.names.items()
         }
@@ -101,10 +110,10 @@ class CaptureDataset:
             if name not in self._pairs[view]:
                 raise UserError(f"frame {name} of {self.folder} has no synthetic pair for {camera.name}")
             path = self._pairs[view][name]
-            depth = read_depth(path, camera.camera, camera.depth_scale)
+            depth = read_depth(path, camera)
         else:
             path = self.path(name, view)
-            depth = read_depth(path, camera.camera, camera.depth_scale)
+            depth = read_depth(path, camera)
             if not camera.distortion.is_pinhole:
                 depth = undistort_depth(depth, self._undistortion[view])
         return Frame(
@@ -181,7 +190,6 @@ class CaptureDataset:
                 )
             if not paths:
                 raise UserError(f"{folder} holds no frames; put 16-bit depth images (.png) or .npy there")
-            _check_sizes(paths, each)
             found.append(paths)
         return found
 
@@ -203,20 +211,17 @@ class CaptureDataset:
         """Refuse depth that cannot be in mm, as far as three frames of each camera tell."""
         for each, paths in zip(self.cameras, self._paths, strict=True):
             names = list(paths)
-            scale = each.depth_scale or 1.0
             for name in dict.fromkeys((names[0], names[len(names) // 2], names[-1])):
                 try:
-                    # Times 1000, because read_depth itself refuses what is in metres.
-                    depth = read_depth(paths[name], each.camera, 1000 * scale) / 1000
+                    depth = read_depth(paths[name], each)
+                except NotMillimetres as error:
+                    raise UserError(
+                        f"{error.fault}; set depth_scale of {each.name} in {CAMERA_FILE} to the millimetres "
+                        "of one unit, 1000 for metres"
+                    ) from error
                 except UserError:
                     continue  # said when this frame is wanted
                 measured = depth[depth > 0]
-                if measured.max() < MINIMUM_DEPTH_RANGE_MM:
-                    raise UserError(
-                        f"{paths[name]} reaches only {measured.max():.3g} mm with depth_scale {scale:g}; set "
-                        f"depth_scale of {each.name} in {CAMERA_FILE} to the millimetres of one unit, 1000 "
-                        "for metres"
-                    )
                 near = float(np.quantile(measured, 0.05))
                 if each.depth_scale is None and near > FARTHEST_HAND_MM:
                     raise UserError(
@@ -309,16 +314,25 @@ class CaptureDataset:
             {path.stem: path for path in frame_files(folder)} if folder.is_dir() else {} for folder in folders
         ]
 
-    def _read_persons(self) -> dict[str, int]:
-        """Return who is seen in the frames of which that is known."""
+    def _read_people(self) -> tuple[dict[str, int], dict[str, Handedness]]:
+        """Return who is seen, and which hand, in the frames of which that is known."""
         path = self.folder / PERSON_FILE
-        persons = {}
-        for row in read_table(path, ("frame", "person")) if path.is_file() else ():
-            name = self._frame_named(row["frame"], path)
-            if not row["person"].isdecimal() or int(row["person"]) > 32767:
-                raise UserError(f"{path}: person of frame {name} must be a number from 0")
-            persons[name] = int(row["person"])
-        return persons
+        persons: dict[str, int] = {}
+        hands: dict[str, Handedness] = {}
+        for row in read_table(path, ("frame",), ("person", "hand")) if path.is_file() else ():
+            person, hand = row["person"], row["hand"].lower()
+            if not (person or hand):
+                raise UserError(f"{path}: frame {row['frame']} has neither a person nor a hand")
+            for name in self.moments if row["frame"] == EVERY else [self._frame_named(row["frame"], path)]:
+                if person:
+                    if not person.isdecimal() or int(person) > 32767:
+                        raise UserError(f"{path}: person of frame {row['frame']} must be a number from 0")
+                    persons[name] = int(person)
+                if hand:
+                    if hand not in ("right", "left"):
+                        raise UserError(f"{path}: hand of frame {row['frame']} must be right or left")
+                    hands[name] = "left" if hand == "left" else "right"
+        return persons, hands
 
     def _frame_named(self, text: str, path: Path) -> str:
         name = self._known.find(text)

@@ -15,6 +15,7 @@ from torch import Tensor
 from murauer.geometry.camera import Camera
 from murauer.geometry.rig import CameraRig
 from murauer.geometry.skeletons import Skeleton
+from murauer.hand.handedness import GivenHandedness
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,15 @@ class FrameSetInfo:
         views: number of synchronised cameras V.
         real: whether a sensor took the images; otherwise they are rendered.
         person: who is seen in each moment, -1 if unknown, int16, shape (N,).
+        handedness: of all moments, if the dataset is known to show one hand; or of each, an array of "right",
+            "left" and "auto", shape (N,), as whoever recorded them said. "auto" leaves it to the hand finder.
     """
 
     frames: int
     views: int
     real: bool
     person: np.ndarray
+    handedness: GivenHandedness | np.ndarray = "auto"
 
 
 class Dataset(Protocol):

@@ -77,7 +77,11 @@ class Hands17Dataset:
             )
         self.sets = {
             name: FrameSetInfo(
-                len(frames.names), 1, real=True, person=np.full(len(frames.names), -1, np.int16)
+                len(frames.names),
+                1,
+                real=True,
+                person=np.full(len(frames.names), -1, np.int16),
+                handedness="right",
             )
             for name, frames in self._sets.items()
         }

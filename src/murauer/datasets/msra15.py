@@ -91,7 +91,7 @@ class Msra15Dataset:
         chosen = {"real": training, "test": [test_person]}
         self._sets = {name: self._open(who) for name, who in chosen.items() if who}
         self.sets = {
-            name: FrameSetInfo(len(frames.names), 1, real=True, person=frames.person)
+            name: FrameSetInfo(len(frames.names), 1, real=True, person=frames.person, handedness="right")
             for name, frames in self._sets.items()
         }
         self.left_out = tuple(self._left_out)

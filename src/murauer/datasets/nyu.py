@@ -194,7 +194,8 @@ def _info(name: str, source: _Source) -> FrameSetInfo:
         person[NYU_SECOND_PERSON_FROM:] = SECOND_PERSON
     if source.kind == "synthdepth":
         person[:] = -1
-    return FrameSetInfo(frames, len(source.views), real=source.kind == "depth", person=person)
+    real = source.kind == "depth"
+    return FrameSetInfo(frames, len(source.views), real, person, handedness="right")
 
 
 def _open_part(folder: Path, joints: tuple[str, ...]) -> _Part:

@@ -18,7 +18,8 @@ from murauer.inference.frames import batches
 from murauer.nets.network import HandPoseNetwork
 from murauer.store.augmentation import Samples
 from murauer.store.frame_set import FrameSet, spread_rows
-from murauer.store.store import PAIRS, Store
+from murauer.store.manifest import PAIRS
+from murauer.store.store import Store
 
 PROBE_BLOCKS = 10
 """The probe learns from every other of so many blocks of consecutive pairs, and is tested on the rest."""

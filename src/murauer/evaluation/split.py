@@ -11,7 +11,8 @@ from murauer.errors import UserError
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, metrics_table, pose_metrics
 from murauer.inference.frames import predict_frames
 from murauer.nets.model_file import load_model
-from murauer.store.store import CENTRES, Store
+from murauer.store.manifest import CENTRES, CentreKind
+from murauer.store.store import Store
 from murauer.store.summary import counted, joints_missing
 
 SMALL_CUBE = 5 / 6
@@ -35,7 +36,7 @@ class SplitResult:
 
     split: str
     metrics: PoseMetrics
-    centres: str
+    centres: CentreKind
     cube_mm: float
     small_cube_person: int | None
     unusable: int

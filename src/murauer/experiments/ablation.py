@@ -13,8 +13,10 @@ from pathlib import Path
 from murauer.arguments import add_run_folder
 from murauer.experiments.ablation_table import sweep_results, write_ablation
 from murauer.experiments.sweeping import add_sweep, sweep_runner
-from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
-from murauer.store.store import CENTRES, Store, open_store
+from murauer.prepare.rendering.simulated import simulate_store
+from murauer.store.makers import SimulationConfig
+from murauer.store.manifest import CENTRES
+from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.config import read_config
 

@@ -18,7 +18,8 @@ from murauer.experiments.ablation_figure import ablation_figure
 from murauer.experiments.ablation_table import error_curves, summarise, sweep_results, sweep_rows
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_runner
-from murauer.store.store import CENTRES, Store, open_store
+from murauer.store.manifest import CENTRES
+from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.batch import BatchSource
 from murauer.training.config import Config, read_config

@@ -20,8 +20,9 @@ from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.files import written_whole
 from murauer.nets.model_file import load_model
-from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.prepare.rendering.simulated import simulate_store
 from murauer.selection.selecting import propose_frames, write_proposals
+from murauer.store.makers import SimulationConfig
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import Job, run_sweep
 from murauer.training.config import Config, read_config

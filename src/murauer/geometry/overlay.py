@@ -113,7 +113,7 @@ def draw_hand(
         cube_mm: Side of the cube in mm.
         size: Side of the picture in pixels.
     """
-    cubes = Cubes(as_array(centre)[None], camera, cube_mm, size)
+    cubes = Cubes(as_array(centre)[None], camera.intrinsics_array(), cube_mm, size)
     middle = float(centre[2])
     near, far = middle - 0.4 * cube_mm, middle + 0.4 * cube_mm
     picture = shade_depth(cubes.depth_mm(cubes.cut(as_array(depth)[None]))[0], near, far)

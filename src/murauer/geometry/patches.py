@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.geometry.camera import Camera, xyz_to_uvd
+from murauer.geometry.camera import xyz_to_uvd
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -21,17 +21,17 @@ BACKGROUND = np.float32(1.0)
 
 @dataclass(frozen=True, eq=False)
 class Cubes:
-    """Hand cubes in images of one camera.
+    """Hand cubes in images.
 
     Attributes:
         centre: of each, camera coordinates in mm, (B, 3).
-        camera: that took the images.
+        intrinsics: fx, fy, u0, v0 of the image of each, (B, 4), or of all, (4,), in pixels.
         cube_mm: side of the cubes.
         patch_size: side P of the patches in pixels.
     """
 
     centre: Floats
-    camera: Camera
+    intrinsics: NDArray[np.floating[Any]]
     cube_mm: float
     patch_size: int
 
@@ -73,14 +73,14 @@ class Cubes:
     @cached_property
     def _intrinsics(self) -> NDArray[np.float64]:
         # Rounded to float32, as the tensors of training are.
-        return self.camera.intrinsics_array().astype(np.float32).astype(np.float64)
+        return self.intrinsics.astype(np.float32).astype(np.float64)
 
     @cached_property
     def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Low corner of the cubes' outlines in the image, and image pixels per patch pixel; (B, 2)."""
         intrinsics = self._intrinsics
         uvd = xyz_to_uvd(self.centre.astype(np.float64), intrinsics)
-        half = intrinsics[:2] * (self.cube_mm / 2) / uvd[:, 2:]
+        half = intrinsics[..., :2] * (self.cube_mm / 2) / uvd[:, 2:]
         low, high = uvd[:, :2] - half, uvd[:, :2] + half
         return low, (high - low) / self.patch_size
 

@@ -1,10 +1,13 @@
 """Frame sets through a network, without augmentation."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
 
+from murauer.geometry.patches import Cubes, Floats
+from murauer.inference.joints import predict_joints
 from murauer.nets.network import HandPoseNetwork
 from murauer.store.augmentation import Samples, still, to_samples
 from murauer.store.frame_set import FrameSet
@@ -15,7 +18,7 @@ BATCH = 256
 def batches(
     frames: FrameSet, patch_size: int, cube_mm: float, rows: np.ndarray | None = None, view: int = 0
 ) -> Iterator[Samples]:
-    """Cut frames into patches around the recorded centre, a batch at a time.
+    """Cut frames into patches of right hands around the recorded centre, a batch at a time.
 
     Args:
         frames: N frames.
@@ -40,6 +43,8 @@ def predict_frames(
 ) -> np.ndarray:
     """Predict the joints that the first camera sees, with the recorded centre as centre of the crop.
 
+    Left hands are predicted from their mirror images, and their joints mirrored back.
+
     Args:
         network: f, m and p, in evaluation mode.
         frames: N frames.
@@ -50,8 +55,16 @@ def predict_frames(
     Returns:
         Joints in mm, camera coordinates, shape (N, J, 3), or as many as there are rows.
     """
-    predictions = [
-        samples.crop.denormalise_joints(network(samples.patch, real=real)).numpy()
-        for samples in batches(frames, network.config.patch_size, cube_mm, rows)
-    ]
-    return np.concatenate(predictions)
+    rows = np.arange(len(frames)) if rows is None else rows
+    joints = []
+    for start in range(0, len(rows), BATCH):
+        region = frames.regions(rows[start : start + BATCH], 0)
+        cubes = Cubes(region.centre.numpy(), region.intrinsics.numpy(), cube_mm, network.config.patch_size)
+        joints.append(predict_joints(partial(_run, network, real), region.depth.numpy(), cubes).joints)
+    return frames.as_seen(torch.from_numpy(np.concatenate(joints)), rows).numpy()
+
+
+def _run(network: HandPoseNetwork, real: bool, patches: Floats) -> Floats:
+    """Patches in, joints out."""
+    joints: Floats = network(torch.from_numpy(patches)[:, None], real=real).numpy()
+    return joints

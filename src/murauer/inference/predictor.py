@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murauer.geometry.camera import Camera, xyz_to_uvd
-from murauer.geometry.patches import Cubes, Floats, Mask, shown
+from murauer.geometry.patches import Cubes, Floats, shown
 from murauer.handfinder.localisation import Sighting
 from murauer.inference.backends.backend import Backend
+from murauer.inference.joints import predict_joints
 from murauer.inference.plausibility import confidence
 from murauer.inference.pose import HandPose, Timings, no_pose
-
-MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
 
 MINIMUM_HAND_SHARE = 0.005
 """Share of a patch that must show something: a finger tip covers more than this."""
@@ -64,13 +63,19 @@ class PosePredictor:
         if found.size:
             begin = time.perf_counter()
             seen = depth if found.size == len(depth) else depth[found]  # no copy of a single frame
-            xyz[found], centre, plausibility, empty = self._joints(
-                seen, camera, places[found], left[found], passes
-            )
+            facts = self.facts
+            cubes = Cubes(places[found], camera.intrinsics_array(), facts.cube_mm, facts.patch_size)
+            empty = shown(cubes.cut(seen)) < MINIMUM_HAND_SHARE
             for index in found[empty].tolist():
                 problems[index] = _empty_cube(places[index], camera)
-            places[found] = centre
-            sure[found] *= plausibility
+            centre_joint = facts.skeleton.centre
+            predicted = predict_joints(
+                self._backend, seen, cubes, left[found], passes=passes, centre_joint=centre_joint
+            )
+            xyz[found], places[found] = predicted.joints, predicted.cubes.centre
+            sure[found] *= confidence(
+                predicted.patch, predicted.joints, predicted.cubes, self._bones, centre_joint
+            )
             network = 1e3 * (time.perf_counter() - begin) / len(depth)
         uvd = xyz_to_uvd(xyz, _intrinsics(camera))
         looked = [sighting.took_ms for sighting in sightings]
@@ -93,36 +98,6 @@ class PosePredictor:
                 )
             )
         return poses
-
-    def _joints(
-        self, depth: NDArray[Any], camera: Camera, centre: Floats, left: Mask, passes: int
-    ) -> tuple[Floats, Floats, Floats, Mask]:
-        """Predict joints around (B, 3) centres: joints, last centres, plausibility, which cubes are empty."""
-        facts = self.facts
-        cubes = Cubes(centre, camera, facts.cube_mm, facts.patch_size)
-        patch = cubes.cut(depth)
-        empty = shown(patch) < MINIMUM_HAND_SHARE
-        xyz = self._in_cubes(patch, cubes, left)
-        for _ in range(passes - 1):
-            predicted = xyz[:, facts.skeleton.centre]
-            near = (
-                np.linalg.norm(predicted - cubes.centre, axis=-1) < facts.cube_mm / 4
-            )  # farther is a failure
-            near &= predicted[:, 2] > 0
-            moved = np.where(near[:, None], predicted, cubes.centre)
-            cubes = Cubes(moved, camera, facts.cube_mm, facts.patch_size)
-            patch = cubes.cut(depth)
-            xyz = self._in_cubes(patch, cubes, left)
-        sure = confidence(patch, xyz, cubes, self._bones, facts.skeleton.centre)
-        return xyz, cubes.centre, sure, empty
-
-    def _in_cubes(self, patch: Floats, cubes: Cubes, left: Mask) -> Floats:
-        """Predict joints in mm, (B, J, 3); those of left hands from the mirror images of their cubes."""
-        if not left.any():
-            return cubes.denormalise_joints(self._backend(patch))
-        mirrored = left[:, None, None]
-        joints = self._backend(np.where(mirrored, patch[..., ::-1], patch))
-        return cubes.denormalise_joints(np.where(mirrored, joints * MIRROR, joints))
 
 
 def _intrinsics(camera: Camera) -> Floats:

@@ -69,7 +69,7 @@ class ModelPredictor:
     Args:
         name: shown on the page.
         estimator: the model.
-        handedness: of the hands.
+        handedness: of the hands; "auto" for what each frame's folder tells, or else the image.
     """
 
     def __init__(self, name: str, estimator: Estimator, handedness: GivenHandedness) -> None:
@@ -84,7 +84,8 @@ class ModelPredictor:
             return None
         if frame.key not in self._known:
             first = frame.views[0]
-            pose = self._estimator(first.depth, first.camera, first.centre, self._handedness)
+            handedness = frame.handedness if self._handedness == "auto" else self._handedness
+            pose = self._estimator(first.depth, first.camera, first.centre, handedness)
             joints = pose.joints_xyz if pose else None
             self._known[frame.key] = Prediction(joints, pose.skeleton, facts_of(pose))
             if len(self._known) > REMEMBERED:

@@ -17,7 +17,7 @@ from murauer.prepare.rendering.while_training import EndlessFrames
 from murauer.store.augmentation import Placement, draw_placement, still, to_samples
 from murauer.store.frame_pool import FramePool, draw_rows
 from murauer.store.frame_set import FrameSet, Region, join_regions
-from murauer.store.store import ENDLESS, Store
+from murauer.store.store import Store
 from murauer.training.config import Config
 from murauer.training.device import CPU, to_device
 from murauer.training.parallel import WHOLE, Part
@@ -310,7 +310,7 @@ def synthetic_pools(store: Store) -> Callable[[int], FramePool]:
     Raises:
         UserError: The store has no usable labelled synthetic frames, and none that can be rendered.
     """
-    if ENDLESS in store.description and store.synthetic is None:
+    if store.manifest.endless is not None and store.synthetic is None:
         endless = EndlessFrames(store)
         return lambda step: FramePool.among(endless.at(step), store.view_pair, labelled=True)
     pool = FramePool.of(store, "synthetic", labelled=True)

@@ -12,7 +12,8 @@ from murauer.errors import UserError
 from murauer.files import file_digest, written_whole
 from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model, unpack_module
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.store.store import MAKERS, PAIRS, Store
+from murauer.store.manifest import PAIRS, store_identity
+from murauer.store.store import MAKERS, Store
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, encode_config
@@ -180,7 +181,7 @@ def _load_pretrained(network: HandPoseNetwork, path: Path) -> None:
 
 def training_identity(store: Store, config: Config, seed: int, *rest: object) -> str:
     """What makes two trainings the same; iterations count too, because the schedule depends on them."""
-    return json.dumps([encode_config(config), store.description, seed, *rest], sort_keys=True)
+    return json.dumps([encode_config(config), store_identity(store.folder), seed, *rest], sort_keys=True)
 
 
 def _start_run(out: Path, settings: dict[str, object], config: Config, store: Store) -> None:

@@ -79,4 +79,4 @@ def test_the_command_and_the_way_back(copy: Path, capsys: pytest.CaptureFixture[
     with pytest.raises(UserError, match="no synthetic frames"):
         store.require("synthetic")
     stored = synthesise(copy, SynthesisConfig(frames=5), workers=1)
-    assert "endless" not in stored.description and len(stored.require("synthetic")) == 5
+    assert stored.manifest.endless is None and len(stored.require("synthetic")) == 5

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from murauer.capture.depth import read_depth
+from murauer.capture.depth import read_depth, sized
 from murauer.capture.folder_names import PAIR_FOLDER, FrameNames, frame_files, other_files
 from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import SourceFrame, StoredSource, check_positive
@@ -46,6 +46,9 @@ class FolderSource(StoredSource):
             raise UserError(f"{self.folder} has no image that all its cameras took")
         self._note_what_is_left_out(folders, images)
         self._images = [[paths[name] for name in self.names] for paths in images]
+        self.cameras = tuple(
+            sized(each, paths[0]) for each, paths in zip(self.cameras, self._images, strict=True)
+        )
         check_positive(rate, f"the rate of {self.folder}")
         self.rate = rate
         known, times = FrameNames(self.names), read_times(self.folder / TIME_FILE)
@@ -70,13 +73,16 @@ class FolderSource(StoredSource):
         """Return the number of moments."""
         return len(self.names)
 
+    def path_of(self, index: int) -> str:
+        """Return the path of the first camera's image of a frame."""
+        return str(self._images[0][index])
+
     def __getitem__(self, index: int) -> SourceFrame:
         """Read one moment; see `StoredSource`."""
         assert self.rate is not None
         time_s, dropped = self._times.get(self.names[index], (index / self.rate, 0))
         depths = (
-            read_depth(paths[index], each.camera, each.depth_scale)
-            for paths, each in zip(self._images, self.cameras, strict=True)
+            read_depth(paths[index], each) for paths, each in zip(self._images, self.cameras, strict=True)
         )
         return SourceFrame(time_s, tuple(depths), dropped)
 

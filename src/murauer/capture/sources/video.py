@@ -13,9 +13,8 @@ from typing import Any
 
 import av
 import av.error
-import numpy as np
 
-from murauer.capture.depth import read_frame
+from murauer.capture.depth import read_stored
 from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import Source, SourceFrame, skip_unreadable
 from murauer.errors import UserError
@@ -90,8 +89,10 @@ class VideoSource(Source):
                 )
             self.cameras = choose_cameras(camera, self.path.parent, list(titles), depth_scale)
             self._order = [titles[each.name] for each in self.cameras]
-            for index, each in zip(self._order, self.cameras, strict=True):
-                each.camera.for_image(streams[index].width, streams[index].height)
+            self.cameras = tuple(
+                each.for_image(streams[index].width, streams[index].height)
+                for index, each in zip(self._order, self.cameras, strict=True)
+            )
             rate = streams[self._order[0]].average_rate
             self.rate = None if rate is None else float(rate)
 
@@ -136,13 +137,10 @@ class VideoSource(Source):
 
     def _moment(self, frames: list[Any]) -> SourceFrame:
         time_s = float(frames[0].time or 0.0)
-        try:
-            depths = tuple(
-                read_frame(frame.to_ndarray(), each.camera, each.depth_scale or 1.0, None).astype(np.float32)
-                for frame, each in zip(frames, self.cameras, strict=True)
-            )
-        except UserError as error:
-            raise UserError(f"{self.path}, at {time_s:.3f} s: {error}") from error
+        depths = tuple(
+            read_stored(frame.to_ndarray(), each, f"{self.path}, at {time_s:.3f} s,")
+            for frame, each in zip(frames, self.cameras, strict=True)
+        )
         return SourceFrame(time_s, depths)
 
     def _open(self) -> Any:

@@ -7,8 +7,6 @@ or the installation has nothing for it.
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from murauer.evaluation.figures.latent_figures import (
     ALIGNMENT_HEADS,
     alignment_cells,
@@ -18,7 +16,7 @@ from murauer.evaluation.figures.latent_figures import (
     latent_plane,
 )
 from murauer.evaluation.figures.method_comparison import MeasuredMethod, comparison_figure
-from murauer.evaluation.figures.pictures import overlays, patch_picture, shaded_patches
+from murauer.evaluation.figures.pictures import overlays, patch_picture, recorded_samples, shaded_patches
 from murauer.evaluation.figures.published import is_published_test_set, published_results
 from murauer.evaluation.figures.ranked_frames import ranked_frames
 from murauer.evaluation.figures.semi_supervised import Measurement, semi_supervised_figure
@@ -28,9 +26,7 @@ from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
 from murauer.evaluation.report.figures import inline_svg
 from murauer.evaluation.report.tables import BASELINE
 from murauer.evaluation.runs import Predictions, Run, labelled_by_any
-from murauer.inference.frames import batches
-from murauer.store.augmentation import Samples
-from murauer.store.frame_set import FrameSet, spread_rows
+from murauer.store.frame_set import spread_rows
 from murauer.store.store import Store
 
 Values = dict[str, Any]
@@ -112,7 +108,8 @@ def predictions(store: Store, compared: Sequence[Predictions]) -> Values:
     ranked = errors[-1].argsort(stable=True)
     chosen = ranked[[percent * (len(ranked) - 1) // 100 for percent in DIFFICULTIES]]
     rows = last.rows[chosen.numpy()]
-    samples = _samples(store, store.require("test"), rows, last.run)
+    size = last.run.config.network.patch_size
+    samples = recorded_samples(store.require("test"), rows, 0, size, store.cube_mm)
     columns = [
         overlays(samples, joints[chosen], store.skeleton)
         for joints in (last.truth, *(own.joints for own in compared))
@@ -218,9 +215,3 @@ def embedding(store: Store, run: Run) -> Values:
         "frames": frames.name,
         "figure": inline_svg(figure, "tsne", "t-SNE of real and synthetic latents"),
     }
-
-
-def _samples(store: Store, frames: FrameSet, rows: np.ndarray, run: Run) -> Samples:
-    """Cut a few frames, fewer than a batch, into patches."""
-    (samples,) = batches(frames, run.config.network.patch_size, store.cube_mm, rows)
-    return samples

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from murauer.evaluation.runs import Predictions
-from murauer.store.store import CENTRES, Store
+from murauer.store.manifest import CENTRES
+from murauer.store.store import Store
 
 BASELINE = "real_and_synth"
 """What the others are compared with."""

@@ -72,4 +72,6 @@ def _proposed(image: Image, proposal: ProposalNetwork) -> Iterator[Tensor]:
     with torch.no_grad():
         found = proposal(torch.from_numpy(small)[None])[0].numpy()
     for place in at_surface(peaks(found, intrinsics), small, intrinsics):
-        yield torch.from_numpy(Cubes(place[None], camera, CUBE_MM, PATCH_SIZE).cut(depth[None])[0])
+        yield torch.from_numpy(
+            Cubes(place[None], camera.intrinsics_array(), CUBE_MM, PATCH_SIZE).cut(depth[None])[0]
+        )

@@ -1,7 +1,7 @@
 """Where the centre of the hand cube comes from: the annotated joint, the mean of the joints, a file, or us.
 
 Results depend on it, so each set of a store says what was used and evaluation prints it; see
-`murauer.store.store.CENTRES`.
+`murauer.store.manifest.CENTRES`.
 """
 
 import hashlib
@@ -20,11 +20,12 @@ from murauer.errors import UserError
 from murauer.geometry.camera import uvd_to_xyz
 from murauer.geometry.rig import CameraRig
 from murauer.handfinder.views import localise, localise_in_views
+from murauer.store.manifest import CentreKind
 from murauer.text_files import is_number, read_text, split_numbers
 
 CentreFormat = Literal["xyz", "xyz-y-up", "uvd"]
 
-COMPUTED = ("joint", "mean", "localised")
+COMPUTED: tuple[CentreKind, ...] = ("joint", "mean", "localised")
 """Kinds of centres that need no file."""
 
 
@@ -66,13 +67,13 @@ class Centres:
     """Says where the centre of each image is.
 
     Attributes:
-        kinds: a key of `murauer.store.store.CENTRES` for each set.
+        kinds: a key of `murauer.store.manifest.CENTRES` for each set.
         files: published centres, by set and camera.
         joint: index of the annotated joint that the cube is centred on.
         rig: the cameras, if their poses are known: then the hand is looked for in all views together.
     """
 
-    kinds: Mapping[str, str]
+    kinds: Mapping[str, CentreKind]
     files: Mapping[tuple[str, int], CentreFile]
     joint: int
     rig: CameraRig | None
@@ -190,7 +191,7 @@ def choose_centres(
         UserError: a word names no set, a file cannot be read or has another number of lines than the set has
             frames.
     """
-    default = [word for word in words if word in COMPUTED]
+    default = [word for word in COMPUTED if word in words]
     if len(default) > 1:
         raise UserError(f"centres can be {' or '.join(default)}, not both")
     files = {}
@@ -203,8 +204,9 @@ def choose_centres(
             if len(numbers) != frames:
                 raise UserError(f"{name} has {len(numbers)} lines, but there are {frames} {key[0]} frames")
             files[key] = CentreFile(Path(name), numbers, format)
-    usual = {name: "joint" if labelled[name] else "localised" for name in dataset.sets}
-    kinds = dict.fromkeys(dataset.sets, default[0]) if default else usual
+    kinds: dict[str, CentreKind] = {
+        name: default[0] if default else "joint" if labelled[name] else "localised" for name in dataset.sets
+    }
     kinds |= {name: "file" for name, view in files if view == 0}
     return Centres(kinds, files, dataset.skeleton.centre, dataset.rig)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from murauer.geometry.camera import Camera
 from murauer.geometry.skeletons import Skeleton
+from murauer.hand.handedness import GivenHandedness
 
 Floats = NDArray[np.float32]
 
@@ -49,6 +50,7 @@ class AlbumFrame:
         views: of the cameras whose image can be used, the first camera first.
         pair: the synthetic image of the same pose as the first camera would see it, if there is one.
         problem: why the first camera's image cannot be used, in one sentence; None if it can.
+        handedness: which hand it is, as far as the folder tells.
         shows_hand: False if the folder has the label that there is no hand.
     """
 
@@ -58,6 +60,7 @@ class AlbumFrame:
     pair: AlbumView | None = None
     problem: str | None = None
     shows_hand: bool = True
+    handedness: GivenHandedness = "auto"
 
     @property
     def label(self) -> Floats | None:

@@ -12,7 +12,7 @@ from murauer.errors import UserError
 from murauer.geometry.distortion import project
 from murauer.geometry.skeletons import find_skeleton
 from murauer.names import natural_key
-from murauer.store.store import PAIRS, VALIDATION_PAIRS
+from murauer.store.manifest import PAIRS, VALIDATION_PAIRS
 from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats
 
 
@@ -56,9 +56,15 @@ class CaptureAlbum:
                 views.append(self._view(set_name, index, view))
             except UserError as error:
                 problem = str(error) if view == 0 else problem
-        person = int(self._capture.sets[set_name].person[index])
-        shows_hand = (set_name, index, 0) not in self._without_hand
-        return AlbumFrame(key, person, tuple(views), self._pair(set_name, index), problem, shows_hand)
+        return AlbumFrame(
+            key,
+            int(self._capture.sets[set_name].person[index]),
+            tuple(views),
+            self._pair(set_name, index),
+            problem,
+            shows_hand=(set_name, index, 0) not in self._without_hand,
+            handedness=self._capture.sets[set_name].handedness[index].item(),
+        )
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
         """See `Album`: new labels replace all that the keypoint file has of their frames."""
