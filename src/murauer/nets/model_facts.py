@@ -15,9 +15,9 @@ class ModelFacts:
     """What must be known of a model to use it.
 
     Attributes:
-        skeleton: The J joints that it predicts.
-        cube_mm: Side of the hand cube that it was trained with.
-        patch_size: Side P of its patches in pixels.
+        skeleton: the J joints that it predicts.
+        cube_mm: side of the hand cube that it was trained with.
+        patch_size: side P of its patches in pixels.
     """
 
     skeleton: Skeleton
