@@ -13,7 +13,9 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
+autodoc_preserve_defaults = True
+add_module_names = False  # the heading says the module
 napoleon_use_ivar = True  # attributes are described once, in the docstring of their class
 default_role = "code"  # docstrings mark code by single backticks
 

@@ -48,20 +48,20 @@ from murauer.nets.model_facts import BackendName
 
 
 class Estimator:
-    """A trained model with all that is between it and depth frames.
+    """A trained model, ready to predict joints from depth frames.
 
-    Depth frames are NumPy arrays or tensors, (H, W), of integers or floats; `unit` says of what: "mm", "m",
-    or a number of mm per unit. 0, NaN and infinity mean that nothing was measured. `distortion` is that of
-    the lens, for frames that have not been undistorted; results are then for the undistorted image.
+    Depth frames are NumPy arrays or tensors, (H, W), of integers or floats. `unit` is "mm", "m", or a number
+    of mm per unit. 0, NaN and infinity mean that nothing was measured. `distortion` is that of the lens, for
+    frames that have not been undistorted; results are then for the undistorted image.
 
     A frame that is no depth image of this camera raises a `UserError`. A frame without a hand does not: its
-    `HandPose` says so, is false, and its joints are NaN.
+    `HandPose` is false, its `problem` says why, and its joints are NaN.
 
     An estimator keeps nothing between calls and may be used from several threads at once.
 
     Args:
         backend: Runs the network.
-        finder: Gives what finds hands, when it is needed first; the packaged one by default.
+        finder: Makes the hand finder when it is first needed; the packaged one by default.
     """
 
     def __init__(self, backend: Backend, finder: Callable[[], HandFinder] = packaged_finder) -> None:
@@ -117,13 +117,16 @@ class Estimator:
         Args:
             depth: (H, W).
             camera: Camera that took the frame.
-            centre: (3,) about the middle of the hand, camera coordinates in mm; without it a hand is
-                looked for in the whole frame.
-            handedness: Which hand it is; "auto" leaves it to the hand finder. Of several hands the one that
-                is said is taken, and with "auto" the surest. Models are trained on right hands; left ones are
+            centre: (3,) about the middle of the hand, camera coordinates in mm. Without it, a hand is looked
+                for in the whole frame.
+            handedness: Which hand it is; "auto" leaves it to the hand finder. Of several hands, the named one
+                is taken, and with "auto" the surest. Models are trained on right hands; left ones are
                 mirrored.
             unit: Unit of the depth.
             distortion: Distortion of the lens.
+
+        Returns:
+            The pose, which is false if no hand was found.
 
         Raises:
             UserError: If the frame is no depth image of this camera and unit, or an argument cannot be.
