@@ -275,9 +275,9 @@ def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | 
 
     Args:
         depth: (H, W), NumPy array or tensor, integers or floats. 0, NaN and infinity are no measurement.
-        camera: that took it.
-        unit: of the numbers.
-        distortion: of the lens, if the image has not been undistorted.
+        camera: Camera that took the frame.
+        unit: Unit of the numbers.
+        distortion: Distortion of the lens, if the image has not been undistorted.
 
     Returns:
         (H, W) in mm, 0 = no measurement. What is in mm already is not copied, which would take longer
@@ -388,7 +388,7 @@ def centre_of_mass(depth: NDArray[Any], camera: Camera) -> NDArray[np.float32]:
 
     Args:
         depth: (H, W) in mm, 0 = no measurement; something is measured.
-        camera: that took it.
+        camera: Camera that took the frame.
 
     Returns:
         The mean pixel at the mean depth, camera coordinates in mm, (3,).
