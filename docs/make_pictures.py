@@ -209,7 +209,7 @@ def pairs() -> None:
     with tempfile.TemporaryDirectory() as folder:
         simulate_store(config, Path(folder) / "recording", workers=1)
         made = make_pairs(Path(folder) / "recording", handedness="right", replace=True)
-        save(pairs_sheet(made, frames=4, size=152), "twins.png")
+        save(pairs_sheet(made, frames=4, size=152), "pairs.png")
 
 
 if __name__ == "__main__":

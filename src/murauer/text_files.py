@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-import msgspec
-
 from murauer.errors import UserError
 
 T = TypeVar("T")
@@ -125,6 +123,8 @@ def decode_json(path: Path, kind: type[T], what: str) -> T:
     Raises:
         UserError: It cannot be read, is not valid JSON, or holds something else.
     """
+    import msgspec  # start-up
+
     text = read_text(path)
     try:
         try:

@@ -24,9 +24,9 @@ class Prediction:
     """Joints of B hands, and what they were predicted from in the last pass.
 
     Attributes:
-        joints: mm, camera coordinates, (B, J, 3).
-        cubes: that were cut out.
-        patch: their depth in units of half the cube, (B, P, P).
+        joints: Mm, camera coordinates, (B, J, 3).
+        cubes: That were cut out.
+        patch: Their depth in units of half the cube, (B, P, P).
     """
 
     joints: Floats

@@ -97,9 +97,9 @@ class ModelConfig(msgspec.Struct, frozen=True):
     """What must be known of a training's configuration to use its model; the rest is not read.
 
     Attributes:
-        network: size and shape of the networks.
-        skeleton: names of the joints.
-        cube_mm: side of the hand cube.
+        network: Size and shape of the networks.
+        skeleton: Names of the joints.
+        cube_mm: Side of the hand cube.
     """
 
     network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)

@@ -17,7 +17,7 @@ class Projection(nn.Conv2d):
     Args:
         channels: C of the map.
         width: C of the result.
-        stride: between the pixels that are kept.
+        stride: Distance between the pixels that are kept.
     """
 
     def __init__(self, channels: int, width: int, stride: int) -> None:

@@ -32,7 +32,7 @@ SMALL = SimulationConfig(
 
 def assert_same(first: Store, second: Store, split: str) -> None:
     for field in dataclasses.fields(first.real):
-        a, b = (getattr(getattr(store, split), field.name) for store in (first, second))
+        a, b = (getattr(store.require(split), field.name) for store in (first, second))
         assert np.array_equal(a, b), (split, field.name)
 
 
@@ -87,7 +87,7 @@ def test_synthetic_side_knows_nothing_of_the_real_one(tmp_path: Path) -> None:
 
 def test_no_pose_is_shared_between_splits(tiny_store: Store) -> None:
     def shapes(split: str) -> np.ndarray:
-        joints = getattr(tiny_store, split).joints[:, 0]
+        joints = tiny_store.require(split).joints[:, 0]
         return np.linalg.norm(joints[:, :, None] - joints[:, None], axis=-1).reshape(len(joints), -1)
 
     for first, second in (

@@ -179,12 +179,12 @@ def simulate_store(config: SimulationConfig, folder: Path, workers: int | None =
     """Simulate a store and put it on disk, going on with what shards or a killed call of the same left.
 
     Args:
-        config: what is recorded.
-        folder: where to; an older store there is replaced once the new one is complete.
-        workers: processes that render; all cores by default. The result does not depend on it.
+        config: What is recorded.
+        folder: Where to; an older store there is replaced once the new one is complete.
+        workers: Processes that render; all cores by default. The result does not depend on it.
 
     Raises:
-        UserError: the folder cannot be used.
+        UserError: The folder cannot be used.
     """
     sets = _chunked_sets(config, folder)
     sets.fill(partial(RenderedChunks, partial(Simulator, config)), "simulating", workers)
@@ -208,7 +208,7 @@ def simulate_shard(config: SimulationConfig, folder: Path, shard: Shard, workers
     """Render a share of the chunks of a store, for `simulate_store` to put together.
 
     Raises:
-        UserError: the folder cannot be used, or parts of another store wait there.
+        UserError: The folder cannot be used, or parts of another store wait there.
     """
     sets = _chunked_sets(config, folder)
     sets.fill_shard(partial(RenderedChunks, partial(Simulator, config)), shard, "simulating", workers)
