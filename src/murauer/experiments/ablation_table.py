@@ -27,7 +27,7 @@ class Result:
         variant: Name of the variant.
         n_labelled: Number n of labelled real frames.
         seed: Seed of the training.
-        measures: Measures by name: `mean_error_mm` over all frames and joints; the same for the frames of each person
+        measures: By name: `mean_error_mm` over all frames and joints; the same for the frames of each person
             that is told apart, such as `unseen_mm`; `frames_under_20mm` and `frames_under_40mm`, the share of
             frames whose worst joint is nearer than that.
     """
