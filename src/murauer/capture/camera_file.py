@@ -48,8 +48,8 @@ class CaptureCamera:
         name: Name of its folder; one that leads to no other place.
         camera: Intrinsics and size.
         distortion: Distortion of its lens.
-        depth_scale: Mm per unit of the stored numbers; None if the file does not say, which means 1 for whole
-            numbers; floating-point numbers are then in mm or in m, which their size tells.
+        depth_scale: Millimetres per unit of the stored numbers. None if the file does not say: 1 for whole
+            numbers, while the size of floating-point numbers tells whether they are in mm or in m.
         packing: What pixels hold.
         integers_only: Whether the scale is that of whole numbers alone, in which a device sends its depth.
         camera_from_world: Rigid transform in mm, float64, (4, 4); None if it was not calibrated.

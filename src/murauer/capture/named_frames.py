@@ -41,7 +41,7 @@ class NamedFrames:
     Args:
         names: Paths of images; or one source, by its name, such as a folder, a stack, a video or a stream.
         camera: Name of a camera or path of a camera file; a source may know better.
-        depth_scale: Mm per unit of the stored numbers, if it is not the camera's.
+        depth_scale: Millimetres per unit of the stored numbers, if it is not the camera's.
 
     Raises:
         UserError: There is no such source, or it is not known which camera took the images.

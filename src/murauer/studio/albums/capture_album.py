@@ -20,11 +20,11 @@ class CaptureAlbum:
     """See `Album`. The key of a frame is the name of its images.
 
     Args:
-        folder: of the capture.
-        skeleton: of labels to come; that of the labels it has, or `nyu14`, by default.
+        folder: Folder of the capture.
+        skeleton: Skeleton of labels to come; that of the labels it has, or `nyu14`, by default.
 
     Raises:
-        UserError: it is damaged, or has labels of another skeleton.
+        UserError: It is damaged, or has labels of another skeleton.
     """
 
     def __init__(self, folder: Path, skeleton: str | None = None) -> None:
