@@ -24,3 +24,12 @@ def concatenate(parts: Sequence[Points]) -> Points:
     import torch
 
     return torch.cat(tuple(parts), dim=-1)
+
+
+def multiply(matrix: NDArray[Any], points: Points) -> Points:
+    """Weighted sums of points: a matrix (K, J) and points (..., J, D) to (..., K, D), of the points' type."""
+    if isinstance(points, np.ndarray):
+        return (matrix @ points).astype(points.dtype)
+    import torch
+
+    return torch.as_tensor(matrix).to(points) @ points

@@ -1,0 +1,90 @@
+"""What the base model learns from: hands of anybody, in any pose, before any camera and in any clutter."""
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Generator, Tensor
+
+from murauer.camera import Camera
+from murauer.data.frame_set import DEPTH_UNIT_MM
+from murauer.data.windows import window_intrinsics
+from murauer.hand.clutter import ClutterPrior, sample_clutter
+from murauer.hand.model import HandModel
+from murauer.hand.pose_prior import PosePrior
+from murauer.hand.scenes import Scenes
+from murauer.hand.sensors import MixedSensor, Sensor
+from murauer.hand.shape import ADULT, ShapePrior, ShapeRange
+from murauer.hand.size import hand_scale
+from murauer.hand.viewpoint import sample_viewpoints
+from murauer.rig import CameraRig
+from murauer.skeletons import SKELETONS
+
+SKELETON = "hand21"
+CENTRE = SKELETONS[SKELETON].centre
+
+CAMERA = Camera(fx=500.0, fy=500.0, u0=320.0, v0=240.0, width=640, height=480)
+"""Any: windows have intrinsics of their own."""
+
+RIG = CameraRig((CAMERA,), torch.eye(4)[None])
+
+ANYBODY = ADULT | {"size": ShapeRange(-0.02, 0.12, -0.4, 0.25)}
+"""Children, and hands a quarter larger than the mean adult's."""
+
+
+@dataclass(frozen=True)
+class BaseScenes:
+    """Draws scenes with one hand each and renders the windows around the hands.
+
+    Attributes:
+        window_px: side of the windows.
+        window_mm: their side at the hand's depth, for hands up to the mean adult's size; larger for larger.
+        distance_mm: nearest and farthest hand.
+        off_axis: largest distance from the optical axis, as a share of the depth.
+        any_share: share of hands in a uniformly random orientation.
+        poses: joint angles.
+        shapes: people.
+        clutter: things around.
+        sensor: what measures.
+    """
+
+    window_px: int = 160
+    window_mm: float = 500.0
+    distance_mm: tuple[float, float] = (250.0, 1300.0)
+    off_axis: float = 0.45
+    any_share: float = 0.35
+    poses: PosePrior = field(default_factory=lambda: PosePrior(free_share=0.4))
+    shapes: ShapePrior = field(default_factory=lambda: ShapePrior(ANYBODY))
+    clutter: ClutterPrior = field(default_factory=lambda: ClutterPrior(0.8, 0.3, 0.4, 0.3))
+    sensor: Sensor = field(default_factory=MixedSensor)
+
+    def render(self, hand: HandModel, frames: int, generator: Generator) -> dict[str, Tensor]:
+        """Render windows.
+
+        Returns:
+            "depth" (B, R, R) in units of `DEPTH_UNIT_MM`, uint16; "intrinsics" (B, 4) of the windows; "joints"
+            (B, 21, 3) in mm in camera coordinates.
+        """
+        scenes = self._hands(hand, frames, generator)
+        joints = scenes.joints(SKELETON)
+        scenes = replace(scenes, clutter=sample_clutter(joints[:, CENTRE], generator, self.clutter))
+        side = self.window_mm * hand_scale(joints).clamp(min=1.0)
+        intrinsics = window_intrinsics(
+            joints[:, CENTRE], CAMERA.intrinsics(), self.window_px, side
+        )
+        depth = scenes.depth(RIG, 0, intrinsics, self.window_px, self.window_px)
+        measured = self.sensor(depth, intrinsics, generator)
+        return {
+            "depth": (measured / DEPTH_UNIT_MM).round_().clamp_(0, 65535).to(torch.uint16),
+            "intrinsics": intrinsics,
+            "joints": joints,
+        }
+
+    def _hands(self, hand: HandModel, frames: int, generator: Generator) -> Scenes:
+        angles = self.poses.sample(frames, generator)
+        rotation = sample_viewpoints(frames, generator, any_share=self.any_share)
+        near, far = self.distance_mm
+        # Nearer hands are more frequent: as often between 0.3 and 0.6 m as between 0.6 and 1.2 m.
+        z = near * (far / near) ** torch.rand(frames, generator=generator)
+        x, y = (torch.rand(2, frames, generator=generator) * 2 - 1) * self.off_axis * z
+        shape = self.shapes.sample(frames, generator)
+        return Scenes(hand(angles, shape), hand.faces, rotation, torch.stack((x, y, z), -1))
