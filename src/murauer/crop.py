@@ -319,9 +319,7 @@ def _column(cube_mm: float | Tensor, like: Tensor) -> Tensor:
     return torch.as_tensor(cube_mm).to(like).reshape(-1, 1)
 
 
-def _check_placement(
-    intrinsics: Tensor, centre: Tensor, cube_mm: float | Tensor, patch_size: int
-) -> None:
+def _check_placement(intrinsics: Tensor, centre: Tensor, cube_mm: float | Tensor, patch_size: int) -> None:
     """Refuse what would otherwise become a silent all-background patch."""
     if centre.ndim != 2 or centre.shape[1] != 3 or intrinsics.shape not in ((4,), (1, 4), (len(centre), 4)):
         raise ValueError(

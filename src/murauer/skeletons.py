@@ -168,13 +168,13 @@ def find_skeleton(name: str) -> Skeleton:
 def convert(joints: Points, source: str, target: str) -> Points:
     """Take joints from one skeleton to another.
 
-    Joints that both have are taken as they are if `source` has all of `target`. Otherwise every joint is a
-    weighted sum of those of `source`, as `murauer.hand.blends` fitted on the hand model; `blend_residual` says
-    how well.
+    If `source` has all joints of `target`, they are taken as they are. Otherwise every joint is a weighted
+    sum of those of `source`, as `murauer.hand.blends` fitted on the hand model; `blend_residual` says how
+    well.
 
     Args:
-        joints: Shape (..., J, D) with the J joints of `source`; any units. Blends are for points in space, not
-            for their images.
+        joints: Shape (..., J, D) with the J joints of `source`; any units. Weighted sums are for points in
+            space, not for their images.
         source: Name of the skeleton that the joints are in.
         target: Name of the skeleton that they are wanted in.
 
@@ -221,8 +221,8 @@ def _blend(source: str, target: str) -> dict[str, Any]:
         if first <= have and want <= second:
             return blend
     raise UserError(
-        f"no conversion from skeleton {source} to {target}: no weighted sums of its joints are known; convert "
-        f"from or to one of {', '.join(sorted({pair.split()[0] for pair in _blends()}))}"
+        f"no conversion from skeleton {source} to {target}: no weighted sums of its joints are known; "
+        f"convert from or to one of {', '.join(sorted({pair.split()[0] for pair in _blends()}))}"
     )
 
 

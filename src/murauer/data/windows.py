@@ -10,9 +10,7 @@ from torch import Tensor
 from murauer.camera import xyz_to_uvd
 
 
-def window_intrinsics(
-    centre: Tensor, intrinsics: Tensor, size: int, size_mm: float | Tensor
-) -> Tensor:
+def window_intrinsics(centre: Tensor, intrinsics: Tensor, size: int, size_mm: float | Tensor) -> Tensor:
     """Intrinsics of square windows around points.
 
     Args:

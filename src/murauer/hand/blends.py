@@ -2,9 +2,9 @@
 
     python -m murauer.hand.blends src/murauer/skeleton_blends.json
 
-Weights that add up to 1 turn and move with the hand whatever it does. They are those with the smallest squared
-error over many poses of many people, if the joints that they are applied to are themselves wrong by a few
-millimetres: so no weight is large that does not have to be.
+Weights that add up to 1 turn and move with the hand whatever it does. They are those with the smallest
+squared error over many poses of many people, if the joints that they are applied to are themselves wrong by
+a few millimetres: so no weight is large that does not have to be.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def hands(number: int, seed: int = 0) -> dict[str, Tensor]:
 
 
 def fit(source: Tensor, target: Tensor) -> Tensor:
-    """Weights (K, J), each row adding up to 1, that make target joints (N, K, 3) of source joints (N, J, 3)."""
+    """Weights (K, J), each row adding up to 1, for target joints (N, K, 3) of source joints (N, J, 3)."""
     return torch.stack([_fit_joint(source, joint) for joint in target.unbind(1)])
 
 

@@ -1,7 +1,5 @@
 """How large a hand is: the lengths of all its bones, compared with those of a mean adult hand."""
 
-import torch
-
 from murauer.arrays import Points
 from murauer.skeletons import SKELETONS
 

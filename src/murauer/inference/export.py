@@ -123,7 +123,7 @@ def run(engine: TorchEngine | OnnxEngine, frames: CalibrationFrames) -> Floats:
 def _measure_int8(
     report: ExportReport, expected: Floats, quantised: Floats, frames: CalibrationFrames
 ) -> ExportReport:
-    half, truth = frames.geometry.cube_mm / 2, frames.joints.numpy()
+    half, truth = float(frames.geometry.cube_mm) / 2, frames.joints.numpy()
 
     def mean_distance(first: Floats, second: Floats) -> float:
         return float(np.linalg.norm(first - second, axis=-1).mean()) * half

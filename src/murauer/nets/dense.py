@@ -55,7 +55,6 @@ class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """S, side of the maps of z."""
         return self.patch_size // self.stride
 
-
     @property
     def latent_channels(self) -> int:
         """C, channels of z."""
@@ -69,7 +68,9 @@ class DenseExtractor(nn.Module):
         super().__init__()
         widths = config.widths
         self.stem = nn.Sequential(
-            nn.PixelUnshuffle(config.stride), *_convolution(config.stride**2, widths[0]), nn.ReLU(inplace=True)
+            nn.PixelUnshuffle(config.stride),
+            *_convolution(config.stride**2, widths[0]),
+            nn.ReLU(inplace=True),
         )
         downs, encoders = [], []
         for level, blocks in enumerate(config.encoder_blocks):
@@ -114,6 +115,15 @@ class ResidualBlock(nn.Module):
         """Maps of the same shape."""
         total = self.branch(maps) + maps
         return functional.relu(total, inplace=True) if self.rectified else total
+
+
+class PlacewiseLayer(nn.Conv2d):
+    """A fully connected layer for each place, its bias 0 at first: (B, C, S, S) -> (B, width, S, S)."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__(channels, width, kernel_size=1)
+        assert self.bias is not None
+        nn.init.zeros_(self.bias)
 
 
 def _convolution(channels: int, width: int, kernel: int = 3, stride: int = 1) -> tuple[nn.Module, nn.Module]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from murauer.nets.dense import DenseConfig, DenseExtractor
+from murauer.nets.dense import DenseConfig, DenseExtractor, PlacewiseLayer
 from murauer.nets.view_generator import ViewGenerator
 from murauer.nets.voting_head import Votes, VotingHead
 
@@ -84,9 +84,8 @@ class PlacewiseDiscriminator(nn.Module):
     def __init__(self, config: DenseConfig) -> None:
         super().__init__()
         self.blocks = PlacewiseMapping(config)
-        self.score = nn.Conv2d(config.latent_channels, 1, 1)
+        self.score = PlacewiseLayer(config.latent_channels, 1)
         nn.init.normal_(self.score.weight, std=0.1 * config.latent_channels**-0.5)
-        nn.init.zeros_(self.score.bias)
 
     def forward(self, latent: Tensor) -> Tensor:
         """Scores, not squashed, of z: (B, C, S, S) -> (B,)."""
@@ -98,12 +97,10 @@ class PlacewiseBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 1)
-        self.second = nn.Conv2d(channels, channels, 1)
+        self.first = PlacewiseLayer(channels, channels)
+        self.second = PlacewiseLayer(channels, channels)
         nn.init.kaiming_normal_(self.first.weight, nonlinearity="relu")
-        nn.init.zeros_(self.first.bias)
         nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Output of the block."""

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from murauer.nets.dense import DenseConfig
+from murauer.nets.dense import DenseConfig, PlacewiseLayer
 
 
 class Votes(NamedTuple):
@@ -15,9 +15,10 @@ class Votes(NamedTuple):
     Attributes:
         joints: (B, J, 3) as the patch shows them: column and row from border to border, depth in half cubes,
             each in [-1, 1].
-        hidden: (B, J H), activations gathered with each joint's weights, from which g predicts the other view.
-        log_error: (B, J), natural logarithm of the distance in half cubes by which the joint is expected to be
-            wrong. Learned beside the joints: no gradient leads from it to them.
+        hidden: (B, J H), activations gathered with each joint's weights, from which g predicts the other
+            view.
+        log_error: (B, J), natural logarithm of the distance in half cubes by which the joint is expected to
+            be wrong. Learned beside the joints: no gradient leads from it to them.
     """
 
     joints: Tensor
@@ -28,23 +29,22 @@ class Votes(NamedTuple):
 class VotingHead(nn.Module):
     """p: z to joints in patch coordinates.
 
-    The vote of a place is linear in its hidden activations. The weighted mean of the votes is thus the vote of
-    the weighted mean of the activations, which takes a fraction of the memory and of the time.
+    The vote of a place is linear in its hidden activations. The weighted mean of the votes is thus the vote
+    of the weighted mean of the activations, which takes a fraction of the memory and of the time.
     """
 
     grid: Tensor
 
     def __init__(self, config: DenseConfig) -> None:
         super().__init__()
-        self.hidden = nn.Conv2d(config.widths[0], config.hidden, 1)
-        self.weights = nn.Conv2d(config.hidden, config.joints, 1)
+        self.hidden = PlacewiseLayer(config.latent_channels, config.hidden)
+        self.weights = PlacewiseLayer(config.hidden, config.joints)
         self.votes = nn.Parameter(torch.zeros(config.joints, config.hidden, 3))
         self.bias = nn.Parameter(torch.zeros(config.joints, 3))
         self.error = nn.Parameter(torch.zeros(config.joints, config.hidden + 1))
         self.error_bias = nn.Parameter(torch.full((config.joints,), -2.5))
         nn.init.normal_(self.votes, std=0.1 * config.hidden**-0.5)
         nn.init.normal_(self.weights.weight, std=0.1 * config.hidden**-0.5)
-        nn.init.zeros_(self.weights.bias)
         middle = (torch.arange(config.places) + 0.5) * (2 / config.places) - 1
         rows, columns = torch.meshgrid(middle, middle, indexing="ij")
         self.register_buffer("grid", torch.stack([columns.flatten(), rows.flatten()], 1), persistent=False)

@@ -25,9 +25,7 @@ def joint_loss(joints: Tensor, target: Tensor) -> Tensor:
     return functional.smooth_l1_loss(joints, target, beta=TURN)
 
 
-def vote_loss(
-    head: VotingHead, hidden: Tensor, batch: Batch, places: int, generator: Generator
-) -> Tensor:
+def vote_loss(head: VotingHead, hidden: Tensor, batch: Batch, places: int, generator: Generator) -> Tensor:
     """Smooth L1 of the votes of some places that show something, those near a joint above all.
 
     Args:

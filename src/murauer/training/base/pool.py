@@ -1,4 +1,4 @@
-"""A folder through which rendered frames reach a training: chunks come in at one end and leave at the other."""
+"""A folder through which rendered frames reach a training: chunks come in and the oldest leave."""
 
 import argparse
 import os
@@ -97,7 +97,9 @@ class Pool:
         row = torch.randint(CHUNK, (size,), generator=generator).tolist()
 
         def gather(name: str) -> Tensor:
-            return torch.from_numpy(np.stack([self._held[c][name][r] for c, r in zip(chunk, row, strict=True)]))
+            return torch.from_numpy(
+                np.stack([self._held[c][name][r] for c, r in zip(chunk, row, strict=True)])
+            )
 
         joints = gather("joints")
         depth = gather("depth").to(torch.float32).mul_(DEPTH_UNIT_MM)

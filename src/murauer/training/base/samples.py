@@ -109,7 +109,9 @@ def disturb(patch: Tensor, generator: Generator) -> Tensor:
     patch.clamp_(-1, 0.999)
 
     rows = some(0.3).nonzero()[:, 0]
-    lost = torch.rand(len(rows), size, size, generator=generator) < uniform(0.0, 0.08, len(rows))[:, None, None]
+    lost = (
+        torch.rand(len(rows), size, size, generator=generator) < uniform(0.0, 0.08, len(rows))[:, None, None]
+    )
     seen[rows] &= ~lost
     rows = some(0.3).nonzero()[:, 0]
     seen[rows] &= ~_blots(len(rows), size, 0.12, 0.35, generator)

@@ -61,16 +61,14 @@ class BaseScenes:
         """Render windows.
 
         Returns:
-            "depth" (B, R, R) in units of `DEPTH_UNIT_MM`, uint16; "intrinsics" (B, 4) of the windows; "joints"
-            (B, 21, 3) in mm in camera coordinates.
+            "depth" (B, R, R) in units of `DEPTH_UNIT_MM`, uint16; "intrinsics" (B, 4) of the windows;
+            "joints" (B, 21, 3) in mm in camera coordinates.
         """
         scenes = self._hands(hand, frames, generator)
         joints = scenes.joints(SKELETON)
         scenes = replace(scenes, clutter=sample_clutter(joints[:, CENTRE], generator, self.clutter))
         side = self.window_mm * hand_scale(joints).clamp(min=1.0)
-        intrinsics = window_intrinsics(
-            joints[:, CENTRE], CAMERA.intrinsics(), self.window_px, side
-        )
+        intrinsics = window_intrinsics(joints[:, CENTRE], CAMERA.intrinsics(), self.window_px, side)
         depth = scenes.depth(RIG, 0, intrinsics, self.window_px, self.window_px)
         measured = self.sensor(depth, intrinsics, generator)
         return {

@@ -12,6 +12,7 @@ import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -111,14 +112,16 @@ class BaseTrainer:
     def __init__(self, config: BaseTraining, folder: Path) -> None:
         torch.manual_seed(config.seed)
         self.config, self.folder = config, folder
-        network = DenseHandPoseNetwork(config.network)
-        # g and m are for other trainings; here they would only decay.
-        self.network = network.to(memory_format=torch.channels_last).train()
+        self.network = DenseHandPoseNetwork(config.network).train()
+        for module in self.network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = average_of(self.network, config.average_decay)
+        # g and m are for other trainings; here they would only decay.
         trained = [*self.network.extractor.parameters(), *self.network.pose_head.parameters()]
-        decayed = [p for p in trained if p.ndim > 1]
-        others = [p for p in trained if p.ndim <= 1]
-        groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+        matrices = [parameter for parameter in trained if parameter.ndim > 1]
+        vectors = [parameter for parameter in trained if parameter.ndim <= 1]
+        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
         self.optimiser = AdamW(groups, weight_decay=config.weight_decay, fused=True)
         self.parameters = trained
         self.minutes, self.images = 0.0, 0
