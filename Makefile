@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test bench lint types clean
+.PHONY: demo test bench lint layers types clean
 
-demo: .venv/installed  ## simulate a recording, train, evaluate: runs/demo/report.html
+demo: .venv/installed  ## simulate a store, train, evaluate: runs/demo/report.html
 	$(BIN)/murauer demo
 
 test: .venv/installed-dev  ## the whole test suite, on all cores
@@ -16,6 +16,9 @@ bench: .venv/installed-dev  ## speed against peers and against the machine's lim
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check src tests benchmarks docs
+
+layers: .venv/installed-dev  ## imports run downwards: the contracts in pyproject.toml
+	$(BIN)/lint-imports
 
 types: .venv/installed-dev
 	$(BIN)/mypy

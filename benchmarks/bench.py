@@ -28,10 +28,10 @@ Rows = dict[str, Any]
 
 
 def training(result: Rows) -> None:
-    """Joint step of the presets paper and small."""
-    for preset, steps in (("paper", 3), ("small", 8)):
-        measured = training_step.measure(preset, steps)
-        name = "joint_step" if preset == "paper" else f"joint_step_{preset}"
+    """Joint step of the configs paper and small."""
+    for config_name, steps in (("paper", 3), ("small", 8)):
+        measured = training_step.measure(config_name, steps)
+        name = "joint_step" if config_name == "paper" else f"joint_step_{config_name}"
         for kind in ("", "_bfloat16"):
             result[f"{name}_ratio{kind}"] = measured[f"ratio{kind}"]
             result[f"{name}_ratio_one_pass{kind}"] = measured[f"ratio_one_pass{kind}"]

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
-from murauer.camera import Camera
-from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.rendered import CHUNK
-from murauer.data.simulated import SimulationConfig, Simulator
+from murauer.capture.depth import DEPTH_UNIT_MM
+from murauer.geometry.camera import Camera
+from murauer.geometry.patches import Cubes
+from murauer.handfinder.localisation import look_at_place, packaged_finder
 from murauer.inference import plausibility
-from murauer.inference.engines import load_engine
-from murauer.inference.localisation import look_at_place, packaged_finder
-from murauer.inference.patches import Cubes
+from murauer.inference.backends.load import load_engine
+from murauer.prepare.rendering.regions import CHUNK
+from murauer.prepare.rendering.simulated import SimulationConfig, Simulator
 
 OFFSETS_MM = (0.0, 10.0, 20.0, 40.0, 80.0, 130.0)
 """Distances of the cube's centre from the palm's, in a random direction."""

@@ -30,17 +30,17 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from murauer.camera import CAMERAS, uvd_to_xyz, xyz_to_uvd
-from murauer.config import load_preset
-from murauer.data.datasets import DATASETS
-from murauer.data.datasets.dataset import Dataset
-from murauer.data.importing import import_dataset
-from murauer.data.recording import open_recording
-from murauer.data.simulated import simulate_recording
+from murauer.datasets import DATASETS
+from murauer.datasets.dataset import Dataset
+from murauer.geometry.camera import CAMERAS, uvd_to_xyz, xyz_to_uvd
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training.batches import BatchSource
-from murauer.training.memory import keep_freed_memory
-from murauer.training.steps import JointStep, PretrainingStep
+from murauer.prepare.importing.run import import_dataset
+from murauer.prepare.rendering.simulated import simulate_store
+from murauer.store.store import open_store
+from murauer.training.batch import BatchSource
+from murauer.training.config import load_config
+from murauer.training.device import keep_freed_memory
+from murauer.training.step import JointStep, PretrainingStep
 from murauer.training.variants import VARIANTS, Variant
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -101,9 +101,9 @@ def bytes_per_second(size: int = 64 << 20, repeats: int = 5) -> float:
     return 2 * size / best
 
 
-def measure_samples(preset: str, seconds: float) -> dict[str, Any]:
+def measure_samples(config_name: str, seconds: float) -> dict[str, Any]:
     """Samples per second of both ways, in turn, and their ratio."""
-    config = load_preset(preset)
+    config = load_config(config_name)
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_nyu(folder / "nyu", train=FRAME_COUNT, test=2, synthetic=False, synthetic_test=False)
@@ -131,17 +131,17 @@ def measure_samples(preset: str, seconds: float) -> dict[str, Any]:
     }
 
 
-def measure_steps(preset: str, steps: int) -> dict[str, Any]:
+def measure_steps(config_name: str, steps: int) -> dict[str, Any]:
     """CPU time of a step with new data over that with the same tensors."""
-    config = load_preset(preset)
+    config = load_config(config_name)
     result: dict[str, Any] = {}
     with TemporaryDirectory() as name:
         folder = Path(name) / "recording"
-        simulate_recording(FRAMES, folder, workers=1)
-        recording = open_recording(folder)
-        rows = recording.labelled_rows(100, 0)
-        joint = BatchSource(recording, config, VARIANTS["full"], rows, 0).joint
-        pretraining = BatchSource(recording, config, Variant("", real=False), rows[:0], 0).pretraining
+        simulate_store(FRAMES, folder, workers=1)
+        store = open_store(folder)
+        rows = store.labelled_rows(100, 0)
+        joint = BatchSource(store, config, VARIANTS["full"], rows, 0).joint
+        pretraining = BatchSource(store, config, Variant("", real=False), rows[:0], 0).pretraining
         torch.manual_seed(0)
         network = HandPoseNetwork(config.network)
         cases: dict[str, tuple[Callable[[Any], Any], Callable[[int], Any]]] = {
@@ -160,10 +160,10 @@ def measure_steps(preset: str, steps: int) -> dict[str, Any]:
     return result
 
 
-def measure(preset: str, seconds: float, steps: int) -> dict[str, Any]:
-    """Everything above for one preset."""
+def measure(config_name: str, seconds: float, steps: int) -> dict[str, Any]:
+    """Everything above for one config."""
     keep_freed_memory()
-    return {"preset": preset} | measure_samples(preset, seconds) | measure_steps(preset, steps)
+    return {"preset": config_name} | measure_samples(config_name, seconds) | measure_steps(config_name, steps)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """What a GPU makes of training, rendering and inference; each command ends by itself within ten minutes.
 
     python benchmarks/gpu.py measure [--preset paper] [--seconds 10] [--out runs/gpu.json]
-    python benchmarks/gpu.py train --data recordings/a --run runs/gpu [--minutes 9]
+    python benchmarks/gpu.py train --data stores/a --run runs/gpu [--minutes 9]
 
 `measure` has images a second of both training steps, with constant tensors and with data, in each precision
 and as a share of the operations a second that a large matrix product reaches; of the renderer from poses to
@@ -31,20 +31,20 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from training_step import FRAMES, networks
 
-from murauer.commands.train import read_configuration
-from murauer.config import Config, load_preset
-from murauer.data.recording import Recording, open_recording
-from murauer.data.simulated import simulate_recording
 from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.training.batches import BatchSource
-from murauer.training.checkpoint import CHECKPOINT_FILE, MODEL_FILE, read_tensors
+from murauer.nets.model_file import MODEL_FILE, read_tensors
+from murauer.prepare.rendering.simulated import simulate_store
+from murauer.store.store import Store, open_store
+from murauer.training.batch import BatchSource
+from murauer.training.checkpoint import CHECKPOINT_FILE
+from murauer.training.config import Config, load_config, read_config
 from murauer.training.device import made_ahead, open_device, steps_ahead, to_device
-from murauer.training.steps import JointStep, PretrainingStep
-from murauer.training.trainer import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE
+from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.train import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE
 from murauer.training.variants import VARIANTS, Variant
 
 PRECISIONS = {"float32": ("float32", False), "tf32": ("float32", True), "bfloat16": ("bfloat16", True)}
@@ -83,11 +83,11 @@ def peak_flops(precision: torch.dtype, seconds: float, device: torch.device) -> 
 
 
 def training(
-    recording: Recording, config: Config, seconds: float, device: torch.device
+    store: Store, config: Config, seconds: float, device: torch.device
 ) -> dict[str, dict[str, float]]:
     """Images a second and share of the peak of both steps, by their names and precision."""
     result = {}
-    rows = recording.labelled_rows(min(100, len(recording.need("real"))), 0)
+    rows = store.labelled_rows(min(100, len(store.need("real"))), 0)
     for kind, (precision, tf32) in PRECISIONS.items():
         if kind == "tf32" and device.type != "cuda":
             continue
@@ -96,8 +96,8 @@ def training(
             config, training=msgspec.structs.replace(config.training, precision=precision)
         )
         peak = peak_flops(getattr(torch, precision), min(seconds, 2), device)
-        joint = BatchSource(recording, own, VARIANTS["full"], rows, 0, device).joint
-        alone = BatchSource(recording, own, Variant("", real=False), np.zeros(0, int), 0, device).pretraining
+        joint = BatchSource(store, own, VARIANTS["full"], rows, 0, device).joint
+        alone = BatchSource(store, own, Variant("", real=False), np.zeros(0, int), 0, device).pretraining
         images = {"joint": 7 * own.training.set_size, "pretraining": own.training.pretraining_batch}
         for stage, batch in (("joint", joint), ("pretraining", alone)):
             network, discriminator = (module.to(device) for module in networks(own))
@@ -176,20 +176,16 @@ def inference(config: Config, seconds: float, device: torch.device) -> dict[str,
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All figures, with device and date."""
-    device, config = open_device(options.device), load_preset(options.preset)
+    device, config = open_device(options.device), load_config(options.preset)
     with TemporaryDirectory() as folder:
-        recording = (
-            open_recording(options.data)
-            if options.data
-            else simulate_recording(FRAMES, Path(folder) / "data")
-        )
+        store = open_store(options.data) if options.data else simulate_store(FRAMES, Path(folder) / "data")
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
         return {
             "device": name,
             "date": date.today().isoformat(),
             "pytorch": torch.__version__,
             "preset": options.preset,
-            **training(recording, config, options.seconds, device),
+            **training(store, config, options.seconds, device),
             "rendering": rendering(config.network.patch_size, options.hands, options.seconds, device),
             "inference": inference(config, options.seconds, device),
         }
@@ -201,7 +197,7 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
         *(sys.executable, "-m", "murauer", "train", "--data", str(options.data), "--out", str(options.run)),
         *("--preset", options.preset, "--labels", str(options.labels), "--device", options.device),
     ]
-    plan = read_configuration(options.preset).training
+    plan = read_config(options.preset).training
     wanted = plan.pretraining_iterations + plan.joint_iterations
     before, start = steps_done(options.run, plan.pretraining_iterations), time.perf_counter()
     with subprocess.Popen(command) as process:
@@ -243,7 +239,7 @@ def main(arguments: list[str] | None = None) -> None:
         command.set_defaults(function=function)
         command.add_argument("--device", default="cuda")
         command.add_argument("--preset", default="paper")
-        command.add_argument("--data", type=Path, required=function is train, help="recording")
+        command.add_argument("--data", type=Path, required=function is train, help="store")
         command.add_argument("--out", type=Path, default=Path("runs") / f"gpu_{function.__name__}.json")
         if function is measure:
             command.add_argument("--seconds", type=float, default=10, help="of each figure")

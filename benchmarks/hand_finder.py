@@ -2,7 +2,7 @@
 
     python benchmarks/hand_finder.py MODELS [--frames 1000] [--sure 0.97] [--seed 1000000]
 
-MODELS is a folder with the two networks that `python -m murauer.training.finder` wrote. They look at as many
+MODELS is a folder with the two networks that `python -m murauer.cli.train_finder` wrote. They look at as many
 of each of these:
 
 - Hands held before the camera, half a metre to 1.1 m away, in any orientation, left and right ones, with
@@ -26,11 +26,10 @@ from hand_frames import Frame, held, rooms, stream
 from numpy.typing import NDArray
 
 from murauer import Estimator
-from murauer.inference.engines import load_engine
-from murauer.inference.hand_finder import FoundHand, HandFinder
-from murauer.inference.localisation import LEAST_HAND
-from murauer.inference.pose import Side
-from murauer.inference.sides import seen, side
+from murauer.handfinder.finder import FoundHand, HandFinder
+from murauer.handfinder.handedness import Side, seen, side
+from murauer.handfinder.localisation import LEAST_HAND
+from murauer.inference.backends.load import load_engine
 from murauer.progress import Progress
 
 AFTER = (1, 3, 10, 30)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from murauer import Camera
-from murauer.camera import CAMERAS, xyz_to_uvd
-from murauer.data.rendered import random_stream
+from murauer.capture.sources.simulated import SimulatedSource
+from murauer.geometry.camera import CAMERAS, xyz_to_uvd
+from murauer.geometry.rig import CameraRig
 from murauer.hand.clutter import sample_clutter
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
@@ -24,10 +25,9 @@ from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
+from murauer.handfinder.training.frames import SEEN
 from murauer.progress import Progress
-from murauer.rig import CameraRig
-from murauer.sources.simulated import SimulatedSource
-from murauer.training.finder_rooms import SEEN
+from murauer.random_streams import random_stream
 
 TESTED = (CAMERAS["nyu"], CAMERAS["sr305"], Camera(365.0, 365.0, 255.5, 211.5, 512, 424))
 BATCH = 5

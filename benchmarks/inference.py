@@ -27,9 +27,10 @@ import torch
 from numpy.typing import NDArray
 
 from murauer import Estimator
-from murauer.camera import CAMERAS
-from murauer.crop import crop_hand
-from murauer.data.rendered import random_stream
+from murauer.geometry.camera import CAMERAS
+from murauer.geometry.crop import crop_hand
+from murauer.geometry.rig import CameraRig
+from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import sample_clutter
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
@@ -37,13 +38,12 @@ from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.inference.calibration import simulate_patches
-from murauer.inference.engines import load_engine
-from murauer.inference.export import export_onnx, run
+from murauer.inference.backends.load import load_engine
+from murauer.inference.export.calibration import simulate_patches
+from murauer.inference.export.onnx import export_onnx, run
+from murauer.nets.model_file import load_model
 from murauer.progress import Progress
-from murauer.rig import CameraRig
-from murauer.skeletons import SKELETONS
-from murauer.training.checkpoint import load_model
+from murauer.random_streams import random_stream
 
 CAMERA = CAMERAS["nyu"]
 BLOCK = 20

@@ -2,7 +2,7 @@
 
     python benchmarks/kill_and_resume.py [--kills 10] [--seed 0]
 
-Trains the smoke preset once without interruption, then again while killing it at random moments, anywhere
+Trains the smoke config once without interruption, then again while killing it at random moments, anywhere
 from start-up to the last checkpoint, and compares all weights bit by bit.
 """
 
@@ -16,16 +16,17 @@ from pathlib import Path
 
 import torch
 
-from murauer.data.simulated import SimulationConfig, simulate_recording
-from murauer.training.checkpoint import CHECKPOINT_FILE, MODEL_FILE, read_tensors
+from murauer.nets.model_file import MODEL_FILE, read_tensors
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.training.checkpoint import CHECKPOINT_FILE
 
-RECORDING = SimulationConfig(
+STORE = SimulationConfig(
     synthetic_frames=200, real_frames=200, validation_frames=50, test_frames=50, region_size=48
 )
 
 
-def command(recording: Path, out: Path) -> list[str]:
-    program = [sys.executable, "-m", "murauer", "train", "--data", str(recording)]
+def command(store: Path, out: Path) -> list[str]:
+    program = [sys.executable, "-m", "murauer", "train", "--data", str(store)]
     return [*program, "--out", str(out), "--preset", "smoke", "--variant", "full", "--labels", "20"]
 
 
@@ -43,14 +44,14 @@ def main() -> None:
     options = parser.parse_args()
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
-        recording, reference, victim = (Path(folder) / name for name in ("recording", "reference", "victim"))
-        simulate_recording(RECORDING, recording)
+        store, reference, victim = (Path(folder) / name for name in ("recording", "reference", "victim"))
+        simulate_store(STORE, store)
         started = time.monotonic()
-        subprocess.run(command(recording, reference), check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(command(store, reference), check=True, stderr=subprocess.DEVNULL)
         duration = time.monotonic() - started
         kills = 0
         while kills < options.kills:
-            process = subprocess.Popen(command(recording, victim), stderr=subprocess.DEVNULL)
+            process = subprocess.Popen(command(store, victim), stderr=subprocess.DEVNULL)
             try:
                 process.wait(moments.uniform(0.2, 1.0) * duration)
             except subprocess.TimeoutExpired:
@@ -65,7 +66,7 @@ def main() -> None:
                 compare(reference, victim)
                 print("finished between two kills: same weights; starting afresh", flush=True)
                 subprocess.run(["rm", "-r", str(victim)], check=True)
-        subprocess.run(command(recording, victim), check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(command(store, victim), check=True, stderr=subprocess.DEVNULL)
         compare(reference, victim)
         print(f"{kills} kills, every resume succeeded, final weights equal bit by bit")
 

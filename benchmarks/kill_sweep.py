@@ -16,17 +16,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from murauer.data.simulated import SimulationConfig, simulate_recording
-from murauer.evaluation.ablation_table import METRICS_FILE
+from murauer.experiments.ablation_table import METRICS_FILE
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 
-RECORDING = SimulationConfig(
+STORE = SimulationConfig(
     synthetic_frames=200, real_frames=200, validation_frames=50, test_frames=50, region_size=48
 )
 
 
-def start(recording: Path, out: Path, workers: int) -> subprocess.Popen[bytes]:
+def start(store: Path, out: Path, workers: int) -> subprocess.Popen[bytes]:
     """Start the sweep in a process group of its own."""
-    words = ["experiment", "figure4", "--data", str(recording), "--out", str(out), "--preset", "smoke"]
+    words = ["experiment", "figure4", "--data", str(store), "--out", str(out), "--preset", "smoke"]
     words += ["--labels", "10", "all", "--variants", "synth_only", "full", "--seeds", "0"]
     program = [sys.executable, "-m", "murauer", *words, "--workers", str(workers)]
     return subprocess.Popen(
@@ -49,15 +49,15 @@ def main() -> None:
     options = parser.parse_args()
     moments = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as folder:
-        recording, reference, victim = (Path(folder) / name for name in ("recording", "reference", "victim"))
-        simulate_recording(RECORDING, recording, workers=1)
+        store, reference, victim = (Path(folder) / name for name in ("recording", "reference", "victim"))
+        simulate_store(STORE, store, workers=1)
         started = time.monotonic()
-        finish(start(recording, reference, options.workers))
+        finish(start(store, reference, options.workers))
         duration = time.monotonic() - started
         print(f"undisturbed: {duration:.0f} s", flush=True)
         # What is done stays done, so what is left of the sweep becomes shorter with each kill.
         for kill in range(options.kills):
-            process = start(recording, victim, options.workers)
+            process = start(store, victim, options.workers)
             after = moments.uniform(0.2, 0.9) * duration / options.kills
             try:
                 process.wait(after)
@@ -69,7 +69,7 @@ def main() -> None:
             finished = sorted(path.parent.name for path in victim.rglob(METRICS_FILE))
             begun = sorted(path.parent.name for path in victim.rglob("*checkpoint.safetensors"))
             print(f"kill {kill + 1} after {after:.0f} s: finished {finished}, begun {begun}", flush=True)
-        finish(start(recording, victim, options.workers))
+        finish(start(store, victim, options.workers))
         if (reference / "figure4.csv").read_bytes() != (victim / "figure4.csv").read_bytes():
             raise SystemExit("the CSV differs from that of the undisturbed sweep")
         print(f"{options.kills} kills, same CSV byte for byte")

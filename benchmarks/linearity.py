@@ -5,7 +5,7 @@
 Import of a set, synthesis of one and prediction of that, as the commands do them, by one process and thread.
 CPU time of the process, so that other programs on the machine disturb it little; sizes take turns, small ones
 come several times, and the median counts. Images are small, and the same 64 files again and again, to save
-disk: import of 96 x 96 pixels to windows of 32 x 32, synthesis of such windows, prediction by the preset
+disk: import of 96 x 96 pixels to windows of 32 x 32, synthesis of such windows, prediction by the config
 small with random weights. What a command does once, such as loading PyTorch, is not in these times; a first
 small round of everything is thrown away.
 """
@@ -22,20 +22,19 @@ import numpy as np
 import torch
 from PIL import Image
 
-from murauer.camera import Camera
-from murauer.config import load_preset
-from murauer.data.datasets.dataset import Frame, FrameSetInfo
-from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.image_import import ImportSettings
-from murauer.data.images import read_depth
-from murauer.data.importing import import_dataset
-from murauer.data.recording import open_recording
-from murauer.data.simulated import SimulationConfig, Simulator
-from murauer.data.synthesised import SynthesisConfig, synthesise
-from murauer.inference.store_prediction import predict_store
+from murauer.capture.depth import DEPTH_UNIT_MM, read_depth
+from murauer.datasets.dataset import Frame, FrameSetInfo
+from murauer.evaluation.store_prediction import predict_store
+from murauer.geometry.camera import Camera
+from murauer.geometry.skeletons import SKELETONS
+from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.skeletons import SKELETONS
-from murauer.training.checkpoint import save_model
+from murauer.prepare.importing.images import ImportSettings
+from murauer.prepare.importing.run import import_dataset
+from murauer.prepare.rendering.simulated import SimulationConfig, Simulator
+from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise
+from murauer.store.store import open_store
+from murauer.training.config import load_config
 
 COMMANDS = ("import", "synthesis", "prediction")  # predicted are the frames that were synthesised
 FILES = 64
@@ -102,7 +101,7 @@ def measure(frames: int, model: Path, only: list[str]) -> dict[str, float]:
             "import": lambda: imported(many, folder / "many"),
             "synthesis": lambda: synthesise(folder / "few", SynthesisConfig(frames=frames), workers=1),
             "prediction": lambda: predict_store(
-                open_recording(folder / "few"), "synthetic", model, folder / "joints.npy", workers=1
+                open_store(folder / "few"), "synthetic", model, folder / "joints.npy", workers=1
             ),
         }
         return {call: 1e6 * cpu_seconds(calls[call]) / frames for call in calls if call in only}
@@ -119,8 +118,8 @@ def main() -> None:
     torch.set_num_threads(1)
     found: dict[int, list[dict[str, float]]] = {size: [] for size in options.sizes}
     with TemporaryDirectory() as name:
-        model, preset = Path(name) / "model.safetensors", load_preset("small")
-        save_model(model, HandPoseNetwork(preset.network), preset)
+        model, config = Path(name) / "model.safetensors", load_config("small")
+        save_model(model, HandPoseNetwork(config.network), config)
         measure(FILES, model, options.only)
         for turn in range(MOST_REPEATS):
             for size in options.sizes:

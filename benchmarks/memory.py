@@ -1,11 +1,11 @@
-"""Does memory stay flat over many training steps and many rendered frames, and how much does a preset take?
+"""Does memory stay flat over many training steps and many rendered frames, and how much does a config take?
 
     python benchmarks/memory.py [--steps 20000] [--frames 1000000] [--out runs]
 
-Training is joint training of the preset smoke with log and checkpoints as in `murauer train`; frames are
+Training is joint training of the config smoke with log and checkpoints as in `murauer train`; frames are
 simulated as `murauer simulate` does, hands of both domains with clutter and sensor, at 32 x 32 pixels.
 Resident memory is read every 100 steps and every chunk of frames; the slope is a least-squares line through
-what comes after the first fifth. The peak of a preset is that of a process that makes a few steps of each
+what comes after the first fifth. The peak of a config is that of a process that makes a few steps of each
 stage.
 
 Every measurement has a process of its own. Writes memory.json and memory.svg.
@@ -28,16 +28,16 @@ import numpy as np
 import torch
 from training_step import FRAMES, networks
 
-from murauer.config import load_preset, preset_names
-from murauer.data.recording import open_recording
-from murauer.data.rendered import CHUNK
-from murauer.data.simulated import SimulationConfig, Simulator, simulate_recording
-from murauer.evaluation.drawing import new_figure, save_figure, tidy
+from murauer.evaluation.figures.drawing import new_figure, save_figure, tidy
+from murauer.prepare.rendering.regions import CHUNK
+from murauer.prepare.rendering.simulated import SimulationConfig, Simulator, simulate_store
 from murauer.progress import Progress
-from murauer.training.batches import BatchSource
-from murauer.training.memory import keep_freed_memory
-from murauer.training.stage import Stage
-from murauer.training.steps import JointStep, PretrainingStep
+from murauer.store.store import open_store
+from murauer.training.batch import BatchSource
+from murauer.training.config import config_names, load_config
+from murauer.training.device import keep_freed_memory
+from murauer.training.loop import Stage
+from murauer.training.step import JointStep, PretrainingStep
 from murauer.training.variants import VARIANTS
 
 MEGABYTE = 1 << 20
@@ -81,9 +81,9 @@ def peak_bytes() -> int:
 def over_training_steps(folder: Path, count: int) -> Series:
     """Joint training, as `murauer train` runs it."""
     torch.set_num_threads(1)
-    config = load_preset("smoke")
-    recording = open_recording(folder)
-    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
+    config = load_config("smoke")
+    store = open_store(folder)
+    source = BatchSource(store, config, VARIANTS["full"], store.labelled_rows(100, 0), seed=0)
     network, discriminator = networks(config)
     make_step = JointStep(network, discriminator, config)
     assert make_step.discriminator_optimiser is not None
@@ -128,12 +128,12 @@ def over_rendered_frames(count: int) -> Series:
     return series
 
 
-def peak_of_preset(folder: Path, preset: str, steps: int) -> dict[str, float]:
+def peak_of_config(folder: Path, config_name: str, steps: int) -> dict[str, float]:
     """Largest resident memory in megabytes of a few steps of each stage, and before them."""
     torch.set_num_threads(1)
-    config = load_preset(preset)
-    recording = open_recording(folder)
-    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
+    config = load_config(config_name)
+    store = open_store(folder)
+    source = BatchSource(store, config, VARIANTS["full"], store.labelled_rows(100, 0), seed=0)
     keep_freed_memory()  # as `murauer train` does
     result = {"before": resident_bytes() / MEGABYTE}
     network, discriminator = networks(config)
@@ -185,9 +185,10 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name:
         folder = Path(name) / "recording"
-        simulate_recording(FRAMES, folder, workers=1)
+        simulate_store(FRAMES, folder, workers=1)
         peaks = {
-            preset: apart(partial(peak_of_preset, folder, preset, steps=4))[0] for preset in preset_names()
+            config_name: apart(partial(peak_of_config, folder, config_name, steps=4))[0]
+            for config_name in config_names()
         }
         steps, frames = apart(
             partial(over_training_steps, folder, options.steps), partial(over_rendered_frames, options.frames)

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from murauer.camera import CAMERAS, uvd_to_xyz
+from murauer.geometry.camera import CAMERAS, uvd_to_xyz
+from murauer.geometry.skeletons import NYU_EVALUATION_JOINTS, SKELETONS
 from murauer.hand.gestures import gesture
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
-from murauer.skeletons import NYU_EVALUATION_JOINTS, SKELETONS
 
 FIRST_PERSON_FRAMES = 2440
 # Pairs of evaluation joints that are rigid in the labels or depend little on the pose.

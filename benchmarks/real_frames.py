@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from murauer.camera import Camera, find_camera, uvd_to_xyz
-from murauer.data.images import read_depth
+from murauer.capture.depth import read_depth
+from murauer.geometry.camera import Camera, find_camera, uvd_to_xyz
+from murauer.geometry.overlay import contact_sheet, draw_hand
+from murauer.geometry.skeletons import NYU_EVALUATION_JOINTS
 from murauer.inference.estimator import Estimator
-from murauer.inference.overlay import contact_sheet, draw_hand
 from murauer.inference.pose import HandPose
-from murauer.skeletons import NYU_EVALUATION_JOINTS
 
 PALM = -1
 """The crop centre is the last of the evaluation joints."""

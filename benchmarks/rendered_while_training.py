@@ -18,25 +18,25 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from murauer.config import load_preset
-from murauer.data.endless import EndlessConfig, render_while_training
-from murauer.data.recording import open_recording
-from murauer.data.rendered import CHUNK
-from murauer.data.simulated import SimulationConfig, simulate_recording
-from murauer.data.synthesised import SynthesisConfig, Synthesiser
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training.batches import BatchSource
-from murauer.training.steps import JointStep
+from murauer.prepare.rendering.regions import CHUNK
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.prepare.rendering.synthetic import SynthesisConfig, Synthesiser
+from murauer.prepare.rendering.while_training import EndlessConfig, render_while_training
+from murauer.store.store import open_store
+from murauer.training.batch import BatchSource
+from murauer.training.config import load_config
+from murauer.training.step import JointStep
 from murauer.training.variants import VARIANTS
 
 LABELS = 100
-RECORDING = SimulationConfig(synthetic_frames=1000, real_frames=500, validation_frames=10, test_frames=10)
+STORE = SimulationConfig(synthetic_frames=1000, real_frames=500, validation_frames=10, test_frames=10)
 SYNTHESIS = SynthesisConfig(frames=CHUNK)
 
 
-def cpu_ms_a_chunk(store: Path, repeats: int = 3) -> float:
+def cpu_ms_a_chunk(folder: Path, repeats: int = 3) -> float:
     """CPU time of rendering a chunk, the fastest of some."""
-    renderer, times = Synthesiser(SYNTHESIS, store), []
+    renderer, times = Synthesiser(SYNTHESIS, folder), []
     for number in range(repeats + 1):  # the first one warms up
         start = time.process_time()
         renderer.chunk("synthetic", number * CHUNK, (number + 1) * CHUNK)
@@ -54,19 +54,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="of a block")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    config = load_preset(options.preset)
+    config = load_config(options.preset)
     with TemporaryDirectory() as name:
         folders = {"store": Path(name) / "store"}
-        simulate_recording(RECORDING, folders["store"])
+        simulate_store(STORE, folders["store"])
         for steps in options.every:
             folders[f"every {steps}"] = Path(shutil.copytree(folders["store"], Path(name) / str(steps)))
             render_while_training(folders[f"every {steps}"], EndlessConfig(SYNTHESIS, steps), replace=True)
         make_step = JointStep(HandPoseNetwork(config.network), make_discriminator(config.network), config)
         sources = {}
         for kind, folder in folders.items():
-            recording = open_recording(folder)
-            rows = recording.labelled_rows(LABELS, 0)
-            sources[kind] = BatchSource(recording, config, VARIANTS["full"], rows, 0)
+            store = open_store(folder)
+            rows = store.labelled_rows(LABELS, 0)
+            sources[kind] = BatchSource(store, config, VARIANTS["full"], rows, 0)
             make_step(sources[kind].joint(0))  # the renderers have started
         cpu: dict[str, list[float]] = {kind: [] for kind in sources}
         passed: dict[str, list[float]] = {kind: [] for kind in sources}

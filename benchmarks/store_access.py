@@ -21,15 +21,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from murauer.camera import CAMERAS, uvd_to_xyz
-from murauer.crop import crop_hand
-from murauer.data.augmentation import still, to_samples
-from murauer.data.datasets import DATASETS
-from murauer.data.datasets.dataset import Dataset, Frame, FrameSetInfo
-from murauer.data.images import read_depth
-from murauer.data.importing import import_dataset
-from murauer.data.recording import Recording
-from murauer.skeletons import SKELETONS
+from murauer.capture.depth import read_depth
+from murauer.datasets import DATASETS
+from murauer.datasets.dataset import Dataset, Frame, FrameSetInfo
+from murauer.geometry.camera import CAMERAS, uvd_to_xyz
+from murauer.geometry.crop import crop_hand
+from murauer.geometry.skeletons import SKELETONS
+from murauer.prepare.importing.run import import_dataset
+from murauer.store.augmentation import still, to_samples
+from murauer.store.store import Store
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from dataset_folders.nyu import write_nyu
@@ -90,7 +90,7 @@ def patches_from_images(dataset: Dataset, rows: np.ndarray) -> list[torch.Tensor
     return patches
 
 
-def patches_from_store(store: Recording, rows: np.ndarray) -> torch.Tensor:
+def patches_from_store(store: Store, rows: np.ndarray) -> torch.Tensor:
     region = store.need("real").regions(rows)
     return to_samples(region, still(len(rows)), patch_size=PATCH, cube_mm=store.cube_mm).patch
 

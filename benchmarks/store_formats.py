@@ -3,7 +3,7 @@
     pip install zarr lmdb pyarrow
     python benchmarks/store_formats.py [--windows 4000] [--seconds 4]
 
-Takes windows of a simulated recording (noise of a sensor, clutter) of the size that an import stores,
+Takes windows of a simulated store (noise of a sensor, clutter) of the size that an import stores,
 192 x 192, writes them in each format, and reads batches of 64 in random order back to depth in mm, on one
 core with warm file caches; times are CPU times. Formats whose package is missing are passed over.
 """
@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.simulated import SimulationConfig, simulate_recording
+from murauer.capture.depth import DEPTH_UNIT_MM
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 
 BATCH, SIZE = 64, 192
 Read = Callable[[np.ndarray], list[np.ndarray] | np.ndarray]
@@ -140,7 +140,7 @@ def sample_windows(count: int) -> np.ndarray:
         config = SimulationConfig(
             synthetic_frames=1, real_frames=120, validation_frames=1, test_frames=1, region_size=SIZE
         )
-        depth = simulate_recording(config, Path(folder) / "recording", workers=1).need("real").depth
+        depth = simulate_store(config, Path(folder) / "recording", workers=1).need("real").depth
         flat = np.array(depth).reshape(-1, SIZE, SIZE)
     return np.resize(flat, (count, SIZE, SIZE))
 

@@ -7,7 +7,7 @@ the layout that PyTorch has by default, with `torch.optim.Adam` as it comes; "na
 over all sets, as murauer does. Each step has a process of its own, the naive ones as Python starts it,
 murauer's with the memory settings of `murauer train`; they take turns.
 
-All train what the losses train in the paper, whatever the preset says: g from both domains, m alone by l_m.
+All train what the losses train in the paper, whatever the config says: g from both domains, m alone by l_m.
 
 The losses are compared from the same weights on the same mini-batches: one pass a set where BatchNorm uses
 its running statistics, since those of a batch depend on what is in it, and one pass for all as they are.
@@ -37,19 +37,16 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from murauer.config import Config, load_preset
-from murauer.data.augmentation import Samples
-from murauer.data.recording import open_recording
-from murauer.data.simulated import SimulationConfig, simulate_recording
 from murauer.nets.discriminator import Discriminator
+from murauer.nets.fused.normalisation import BatchNorm
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.nets.normalisation import BatchNorm
-from murauer.training.batches import BatchSource
-from murauer.training.joint import joint_losses
-from murauer.training.memory import keep_freed_memory
-from murauer.training.mini_batch import MiniBatch
-from murauer.training.precision import Precision
-from murauer.training.steps import JointStep
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.store.augmentation import Samples
+from murauer.store.store import open_store
+from murauer.training.batch import BatchSource, MiniBatch
+from murauer.training.config import Config, load_config
+from murauer.training.device import Precision, keep_freed_memory
+from murauer.training.step import JointStep, joint_losses
 from murauer.training.variants import VARIANTS
 
 KINDS = ("naive", "naive_one_pass", "murauer", "murauer_bfloat16")
@@ -171,9 +168,9 @@ class NaiveStep:
         return {name: loss.detach() for name, loss in losses.items()}
 
 
-def paper_gradients(preset: str) -> Config:
-    """A preset whose losses train what they train in the paper, which is what the naive step does."""
-    config = load_preset(preset)
+def paper_gradients(config_name: str) -> Config:
+    """A config whose losses train what they train in the paper, which is what the naive step does."""
+    config = load_config(config_name)
     training = msgspec.structs.replace(
         config.training, generator_learns_from="both", matching_reaches="mapping"
     )
@@ -210,17 +207,17 @@ def cpu_seconds(function: Callable[[], object]) -> float:
 
 def mini_batches(config: Config, folder: Path, count: int) -> list[MiniBatch]:
     """Mini-batches of the variant "full"."""
-    recording = open_recording(folder)
-    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(100, 0), seed=0)
+    store = open_store(folder)
+    source = BatchSource(store, config, VARIANTS["full"], store.labelled_rows(100, 0), seed=0)
     return [source.joint(step) for step in range(count)]
 
 
 class Candidate:
     """A kind of step in a process of its own."""
 
-    def __init__(self, kind: str, preset: str, folder: Path, steps: int) -> None:
+    def __init__(self, kind: str, config_name: str, folder: Path, steps: int) -> None:
         self.process = ProcessPoolExecutor(1, get_context("spawn"))
-        self.process.submit(_prepare, kind, preset, folder, steps).result()
+        self.process.submit(_prepare, kind, config_name, folder, steps).result()
 
     def __call__(self, index: int) -> tuple[float, dict[str, Tensor]]:
         """CPU seconds and losses of the step with one of the mini-batches."""
@@ -231,10 +228,10 @@ _state: tuple[Callable[[MiniBatch], dict[str, Tensor]], list[MiniBatch]]
 """What the process of a candidate works with."""
 
 
-def _prepare(kind: str, preset: str, folder: Path, steps: int) -> None:
+def _prepare(kind: str, config_name: str, folder: Path, steps: int) -> None:
     global _state
     torch.set_num_threads(1)
-    config = paper_gradients(preset)
+    config = paper_gradients(config_name)
     network, discriminator = networks(config)
     batches = mini_batches(config, folder, steps)
     if kind.startswith("naive"):
@@ -295,20 +292,20 @@ def operations(config: Config, batch: MiniBatch) -> int:
     return counter.get_total_flops()
 
 
-def measure(preset: str, steps: int) -> dict[str, Any]:
+def measure(config_name: str, steps: int) -> dict[str, Any]:
     """Ratios, rates, floor and differences of the losses.
 
     Raises:
         AssertionError: a loss in float32 differs by more than `TOLERANCE`.
     """
-    config = paper_gradients(preset)
+    config = paper_gradients(config_name)
     with TemporaryDirectory() as name:
         folder = Path(name) / "recording"
-        simulate_recording(FRAMES, folder, workers=1)
+        simulate_store(FRAMES, folder, workers=1)
         batches = mini_batches(config, folder, CHECKED_BATCHES)
         per_set, together = loss_differences(config, batches)
         flops = operations(config, batches[0])
-        candidates = {kind: Candidate(kind, preset, folder, steps + 2) for kind in KINDS}
+        candidates = {kind: Candidate(kind, config_name, folder, steps + 2) for kind in KINDS}
         seconds: dict[str, list[float]] = {kind: [] for kind in KINDS}
         first = {kind: step(0)[1] for kind, step in candidates.items()}
         for index in range(1, steps + 2):
@@ -322,7 +319,7 @@ def measure(preset: str, steps: int) -> dict[str, Any]:
 
     images = 7 * config.training.set_size
     result: dict[str, Any] = {
-        "preset": preset,
+        "preset": config_name,
         "images": images,
         "gflop": flops / 1e9,
         "floor_ms": 1e3 * flops / peak_flops(torch.float32),

@@ -1,10 +1,10 @@
 """Time and error of a training from scratch, against another version of the source.
 
     git worktree add ../before 50e17ce
-    python benchmarks/training_time.py --before ../before/src --data RECORDING [--out runs/training_time]
+    python benchmarks/training_time.py --before ../before/src --data STORE [--out runs/training_time]
 
 Both train Full with 100 labels, pre-training included, in one process of one thread each, in turn for each
-seed: the other version with its own preset (`--before-preset`), this one with `--preset`. Time is CPU time
+seed: the other version with its own config (`--before-preset`), this one with `--preset`. Time is CPU time
 of the process, which other programs disturb less than the clock's; both are printed. Finished trainings are
 kept.
 """
@@ -37,12 +37,12 @@ def murauer(source: Path, *words: str, quiet: bool = False) -> str:
     return done.stdout
 
 
-def train(source: Path, preset: str, seed: int, data: Path, out: Path) -> dict[str, Any]:
+def train(source: Path, config_name: str, seed: int, data: Path, out: Path) -> dict[str, Any]:
     """Train and evaluate, unless that is done; CPU seconds and seconds of the training, error in mm."""
     result = out / "training_time.json"
     if not result.exists():
         before, start = _cpu_seconds(), time.monotonic()
-        words = ["--data", str(data), "--out", str(out), "--preset", preset, "--variant", "full"]
+        words = ["--data", str(data), "--out", str(out), "--preset", config_name, "--variant", "full"]
         murauer(source, "train", *words, "--labels", str(LABELS), "--seed", str(seed))
         took = {"cpu_seconds": _cpu_seconds() - before, "seconds": time.monotonic() - start}
         errors = json.loads(murauer(source, "evaluate", str(out), "--data", str(data), "--json", quiet=True))
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, required=True, help="folder `src` of the other version")
     parser.add_argument("--before-preset", default="small")
     parser.add_argument("--preset", default="demo")
-    parser.add_argument("--data", type=Path, required=True, help="recording, from `murauer simulate`")
+    parser.add_argument("--data", type=Path, required=True, help="store, from `murauer simulate`")
     parser.add_argument("--out", type=Path, default=Path("runs/training_time"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
@@ -72,11 +72,11 @@ def main() -> None:
     ratios = []
     for seed in options.seeds:
         rows = {}
-        for name, source, preset in (
+        for name, source, config_name in (
             ("before", options.before.resolve(), options.before_preset),
             ("now", here, options.preset),
         ):
-            row = train(source, preset, seed, options.data, options.out / f"{name}_seed{seed}")
+            row = train(source, config_name, seed, options.data, options.out / f"{name}_seed{seed}")
             took = f"{row['cpu_seconds']:6.0f} CPU s, {row['seconds']:6.0f} s"
             print(f"seed {seed} {name:6}: {took}, {row['mean_error_mm']:.2f} mm", flush=True)
             rows[name] = row

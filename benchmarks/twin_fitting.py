@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.fitting import HandFit, fit_hands
 from murauer.hand.joint_offsets import JointOffsets
 from murauer.hand.model import HandModel, mirror, place
@@ -22,7 +23,6 @@ from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.skeletons import SKELETONS
 
 WINDOW_PX, WINDOW_MM = 96, 300.0
 

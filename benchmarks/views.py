@@ -1,4 +1,4 @@
-"""What the confidence of centres in recordings says: of one camera, and of two calibrated ones together.
+"""What the confidence of centres in stores says: of one camera, and of two calibrated ones together.
 
     python benchmarks/views.py [--scenes 300] [--seed 2]
 
@@ -17,12 +17,12 @@ import torch
 from hand_frames import HeldHands
 from torch import Generator, Tensor
 
-from murauer.camera import CAMERAS
-from murauer.data.simulated import nyu_like_rig
 from murauer.errors import UserError
+from murauer.geometry.camera import CAMERAS
+from murauer.geometry.rig import nyu_like_rig
 from murauer.hand.rooms import PALM
 from murauer.hand.sensors import SENSORS
-from murauer.inference.views import localise, localise_in_views
+from murauer.handfinder.views import localise, localise_in_views
 from murauer.progress import Progress
 
 CAMERA = CAMERAS["nyu"]

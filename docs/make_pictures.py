@@ -1,4 +1,4 @@
-"""Draws the pictures of the guide: rendered gestures, sensor models, the two domains of a recording.
+"""Draws the pictures of the guide: rendered gestures, sensor models, the two domains of a store.
 
     python docs/make_pictures.py
 
@@ -13,19 +13,19 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Generator, Tensor
 
-from murauer.data.augmentation import still, to_samples
-from murauer.data.frame_set import FrameSet
-from murauer.data.simulated import SimulationConfig, simulate_recording
-from murauer.data.twin_pictures import twin_sheet
-from murauer.data.twins import make_twins
+from murauer.geometry.overlay import BACKGROUND_COLOUR, draw_skeleton, shade_depth
+from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import merge_depth
 from murauer.hand.gestures import gesture
 from murauer.hand.model import HandModel, place
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.sensors import SENSORS
 from murauer.hand.shape import SHAPE_NAMES, ShapePrior
-from murauer.inference.overlay import BACKGROUND_COLOUR, draw_skeleton, shade_depth
-from murauer.skeletons import SKELETONS
+from murauer.prepare.pairs.pairs import make_twins
+from murauer.prepare.pairs.pictures import twin_sheet
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.store.augmentation import still, to_samples
+from murauer.store.frame_set import FrameSet
 
 FOLDER = Path(__file__).parent / "pictures"
 
@@ -157,16 +157,16 @@ def patches(frames: FrameSet, rows: np.ndarray, cube_mm: float, joints: bool) ->
 
 
 def domains() -> None:
-    """The same poses in the synthetic and in the real domain of a simulated recording."""
+    """The same poses in the synthetic and in the real domain of a simulated store."""
     config = SimulationConfig(seed=5, synthetic_frames=1, real_frames=200, validation_frames=2, test_frames=2)
     with tempfile.TemporaryDirectory() as folder:
-        recording = simulate_recording(config, Path(folder) / "recording", workers=1)
+        store = simulate_store(config, Path(folder) / "recording", workers=1)
         # Of each eighth of the frames the hand that is open widest, which says most at this size.
-        extent = np.ptp(recording.twin.joints[:, 0, :, :2], axis=1)
+        extent = np.ptp(store.twin.joints[:, 0, :, :2], axis=1)
         reach = extent.max(axis=1).reshape(8, -1)
         rows = reach.argmax(axis=1) + np.arange(8) * reach.shape[1]
-        cube = recording.cube_mm
-        sheet = grid([patches(recording.twin, rows, cube, True), patches(recording.real, rows, cube, False)])
+        cube = store.cube_mm
+        sheet = grid([patches(store.twin, rows, cube, True), patches(store.real, rows, cube, False)])
     save(sheet, "domains.png")
 
 
@@ -174,7 +174,7 @@ def twins() -> None:
     """Real frames, the twins that were fitted to their labels, and how far apart the surfaces are."""
     config = SimulationConfig(seed=9, synthetic_frames=1, real_frames=60, validation_frames=2, test_frames=2)
     with tempfile.TemporaryDirectory() as folder:
-        simulate_recording(config, Path(folder) / "recording", workers=1)
+        simulate_store(config, Path(folder) / "recording", workers=1)
         made = make_twins(Path(folder) / "recording", side="right", replace=True)
         save(twin_sheet(made, frames=4, size=152), "twins.png")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from murauer.config import load_preset
-from murauer.data.recording import Recording
-from murauer.data.simulated import SimulationConfig, simulate_recording
+from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.checkpoint import save_model
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.store.store import Store
+from murauer.training.config import load_config
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,9 +26,9 @@ def shared_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file of the smallest preset with random weights."""
+    """A model file of the smallest config with random weights."""
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    config = load_preset("smoke")
+    config = load_config("smoke")
     torch.manual_seed(0)
     save_model(path, HandPoseNetwork(config.network), config)
     return path
@@ -45,7 +45,7 @@ TINY = SimulationConfig(
 
 
 @pytest.fixture(scope="session")
-def tiny_recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A few dozen simulated frames of each split."""
     folder: Path = tmp_path_factory.mktemp("simulated") / "recording"
-    return simulate_recording(TINY, folder, workers=1)
+    return simulate_store(TINY, folder, workers=1)

@@ -14,17 +14,17 @@ import torch
 from PIL import Image
 
 import murauer
-from murauer.camera import Camera, find_camera, uvd_to_xyz, xyz_to_uvd
-from murauer.cli import main
-from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.recording import Recording, open_recording
-from murauer.evaluation.ablation_figure import ablation_figure
+from murauer.capture.depth import DEPTH_UNIT_MM
+from murauer.capture.sources import open_source
+from murauer.cli.main import main
+from murauer.experiments.ablation_figure import ablation_figure
+from murauer.geometry.camera import Camera, find_camera, uvd_to_xyz, xyz_to_uvd
+from murauer.geometry.skeletons import convert, find_skeleton
 from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.skeletons import convert, find_skeleton
-from murauer.sources import open_source
+from murauer.store.store import Store, open_store
 
 
 def run(command: str) -> None:
@@ -51,9 +51,9 @@ def write_png_folders(source: Path, camera: Camera) -> None:
         np.savetxt(folder / "joints.txt", xyz_to_uvd(joints, camera.intrinsics()).flatten(1).numpy())
 
 
-def check_windows_show_the_frames(recording: Recording, source: Path, camera: Camera) -> None:
+def check_windows_show_the_frames(store: Store, source: Path, camera: Camera) -> None:
     """Each measured pixel of a window, taken to 3D and into the frame, falls on the same depth there."""
-    frames = recording.test
+    frames = store.test
     region = frames.regions(np.arange(len(frames)))
     for row, file in enumerate(sorted((source / "test").glob("*.png"))):
         full = np.array(Image.open(file)).astype(np.float32)
@@ -71,10 +71,10 @@ if __name__ == "__main__":
     assert Path(murauer.__file__).is_relative_to(work.parent), murauer.__file__
 
     run(f"murauer simulate --out {work}/simulated --config settings.json --sensor active_stereo --workers 1")
-    recording = open_recording(work / "simulated")
-    assert recording.skeleton is find_skeleton("tips6") and len(recording.skeleton) == 6
-    assert recording.description["simulation"]["sensor"] == "active_stereo"
-    synthetic, real = recording.twin.depth[:, 0] > 0, recording.real.depth[:, 0] > 0
+    store = open_store(work / "simulated")
+    assert store.skeleton is find_skeleton("tips6") and len(store.skeleton) == 6
+    assert store.description["simulation"]["sensor"] == "active_stereo"
+    synthetic, real = store.twin.depth[:, 0] > 0, store.real.depth[:, 0] > 0
     assert 0.3 * synthetic.sum() < real.sum()
     hand = torch.arange(21 * 3.0).reshape(21, 3)
     assert convert(hand, "anny21", "tips6")[:, 0].tolist() == [27, 12, 24, 36, 48, 60]
@@ -86,7 +86,7 @@ if __name__ == "__main__":
     camera = find_camera("nyu")
     write_png_folders(work / "png", camera)
     run(f"murauer import png_folders {work}/png --out {work}/own --workers 1")
-    own = open_recording(work / "own")
+    own = open_store(work / "own")
     check_windows_show_the_frames(own, work / "png", camera)
     run(f"murauer synthesise {work}/own --frames 8 --workers 1")
     run(f"murauer train --data {work}/own --out {work}/own_run {trained} --variant real_and_synth")

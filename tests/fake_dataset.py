@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from murauer.camera import Camera, uvd_to_xyz
-from murauer.data.datasets.dataset import Frame, FrameSetInfo
+from murauer.datasets.dataset import Frame, FrameSetInfo
 from murauer.errors import UserError
-from murauer.rig import CameraRig
-from murauer.skeletons import SKELETONS
+from murauer.geometry.camera import Camera, uvd_to_xyz
+from murauer.geometry.rig import CameraRig
+from murauer.geometry.skeletons import SKELETONS
 
 CAMERA = Camera(fx=240.0, fy=239.0, u0=80.0, v0=60.0, width=160, height=120)
 HAND_MM, WALL_MM = 800.0, 1500.0

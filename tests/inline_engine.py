@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from murauer.training.engines import Task
+from murauer.sweeps.runner import Task
 
 
 class Inline:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from murauer.camera import Camera
-from murauer.inference.hand_finder import FoundHand, HandFinder, Judged
+from murauer.geometry.camera import Camera
+from murauer.handfinder.finder import FoundHand, HandFinder, Judged
 
 
 def hand(centre: Any, confidence: float = 0.99, right: float = 0.99) -> FoundHand:

@@ -16,8 +16,8 @@ from dataset_folders.hands17 import write_hands17
 from dataset_folders.icvl import write_icvl
 from dataset_folders.msra15 import write_msra15
 from dataset_folders.nyu import WALL_MM, save_packed, write_nyu
-from murauer.cli import main
-from murauer.config import load_preset
+from murauer.cli.main import main
+from murauer.training.config import load_config
 from murauer.training.variants import VARIANTS
 
 PAPERS_VARIANTS = ("synth_only", "real_only", "real_and_synth", "distr_match", "view_pred", "full")
@@ -26,8 +26,8 @@ PAPERS_VARIANTS = ("synth_only", "real_only", "real_and_synth", "distr_match", "
 class Commands:
     """Runs commands in this process; the folders of a test lie in one place."""
 
-    def __init__(self, folder: Path, preset: str, capsys: pytest.CaptureFixture[str]):
-        self.folder, self.preset, self.capsys = folder, preset, capsys
+    def __init__(self, folder: Path, config: str, capsys: pytest.CaptureFixture[str]):
+        self.folder, self.config, self.capsys = folder, config, capsys
 
     def __call__(self, *words: str | Path) -> str:
         """Run `murauer WORDS`, expect success, and return what it prints."""
@@ -41,7 +41,7 @@ class Commands:
         """Train a variant; the run lies beside the store."""
         run = self.folder / f"{store.name}_{variant}"
         self(
-            "train", "--data", store, "--preset", self.preset, "--variant", variant,
+            "train", "--data", store, "--preset", self.config, "--variant", variant,
             "--labels", str(labels), "--out", run,
         )  # fmt: skip
         return run
@@ -62,11 +62,11 @@ class Commands:
 
 @pytest.fixture
 def few_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
-    """Trainings by the smoke preset with two steps of each phase."""
-    preset = load_preset("smoke")
-    training = msgspec.structs.replace(preset.training, pretraining_iterations=2, joint_iterations=2)
+    """Trainings by the smoke config with two steps of each phase."""
+    config = load_config("smoke")
+    training = msgspec.structs.replace(config.training, pretraining_iterations=2, joint_iterations=2)
     path = tmp_path / "few_steps.json"
-    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(preset, training=training)))
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(config, training=training)))
     return Commands(tmp_path, str(path), capsys)
 
 

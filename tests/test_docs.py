@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from murauer.cli import make_parser
-from murauer.config import Config, load_preset, preset_names
-from murauer.data.simulated import SimulationConfig
+from murauer.cli.main import make_parser
+from murauer.prepare.rendering.simulated import SimulationConfig
+from murauer.training.config import Config, config_names, load_config
 from murauer.training.variants import VARIANTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,7 +105,7 @@ def test_defaults_of_the_simulation_are_those_in_the_table(name: str) -> None:
 
 
 def test_presets_and_variants_are_listed() -> None:
-    assert all(f"| `{name}` |" in TRAINING for name in (*preset_names(), *VARIANTS))
+    assert all(f"| `{name}` |" in TRAINING for name in (*config_names(), *VARIANTS))
 
 
 def test_pictures_are_small() -> None:
@@ -114,9 +114,9 @@ def test_pictures_are_small() -> None:
 
 
 def test_a_run_is_repeated_from_its_configuration(tmp_path: Path) -> None:
-    from murauer.commands.train import read_configuration
+    from murauer.training.config import read_config
 
-    config = load_preset("smoke")
+    config = load_config("smoke")
     saved = tmp_path / "config.json"
     saved.write_bytes(msgspec.json.encode({"variant": "full", "labels": 3, "seed": 1, "config": config}))
-    assert read_configuration(str(saved)) == config
+    assert read_config(str(saved)) == config

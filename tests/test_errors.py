@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from murauer.cli import main
-from murauer.config import load_preset
+from murauer.cli.main import main
+from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.checkpoint import save_model
+from murauer.training.config import load_config
 
 HEIGHT, WIDTH = 480, 640
 
@@ -27,23 +27,23 @@ def disc_frame() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def small_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made by the command itself."""
-    folder = tmp_path_factory.mktemp("simulated") / "recording"
+    folder = tmp_path_factory.mktemp("simulated") / "store"
     sizes = "--synthetic-frames 8 --real-frames 8 --validation-frames 4 --test-frames 4 --workers 1"
     assert main(["simulate", "--out", str(folder), *sizes.split()]) == 0
     return folder
 
 
 @pytest.fixture(scope="session")
-def finished_run(small_recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_run(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "run"
     assert (
         main(
             [
                 "train",
                 "--data",
-                str(small_recording),
+                str(small_store),
                 "--out",
                 str(folder),
                 "--preset",
@@ -94,7 +94,7 @@ class World:
         return self.write("camera.json", json.dumps({k: v for k, v in values.items() if v is not None}))
 
     def cameras(self, *names: str) -> str:
-        """A recording's camera file."""
+        """A capture's camera file."""
         values = json.loads(Path(self.camera(depth_scale=0.1)).read_text())
         return self.write("cameras.json", json.dumps(dict.fromkeys(names, values)))
 
@@ -116,19 +116,19 @@ class World:
             *centre,
         ] + [word.replace("@", str(self.folder)) for word in more.split()]
 
-    def train(self, more: str = "", recording: str = "recording", out: str = "run") -> list[str]:
+    def train(self, more: str = "", store: str = "store", out: str = "run") -> list[str]:
         words = [word.replace("@", str(self.folder)) for word in more.split()]
-        preset = [] if "--preset" in words else ["--preset", "smoke"]
-        return ["train", "--data", self.path(recording), "--out", self.path(out), *preset, *words]
+        config = [] if "--preset" in words else ["--preset", "smoke"]
+        return ["train", "--data", self.path(store), "--out", self.path(out), *config, *words]
 
     def resume(self, spoilt: str) -> list[str]:
         """Give the command of the finished training again, after a file of it was truncated."""
         self.truncate(f"finished/{spoilt}")
-        recording = json.loads((self.folder / "finished" / "config.json").read_text())["recording"]
+        store = json.loads((self.folder / "finished" / "config.json").read_text())["recording"]
         return [
             "train",
             "--data",
-            recording,
+            store,
             "--out",
             self.path("finished"),
             "--preset",
@@ -158,8 +158,8 @@ def world(tmp_path: Path, small_model: Path) -> World:
 
 
 @pytest.fixture
-def recorded_world(world: World, small_recording: Path, finished_run: Path) -> World:
-    shutil.copytree(small_recording, world.folder / "recording")
+def recorded_world(world: World, small_store: Path, finished_run: Path) -> World:
+    shutil.copytree(small_store, world.folder / "store")
     shutil.copytree(finished_run, world.folder / "finished")
     return world
 
@@ -179,7 +179,7 @@ def run(world: World, arguments: list[str], capsys: pytest.CaptureFixture[str]) 
 
 
 def other_configuration(world: World) -> str:
-    config = load_preset("smoke")
+    config = load_config("smoke")
     text = {"config": json.dumps({"network": {"patch_size": 64, "features": 16}}), "facts": "{}"}
     tensors = {
         f"network.{name}": value for name, value in HandPoseNetwork(config.network).state_dict().items()
@@ -195,7 +195,7 @@ def bare_tensors(world: World) -> str:
 
 def other_shapes(world: World) -> str:
     """A network as its own configuration says, which is not the one that is trained."""
-    config = load_preset("small")
+    config = load_config("small")
     save_model(world.folder / "small.safetensors", HandPoseNetwork(config.network), config)
     return world.path("small.safetensors")
 
@@ -291,7 +291,7 @@ CASES: dict[str, Case] = {
     ),
     "picture in a file": (lambda w: w.predict(more="--out @/new.csv --overlay @/file/a.png"), "cannot write"),
     # info
-    "unknown preset": (lambda w: ["info", "--preset", "huge"], "unknown preset 'huge'"),
+    "unknown config": (lambda w: ["info", "--preset", "huge"], "unknown config 'huge'"),
     "unknown command": (lambda w: ["dance"], "invalid choice: 'dance'"),
     "no command": (lambda w: [], "COMMAND"),
     # evaluate
@@ -311,9 +311,9 @@ CASES: dict[str, Case] = {
     "uvd without camera": (lambda w: w.evaluate(w.path("predicted.txt"), "--format uvd"), "needs a camera"),
     "unknown coordinates": (lambda w: w.evaluate(w.path("predicted.txt"), "--format polar"), "'polar'"),
     "nothing to compare with": (lambda w: ["evaluate", w.path("predicted.txt")], "--ground-truth"),
-    "evaluation without a recording": (
+    "evaluation without a store": (
         lambda w: ["evaluate", w.path("model.safetensors"), "--data", w.path("none")],
-        "is not a recording",
+        "is not a store",
     ),
     # simulate
     "simulated frames 0": (lambda w: ["simulate", "--out", w.path("r"), "--real-frames", "0"], "at least 1"),
@@ -326,17 +326,17 @@ CASES: dict[str, Case] = {
         lambda w: ["simulate", "--out", w.path("r"), "--config", w.write("s.json", '{"skeleton": "claw"}')],
         "unknown skeleton 'claw'",
     ),
-    "recording over other files": (lambda w: ["simulate", "--out", str(w.folder)], "is not a recording"),
-    "recording into a file": (lambda w: ["simulate", "--out", w.path("file/r")], "cannot write"),
+    "store over other files": (lambda w: ["simulate", "--out", str(w.folder)], "is not a store"),
+    "store into a file": (lambda w: ["simulate", "--out", w.path("file/r")], "cannot write"),
     "demo into a file": (lambda w: ["demo", "--out", w.path("file")], "file"),
     # train
-    "training without a recording": (lambda w: w.train(recording="none"), "is not a recording"),
+    "training without a store": (lambda w: w.train(store="none"), "is not a store"),
     "training with -1 labels": (lambda w: w.train("--labels -1"), "at least 0"),
 }
 
 RECORDED_CASES: dict[str, Case] = {
     "unknown variant": (lambda w: w.train("--variant best"), "unknown variant 'best'"),
-    "unknown training preset": (lambda w: w.train("--preset huge"), "unknown preset 'huge'"),
+    "unknown training config": (lambda w: w.train("--preset huge"), "unknown config 'huge'"),
     "configuration file missing": (lambda w: w.train("--preset @/none.json"), "No such file"),
     "configuration with an unknown field": (
         lambda w: w.train(f"--preset {w.write('c.json', json.dumps({'speed': 9}))}"),
@@ -366,15 +366,15 @@ RECORDED_CASES: dict[str, Case] = {
         "pretrained.safetensors is no complete safetensors",
     ),
     "evaluation of a checkpoint": (
-        lambda w: ["evaluate", w.path("finished/checkpoint.safetensors"), "--data", w.path("recording")],
+        lambda w: ["evaluate", w.path("finished/checkpoint.safetensors"), "--data", w.path("store")],
         "not a murauer model",
     ),
-    "recording of other bytes than were written": (
-        lambda w: w.flip("recording/real/depth.npy") and ["info", "--data", w.path("recording"), "--verify"],
+    "store of other bytes than were written": (
+        lambda w: w.flip("store/real/depth.npy") and ["info", "--data", w.path("store"), "--verify"],
         "checksum",
     ),
     "options of images for a set": (
-        lambda w: w.predict(w.path("recording"), more="--split test --overlay @/a.png --handedness left"),
+        lambda w: w.predict(w.path("store"), more="--split test --overlay @/a.png --handedness left"),
         "with --split leave --camera, --overlay, --handedness away",
     ),
     "labels of frames that are not there": (
@@ -388,16 +388,16 @@ RECORDED_CASES: dict[str, Case] = {
     "half a label": (lambda w: w.train("--labels 3.5"), "a whole number of at least 0, got '3.5'"),
     "resuming nothing": (lambda w: w.train("--labels 4 --resume"), "no run to resume"),
     "a smaller cube for nobody": (
-        lambda w: ["evaluate", w.path("finished"), "--data", w.path("recording"), "--small-cube", "77"],
+        lambda w: ["evaluate", w.path("finished"), "--data", w.path("store"), "--small-cube", "77"],
         "person 77 is not in the test frames",
     ),
-    "recording damaged": (
-        lambda w: w.train() if w.write("recording/recording.json", '{"format_version": 1}') else [],
+    "store damaged": (
+        lambda w: w.train() if w.write("store/recording.json", '{"format_version": 1}') else [],
         "is damaged",
     ),
-    "recording truncated": (lambda w: w.train() if w.truncate("recording/real/depth.npy") else [], "real"),
+    "store truncated": (lambda w: w.train() if w.truncate("store/real/depth.npy") else [], "real"),
     "evaluation of a truncated model": (
-        lambda w: ["evaluate", w.truncate("model.safetensors"), "--data", w.path("recording")],
+        lambda w: ["evaluate", w.truncate("model.safetensors"), "--data", w.path("store")],
         "no complete safetensors",
     ),
 }
@@ -409,7 +409,7 @@ def test_bad_input(world: World, make, phrase: str, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("make, phrase", RECORDED_CASES.values(), ids=RECORDED_CASES)
-def test_bad_input_with_a_recording(recorded_world: World, make, phrase: str, capsys):
+def test_bad_input_with_a_store(recorded_world: World, make, phrase: str, capsys):
     assert phrase in run(recorded_world, make(recorded_world), capsys)
 
 

@@ -46,7 +46,15 @@ def apply(path: Path, language: str, text: str) -> None:
 def test_every_extension_is_shown() -> None:
     names = [name for name, _, _ in examples()]
     assert len(names) == len(set(names)) == 11
-    folders = ("hand/sensors", "presets", "data/datasets", "training", "skeletons", "hand/joints", "sources")
+    folders = (
+        "hand/sensors",
+        "configs",
+        "datasets",
+        "training",
+        "geometry/skeletons",
+        "hand/joints",
+        "capture/sources",
+    )
     for folder in folders:
         assert any(name.startswith(f"src/murauer/{folder}") for name in names), folder
 

@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from murauer.cli import main, make_parser
-from murauer.config import load_preset
-from murauer.data.keypoint_file import read_keypoint_file
-from murauer.data.recording import open_recording
-from murauer.data.row_file import read_rows
-from murauer.studio.journal import Journal
+from murauer.capture.keypoint_file import read_keypoint_file
+from murauer.cli.main import main, make_parser
+from murauer.store.row_file import read_rows
+from murauer.store.store import open_store
+from murauer.studio.labels.journal import Journal
+from murauer.training.config import load_config
 from untrained_runs import NETWORK
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "first_steps.md"
@@ -56,7 +56,7 @@ def test_the_whole_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    smoke = load_preset("smoke")
+    smoke = load_config("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
     few_steps = msgspec.structs.replace(smoke, network=NETWORK, training=training)
     Path("few_steps.json").write_bytes(msgspec.json.encode(few_steps))
@@ -86,7 +86,7 @@ def test_the_whole_way(
         "record", "import", "select", "studio", "import", "twin", "synthesise", "train", "evaluate",
     ]  # fmt: skip
 
-    store = open_recording(Path("stores/first"))
+    store = open_store(Path("stores/first"))
     chosen = read_rows(Path("captures/to_label.txt"))
     assert np.flatnonzero(store.need("real").labelled).tolist() == sorted(chosen)
     assert len(chosen) == 4 and len(store.need("real")) == 12

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from dataset_folders.own import Recorded, simulate_moments, write_recording
-from murauer.camera import xyz_to_uvd
-from murauer.cli import main
-from murauer.config import load_preset
-from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.recording import open_recording
-from murauer.data.synthesised import synthesis_rig
-from murauer.skeletons import SKELETONS
+from dataset_folders.own import Recorded, simulate_moments, write_capture
+from murauer.capture.depth import DEPTH_UNIT_MM
+from murauer.cli.main import main
+from murauer.geometry.camera import xyz_to_uvd
+from murauer.geometry.skeletons import SKELETONS
+from murauer.prepare.rendering.synthetic import synthesis_rig
+from murauer.store.store import open_store
+from murauer.training.config import load_config
 
 PALM = SKELETONS["nyu14"].centre
 
@@ -27,11 +27,11 @@ def recorded() -> Recorded:
 
 
 @pytest.fixture(scope="module")
-def preset(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The smoke preset with two steps of each phase."""
-    smoke = load_preset("smoke")
+def config_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The smoke config with two steps of each phase."""
+    smoke = load_config("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
-    path = tmp_path_factory.mktemp("preset") / "few_steps.json"
+    path = tmp_path_factory.mktemp("config") / "few_steps.json"
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(smoke, training=training)))
     return str(path)
 
@@ -44,11 +44,11 @@ def held_out(index: int) -> str | None:
     return "test" if index >= 12 else None
 
 
-def test_without_labels(recorded: Recorded, preset: str, tmp_path: Path) -> None:
-    write_recording(tmp_path / "monday", recorded, extrinsics=False)
+def test_without_labels(recorded: Recorded, config_file: str, tmp_path: Path) -> None:
+    write_capture(tmp_path / "monday", recorded, extrinsics=False)
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
-    imported = open_recording(store)
+    imported = open_store(store)
     real = imported.need("real")
     assert imported.rig is None and imported.centre_kind("real") == "localised"
     assert not real.labelled.any()
@@ -69,7 +69,7 @@ def test_without_labels(recorded: Recorded, preset: str, tmp_path: Path) -> None
         "--data",
         store,
         "--preset",
-        preset,
+        config_file,
         "--variant",
         "synth_only",
         "--labels",
@@ -80,27 +80,27 @@ def test_without_labels(recorded: Recorded, preset: str, tmp_path: Path) -> None
 
 
 def test_labels_of_the_first_of_two_cameras_whose_poses_are_unknown(
-    recorded: Recorded, preset: str, tmp_path: Path
+    recorded: Recorded, config_file: str, tmp_path: Path
 ) -> None:
-    write_recording(tmp_path / "monday", recorded, labelled=range(8), extrinsics=False)
+    write_capture(tmp_path / "monday", recorded, labelled=range(8), extrinsics=False)
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
-    real = open_recording(store).need("real")
+    real = open_store(store).need("real")
     assert real.labelled.tolist() == [index < 8 for index in range(16)]
     assert np.isfinite(real.joints[:8, 0]).all() and np.isnan(real.joints[:, 1]).all()
     murauer(
-        "train", "--data", store, "--preset", preset, "--variant", "preview",
+        "train", "--data", store, "--preset", config_file, "--variant", "preview",
         "--labels", 6, "--out", tmp_path / "run",
     )  # fmt: skip
 
 
 def test_with_ten_labels(
-    recorded: Recorded, preset: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    recorded: Recorded, config_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_recording(tmp_path / "monday", recorded, labelled=(*range(10), 12, 13, 14, 15), held_out=held_out)
+    write_capture(tmp_path / "monday", recorded, labelled=(*range(10), 12, 13, 14, 15), held_out=held_out)
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
-    imported = open_recording(store)
+    imported = open_store(store)
     real, test = imported.need("real"), imported.need("test")
     assert imported.centre_kind("real") == "localised" and imported.centre_kind("test") == "joint"
     assert set(np.flatnonzero(real.labelled)) <= set(range(10)) and real.labelled.sum() >= 7
@@ -121,7 +121,7 @@ def test_with_ten_labels(
             "--data",
             store,
             "--preset",
-            preset,
+            config_file,
             "--variant",
             "full",
             "--labels",
@@ -136,10 +136,10 @@ def test_with_ten_labels(
     murauer("report", *runs, "--out", tmp_path / "report.html")
 
 
-def test_twins_that_come_with_the_recording(recorded: Recorded, tmp_path: Path) -> None:
-    write_recording(tmp_path / "monday", recorded, labelled=range(16), twins=True)
+def test_twins_that_come_with_the_capture(recorded: Recorded, tmp_path: Path) -> None:
+    write_capture(tmp_path / "monday", recorded, labelled=range(16), twins=True)
     murauer("import", "recording", tmp_path / "monday", "--out", tmp_path / "store", "--workers", 1)
-    imported = open_recording(tmp_path / "store")
+    imported = open_store(tmp_path / "store")
     real, twin = imported.need("real"), imported.need("twin")
     assert len(twin) == len(real) and twin.views == 1
     np.testing.assert_allclose(twin.joints[:, 0], real.joints[:, 0])
@@ -149,11 +149,11 @@ def test_twins_that_come_with_the_recording(recorded: Recorded, tmp_path: Path) 
 
 
 def test_synthetic_hands_are_where_the_stores_are(recorded: Recorded, tmp_path: Path) -> None:
-    write_recording(tmp_path / "monday", recorded, skeleton="nyu14")
+    write_capture(tmp_path / "monday", recorded, skeleton="nyu14")
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
     murauer("synthesise", store, "--frames", 100, "--workers", 1, "--seed", 3)
-    imported = open_recording(store)
+    imported = open_store(store)
     real, synthetic = imported.need("real"), imported.need("synthetic")
     assert len(synthetic) == 100 and synthetic.views == 2 and synthetic.labelled.all()
     rows = real.usable_rows(0)
@@ -183,18 +183,18 @@ def test_synthetic_hands_are_where_the_stores_are(recorded: Recorded, tmp_path: 
 def test_synthesis_is_repeatable_and_replaces_only_when_told(
     recorded: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_recording(tmp_path / "monday", recorded, extrinsics=False)
+    write_capture(tmp_path / "monday", recorded, extrinsics=False)
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
     murauer("synthesise", store, "--frames", 260, "--workers", 1)
     assert "a guess" in capsys.readouterr().out
-    first = open_recording(store)
+    first = open_store(store)
     before = {name: np.array(array) for name, array in vars(first.need("synthetic")).items()}
     assert synthesis_rig(first).camera_from_world.shape == (2, 4, 4)
     assert main(["synthesise", str(store), "--frames", "10"]) == 2
     assert "give --replace" in capsys.readouterr().err
-    assert len(open_recording(store).need("synthetic")) == 260
+    assert len(open_store(store).need("synthetic")) == 260
     murauer("synthesise", store, "--frames", 260, "--workers", 2, "--replace")
-    again = vars(open_recording(store).need("synthetic"))
+    again = vars(open_store(store).need("synthetic"))
     assert all(np.array_equal(before[name], again[name]) for name in before)
     murauer("info", "--data", store, "--verify")

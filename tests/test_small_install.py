@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from murauer.cli import TRAINING_PACKAGES
-from murauer.sources.simulated import SimulatedSource
+from murauer.capture.sources.simulated import SimulatedSource
+from murauer.cli.main import TRAINING_PACKAGES
 
 RUN = f"""
 import sys
 for name in {tuple(TRAINING_PACKAGES)}:
     sys.modules[name] = None  # any import of it fails, as if it were not installed
-from murauer.cli import main
+from murauer.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -77,7 +77,7 @@ def test_info_says_what_is_missing() -> None:
 
 def test_a_live_page_is_made_of_what_there_is() -> None:
     pytest.importorskip("viser", reason="viser is not installed: pip install 'murauer[studio]'")
-    code = RUN.replace("from murauer.cli", "import murauer.studio.live\nfrom murauer.cli")
+    code = RUN.replace("from murauer.cli.main", "import murauer.studio.live\nfrom murauer.cli.main")
     done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -85,15 +85,15 @@ def test_a_live_page_is_made_of_what_there_is() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "train --data recordings/a --variant full --out runs/a",
-        "simulate --out recordings/a",
+        "train --data stores/a --variant full --out runs/a",
+        "simulate --out stores/a",
         "demo",
-        "evaluate runs/a --data recordings/a",
+        "evaluate runs/a --data stores/a",
         "info --preset paper",
         "record simulated: --out captures/a --frames 1",
         "studio captures/a",
         "export default --out model.onnx",
-        "predict recordings/a --split test --out joints.npy",
+        "predict stores/a --split test --out joints.npy",
     ],
 )
 def test_what_needs_more_says_so_in_a_sentence(

@@ -1,4 +1,4 @@
-"""A recording of a few frames and runs of untrained networks: all that evaluation reads, made in seconds."""
+"""A store of a few frames and runs of untrained networks: all that evaluation reads, made in seconds."""
 
 import json
 from pathlib import Path
@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.camera import Camera
-from murauer.config import Config
-from murauer.data.frame_set import DEPTH_UNIT_MM, create_frame_set
-from murauer.data.recording import SPLITS, Recording, open_recording, write_description
+from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.evaluation.split import evaluate_split
+from murauer.geometry.camera import Camera
+from murauer.geometry.rig import CameraRig
 from murauer.nets.config import NetworkConfig
+from murauer.nets.model_file import MODEL_FILE, save_model
 from murauer.nets.network import HandPoseNetwork
-from murauer.rig import CameraRig
-from murauer.training.checkpoint import MODEL_FILE, save_model
-from murauer.training.sweep import METRICS_FILE
-from murauer.training.trainer import RUN_FILE
+from murauer.store.frame_set import create_frame_set
+from murauer.store.store import SPLITS, Store, open_store, write_description
+from murauer.sweeps.sweep import METRICS_FILE
+from murauer.training.config import Config
+from murauer.training.train import RUN_FILE
 from murauer.training.variants import VARIANTS
 
 REGION = 40
@@ -64,7 +65,7 @@ def _fill(folder: Path, split: str, rig: CameraRig, camera: Camera) -> None:
 
 
 @pytest.fixture(scope="session")
-def recording(tmp_path_factory) -> Recording:
+def store(tmp_path_factory) -> Store:
     """Twelve poses of training data and ten of validation and test; person 1 is unseen."""
     folder = tmp_path_factory.mktemp("recording")
     camera = Camera(fx=500.0, fy=500.0, u0=320.0, v0=240.0, width=640, height=480)
@@ -75,11 +76,11 @@ def recording(tmp_path_factory) -> Recording:
         _fill(folder, split, rig, camera)
     description = {"skeleton": "nyu14", "rig": rig.to_dict(), "cube_mm": 300.0}
     write_description(folder, {**description, "view_pair": [0, 2], "unseen_persons": [1]})
-    return open_recording(folder)
+    return open_store(folder)
 
 
 @pytest.fixture(scope="session")
-def runs(recording, tmp_path_factory) -> dict[str, Path]:
+def runs(store, tmp_path_factory) -> dict[str, Path]:
     """Untrained networks of three variants with their metrics, as a sweep leaves them."""
     folders = {}
     for seed, name in enumerate(("synth_only", "real_and_synth", "full")):
@@ -92,8 +93,8 @@ def runs(recording, tmp_path_factory) -> dict[str, Path]:
             torch.nn.init.normal_(weights, std=0.2)
         labels = 0 if name == "synth_only" else 4
         save_model(folder / MODEL_FILE, network, config, variant=name, labels=labels, seed=3)
-        (folder / RUN_FILE).write_text(json.dumps({"recording": str(recording.folder)}))
-        metrics = evaluate_split(folder / MODEL_FILE, recording, "test").to_dict()
+        (folder / RUN_FILE).write_text(json.dumps({"recording": str(store.folder)}))
+        metrics = evaluate_split(folder / MODEL_FILE, store, "test").to_dict()
         result = {"variant": name, "n_labelled": labels, "seed": 3, "test": metrics}
         (folder / METRICS_FILE).write_text(json.dumps(result))
         folders[name] = folder

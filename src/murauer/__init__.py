@@ -2,21 +2,21 @@
 
 from typing import TYPE_CHECKING, Any
 
+from murauer.version import __version__
+
 if TYPE_CHECKING:
-    from murauer.camera import Camera
-    from murauer.distortion import Distortion
     from murauer.errors import UserError
+    from murauer.geometry.camera import Camera
+    from murauer.geometry.distortion import Distortion
     from murauer.inference.estimator import Estimator
     from murauer.inference.pose import HandPose
     from murauer.inference.tracking import Smoothing
 
-__version__ = "0.1.0"
-
 __all__ = ["Camera", "Distortion", "Estimator", "HandPose", "Smoothing", "UserError", "__version__"]
 
 _HOMES = {
-    "Camera": "murauer.camera",
-    "Distortion": "murauer.distortion",
+    "Camera": "murauer.geometry.camera",
+    "Distortion": "murauer.geometry.distortion",
     "Estimator": "murauer.inference.estimator",
     "HandPose": "murauer.inference.pose",
     "Smoothing": "murauer.inference.tracking",

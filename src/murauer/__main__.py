@@ -2,6 +2,6 @@
 
 import sys
 
-from murauer.cli import main
+from murauer.cli.main import main
 
 sys.exit(main())

@@ -1,5 +1,6 @@
 """Files that appear complete or not at all."""
 
+import hashlib
 import os
 import platform
 from collections.abc import Iterator
@@ -51,3 +52,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError:  # its folder is no folder, or is gone
         return
+
+
+def file_digest(path: Path) -> str:
+    """A short text that says what is in a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

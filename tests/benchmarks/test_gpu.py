@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from murauer.data.recording import Recording
+from murauer.store.store import Store
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import gpu
@@ -14,9 +14,9 @@ from pack_run import pack, unpack
 
 
 def test_all_figures_are_measured(
-    tiny_recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data, out = str(tiny_recording.folder), tmp_path / "gpu.json"
+    data, out = str(tiny_store.folder), tmp_path / "gpu.json"
     arguments = ["--device", "cpu", "--preset", "smoke", "--data", data, "--out", str(out)]
     gpu.main(["measure", *arguments, "--seconds", "0.1", "--hands", "4"])
     figures, table = json.loads(out.read_text()), capsys.readouterr().out
@@ -25,13 +25,13 @@ def test_all_figures_are_measured(
     assert min(figures["rendering"].values()) > 0 and min(figures["inference"].values()) > 0
 
 
-def test_a_training_in_slices_comes_to_its_end(tiny_recording: Recording, tmp_path: Path) -> None:
-    preset = tmp_path / "tiny.json"
+def test_a_training_in_slices_comes_to_its_end(tiny_store: Store, tmp_path: Path) -> None:
+    config_file = tmp_path / "tiny.json"
     training = {"pretraining_iterations": 4, "joint_iterations": 6, "checkpoint_every": 2, "set_size": 4}
-    preset.write_text(json.dumps({"extends": "smoke", "training": training}))
+    config_file.write_text(json.dumps({"extends": "smoke", "training": training}))
     run, out = tmp_path / "run", tmp_path / "slice.json"
     arguments = [
-        *("train", "--device", "cpu", "--preset", str(preset), "--data", str(tiny_recording.folder)),
+        *("train", "--device", "cpu", "--preset", str(config_file), "--data", str(tiny_store.folder)),
         *("--run", str(run), "--out", str(out), "--labels", "10"),
     ]
     gpu.main([*arguments, "--minutes", "0.001"])

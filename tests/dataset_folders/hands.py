@@ -5,16 +5,15 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from murauer.camera import Camera, xyz_to_uvd
-from murauer.data.datasets.dataset import Dataset
-from murauer.data.simulated import nyu_like_rig
+from murauer.datasets.dataset import Dataset
+from murauer.geometry.camera import Camera, xyz_to_uvd
+from murauer.geometry.rig import CameraRig, nyu_like_rig
 from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.sensors import Sensor
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.rig import CameraRig
 
 WINDOW_MM = 340.0
 """Side of the part of the image that the sensor measures; it is slow, and around it is only the wall."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dataset_folders.hands import Hands, render_hands
 from dataset_folders.icvl import save_grey16
-from murauer.camera import Camera
+from murauer.geometry.camera import Camera
 from murauer.hand.sensors import StructuredLightSensor
 
 CAMERA = Camera(fx=475.065948, fy=475.065857, u0=315.944855, v0=245.287079, width=640, height=480)

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from dataset_folders.hands import Hands, render_hands
-from murauer.camera import Camera, xyz_to_uvd
+from murauer.geometry.camera import Camera, xyz_to_uvd
 from murauer.hand.sensors import TimeOfFlightSensor
 
 CAMERA = Camera(fx=241.42, fy=241.42, u0=160, v0=120, width=320, height=240)

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from dataset_folders.hands import Hands, render_hands
-from murauer.camera import CAMERAS, xyz_to_uvd
+from murauer.geometry.camera import CAMERAS, xyz_to_uvd
 from murauer.hand.sensors import StructuredLightSensor
 
 KNUCKLES = [f"KNU{knuckle}_{end}" for knuckle in (3, 2, 1) for end in "AB"]

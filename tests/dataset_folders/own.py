@@ -1,4 +1,4 @@
-"""Own recordings, simulated: people with tables and bodies around them, written as a camera would."""
+"""Captures, simulated: people with tables and bodies around them, written as a camera would."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,19 +7,18 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor
 
-from murauer.camera import Camera
-from murauer.data.camera_file import RecordingCamera
-from murauer.data.recording_writer import RecordingWriter
-from murauer.data.simulated import nyu_like_rig
-from murauer.distortion import PINHOLE, Distortion
+from murauer.capture.camera_file import CaptureCamera
+from murauer.capture.writer import CaptureWriter
+from murauer.geometry.camera import Camera
+from murauer.geometry.distortion import PINHOLE, Distortion
+from murauer.geometry.rig import CameraRig, nyu_like_rig
+from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import ClutterPrior, sample_clutter
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.rig import CameraRig
-from murauer.skeletons import SKELETONS
 
 CAMERA = Camera(fx=294.0, fy=293.5, u0=160.0, v0=120.0, width=320, height=240)
 NAMES = ("front", "side", "other")
@@ -83,7 +82,7 @@ def through_lens(depth: Tensor, camera: Camera, lens: Distortion) -> Tensor:
     return depth[..., row, column]
 
 
-def write_recording(
+def write_capture(
     folder: Path,
     recorded: Recorded,
     *,
@@ -96,13 +95,13 @@ def write_recording(
     held_out: Callable[[int], str | None] = lambda index: None,
     person: Callable[[int], int] = lambda index: 0,
 ) -> None:
-    """Write what was simulated as an own recording; labels are those of the first camera."""
+    """Write what was simulated as a capture; labels are those of the first camera."""
     rig = recorded.rig
     cameras = [
-        RecordingCamera(name, camera, lens, depth_scale, pose.double().numpy() if extrinsics else None)
+        CaptureCamera(name, camera, lens, depth_scale, pose.double().numpy() if extrinsics else None)
         for name, camera, pose in zip(NAMES, rig.cameras, rig.camera_from_world, strict=False)
     ]
-    with RecordingWriter(folder, cameras, SKELETONS[skeleton] if labelled else None) as writer:
+    with CaptureWriter(folder, cameras, SKELETONS[skeleton] if labelled else None) as writer:
         for index, images in enumerate(recorded.seen):
             writer.write(
                 list((images if lens.is_pinhole else through_lens(images, rig.cameras[0], lens)).numpy()),

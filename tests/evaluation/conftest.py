@@ -1,3 +1,3 @@
-"""The recording and the runs that tests of this folder use."""
+"""The store and the runs that tests of this folder use."""
 
-from untrained_runs import recording, runs  # noqa: F401
+from untrained_runs import runs, store  # noqa: F401

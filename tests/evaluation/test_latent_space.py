@@ -11,7 +11,7 @@ from murauer.evaluation.latent_space import (
     corresponding_frames,
     encode_pairs,
 )
-from murauer.training.checkpoint import load_model
+from murauer.nets.model_file import load_model
 
 
 @pytest.fixture
@@ -99,18 +99,16 @@ def pairs_of(real, synthetic) -> CorrespondingFrames:
     return CorrespondingFrames(real, synthetic, np.arange(len(real)), "frames")
 
 
-def test_encoding_maps_the_real_side_alone(recording, runs):
+def test_encoding_maps_the_real_side_alone(store, runs):
     network, _ = load_model(runs["full"])
-    alike = pairs_of(recording.validation, recording.validation)
+    alike = pairs_of(store.validation, store.validation)
     same = encode_pairs(network, alike, 300.0)
     assert same.real.shape == (10, 16)
     assert not torch.allclose(same.real, same.synthetic)  # m applies to one of them
     without_mapping, _ = load_model(runs["synth_only"])
     same = encode_pairs(without_mapping, alike, 300.0)
     assert torch.equal(same.real, same.synthetic)
-    few = encode_pairs(
-        without_mapping, pairs_of(recording.validation, recording.validation_twin), 300.0, limit=5
-    )
+    few = encode_pairs(without_mapping, pairs_of(store.validation, store.validation_twin), 300.0, limit=5)
     torch.testing.assert_close(few.real, same.real[::2])
 
 
@@ -120,22 +118,22 @@ def damaged(frames, row):
     return dataclasses.replace(frames, valid=valid)
 
 
-def test_pairs_are_those_of_validation_that_are_usable_in_both_domains(recording):
-    frames = corresponding_frames(recording, np.arange(5))
-    assert frames.real is recording.validation and frames.synthetic is recording.validation_twin
+def test_pairs_are_those_of_validation_that_are_usable_in_both_domains(store):
+    frames = corresponding_frames(store, np.arange(5))
+    assert frames.real is store.validation and frames.synthetic is store.validation_twin
     assert frames.rows.tolist() == list(range(10))
     holes = dataclasses.replace(
-        recording, validation=damaged(recording.validation, 2),
-        validation_twin=damaged(recording.validation_twin, 7),
+        store, validation=damaged(store.validation, 2),
+        validation_twin=damaged(store.validation_twin, 7),
     )  # fmt: skip
     assert corresponding_frames(holes, np.arange(5)).rows.tolist() == [0, 1, 3, 4, 5, 6, 8, 9]
     assert frames.spread(3).rows.tolist() == [0, 3, 6]
 
 
-def test_without_validation_twins_pairs_are_real_frames_not_labelled_in_training(recording):
-    own = dataclasses.replace(recording, validation_twin=None)
+def test_without_validation_twins_pairs_are_real_frames_not_labelled_in_training(store):
+    own = dataclasses.replace(store, validation_twin=None)
     frames = corresponding_frames(own, np.array([0, 3, 11]))
-    assert frames.real is recording.real and frames.synthetic is recording.twin
+    assert frames.real is store.real and frames.synthetic is store.twin
     assert frames.rows.tolist() == [1, 2, 4, 5, 6, 7, 8, 9, 10]
     with pytest.raises(UserError, match="seen all pairs"):
         corresponding_frames(own, np.arange(12))

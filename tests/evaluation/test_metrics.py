@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.camera import CAMERAS
+from murauer.datasets.joint_files import read_joints
 from murauer.evaluation.metrics import (
     THRESHOLDS_MM,
     PoseMetrics,
@@ -13,7 +13,7 @@ from murauer.evaluation.metrics import (
     metrics_table,
     pose_metrics,
 )
-from murauer.evaluation.prediction_files import read_joints
+from murauer.geometry.camera import CAMERAS
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,10 @@ import csv
 import pytest
 import torch
 
-from murauer.camera import CAMERAS, xyz_to_uvd
+from murauer.datasets.joint_files import read_joint_file, read_joints, write_joints
 from murauer.errors import UserError
-from murauer.evaluation.prediction_files import (
-    evaluate_prediction_file,
-    read_joint_file,
-    read_joints,
-    write_joints,
-)
+from murauer.evaluation.prediction_files import evaluate_prediction_file
+from murauer.geometry.camera import CAMERAS, xyz_to_uvd
 
 NYU = CAMERAS["nyu"]
 

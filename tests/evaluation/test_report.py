@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from murauer.errors import UserError
-from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.report import write_report
 from murauer.evaluation.runs import load_runs
-from murauer.training.checkpoint import load_model, read_tensors, write_tensors
+from murauer.inference.frames import predict_frames
+from murauer.nets.model_file import load_model, read_tensors, write_tensors
 
 VOID = {"meta", "img", "br"}
 FACTS = {"Command": "murauer demo", "Note": "n < 5 & more"}
@@ -59,9 +59,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(recording, runs, tmp_path_factory) -> Page:
+def page(store, runs, tmp_path_factory) -> Page:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(path, recording, load_runs(list(runs.values())), facts=FACTS)
+    write_report(path, store, load_runs(list(runs.values())), facts=FACTS)
     return Page(path.read_text(encoding="utf-8"))
 
 
@@ -129,12 +129,12 @@ def test_headline_table_holds_the_stored_numbers(page, runs):
     assert f"{stored[2]['test']['mean_error_mm']:.2f} mm" in page.words["p"][0]
 
 
-def test_shown_frames_go_from_easy_to_hard(page, recording, runs):
+def test_shown_frames_go_from_easy_to_hard(page, store, runs):
     errors = {}
     for name in ("real_and_synth", "full"):
         network, _ = load_model(runs[name])
         distance = np.linalg.norm(
-            predict_frames(network, recording.test, 300.0) - recording.test.joints[:, 0], axis=-1
+            predict_frames(network, store.test, 300.0) - store.test.joints[:, 0], axis=-1
         )
         errors[name] = distance.mean(axis=1)
     ranked = np.argsort(errors["full"])
@@ -154,28 +154,28 @@ def test_facts_are_listed_and_escaped(page):
     facts = dict(zip(page.words["dt"], page.words["dd"], strict=True))
     assert facts["Command"] == "murauer demo"
     assert facts["Note"] == "n < 5 & more" and "n &lt; 5 &amp; more" in page.text
-    assert "real 12 × 3" in facts["Recording (frames × cameras)"]
+    assert "real 12 × 3" in facts["Store (frames × cameras)"]
     assert torch.__version__ in facts["Software"]
 
 
-def test_same_input_gives_the_same_page(page, recording, runs, tmp_path):
-    write_report(tmp_path / "again.html", recording, load_runs(list(runs.values())), facts=FACTS)
+def test_same_input_gives_the_same_page(page, store, runs, tmp_path):
+    write_report(tmp_path / "again.html", store, load_runs(list(runs.values())), facts=FACTS)
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page.text
 
 
-def report(path, recording, folders) -> Page:
-    write_report(path, recording, load_runs([str(folder) for folder in folders]))
+def report(path, store, folders) -> Page:
+    write_report(path, store, load_runs([str(folder) for folder in folders]))
     return Page(path.read_text(encoding="utf-8"))
 
 
-def test_without_view_prediction_there_is_no_such_section(recording, runs, tmp_path):
-    page = report(tmp_path / "report.html", recording, [runs["synth_only"], runs["real_and_synth"]])
+def test_without_view_prediction_there_is_no_such_section(store, runs, tmp_path):
+    page = report(tmp_path / "report.html", store, [runs["synth_only"], runs["real_and_synth"]])
     assert "Predicted views" not in page.words["h2"]
     assert "Left out" not in page.words["dt"]
 
 
-def test_what_the_recording_has_nothing_for_is_left_out_and_told(recording, runs, tmp_path):
-    poor = dataclasses.replace(recording, twin=None, validation_twin=None, view_pair=None)
+def test_what_the_store_has_nothing_for_is_left_out_and_told(store, runs, tmp_path):
+    poor = dataclasses.replace(store, twin=None, validation_twin=None, view_pair=None)
     page = report(tmp_path / "report.html", poor, [runs["full"]])
     assert page.words["h2"] == [
         "Results", "Predictions", "Best and worst frames", "Success curves", "How this came about"
@@ -184,22 +184,22 @@ def test_what_the_recording_has_nothing_for_is_left_out_and_told(recording, runs
     assert left_out.count("has no twin frames") == 1 and "has one camera" in left_out
 
 
-def test_several_numbers_of_labels_are_drawn_as_a_curve(recording, runs, tmp_path):
+def test_several_numbers_of_labels_are_drawn_as_a_curve(store, runs, tmp_path):
     tensors, metadata = read_tensors(runs["full"] / "model.safetensors")
     facts = json.dumps(json.loads(metadata["facts"]) | {"labels": 8})
     write_tensors(tmp_path / "more" / "model.safetensors", tensors, metadata | {"facts": facts})
-    page = report(tmp_path / "report.html", recording, [runs["full"], tmp_path / "more"])
+    page = report(tmp_path / "report.html", store, [runs["full"], tmp_path / "more"])
     assert "Labels and errors" in page.words["h2"]
     assert [row[0] for row in page.rows[1:3]] == ["Real&Synth | Full, n = 4", "Real&Synth | Full, n = 8"]
 
 
-def test_a_report_needs_runs_and_labelled_test_frames(recording, runs, tmp_path):
+def test_a_report_needs_runs_and_labelled_test_frames(store, runs, tmp_path):
     path = tmp_path / "report.html"
     with pytest.raises(UserError, match="at least one"):
-        write_report(path, recording, [])
+        write_report(path, store, [])
     with pytest.raises(UserError, match="no test frames"):
-        report(path, dataclasses.replace(recording, test=None), [runs["full"]])
-    bare = dataclasses.replace(recording.test, labelled=np.zeros(10, bool))
+        report(path, dataclasses.replace(store, test=None), [runs["full"]])
+    bare = dataclasses.replace(store.test, labelled=np.zeros(10, bool))
     with pytest.raises(UserError, match="has labels"):
-        report(path, dataclasses.replace(recording, test=bare), [runs["full"]])
+        report(path, dataclasses.replace(store, test=bare), [runs["full"]])
     assert not path.exists()

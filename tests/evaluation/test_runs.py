@@ -13,10 +13,10 @@ from murauer.evaluation.runs import (
     load_runs,
     parse_named,
     predict_split,
-    recording_of,
+    store_of,
 )
 from murauer.evaluation.split import evaluate_split
-from murauer.training.checkpoint import read_tensors, write_tensors
+from murauer.nets.model_file import read_tensors, write_tensors
 
 
 def variation(run: Path, target: Path, **facts: object) -> Path:
@@ -28,10 +28,10 @@ def variation(run: Path, target: Path, **facts: object) -> Path:
     return target
 
 
-def test_runs_are_what_they_were_trained_with(recording, runs):
+def test_runs_are_what_they_were_trained_with(store, runs):
     run = load_run(runs["full"])
     assert (run.title, run.name, run.labels, run.seed) == ("Real&Synth | Full", "full", 4, 3)
-    assert run.recording == recording.folder and not run.network.training
+    assert run.store == store.folder and not run.network.training
     assert load_run(runs["full"], "mine").title == "mine"
 
 
@@ -66,35 +66,35 @@ def test_names_are_split_from_paths_at_the_last_sign(tmp_path):
     assert parse_named(str(existing)) == (None, existing)
 
 
-def test_labelled_rows_are_those_of_the_training(recording, runs, tmp_path):
+def test_labelled_rows_are_those_of_the_training(store, runs, tmp_path):
     full = load_run(runs["full"])
-    assert full.labelled_rows(recording).tolist() == recording.labelled_rows(4, 3).tolist()
-    assert load_run(runs["synth_only"]).labelled_rows(recording).tolist() == []
-    # A recording with fewer labelled frames cannot be the one of the training.
+    assert full.labelled_rows(store).tolist() == store.labelled_rows(4, 3).tolist()
+    assert load_run(runs["synth_only"]).labelled_rows(store).tolist() == []
+    # A store with fewer labelled frames cannot be the one of the training.
     many = load_run(variation(runs["full"], tmp_path / "many", labels=50))
-    assert many.labelled_rows(recording).tolist() == []
+    assert many.labelled_rows(store).tolist() == []
     named = variation(runs["full"], tmp_path / "named", labels=2)
     (named / "config.json").write_text(json.dumps({"label_rows": [1, 11]}))
-    assert load_run(named).labelled_rows(recording).tolist() == [1, 11]
-    both = labelled_by_any([full, load_run(named)], recording)
-    assert both.tolist() == sorted({1, 11, *recording.labelled_rows(4, 3).tolist()})
+    assert load_run(named).labelled_rows(store).tolist() == [1, 11]
+    both = labelled_by_any([full, load_run(named)], store)
+    assert both.tolist() == sorted({1, 11, *store.labelled_rows(4, 3).tolist()})
 
 
-def test_predictions_are_those_of_an_evaluation(recording, runs):
-    predictions = predict_split(load_run(runs["full"]), recording)
+def test_predictions_are_those_of_an_evaluation(store, runs):
+    predictions = predict_split(load_run(runs["full"]), store)
     stored = json.loads((runs["full"] / "metrics.json").read_text())["test"]
     assert predictions.metrics.mean_error_mm == pytest.approx(stored["mean_error_mm"])
     assert list(predictions.metrics.by_person) == ["seen", "unseen"]
-    np.testing.assert_array_equal(predictions.truth, recording.test.joints[:, 0])
+    np.testing.assert_array_equal(predictions.truth, store.test.joints[:, 0])
 
 
-def test_only_usable_labelled_frames_count(recording, runs):
-    valid, labelled = recording.test.valid.copy(), recording.test.labelled.copy()
+def test_only_usable_labelled_frames_count(store, runs):
+    valid, labelled = store.test.valid.copy(), store.test.labelled.copy()
     valid[3, 0] = labelled[8] = False
-    joints = recording.test.joints.copy()
+    joints = store.test.joints.copy()
     joints[8] = np.nan
-    test = dataclasses.replace(recording.test, valid=valid, labelled=labelled, joints=joints)
-    own = dataclasses.replace(recording, test=test)
+    test = dataclasses.replace(store.test, valid=valid, labelled=labelled, joints=joints)
+    own = dataclasses.replace(store, test=test)
     predictions = predict_split(load_run(runs["full"]), own)
     assert predictions.rows.tolist() == [0, 1, 2, 4, 5, 6, 7, 9]
     expected = evaluate_split(runs["full"] / "model.safetensors", own, "test").metrics
@@ -110,24 +110,24 @@ def test_runs_are_found_at_any_depth(runs, tmp_path):
         find_runs([tmp_path / "empty"])
 
 
-def test_the_recording_is_the_one_of_the_runs_unless_named(recording, runs, tmp_path):
+def test_the_store_is_the_one_of_the_runs_unless_named(store, runs, tmp_path):
     own = load_runs(list(runs.values()))
-    assert recording_of(own).folder == recording.folder
+    assert store_of(own).folder == store.folder
     elsewhere = variation(runs["full"], tmp_path / "elsewhere")
     (elsewhere / "config.json").write_text(json.dumps({"recording": str(tmp_path)}))
     with pytest.raises(UserError, match="--data"):
-        recording_of([*own, load_run(elsewhere)])
-    assert recording_of([*own, load_run(elsewhere)], recording.folder).folder == recording.folder
+        store_of([*own, load_run(elsewhere)])
+    assert store_of([*own, load_run(elsewhere)], store.folder).folder == store.folder
     (elsewhere / "config.json").unlink()
     with pytest.raises(UserError, match="--data"):
-        recording_of([load_run(elsewhere)])
+        store_of([load_run(elsewhere)])
 
 
-def test_other_joints_are_refused(recording, runs):
+def test_other_joints_are_refused(store, runs):
     run = load_run(runs["full"])
     config = type(run.config)(network=run.config.network, skeleton="icvl16")
     with pytest.raises(UserError, match=r"predicts the joints 'icvl16'.* has 'nyu14'"):
-        recording_of([dataclasses.replace(run, config=config)])
+        store_of([dataclasses.replace(run, config=config)])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Evaluation on a set of a recording: what is left out, which cube, and that it is said."""
+"""Evaluation on a set of a store: what is left out, which cube, and that it is said."""
 
 import dataclasses
 from pathlib import Path
@@ -7,25 +7,23 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.data.recording import Recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.split import evaluate_split, person_names
-from murauer.training.checkpoint import load_model
+from murauer.inference.frames import predict_frames
+from murauer.nets.model_file import load_model
+from murauer.store.store import Store
 
 
-def changed(recording: Recording, **arrays: np.ndarray) -> Recording:
-    return dataclasses.replace(recording, test=dataclasses.replace(recording.need("test"), **arrays))
+def changed(store: Store, **arrays: np.ndarray) -> Store:
+    return dataclasses.replace(store, test=dataclasses.replace(store.need("test"), **arrays))
 
 
-def test_unusable_and_unlabelled_frames_are_left_out_and_counted(
-    recording: Recording, runs: dict[str, Path]
-) -> None:
-    test = recording.need("test")
+def test_unusable_and_unlabelled_frames_are_left_out_and_counted(store: Store, runs: dict[str, Path]) -> None:
+    test = store.need("test")
     valid, labelled, joints = test.valid.copy(), test.labelled.copy(), test.joints.copy()
     valid[[0, 7]], labelled[[3]], joints[[3]] = False, False, np.nan
     result = evaluate_split(
-        runs["full"], changed(recording, valid=valid, labelled=labelled, joints=joints), "test"
+        runs["full"], changed(store, valid=valid, labelled=labelled, joints=joints), "test"
     )
     rows = [1, 2, 4, 5, 6, 8, 9]
     network, _ = load_model(runs["full"])
@@ -36,11 +34,11 @@ def test_unusable_and_unlabelled_frames_are_left_out_and_counted(
     assert result.to_dict()["frames_left_out"] == {"unusable": 2, "unlabelled": 1}
 
 
-def test_the_smaller_cube_is_for_one_person_and_reported(recording: Recording, runs: dict[str, Path]) -> None:
-    test = recording.need("test")
+def test_the_smaller_cube_is_for_one_person_and_reported(store: Store, runs: dict[str, Path]) -> None:
+    test = store.need("test")
     network, _ = load_model(runs["full"])
-    usual = evaluate_split(runs["full"], recording, "test")
-    small = evaluate_split(runs["full"], recording, "test", small_cube_person=1)
+    usual = evaluate_split(runs["full"], store, "test")
+    small = evaluate_split(runs["full"], store, "test", small_cube_person=1)
     second = test.person == 1
     errors = np.linalg.norm(predict_frames(network, test, 250.0)[second] - test.joints[second, 0], axis=-1)
     assert small.metrics.by_person["unseen"].mean_error_mm == pytest.approx(errors.mean(), abs=1e-3)
@@ -55,8 +53,8 @@ def test_the_smaller_cube_is_for_one_person_and_reported(recording: Recording, r
     ("kind", "said"),
     [("joint", "annotated joint"), ("mean", "leaks"), ("localised", "found by the hand finder")],
 )
-def test_centres_are_said(recording: Recording, runs: dict[str, Path], kind: str, said: str) -> None:
-    described = dataclasses.replace(recording, description={"centres": {"test": kind}})
+def test_centres_are_said(store: Store, runs: dict[str, Path], kind: str, said: str) -> None:
+    described = dataclasses.replace(store, description={"centres": {"test": kind}})
     result = evaluate_split(runs["full"], described, "test")
     assert said in result.table() and result.to_dict()["centres"] == kind
 
@@ -69,18 +67,16 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_impossible_evaluations_end_in_a_sentence(
-    recording: Recording, runs: dict[str, Path], name: str
-) -> None:
+def test_impossible_evaluations_end_in_a_sentence(store: Store, runs: dict[str, Path], name: str) -> None:
     change, options, message = ERRORS[name]
     with pytest.raises(UserError, match=message):
-        evaluate_split(runs["full"], change(recording), "test", **options)
+        evaluate_split(runs["full"], change(store), "test", **options)
 
 
-def test_persons_are_named_by_what_is_known(recording: Recording) -> None:
-    assert person_names(recording, np.array([0, 1, 1])) == ["seen", "unseen", "unseen"]
-    numbers = dataclasses.replace(recording, unseen_persons=frozenset())
+def test_persons_are_named_by_what_is_known(store: Store) -> None:
+    assert person_names(store, np.array([0, 1, 1])) == ["seen", "unseen", "unseen"]
+    numbers = dataclasses.replace(store, unseen_persons=frozenset())
     assert person_names(numbers, np.array([4, 2])) == ["person 4", "person 2"]
     assert person_names(numbers, np.array([4, 4])) is None
-    assert person_names(recording, np.array([0, -1])) is None
+    assert person_names(store, np.array([0, -1])) is None
     assert torch.get_default_dtype() == torch.float32

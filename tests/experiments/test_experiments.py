@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from murauer.cli import main
-from murauer.data.recording import DESCRIPTION_FILE
-from murauer.evaluation.prediction_files import write_joints
+from murauer.cli.main import main
+from murauer.datasets.joint_files import write_joints
 from murauer.experiments import EXPERIMENTS
+from murauer.store.store import DESCRIPTION_FILE
 
 
 def experiment(name: str, *words: object) -> int:
@@ -76,8 +76,8 @@ def test_table1_gives_the_published_errors_from_the_published_files(shared_dir, 
     assert sum(row["kind"] == "published" for row in rows) == 22
 
 
-def test_table1_compares_runs_and_files_on_the_test_split(recording, runs, tmp_path, capsys):
-    truth = np.array(recording.test.joints[:, 0])
+def test_table1_compares_runs_and_files_on_the_test_split(store, runs, tmp_path, capsys):
+    truth = np.array(store.test.joints[:, 0])
     write_joints(tmp_path / "five.txt", torch_of(truth + np.array([3, 0, 4])), "xyz")
     words = [runs["full"], f"mine={runs['synth_only']}", "--xyz", f"five={tmp_path / 'five.txt'}"]
     assert experiment("table1", *words, "--out", tmp_path / "out") == 0
@@ -108,9 +108,9 @@ def torch_of(array):
          "different test sets, of 1 and 10 frames"),
     ],
 )  # fmt: skip
-def test_table1_of_what_cannot_be_compared(recording, runs, tmp_path, capsys, words, message):
+def test_table1_of_what_cannot_be_compared(store, runs, tmp_path, capsys, words, message):
     (tmp_path / "short.txt").write_text(" ".join(["1 2 600"] * 14) + "\n")
-    places = {"short": tmp_path / "short.txt", "data": recording.folder, "run": runs["full"]}
+    places = {"short": tmp_path / "short.txt", "data": store.folder, "run": runs["full"]}
     assert experiment("table1", *(word.format(**places) for word in words), "--out", tmp_path / "out") == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -154,10 +154,10 @@ def test_figure6_leaves_every_distance_and_the_numbers_beside_them(runs, tmp_pat
     assert "Real&Synth | Full: median distance" in capsys.readouterr().out
 
 
-def test_figure7_leaves_the_errors_of_both_inputs(recording, runs, tmp_path):
+def test_figure7_leaves_the_errors_of_both_inputs(store, runs, tmp_path):
     assert experiment("figure7", runs["full"], "--examples", 2, "--out", tmp_path / "out") == 0
     rows, values = outputs(tmp_path / "out", "figure7")
-    unlabelled = set(range(12)) - set(recording.labelled_rows(4, 3).tolist())
+    unlabelled = set(range(12)) - set(store.labelled_rows(4, 3).tolist())
     assert {int(row["frame"]) for row in rows} == unlabelled and values["frames"] == 8
     errors = [float(row["mean_absolute_error"]) for row in rows if row["input"] == "real"]
     assert np.mean(errors) == pytest.approx(values["runs"][0]["real"]["mean_absolute_error"], abs=1e-4)
@@ -181,10 +181,10 @@ def test_worst_frames_come_with_the_best(runs, tmp_path):
 
 
 @pytest.fixture
-def store(recording, tmp_path):
-    """A copy of the recording that tests take something from."""
+def store_without(store, tmp_path):
+    """A copy of the store that tests take something from."""
     folder = tmp_path / "store"
-    shutil.copytree(recording.folder, folder)
+    shutil.copytree(store.folder, folder)
 
     def without(*sets: str, **changes: object) -> Path:
         path = folder / DESCRIPTION_FILE
@@ -195,30 +195,30 @@ def store(recording, tmp_path):
         return folder
 
     path = folder / DESCRIPTION_FILE
-    sets = json.loads(path.read_text()).get("sets", list(recording.sets))
+    sets = json.loads(path.read_text()).get("sets", list(store.sets))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sets": sets}))
     return without
 
 
 @pytest.mark.parametrize("name", ["figure5", "figure6"])
-def test_without_twins_there_are_no_latent_pairs(store, runs, tmp_path, capsys, name):
-    data = store("twin", "validation_twin")
+def test_without_twins_there_are_no_latent_pairs(store_without, runs, tmp_path, capsys, name):
+    data = store_without("twin", "validation_twin")
     assert experiment(name, runs["full"], "--data", data, "--out", tmp_path / "out") == 2
     assert f"has no twin frames; fit them to the labelled frames with 'murauer twin {data}'" in (
         capsys.readouterr().err
     )
 
 
-def test_without_a_second_camera_there_are_no_views(store, runs, tmp_path, capsys):
-    data = store(view_pair=None)
+def test_without_a_second_camera_there_are_no_views(store_without, runs, tmp_path, capsys):
+    data = store_without(view_pair=None)
     assert experiment("figure7", runs["full"], "--data", data, "--out", tmp_path / "out") == 2
     assert "has one camera" in capsys.readouterr().err
     assert experiment("figure7", runs["real_and_synth"], "--data", data, "--out", tmp_path / "out") == 2
     assert "trained without view prediction" in capsys.readouterr().err
 
 
-def test_without_a_test_split_nothing_is_measured(store, runs, tmp_path, capsys):
-    data = store("test")
+def test_without_a_test_split_nothing_is_measured(store_without, runs, tmp_path, capsys):
+    data = store_without("test")
     for name in ("table1", "figure3", "worst"):
         assert experiment(name, runs["full"], "--data", data, "--out", tmp_path / "out") == 2
         assert "has no test frames" in capsys.readouterr().err

@@ -7,32 +7,32 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import murauer.training.sweep
+import murauer.sweeps.sweep
 from inline_engine import Inline
-from murauer.cli import main
-from murauer.config import load_preset
-from murauer.data.recording import Recording
-from murauer.data.row_file import read_rows
+from murauer.cli.main import main
 from murauer.experiments import selection
+from murauer.store.row_file import read_rows
+from murauer.store.store import Store
+from murauer.training.config import load_config
 from untrained_runs import NETWORK
 
 
 @pytest.fixture
-def preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     engine = Inline()
     monkeypatch.setattr(selection, "sweep_engine", lambda args: engine)
-    monkeypatch.setattr(murauer.training.sweep, "POLL_S", 0.01)
-    smoke = load_preset("smoke")
+    monkeypatch.setattr(murauer.sweeps.sweep, "POLL_S", 0.01)
+    smoke = load_config("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
     path = tmp_path / "two_steps.json"
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(smoke, network=NETWORK, training=training)))
     return path
 
 
-def test_trains_on_both_and_writes_the_page(tiny_recording: Recording, preset: Path, tmp_path: Path) -> None:
+def test_trains_on_both_and_writes_the_page(tiny_store: Store, config_file: Path, tmp_path: Path) -> None:
     runs, results = tmp_path / "runs", tmp_path / "results"
-    words = ["--out", str(runs), "--results", str(results), "--preset", str(preset), "--seeds", "0", "1"]
-    command = ["experiment", "selection", *words, "--labels", "2", "5", "--data", str(tiny_recording.folder)]
+    words = ["--out", str(runs), "--results", str(results), "--preset", str(config_file), "--seeds", "0", "1"]
+    command = ["experiment", "selection", *words, "--labels", "2", "5", "--data", str(tiny_store.folder)]
     assert main(command) == 0
     with open(results / "selection.csv", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -11,14 +11,14 @@ import msgspec
 import numpy as np
 import pytest
 
-import murauer.training.sweep
+import murauer.sweeps.sweep
 from inline_engine import Inline
-from murauer.cli import main
-from murauer.config import load_preset
-from murauer.data.recording import DESCRIPTION_FILE, Recording
+from murauer.cli.main import main
 from murauer.errors import UserError
 from murauer.experiments import ablation, figure4
-from murauer.training.stage import Stage
+from murauer.store.store import DESCRIPTION_FILE, Store
+from murauer.training.config import load_config
+from murauer.training.loop import Stage
 from untrained_runs import NETWORK
 
 FILES = {"figure4.svg", "figure4.png", "figure4.csv", "figure4.json"}
@@ -29,14 +29,14 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Inline:
     inline = Inline()
     for module in (ablation, figure4):
         monkeypatch.setattr(module, "sweep_engine", lambda args: inline)
-    monkeypatch.setattr(murauer.training.sweep, "POLL_S", 0.01)
+    monkeypatch.setattr(murauer.sweeps.sweep, "POLL_S", 0.01)
     return inline
 
 
 @pytest.fixture
-def preset(tmp_path: Path) -> Path:
+def config_file(tmp_path: Path) -> Path:
     """Two steps of the smallest network."""
-    smoke = load_preset("smoke")
+    smoke = load_config("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
     path = tmp_path / "two_steps.json"
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(smoke, network=NETWORK, training=training)))
@@ -44,14 +44,14 @@ def preset(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(recording: Recording, tmp_path: Path) -> Path:
+def store_folder(store: Store, tmp_path: Path) -> Path:
     """A copy that tests may change."""
-    shutil.copytree(recording.folder, tmp_path / "store")
+    shutil.copytree(store.folder, tmp_path / "store")
     return tmp_path / "store"
 
 
-def describe(store: Path, **changes: object) -> None:
-    path = store / DESCRIPTION_FILE
+def describe(store_folder: Path, **changes: object) -> None:
+    path = store_folder / DESCRIPTION_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
@@ -60,24 +60,24 @@ def rows_of(out: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def sweep(store: Path, out: Path, preset: Path, *words: object) -> int:
-    given = ["experiment", "figure4", "--data", store, "--out", out, "--preset", preset, *words]
+def sweep(store_folder: Path, out: Path, config_file: Path, *words: object) -> int:
+    given = ["experiment", "figure4", "--data", store_folder, "--out", out, "--preset", config_file, *words]
     return main([str(word) for word in given])
 
 
 def test_a_sweep_leaves_its_figure_and_what_is_missing_is_trained(
-    store: Path, preset: Path, tmp_path: Path, engine: Inline
+    store_folder: Path, config_file: Path, tmp_path: Path, engine: Inline
 ) -> None:
     out = tmp_path / "out"
     words = ["--variants", "synth_only", "real_only", "--labels", "4", "all"]
-    assert sweep(store, out, preset, *words, "--seeds", "0") == 0
+    assert sweep(store_folder, out, config_file, *words, "--seeds", "0") == 0
     assert {path.name for path in out.iterdir()} == FILES | {"runs"}
     assert [(row["variant"], row["n_labelled"]) for row in rows_of(out) if row["kind"] == "run"] == [
         ("synth_only", "0"), ("real_only", "4"), ("real_only", "12"),
     ]  # fmt: skip
     before, known = rows_of(out), set(engine.folders)
 
-    assert sweep(store, out, preset, *words, "--seeds", "0", "1") == 0
+    assert sweep(store_folder, out, config_file, *words, "--seeds", "0", "1") == 0
     assert not known & set(engine.folders[len(known) :])
     rows = rows_of(out)
     first = [row["mean_error_mm"] for row in before if row["kind"] == "run"]
@@ -95,51 +95,51 @@ def test_a_sweep_leaves_its_figure_and_what_is_missing_is_trained(
 
 
 def test_published_errors_stand_beside_those_of_the_published_test_set(
-    store: Path, preset: Path, tmp_path: Path, engine: Inline, monkeypatch: pytest.MonkeyPatch
+    store_folder: Path, config_file: Path, tmp_path: Path, engine: Inline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figure4, "is_published_test_set", lambda recording: True)
+    monkeypatch.setattr(figure4, "is_published_test_set", lambda store: True)
     words = ["--variants", "real_and_synth", "--labels", "10", "--seeds", "0"]
-    assert sweep(store, tmp_path / "out", preset, *words) == 0
+    assert sweep(store_folder, tmp_path / "out", config_file, *words) == 0
     rows = rows_of(tmp_path / "out")
     assert [row["published_mm"] for row in rows if row["kind"] == "mean"] == ["20.7"]
     assert {row["variant"] for row in rows if row["kind"] == "published"} == set(figure4.PAPER_VARIANTS)
-    assert sweep(store, tmp_path / "other", preset, *words, "--split", "validation") == 0
+    assert sweep(store_folder, tmp_path / "other", config_file, *words, "--split", "validation") == 0
     assert not any(row["kind"] == "published" for row in rows_of(tmp_path / "other"))
 
 
 def test_by_default_a_store_gives_what_it_can(
-    store: Path, preset: Path, tmp_path: Path, engine: Inline, capsys: pytest.CaptureFixture[str]
+    store_folder: Path, config_file: Path, tmp_path: Path, engine: Inline, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    describe(store, view_pair=None)
-    assert sweep(store, tmp_path / "out", preset, "--seeds", "0") == 0
+    describe(store_folder, view_pair=None)
+    assert sweep(store_folder, tmp_path / "out", config_file, "--seeds", "0") == 0
     rows = [row for row in rows_of(tmp_path / "out") if row["kind"] == "run"]
     expected = [("synth_only", "0")]
     expected += [(name, n) for name in ("real_only", "real_and_synth", "distr_match") for n in ("10", "12")]
     assert [(row["variant"], row["n_labelled"]) for row in rows] == expected
     assert "left out: Real&Synth | View Pred.: " in capsys.readouterr().out
-    assert sweep(store, tmp_path / "out", preset, "--variants", "full") == 2
+    assert sweep(store_folder, tmp_path / "out", config_file, "--variants", "full") == 2
     assert "second camera" in capsys.readouterr().err
 
 
 def test_what_cannot_be_measured_is_told_before_anything_is_trained(
-    store: Path, preset: Path, tmp_path: Path, engine: Inline, capsys: pytest.CaptureFixture[str]
+    store_folder: Path, config_file: Path, tmp_path: Path, engine: Inline, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def told(*words: object) -> str:
-        assert sweep(store, tmp_path / "out", preset, *words) == 2
+        assert sweep(store_folder, tmp_path / "out", config_file, *words) == 2
         return capsys.readouterr().err
 
     assert "13 labelled frames asked for" in told("--labels", "13")
     assert "unknown variant 'best'" in told("--variants", "best")
     assert "at least 1" in told("--labels", "0") and "at least 1" in told("--labels", "most")
     assert "expected KEY=VALUE" in told("--engine-option", "long")
-    np.lib.format.open_memmap(store / "test" / "labelled.npy", "r+")[:] = False
+    np.lib.format.open_memmap(store_folder / "test" / "labelled.npy", "r+")[:] = False
     assert "have no labels to measure errors with" in told()
     assert engine.folders == [] and not (tmp_path / "out").exists()
 
 
 def test_a_failed_training_is_told_after_the_figure_of_the_others(
-    store: Path,
-    preset: Path,
+    store_folder: Path,
+    config_file: Path,
     tmp_path: Path,
     engine: Inline,
     capsys: pytest.CaptureFixture[str],
@@ -154,7 +154,7 @@ def test_a_failed_training_is_told_after_the_figure_of_the_others(
 
     monkeypatch.setattr(Stage, "run", diverging)
     words = ["--variants", "synth_only", "real_only", "--labels", "4", "--seeds", "0"]
-    assert sweep(store, tmp_path / "out", preset, *words) == 2
+    assert sweep(store_folder, tmp_path / "out", config_file, *words) == 2
     error = capsys.readouterr().err
     assert "real_only, n = 4, seed 0: the loss 'pose' is nan" in error and "1 of 2 trainings failed" in error
     assert [row["variant"] for row in rows_of(tmp_path / "out")] == ["synth_only"] * 2
@@ -162,21 +162,21 @@ def test_a_failed_training_is_told_after_the_figure_of_the_others(
 
 
 def test_the_ablation_writes_how_its_page_was_made(
-    store: Path, preset: Path, tmp_path: Path, engine: Inline, monkeypatch: pytest.MonkeyPatch
+    store_folder: Path, config_file: Path, tmp_path: Path, engine: Inline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ablation, "ablation_cells", lambda recording: [("real_only", 4), ("real_only", 9)])
+    monkeypatch.setattr(ablation, "ablation_cells", lambda store: [("real_only", 4), ("real_only", 9)])
     out, results = tmp_path / "runs", tmp_path / "results"
     out.mkdir()
-    store.rename(out / "recording")
-    words = ["--out", out, "--results", results, "--preset", preset, "--seeds", "0"]
+    store_folder.rename(out / "recording")
+    words = ["--out", out, "--results", results, "--preset", config_file, "--seeds", "0"]
     assert main(["experiment", "ablation", *map(str, words)]) == 0
     page = (results / "ablation.md").read_text()
-    command = f"    python -m murauer.experiments.ablation --out {out} --results {results} --preset {preset} "
+    command = f"    murauer experiment ablation --out {out} --results {results} --preset {config_file} "
     assert command + "--seeds 0\n" in page and "12 real moments" in page
     assert "| Real only |" in page and "n = 9" in page and "of one seed" in page
     assert "Relative to" not in page  # there is nothing to compare with
 
 
-def test_the_ablation_has_a_floor_with_every_label(recording: Recording) -> None:
-    cells = ablation.ablation_cells(recording)
+def test_the_ablation_has_a_floor_with_every_label(store: Store) -> None:
+    cells = ablation.ablation_cells(store)
     assert cells[-1] == ("real_and_synth", 12) and len(cells) == len(set(cells)) == 11

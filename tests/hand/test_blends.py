@@ -3,11 +3,11 @@ import json
 import pytest
 import torch
 
+from murauer.geometry.hand_size import hand_scale
+from murauer.geometry.skeletons import SKELETONS
 from murauer.hand import blends
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel
-from murauer.hand.size import hand_scale
-from murauer.skeletons import SKELETONS
 
 
 def test_the_packaged_blends_are_those_that_are_fitted(tmp_path, monkeypatch):

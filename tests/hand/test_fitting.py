@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from torch import Generator, Tensor
 
 from murauer.errors import UserError
+from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.articulation import ANGLE_LIMITS
 from murauer.hand.fitting import FittingWeights, HandFit, align, fit_hands
 from murauer.hand.fitting.problem import FittingProblem, Unknowns
@@ -20,7 +21,6 @@ from murauer.hand.pose_prior import PosePrior
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.skeletons import SKELETONS
 
 
 @dataclass(frozen=True)

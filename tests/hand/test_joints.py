@@ -8,13 +8,13 @@ import torch
 import trimesh
 from torch import Generator
 
-from murauer.camera import CAMERAS, uvd_to_xyz
+from murauer.geometry.camera import CAMERAS, uvd_to_xyz
+from murauer.geometry.skeletons import FINGERS, SKELETONS, convert
 from murauer.hand.articulation import ANGLE_NAMES
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.shape import SHAPE_NAMES, ShapePrior
-from murauer.skeletons import FINGERS, SKELETONS, convert
 
 FLAT = torch.zeros(1, len(ANGLE_NAMES))
 MEAN = torch.zeros(1, len(SHAPE_NAMES))

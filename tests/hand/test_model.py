@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from murauer.camera import CAMERAS, uvd_to_xyz
 from murauer.errors import UserError
+from murauer.geometry.camera import CAMERAS, uvd_to_xyz
+from murauer.geometry.skeletons import SKELETONS, convert
 from murauer.hand.articulation import ANGLE_LIMITS, ANGLE_NAMES, BONE_NAMES, BONES, PIVOTS, articulate
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import ASSET_PATH, HandModel, mirror, place
 from murauer.hand.shape import SHAPE_NAMES, ShapePrior
-from murauer.skeletons import SKELETONS, convert
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,13 @@ import torch
 import murauer
 from known_hands import KnownHands, hand
 from murauer import Camera, Estimator, UserError
-from murauer.camera import CAMERAS, xyz_to_uvd
-from murauer.crop import crop_hand
-from murauer.inference.engines import ModelFacts, load_engine
-from murauer.inference.hand_finder import FoundHand, HandFinder
-from murauer.inference.patches import Floats
-from murauer.skeletons import SKELETONS
+from murauer.geometry.camera import CAMERAS, xyz_to_uvd
+from murauer.geometry.crop import crop_hand
+from murauer.geometry.patches import Floats
+from murauer.geometry.skeletons import SKELETONS
+from murauer.handfinder.finder import FoundHand, HandFinder
+from murauer.inference.backends.load import load_engine
+from murauer.nets.model_facts import ModelFacts
 
 CAMERA = CAMERAS["nyu"]
 NYU14 = SKELETONS["nyu14"]

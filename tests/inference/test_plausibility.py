@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.crop import crop_hand
-from murauer.inference.patches import Cubes
+from murauer.geometry.crop import crop_hand
+from murauer.geometry.patches import Cubes
+from murauer.geometry.skeletons import SKELETONS
 from murauer.inference.plausibility import confidence, features
-from murauer.skeletons import SKELETONS
 
 NYU14 = SKELETONS["nyu14"]
 BONES = np.array(NYU14.bones)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.camera import CAMERAS, Camera, xyz_to_uvd
-from murauer.data.keypoint_file import read_keypoint_file
-from murauer.distortion import Distortion, project
+from murauer.capture.keypoint_file import read_keypoint_file
 from murauer.errors import UserError
+from murauer.geometry.camera import CAMERAS, Camera, xyz_to_uvd
+from murauer.geometry.distortion import Distortion, project
+from murauer.geometry.skeletons import SKELETONS
 from murauer.inference.pose import HandPose, Timings, no_pose
 from murauer.inference.pose_files import to_document, write_poses
-from murauer.skeletons import SKELETONS
 
 CAMERA = CAMERAS["sr305"]
 
@@ -59,7 +59,7 @@ def test_csv_says_the_same(document, tmp_path: Path):
         assert [float(row[key]) for key in ("u_px", "v_px", "d_mm")] == frame["joints_uvd"][joint]
 
 
-def test_coco_keypoints_are_labels_of_a_recording(document, tmp_path: Path):
+def test_coco_keypoints_are_labels_of_a_store(document, tmp_path: Path):
     write_poses(tmp_path / "poses.coco.json", document)
     skeleton, labels = read_keypoint_file(tmp_path / "poses.coco.json")
     assert skeleton is SKELETONS["nyu14"]

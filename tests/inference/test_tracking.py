@@ -8,9 +8,9 @@ import pytest
 
 from known_hands import KnownHands, hand
 from murauer import Estimator, HandPose, Smoothing, UserError
-from murauer.camera import CAMERAS
-from murauer.inference.engines import load_engine
-from murauer.inference.hand_finder import FoundHand
+from murauer.geometry.camera import CAMERAS
+from murauer.handfinder.finder import FoundHand
+from murauer.inference.backends.load import load_engine
 from murauer.inference.tracking import JUDGED_EVERY, JUDGED_FIRST, OneEuroFilter
 
 CAMERA = CAMERAS["nyu"]

@@ -132,7 +132,9 @@ def test_each_loss_reaches_what_it_is_for(network, patch):
 def test_expected_errors_are_learned_beside_the_joints(network, patch):
     network.zero_grad()
     network.pose(network.latent(patch, False)).log_error.sum().backward()
-    touched = {name for name, p in network.named_parameters() if p.grad is not None and p.grad.abs().max() > 0}
+    touched = {
+        name for name, p in network.named_parameters() if p.grad is not None and p.grad.abs().max() > 0
+    }
     assert touched == {"pose_head.error", "pose_head.error_bias"}
 
 

@@ -1,12 +1,12 @@
-"""A recording of two cameras and a store of it, small, to look at and to label."""
+"""A capture of two cameras and a store of it, small, to look at and to label."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from dataset_folders.own import Recorded, simulate_moments, write_recording
-from murauer.cli import main
+from dataset_folders.own import Recorded, simulate_moments, write_capture
+from murauer.cli.main import main
 
 
 @pytest.fixture(scope="session")
@@ -15,23 +15,23 @@ def recorded() -> Recorded:
 
 
 @pytest.fixture(scope="session")
-def _recording(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _capture(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("studio") / "monday"
-    write_recording(folder, recorded, labelled=[0, 1], twins=True)
+    write_capture(folder, recorded, labelled=[0, 1], twins=True)
     return folder
 
 
 @pytest.fixture(scope="session")
-def _store(_recording: Path) -> Path:
-    folder = _recording.with_name("store")
-    assert main(["import", "recording", str(_recording), "--out", str(folder), "--workers", "1"]) == 0
+def _store(_capture: Path) -> Path:
+    folder = _capture.with_name("store")
+    assert main(["import", "recording", str(_capture), "--out", str(folder), "--workers", "1"]) == 0
     return folder
 
 
 @pytest.fixture
-def recording(_recording: Path, tmp_path: Path) -> Path:
+def capture(_capture: Path, tmp_path: Path) -> Path:
     """Two cameras with known poses; frames 0 and 1 of 6 are labelled."""
-    return Path(shutil.copytree(_recording, tmp_path / "monday"))
+    return Path(shutil.copytree(_capture, tmp_path / "monday"))
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from murauer.cli import main
-from murauer.data.recording import open_recording
-from murauer.skeletons import SKELETONS
-from murauer.studio.journal import Journal
+from murauer.cli.main import main
+from murauer.geometry.skeletons import SKELETONS
+from murauer.store.store import open_store
+from murauer.studio.labels.journal import Journal
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -28,12 +28,12 @@ def test_export_without_a_page(store: Path, capsys: pytest.CaptureFixture[str]) 
         journal.change("real/3", label, "accept", accepted=True)
     assert main(["studio", str(store), "--export"]) == 0
     assert "1 labels written" in capsys.readouterr().out
-    real = open_recording(store).need("real")
+    real = open_store(store).need("real")
     assert np.flatnonzero(real.labelled).tolist() == [0, 1, 3]
     np.testing.assert_allclose(real.joints[3, 0], label, atol=1e-3)
 
 
-def test_wrong_input(recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_input(capture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("viser", reason="viser is not installed: pip install 'murauer[studio]'")
     frames = tmp_path / "frames.txt"
     frames.write_text("2 # near\n6 # none of the six\n")
@@ -41,18 +41,18 @@ def test_wrong_input(recording: Path, tmp_path: Path, capsys: pytest.CaptureFixt
         port = taken.getsockname()[1]
         for words, said in (
             ((tmp_path / "nowhere",), "no folder"),
-            ((recording, "--frames", frames), "from 0 to 5"),
-            ((recording, "--port", "80x"), "port from 0 to 65535"),
-            ((recording, "--token", "short"), "--token"),
-            ((recording, "--model", tmp_path / "none.onnx"), "none.onnx"),
-            ((recording, "--model", "none", "--port", port), f"127.0.0.1:{port}"),
+            ((capture, "--frames", frames), "from 0 to 5"),
+            ((capture, "--port", "80x"), "port from 0 to 65535"),
+            ((capture, "--token", "short"), "--token"),
+            ((capture, "--model", tmp_path / "none.onnx"), "none.onnx"),
+            ((capture, "--model", "none", "--port", port), f"127.0.0.1:{port}"),
         ):
             assert said in refusal(capsys, "studio", *words), words
         assert "no source" in refusal(capsys, "live", tmp_path / "nowhere")
 
 
 def test_without_viser(
-    recording: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "viser", None)
-    assert "pip install 'murauer[studio]'" in refusal(capsys, "studio", recording, "--model", "none")
+    assert "pip install 'murauer[studio]'" in refusal(capsys, "studio", capture, "--model", "none")

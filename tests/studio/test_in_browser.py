@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from murauer.data.keypoint_file import read_keypoint_file
-from murauer.skeletons import SKELETONS
+from murauer.capture.keypoint_file import read_keypoint_file
+from murauer.geometry.skeletons import SKELETONS
 from studio.browser import browser, middle_of_view, open_page, serving, written
 
 pytest.importorskip("viser", reason="viser is not installed: pip install 'murauer[studio]'")
@@ -21,9 +21,9 @@ def wait_for(page: Any, text: str) -> None:
     page.get_by_text(text).first.wait_for()
 
 
-def test_look_label_and_survive(recording: Path) -> None:
+def test_look_label_and_survive(capture: Path) -> None:
     with browser() as chromium:
-        with serving("studio", recording) as server:
+        with serving("studio", capture) as server:
             page = open_page(chromium, server.address)
             wait_for(page, "frame 0 (1 of 6)")
 
@@ -46,7 +46,7 @@ def test_look_label_and_survive(recording: Path) -> None:
             page.mouse.move(column + arrow + 60, row, steps=6)
             page.mouse.up()
             wait_for(page, "not accepted yet")
-            lines = [json.loads(line) for line in written(recording)]
+            lines = [json.loads(line) for line in written(capture)]
             assert [line.get("action") for line in lines[1:]] == ["label of the folder", "move PALM_3"]
             before, after = (np.array(line["joints_mm"]) for line in lines[1:])
             np.testing.assert_allclose(np.delete(after, CENTRE, 0), np.delete(before, CENTRE, 0))
@@ -57,7 +57,7 @@ def test_look_label_and_survive(recording: Path) -> None:
             wait_for(page, "1 accepted, 0 not accepted yet")
             assert server.end(signal.SIGKILL) == -signal.SIGKILL
 
-        with serving("studio", recording, "--model", "none") as server:
+        with serving("studio", capture, "--model", "none") as server:
             page = open_page(chromium, server.address)
             wait_for(page, "1 accepted, 0 not accepted yet")
             wait_for(page, "Label: accepted")
@@ -76,14 +76,14 @@ def test_look_label_and_survive(recording: Path) -> None:
             wait_for(page, "frame 0 (1 of 6)")
             wait_for(page, "drags hold its bones now")
             assert server.end(signal.SIGINT) == 0
-    labels = {label.image: label.xyz for label in read_keypoint_file(recording / "labels.json")[1]}
+    labels = {label.image: label.xyz for label in read_keypoint_file(capture / "labels.json")[1]}
     np.testing.assert_allclose(labels["front/000000.png"][CENTRE], after[CENTRE] + [1, 0, 0], atol=0.01)
 
 
-def test_nothing_is_shown_without_the_token(recording: Path) -> None:
+def test_nothing_is_shown_without_the_token(capture: Path) -> None:
     with (
         browser() as chromium,
-        serving("studio", recording, "--model", "none", "--host", "0.0.0.0") as server,
+        serving("studio", capture, "--model", "none", "--host", "0.0.0.0") as server,
     ):
         address, token = server.address.replace("0.0.0.0", "127.0.0.1").split("?token=")
         page = chromium.new_page()

@@ -9,27 +9,28 @@ import numpy as np
 import pytest
 
 from dataset_folders.own import Recorded
-from murauer.camera import CAMERAS, xyz_to_uvd
-from murauer.data.camera_file import RecordingCamera
+from murauer.capture.camera_file import CaptureCamera
+from murauer.capture.sources import open_source
+from murauer.capture.sources.source import Moment, Source
 from murauer.errors import UserError
+from murauer.geometry.camera import CAMERAS, xyz_to_uvd
+from murauer.geometry.overlay import FINGER_COLOURS, draw_frame
+from murauer.geometry.skeletons import SKELETONS
 from murauer.inference.estimator import Estimator
-from murauer.inference.overlay import FINGER_COLOURS, draw_frame
 from murauer.inference.pose import HandPose, Timings, no_pose
-from murauer.skeletons import SKELETONS
-from murauer.sources import open_source
-from murauer.sources.source import Moment, Source
-from murauer.studio.album import View, open_album
+from murauer.studio.albums.album import View
+from murauer.studio.albums.open import open_album
 from murauer.studio.live import Follower, Live
-from murauer.studio.pictures import WHOLE_SIZE, picture
+from murauer.studio.page.pictures import WHOLE_SIZE, picture
 from studio.browser import browser, open_page, serving
 from studio.notes import Notes
 
 pytest.importorskip("viser", reason="viser is not installed: pip install 'murauer[studio]'")
 
 
-def test_a_follower_says_what_track_says(recording: Path) -> None:
+def test_a_follower_says_what_track_says(capture: Path) -> None:
     estimator = Estimator.load("default")
-    with open_source(recording) as source:
+    with open_source(capture) as source:
         moments = list(source)
         camera = source.cameras[0].camera
         frames = [(each.time_s, each.depths[0]) for each in moments]
@@ -64,10 +65,10 @@ def live_of(source: Source) -> tuple[Live, Any, Blind]:
     return Live(source, followers, page), page, follower
 
 
-def test_what_is_stored_plays_as_it_passed_and_again(recording: Path, monkeypatch: Any) -> None:
+def test_what_is_stored_plays_as_it_passed_and_again(capture: Path, monkeypatch: Any) -> None:
     clock = SimpleNamespace(now=100.0)
     monkeypatch.setattr("time.monotonic", lambda: clock.now)
-    with open_source(f"{recording}?rate=10") as source:
+    with open_source(f"{capture}?rate=10") as source:
         live, page, follower = live_of(source)
 
         def play() -> float:
@@ -93,7 +94,7 @@ def test_what_is_stored_plays_as_it_passed_and_again(recording: Path, monkeypatc
 class Unplugged(Source):
     """Fails after some moments."""
 
-    cameras = (RecordingCamera("front", CAMERAS["nyu"]),)
+    cameras = (CaptureCamera("front", CAMERAS["nyu"]),)
     live = True
 
     def __init__(self, moments: int) -> None:
@@ -119,8 +120,8 @@ def test_a_source_that_fails_is_told_and_tried_again(moments: int) -> None:
     assert not live.ended and "ended" not in page.status and len(follower.times) == 1
 
 
-def test_a_whole_image_and_the_hand_in_it(recording: Path, recorded: Recorded) -> None:
-    view, skeleton = open_album(recording).moment("real", 0).views[0], SKELETONS["nyu14"]
+def test_a_whole_image_and_the_hand_in_it(capture: Path, recorded: Recorded) -> None:
+    view, skeleton = open_album(capture).moment("real", 0).views[0], SKELETONS["nyu14"]
     joints = recorded.joints[0, 0].numpy()
     image = picture(view, joints[skeleton.centre], joints, skeleton, "the whole image")
     assert image.size == WHOLE_SIZE
@@ -145,8 +146,8 @@ def test_a_whole_image_of_another_shape_without_a_hand() -> None:
     assert (shown[[40, 320]] == shown[0, 0]).all()
 
 
-def test_in_a_browser(recording: Path) -> None:
-    with browser() as chromium, serving("live", f"{recording}?rate=10", "--compare", "default") as server:
+def test_in_a_browser(capture: Path) -> None:
+    with browser() as chromium, serving("live", f"{capture}?rate=10", "--compare", "default") as server:
         page = open_page(chromium, server.address)
         page.get_by_text("ended").first.wait_for()
         text = page.inner_text("body")

@@ -10,21 +10,22 @@ import pytest
 import torch
 
 from dataset_folders.own import Recorded
+from murauer.datasets.joint_files import write_joints
 from murauer.errors import UserError
-from murauer.evaluation.prediction_files import write_joints
-from murauer.studio.album import View, moved, open_album
-from murauer.studio.journal import Journal
-from murauer.studio.labelling import Labelling
-from murauer.studio.points import cloud
+from murauer.studio.albums.album import View, moved
+from murauer.studio.albums.open import open_album
+from murauer.studio.labels.journal import Journal
+from murauer.studio.labels.labelling import Labelling
+from murauer.studio.page.points import cloud
 from murauer.studio.predicting import FilePredictor, Predictor
 from murauer.studio.studio import Studio
 from studio.notes import Notes
 
 
 @pytest.fixture
-def make(recording: Path) -> Iterator[Callable[..., Studio]]:
-    album = open_album(recording)
-    with Journal(recording, album.skeleton) as journal:
+def make(capture: Path) -> Iterator[Callable[..., Studio]]:
+    album = open_album(capture)
+    with Journal(capture, album.skeleton) as journal:
 
         def build(*predictors: Predictor, **listed: np.ndarray) -> Studio:
             page: Any = Notes()
@@ -34,12 +35,12 @@ def make(recording: Path) -> Iterator[Callable[..., Studio]]:
 
 
 @pytest.fixture
-def predicted(recording: Path, recorded: Recorded) -> FilePredictor:
+def predicted(capture: Path, recorded: Recorded) -> FilePredictor:
     """Off by 1, 2, ... mm in x; but frame 1 by 9 mm."""
     joints = recorded.joints[:, 0].clone()
     joints[..., 0] += torch.tensor([1.0, 9, 3, 4, 5, 6])[:, None]
-    write_joints(recording / "predictions.txt", joints, "xyz")
-    return FilePredictor(recording / "predictions.txt", open_album(recording))
+    write_joints(capture / "predictions.txt", joints, "xyz")
+    return FilePredictor(capture / "predictions.txt", open_album(capture))
 
 
 def test_leafing_ends_at_the_ends(make: Callable[..., Studio]) -> None:
@@ -140,15 +141,15 @@ def test_frames_that_are_listed_and_the_next_to_label(
     assert len(studio.order) == 6
 
 
-def test_predictions_of_another_set(recording: Path, recorded: Recorded) -> None:
-    write_joints(recording / "few.txt", recorded.joints[:3, 0], "xyz")
+def test_predictions_of_another_set(capture: Path, recorded: Recorded) -> None:
+    write_joints(capture / "few.txt", recorded.joints[:3, 0], "xyz")
     with pytest.raises(UserError, match="3 lines of 14 joints"):
-        FilePredictor(recording / "few.txt", open_album(recording))
+        FilePredictor(capture / "few.txt", open_album(capture))
 
 
-def test_points_are_few_mostly_of_the_hand_and_on_the_surface(recording: Path, recorded: Recorded) -> None:
+def test_points_are_few_mostly_of_the_hand_and_on_the_surface(capture: Path, recorded: Recorded) -> None:
     joints = recorded.joints[0, 0].numpy()
-    for view in open_album(recording).moment("real", 0).views:
+    for view in open_album(capture).moment("real", 0).views:
         assert view.from_first is not None
         points, colours = cloud(view, joints[0], 2000)
         assert len(points) <= 2000 and colours.dtype == np.uint8 and len(colours) == len(points)

@@ -17,17 +17,19 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from murauer.config import Config, load_preset
-from murauer.data.recording import Recording
 from murauer.errors import UserError
+from murauer.nets.model_file import read_tensors
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training import batches, steps
-from murauer.training.batches import BatchSource
-from murauer.training.checkpoint import CHECKPOINT_FILE, read_tensors
+from murauer.store.store import Store
+from murauer.training import batch as batches
+from murauer.training import step as steps
+from murauer.training.batch import BatchSource
+from murauer.training.checkpoint import CHECKPOINT_FILE
+from murauer.training.config import Config, load_config
 from murauer.training.device import CPU, made_ahead, open_device, steps_ahead
-from murauer.training.stage import Stage
-from murauer.training.steps import JointStep, PretrainingStep
-from murauer.training.trainer import train
+from murauer.training.loop import Stage
+from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.train import train
 from murauer.training.variants import VARIANTS, Variant
 
 META = torch.device("meta")
@@ -36,14 +38,14 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GP
 
 @pytest.fixture(scope="module")
 def config() -> Config:
-    return load_preset("smoke")
+    return load_config("smoke")
 
 
-def sources(recording: Recording, config: Config, device: torch.device = CPU) -> dict[str, BatchSource]:
-    rows = recording.labelled_rows(10, 0)
+def sources(store: Store, config: Config, device: torch.device = CPU) -> dict[str, BatchSource]:
+    rows = store.labelled_rows(10, 0)
     return {
-        "joint": BatchSource(recording, config, VARIANTS["full"], rows, 0, device),
-        "pretraining": BatchSource(recording, config, Variant("", real=False), rows[:0], 0, device),
+        "joint": BatchSource(store, config, VARIANTS["full"], rows, 0, device),
+        "pretraining": BatchSource(store, config, Variant("", real=False), rows[:0], 0, device),
     }
 
 
@@ -93,9 +95,9 @@ def make(stage: str, network: Any, discriminator: Any, config: Config) -> Any:
 
 @pytest.mark.parametrize("stage", ["joint", "pretraining"])
 def test_a_step_keeps_to_its_device_and_waits_for_nothing(
-    tiny_recording: Recording, config: Config, other: OtherDevice, stage: str
+    tiny_store: Store, config: Config, other: OtherDevice, stage: str
 ) -> None:
-    batch = getattr(sources(tiny_recording, config, META)[stage], stage)(0)
+    batch = getattr(sources(tiny_store, config, META)[stage], stage)(0)
     network = other.put_module(HandPoseNetwork(config.network))
     discriminator = other.put_module(make_discriminator(config.network))
     make_step = make(stage, network, discriminator, config)
@@ -206,7 +208,7 @@ def test_a_loss_on_a_gpu_that_is_not_finite_stops_before_the_next_checkpoint(tmp
 @needs_gpu
 @pytest.mark.parametrize("stage", ["joint", "pretraining"])
 def test_three_steps_on_a_gpu_are_those_of_the_processor(
-    tiny_recording: Recording, config: Config, stage: str, monkeypatch: pytest.MonkeyPatch
+    tiny_store: Store, config: Config, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     losses: list[list[dict[str, float]]] = []
@@ -214,7 +216,7 @@ def test_three_steps_on_a_gpu_are_those_of_the_processor(
         torch.manual_seed(0)
         network = HandPoseNetwork(config.network).to(device)
         make_step = make(stage, network, make_discriminator(config.network).to(device), config)
-        batch = getattr(sources(tiny_recording, config, device)[stage], stage)
+        batch = getattr(sources(tiny_store, config, device)[stage], stage)
         losses.append([{k: float(v) for k, v in make_step(batch(step)).items()} for step in range(3)])
     for on_processor, on_gpu in zip(*losses, strict=True):
         assert on_gpu == pytest.approx(on_processor, rel=1e-3)
@@ -222,7 +224,7 @@ def test_three_steps_on_a_gpu_are_those_of_the_processor(
 
 @needs_gpu
 def test_a_training_goes_on_on_another_device(
-    tiny_recording: Recording, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_store: Store, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = msgspec.structs.replace(
         config.training, pretraining_iterations=4, joint_iterations=4, checkpoint_every=2
@@ -239,6 +241,6 @@ def test_a_training_goes_on_on_another_device(
     with monkeypatch.context() as patch:
         patch.setattr(JointStep, "__call__", stops)
         with pytest.raises(KeyboardInterrupt):
-            train(tiny_recording, config, device=open_device("cuda"), **arguments)
+            train(tiny_store, config, device=open_device("cuda"), **arguments)
     assert read_tensors(tmp_path / CHECKPOINT_FILE)[1]["step"] == "2"
-    assert train(tiny_recording, config, **arguments).exists()
+    assert train(tiny_store, config, **arguments).exists()

@@ -16,16 +16,17 @@ import numpy as np
 import pytest
 import torch
 
-from murauer.config import Config, load_preset
-from murauer.data.recording import Recording, open_recording
 from murauer.errors import UserError
+from murauer.nets.model_file import MODEL_FILE, read_tensors
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.training import stage
-from murauer.training.batches import BatchSource
-from murauer.training.checkpoint import CHECKPOINT_FILE, MODEL_FILE, read_tensors
+from murauer.store.store import Store, open_store
+from murauer.training import loop as stage
+from murauer.training.batch import BatchSource
+from murauer.training.checkpoint import CHECKPOINT_FILE
+from murauer.training.config import Config, load_config
 from murauer.training.parallel import Part, own_parts, processes
-from murauer.training.steps import JointStep, PretrainingStep
-from murauer.training.trainer import PRETRAINED_FILE, train
+from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.train import PRETRAINED_FILE, train
 from murauer.training.variants import VARIANTS
 
 STEPS = 50
@@ -36,8 +37,8 @@ State = dict[str, np.ndarray]
 
 def states(config: Config, folder: Path, precision: torch.dtype) -> dict[str, State]:
     """Pre-training and joint training of 50 steps each, by this process and those that it has joined."""
-    recording = open_recording(folder)
-    source = BatchSource(recording, config, VARIANTS["full"], recording.labelled_rows(10, 0), seed=0)
+    store = open_store(folder)
+    source = BatchSource(store, config, VARIANTS["full"], store.labelled_rows(10, 0), seed=0)
     torch.manual_seed(0)
     network = HandPoseNetwork(config.network).to(precision)
     discriminator = make_discriminator(config.network).to(precision)
@@ -116,16 +117,16 @@ def assert_close(first: State, second: State, tolerance: float) -> None:
 
 def at_rate(rate: float) -> Config:
     """Configuration of both stages."""
-    config = load_preset("smoke")
+    config = load_config("smoke")
     rates = {"learning_rate": rate, "pretraining_learning_rate": rate}
     return msgspec.structs.replace(config, training=msgspec.structs.replace(config.training, **rates))
 
 
-def test_two_processes_are_one_in_float64(tiny_recording: Recording) -> None:
+def test_two_processes_are_one_in_float64(tiny_store: Store) -> None:
     """Where rounding stays small whatever the rate, and anything else would show."""
     config = at_rate(1e-3)
-    alone = states(config, tiny_recording.folder, torch.float64)
-    first, second = two_processes(config, tiny_recording.folder, torch.float64)
+    alone = states(config, tiny_store.folder, torch.float64)
+    first, second = two_processes(config, tiny_store.folder, torch.float64)
     for name, expected in alone.items():
         assert_close(first[name], second[name], 0.0)
         assert_close(first[name], expected, 1e-10)
@@ -133,15 +134,15 @@ def test_two_processes_are_one_in_float64(tiny_recording: Recording) -> None:
         assert expected["loss total"][-10:].mean() < expected["loss total"][:10].mean()  # it did train
 
 
-def test_two_processes_are_one_in_float32_as_far_as_float32_goes(tiny_recording: Recording) -> None:
+def test_two_processes_are_one_in_float32_as_far_as_float32_goes(tiny_store: Store) -> None:
     """At the rate of the paper's first epoch.
 
     l_c and l_m are small differences of large numbers: one process alone is as far from what it would do in
     float64 as from two processes.
     """
     config = at_rate(3.3e-5)
-    alone, exact = (states(config, tiny_recording.folder, dtype) for dtype in (torch.float32, torch.float64))
-    first, second = two_processes(config, tiny_recording.folder, torch.float32)
+    alone, exact = (states(config, tiny_store.folder, dtype) for dtype in (torch.float32, torch.float64))
+    first, second = two_processes(config, tiny_store.folder, torch.float32)
     for name, expected in alone.items():
         assert_close(first[name], second[name], 0.0)
         tolerances = defaultdict(lambda: 1e-5)
@@ -158,11 +159,11 @@ def test_two_processes_are_one_in_float32_as_far_as_float32_goes(tiny_recording:
         assert_close(*weights, 1e-5)
 
 
-def test_parts_one_after_the_other_are_the_whole(tiny_recording: Recording) -> None:
+def test_parts_one_after_the_other_are_the_whole(tiny_store: Store) -> None:
     """Where BatchNorm does not look at the batch."""
-    config = load_preset("smoke")
-    labelled = tiny_recording.labelled_rows(10, 0)
-    source = BatchSource(tiny_recording, config, VARIANTS["full"], labelled, seed=0)
+    config = load_config("smoke")
+    labelled = tiny_store.labelled_rows(10, 0)
+    source = BatchSource(tiny_store, config, VARIANTS["full"], labelled, seed=0)
     found = []
     for accumulation in (1, 3):
         torch.manual_seed(0)
@@ -179,10 +180,10 @@ def test_parts_one_after_the_other_are_the_whole(tiny_recording: Recording) -> N
     assert_close(found[1], found[0], 1e-5)
 
 
-def test_parts_of_a_batch_are_its_samples_in_order(tiny_recording: Recording) -> None:
-    config = load_preset("smoke")
-    labelled = tiny_recording.labelled_rows(10, 0)
-    source = BatchSource(tiny_recording, config, VARIANTS["full"], labelled, seed=0)
+def test_parts_of_a_batch_are_its_samples_in_order(tiny_store: Store) -> None:
+    config = load_config("smoke")
+    labelled = tiny_store.labelled_rows(10, 0)
+    source = BatchSource(tiny_store, config, VARIANTS["full"], labelled, seed=0)
     for step in range(4):
         whole = source.joint(step)
         parts = [source.joint(step, Part(index, 3)) for index in range(3)]
@@ -204,16 +205,16 @@ def test_a_set_that_is_too_small_to_share_is_refused() -> None:
         own_parts(5, smallest_set=4)
 
 
-def test_torchrun_goes_on_where_one_process_was_stopped(tiny_recording: Recording, tmp_path: Path) -> None:
+def test_torchrun_goes_on_where_one_process_was_stopped(tiny_store: Store, tmp_path: Path) -> None:
     """And ends with the same model; one of the processes writes, once, what one process would write."""
-    config = load_preset("smoke")
+    config = load_config("smoke")
     training = msgspec.structs.replace(
         config.training, pretraining_iterations=3, joint_iterations=6, checkpoint_every=2
     )
     config = msgspec.structs.replace(config, training=training)
-    (tmp_path / "preset.json").write_bytes(msgspec.json.encode(config))
+    (tmp_path / "config.json").write_bytes(msgspec.json.encode(config))
     settings = {"variant": "full", "labels": 10, "seed": 0}
-    train(tiny_recording, config, out=tmp_path / "alone", **settings)  # type: ignore[arg-type]
+    train(tiny_store, config, out=tmp_path / "alone", **settings)  # type: ignore[arg-type]
 
     class Stopped(Exception):
         pass
@@ -226,7 +227,7 @@ def test_torchrun_goes_on_where_one_process_was_stopped(tiny_recording: Recordin
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
         patch.setattr(stage, "Progress", Stops)
-        train(tiny_recording, config, out=tmp_path / "run", **settings)  # type: ignore[arg-type]
+        train(tiny_store, config, out=tmp_path / "run", **settings)  # type: ignore[arg-type]
     logs = len(list((tmp_path / "run" / "log").iterdir()))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     murauer = [
@@ -234,12 +235,12 @@ def test_torchrun_goes_on_where_one_process_was_stopped(tiny_recording: Recordin
         "murauer",
         "train",
         "--data",
-        tiny_recording.folder,
+        tiny_store.folder,
         "--out",
         tmp_path / "run",
         "--resume",
     ]
-    options = ["--preset", tmp_path / "preset.json", "--labels", "10"]
+    options = ["--preset", tmp_path / "config.json", "--labels", "10"]
     done = subprocess.run(
         [*map(str, [*torchrun, *murauer, *options])], capture_output=True, text=True, timeout=600
     )

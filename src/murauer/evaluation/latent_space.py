@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from murauer.data.augmentation import Samples
-from murauer.data.frame_set import FrameSet
-from murauer.data.recording import Recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import batches, spread_rows
+from murauer.inference.frames import batches
 from murauer.nets.network import HandPoseNetwork
+from murauer.store.augmentation import Samples
+from murauer.store.frame_set import FrameSet, spread_rows
+from murauer.store.store import Store
 
 PROBE_BLOCKS = 10
 """The probe learns from every other of so many blocks of consecutive pairs, and is tested on the rest."""
@@ -168,27 +168,27 @@ class CorrespondingFrames:
         return real, synthetic
 
 
-def corresponding_frames(recording: Recording, seen: np.ndarray) -> CorrespondingFrames:
+def corresponding_frames(store: Store, seen: np.ndarray) -> CorrespondingFrames:
     """Find pairs that a training has not seen: of the validation split, or else of other real frames.
 
     Args:
-        recording: the data.
+        store: the data.
         seen: real frames whose labels, and so their twins, the training used.
 
     Raises:
-        UserError: the recording has no synthetic twins, or the training has seen nearly all pairs.
+        UserError: the store has no synthetic twins, or the training has seen nearly all pairs.
     """
-    validation, twin = recording.validation, recording.validation_twin
+    validation, twin = store.validation, store.validation_twin
     if validation is not None and twin is not None:
         rows = np.intersect1d(validation.usable_rows(0), twin.usable_rows(0))
         if len(rows) > 1:
             return CorrespondingFrames(validation, twin, rows, "validation frames")
-    real, twin = recording.need("real"), recording.need("twin")
+    real, twin = store.need("real"), store.need("twin")
     rows = np.setdiff1d(np.intersect1d(real.usable_rows(0), twin.usable_rows(0)), seen)
     if len(rows) < 2:
         raise UserError(
-            f"the training has seen all pairs of real and synthetic frames in {recording.folder}; use a run "
-            "with fewer labels, or a recording with a validation split and its twins"
+            f"the training has seen all pairs of real and synthetic frames in {store.folder}; use a run "
+            "with fewer labels, or a store with a validation split and its twins"
         )
     return CorrespondingFrames(real, twin, rows, "real frames not labelled in training")
 

@@ -1,4 +1,4 @@
-"""Finished trainings, and what they predict for a split of a recording."""
+"""Finished trainings, and what they predict for a split of a store."""
 
 import json
 import os
@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from murauer.config import Config
-from murauer.data.recording import Recording, open_recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
 from murauer.evaluation.split import person_names
+from murauer.inference.frames import predict_frames
+from murauer.nets.config import ModelConfig
+from murauer.nets.model_file import MODEL_FILE, load_model, model_path, read_tensors
 from murauer.nets.network import HandPoseNetwork
-from murauer.training.checkpoint import MODEL_FILE, load_model, model_path, read_tensors
-from murauer.training.trainer import RUN_FILE
+from murauer.store.store import Store, open_store
+from murauer.training.train import RUN_FILE
 from murauer.training.variants import Variant, find_variant
 
 
@@ -35,8 +35,8 @@ class Run:
         labels: number n of labelled real frames.
         seed: of the training.
         network: in evaluation mode.
-        config: of the training.
-        recording: folder of the recording that it was trained on; None where the run does not tell.
+        config: what its network is.
+        store: folder of the store that it was trained on; None where the run does not tell.
         label_rows: the labelled frames, where a file named them; None where the seed chose them.
     """
 
@@ -47,21 +47,21 @@ class Run:
     labels: int
     seed: int
     network: HandPoseNetwork
-    config: Config
-    recording: Path | None
+    config: ModelConfig
+    store: Path | None
     label_rows: tuple[int, ...] | None
 
-    def labelled_rows(self, recording: Recording) -> np.ndarray:
-        """Real frames of a recording whose labels the training used, ascending, shape (n,).
+    def labelled_rows(self, store: Store) -> np.ndarray:
+        """Real frames of a store whose labels the training used, ascending, shape (n,).
 
-        None of them if the recording has too few labelled frames to be the one that it was trained on.
+        None of them if the store has too few labelled frames to be the one that it was trained on.
         """
-        if recording.real is None or not self.variant.real:
+        if store.real is None or not self.variant.real:
             return np.zeros(0, int)
         if self.label_rows is not None:
-            return np.array([row for row in self.label_rows if row < len(recording.real)], int)
-        candidates = recording.real.usable_rows(0, labelled=True)
-        return recording.labelled_rows(self.labels if self.labels <= len(candidates) else 0, self.seed)
+            return np.array([row for row in self.label_rows if row < len(store.real)], int)
+        candidates = store.real.usable_rows(0, labelled=True)
+        return store.labelled_rows(self.labels if self.labels <= len(candidates) else 0, self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ def load_run(folder: Path, title: str | None = None) -> Run:
         seed=seed,
         network=network,
         config=config,
-        recording=Path(settings["recording"]) if "recording" in settings else None,
+        store=Path(settings["recording"]) if "recording" in settings else None,
         label_rows=None if rows is None else tuple(rows),
     )
 
@@ -172,54 +172,54 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def recording_of(runs: Sequence[Run], folder: Path | None = None) -> Recording:
-    """Open the recording to evaluate runs on.
+def store_of(runs: Sequence[Run], folder: Path | None = None) -> Store:
+    """Open the store to evaluate runs on.
 
     Args:
         runs: at least one.
-        folder: the recording; by default the one that the runs were trained on.
+        folder: the store; by default the one that the runs were trained on.
 
     Raises:
-        UserError: the runs do not tell, or differ, or their joints are not the recording's.
+        UserError: the runs do not tell, or differ, or their joints are not the store's.
     """
     if folder is None:
-        told = {run.recording for run in runs}
+        told = {run.store for run in runs}
         if len(told) != 1 or None in told:
             raise UserError(
-                f"{', '.join(str(run.folder) for run in runs)} were not trained on one known recording; "
+                f"{', '.join(str(run.folder) for run in runs)} were not trained on one known store; "
                 "name the one to evaluate on with --data"
             )
         (folder,) = told
     assert folder is not None
-    recording = open_recording(folder)
+    store = open_store(folder)
     for run in runs:
-        if run.config.skeleton != recording.skeleton.name:
+        if run.config.skeleton != store.skeleton.name:
             raise UserError(
                 f"{run.folder} predicts the joints '{run.config.skeleton}', but {folder} has "
-                f"'{recording.skeleton.name}'; evaluate on a recording of the same joints"
+                f"'{store.skeleton.name}'; evaluate on a store of the same joints"
             )
-    return recording
+    return store
 
 
-def labelled_by_any(runs: Sequence[Run], recording: Recording) -> np.ndarray:
-    """Real frames of a recording whose labels one of several runs used, ascending."""
-    return np.unique(np.concatenate([run.labelled_rows(recording) for run in runs]))
+def labelled_by_any(runs: Sequence[Run], store: Store) -> np.ndarray:
+    """Real frames of a store whose labels one of several runs used, ascending."""
+    return np.unique(np.concatenate([run.labelled_rows(store) for run in runs]))
 
 
-def predict_split(run: Run, recording: Recording, split: str = "test") -> Predictions:
+def predict_split(run: Run, store: Store, split: str = "test") -> Predictions:
     """Predict the first camera's frames of a split around the recorded centres, and compare with the labels.
 
     Raises:
-        UserError: the recording has no such split, or none of its frames has a label.
+        UserError: the store has no such split, or none of its frames has a label.
     """
-    frames = recording.need(split)
+    frames = store.need(split)
     rows = frames.usable_rows(0, labelled=True)
     if not len(rows):
-        raise UserError(f"no usable frame of the {split} split of {recording.folder} has labels")
-    joints = torch.from_numpy(predict_frames(run.network, frames, recording.cube_mm, rows=rows))
+        raise UserError(f"no usable frame of the {split} split of {store.folder} has labels")
+    joints = torch.from_numpy(predict_frames(run.network, frames, store.cube_mm, rows=rows))
     truth = torch.from_numpy(np.array(frames.joints[rows, 0]))
     errors = joint_errors(joints, truth)
-    metrics = pose_metrics(errors, recording.skeleton.joints, person_names(recording, frames.person[rows]))
+    metrics = pose_metrics(errors, store.skeleton.joints, person_names(store, frames.person[rows]))
     return Predictions(run, rows, joints, truth, errors, metrics)
 
 

@@ -1,4 +1,4 @@
-"""Errors of a model on a set of a recording, with their conditions: crop centres, cube, frames left out."""
+"""Errors of a model on a set of a store, with their conditions: crop centres, cube, frames left out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from murauer.data.recording import CENTRES, Recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import predict_frames
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, metrics_table, pose_metrics
-from murauer.training.checkpoint import load_model
+from murauer.inference.frames import predict_frames
+from murauer.nets.model_file import load_model
+from murauer.store.store import CENTRES, Store
 
 SMALL_CUBE = 5 / 6
 """Side of the cube that many take for NYU's second, smaller test person, as a share of the usual one."""
@@ -68,31 +68,31 @@ class SplitResult:
 
 
 def evaluate_split(
-    model: Path, recording: Recording, split: str, small_cube_person: int | None = None
+    model: Path, store: Store, split: str, small_cube_person: int | None = None
 ) -> SplitResult:
     """Predict the first camera's frames of a set around the recorded centres, and compare with the labels.
 
     Args:
         model: file or run folder.
-        recording: the data.
+        store: the data.
         split: name of a set of real frames.
-        small_cube_person: number of a person whose cube is `SMALL_CUBE` of the recording's.
+        small_cube_person: number of a person whose cube is `SMALL_CUBE` of the store's.
 
     Raises:
-        UserError: the model cannot be loaded or predicts other joints, the recording has no such set, no
+        UserError: the model cannot be loaded or predicts other joints, the store has no such set, no
             frame of it has a label, or it does not show that person.
     """
     network, config = load_model(model)
-    if config.skeleton != recording.skeleton.name:
+    if config.skeleton != store.skeleton.name:
         raise UserError(
-            f"{model} predicts the joints '{config.skeleton}', but {recording.folder} has "
-            f"'{recording.skeleton.name}'; evaluate on a recording of the same joints"
+            f"{model} predicts the joints '{config.skeleton}', but {store.folder} has "
+            f"'{store.skeleton.name}'; evaluate on a store of the same joints"
         )
-    frames = recording.need(split)
+    frames = store.need(split)
     usable, rows = frames.usable_rows(0), frames.usable_rows(0, labelled=True)
     if not len(rows):
         raise UserError(
-            f"the {split} frames of {recording.folder} have no labels to compare with; choose another "
+            f"the {split} frames of {store.folder} have no labels to compare with; choose another "
             "--split, or let 'murauer predict' find their joints"
         )
     person = frames.person[rows]
@@ -100,34 +100,34 @@ def evaluate_split(
     if small_cube_person is not None and not small.any():
         seen = ", ".join(map(str, np.unique(person).tolist()))
         raise UserError(
-            f"person {small_cube_person} is not in the {split} frames of {recording.folder}; there are {seen}"
+            f"person {small_cube_person} is not in the {split} frames of {store.folder}; there are {seen}"
         )
-    predicted = np.empty((len(rows), len(recording.skeleton), 3), np.float32)
+    predicted = np.empty((len(rows), len(store.skeleton), 3), np.float32)
     for chosen, scale in ((~small, 1.0), (small, SMALL_CUBE)):
         if chosen.any():
-            cube_mm = scale * recording.cube_mm
+            cube_mm = scale * store.cube_mm
             predicted[chosen] = predict_frames(network, frames, cube_mm, rows=rows[chosen])
     errors = joint_errors(torch.from_numpy(predicted), torch.from_numpy(frames.joints[rows, 0]))
     return SplitResult(
         split=split,
-        metrics=pose_metrics(errors, recording.skeleton.joints, person_names(recording, person)),
-        centres=recording.centre_kind(split),
-        cube_mm=recording.cube_mm,
+        metrics=pose_metrics(errors, store.skeleton.joints, person_names(store, person)),
+        centres=store.centre_kind(split),
+        cube_mm=store.cube_mm,
         small_cube_person=small_cube_person,
         unusable=len(frames) - len(usable),
         unlabelled=len(usable) - len(rows),
     )
 
 
-def person_names(recording: Recording, persons: np.ndarray) -> list[str] | None:
+def person_names(store: Store, persons: np.ndarray) -> list[str] | None:
     """Name the person in each frame: by whether training has seen them, or by number; None if unknown.
 
     Args:
-        recording: tells which persons training has not seen.
+        store: tells which persons training has not seen.
         persons: number of the person in each frame, -1 where unknown, shape (N,).
     """
     if (persons < 0).any():
         return None
-    if recording.unseen_persons:
-        return ["unseen" if person in recording.unseen_persons else "seen" for person in persons.tolist()]
+    if store.unseen_persons:
+        return ["unseen" if person in store.unseen_persons else "seen" for person in persons.tolist()]
     return [f"person {person}" for person in persons.tolist()] if len(np.unique(persons)) > 1 else None

@@ -12,7 +12,7 @@ EXPERIMENTS = {
     "figure6": "how far corresponding real and synthetic latents lie apart",
     "figure7": "views predicted from real and from synthetic input",
     "worst": "best and worst frames with the nearest training pose (Figures 1, S3, S4, S5)",
-    "ablation": "the variants on a simulated recording, with tables for the documentation",
+    "ablation": "the variants on a simulated store, with tables for the documentation",
     "selection": "frames that 'murauer select' proposes against random ones, as labels",
 }
 """What each module of this package shows, by its name."""

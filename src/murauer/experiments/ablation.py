@@ -1,6 +1,6 @@
-"""The paper's variants on a simulated recording, with tables for the documentation (as Figure 4).
+"""The paper's variants on a simulated store, with tables for the documentation (as Figure 4).
 
-python -m murauer.experiments.ablation --out runs/ablation --results docs/results
+murauer experiment ablation --out runs/ablation --results docs/results
 
 Fewer trainings than Figure 4 has: all variants with 100 labels, two of them also with 10 and 1,000, and one
 with every label. Given again after it was stopped, the command goes on; 'murauer experiment ablation' is the
@@ -9,16 +9,15 @@ same.
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 
-from murauer.commands.arguments import add_run_folder
-from murauer.commands.train import read_configuration
-from murauer.data.recording import CENTRES, Recording, open_recording
-from murauer.data.simulated import SimulationConfig, simulate_recording
-from murauer.evaluation.ablation_table import write_ablation
+from murauer.arguments import add_run_folder
+from murauer.experiments.ablation_table import write_ablation
 from murauer.experiments.sweeping import add_sweep, sweep_engine
-from murauer.training.sweep import make_jobs, run_sweep
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.store.store import CENTRES, Store, open_store
+from murauer.sweeps.sweep import make_jobs, run_sweep
+from murauer.training.config import read_config
 
 VARIANTS = ("real_only", "real_and_synth", "distr_match", "view_pred", "full")
 LABELS = 100
@@ -37,26 +36,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, engine = read_configuration(args.preset), sweep_engine(args)
+    config, engine = read_config(args.preset), sweep_engine(args)
     folder = args.out / "recording"
-    recording = open_recording(folder) if folder.exists() else simulate_recording(SimulationConfig(), folder)
-    jobs = make_jobs(ablation_cells(recording), args.seeds, args.out)
-    sweep = run_sweep(recording, config, jobs, splits=("validation", "test"), engine=engine)
+    store = open_store(folder) if folder.exists() else simulate_store(SimulationConfig(), folder)
+    jobs = make_jobs(ablation_cells(store), args.seeds, args.out)
+    sweep = run_sweep(store, config, jobs, splits=("validation", "test"), engine=engine)
     if sweep.results:
-        command = f"python -m murauer.experiments.ablation {shlex.join(_words(args))}"
-        write_ablation(args.out, args.results, command=command, facts=_facts(args, recording))
+        command = f"murauer experiment ablation {shlex.join(_words(args))}"
+        write_ablation(args.out, args.results, command=command, facts=_facts(args, store))
     sweep.check()
 
 
-def ablation_cells(recording: Recording) -> list[tuple[str, int]]:
+def ablation_cells(store: Store) -> list[tuple[str, int]]:
     """Which variants are trained with how many labels.
 
     Args:
-        recording: says how many frames can be labelled.
+        store: says how many frames can be labelled.
     """
     cells = [("synth_only", 0), *((variant, LABELS) for variant in VARIANTS)]
     cells += [(variant, n) for n in OTHER_LABELS for variant in OTHER_LABELS_VARIANTS]
-    return [*cells, ("real_and_synth", len(recording.need("real")))]  # the floor: every frame labelled
+    return [*cells, ("real_and_synth", len(store.need("real")))]  # the floor: every frame labelled
 
 
 def _words(args: argparse.Namespace) -> list[str]:
@@ -65,16 +64,10 @@ def _words(args: argparse.Namespace) -> list[str]:
     return [*words, "--seeds", *map(str, args.seeds)]
 
 
-def _facts(args: argparse.Namespace, recording: Recording) -> list[str]:
-    synthetic, real = (f"{len(recording.need(name)):,}" for name in ("synthetic", "real"))
-    centres = CENTRES[recording.centre_kind("test")]
+def _facts(args: argparse.Namespace, store: Store) -> list[str]:
+    synthetic, real = (f"{len(store.need(name)):,}" for name in ("synthetic", "real"))
+    centres = CENTRES[store.centre_kind("test")]
     return [
-        f"Preset `{args.preset}`; simulated, {synthetic} synthetic and {real} real moments, n of "
+        f"Config `{args.preset}`; simulated, {synthetic} synthetic and {real} real moments, n of "
         f"the real ones labelled; crop centre: {centres}."
     ]
-
-
-if __name__ == "__main__":
-    from murauer.cli import main
-
-    sys.exit(main(["experiment", "ablation", *sys.argv[1:]]))

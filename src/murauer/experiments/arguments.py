@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from murauer.commands.arguments import add_run_folder
+from murauer.arguments import add_run_folder
 from murauer.evaluation.runs import Run
 
 
@@ -19,7 +19,7 @@ def add_runs(parser: argparse.ArgumentParser, nargs: str | None = "+") -> None:
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Declare --data."""
     parser.add_argument(
-        "--data", type=Path, metavar="STORE", help="recording to use (default: the one that the runs name)"
+        "--data", type=Path, metavar="STORE", help="store to use (default: the one that the runs name)"
     )
 
 

@@ -11,10 +11,14 @@ feature_mapping' train the two ideas that the paper builds on, with its own netw
 import argparse
 from pathlib import Path
 
-from murauer.commands.arguments import add_run_folder
-from murauer.evaluation.published import is_published_test_set, published_results
-from murauer.evaluation.runs import find_runs, load_run, predict_split, recording_of
-from murauer.evaluation.semi_supervised import Measurement, semi_supervised_figure, semi_supervised_rows
+from murauer.arguments import add_run_folder
+from murauer.evaluation.figures.published import is_published_test_set, published_results
+from murauer.evaluation.figures.semi_supervised import (
+    Measurement,
+    semi_supervised_figure,
+    semi_supervised_rows,
+)
+from murauer.evaluation.runs import find_runs, load_run, predict_split, store_of
 from murauer.experiments.arguments import add_data
 from murauer.experiments.outputs import write_outputs
 
@@ -32,11 +36,11 @@ def run(args: argparse.Namespace) -> None:
     published = published_results()
     measurements, data, comparable = [], published.data, True
     if runs:
-        recording = recording_of(runs, args.data)
-        comparable = is_published_test_set(recording)
-        data = published.data if comparable else f"test split of {recording.folder.name}"
+        store = store_of(runs, args.data)
+        comparable = is_published_test_set(store)
+        data = published.data if comparable else f"test split of {store.folder.name}"
         measurements = [
-            Measurement(one.title, one.labels, one.seed, predict_split(one, recording).metrics.mean_error_mm)
+            Measurement(one.title, one.labels, one.seed, predict_split(one, store).metrics.mean_error_mm)
             for one in runs
         ]
     figure = semi_supervised_figure(measurements, published, data, comparable)

@@ -11,18 +11,17 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from murauer.commands.arguments import add_data, add_run_folder, positive_int
-from murauer.commands.train import read_configuration
-from murauer.config import Config
-from murauer.data.recording import CENTRES, Recording, open_recording
+from murauer.arguments import add_data, add_run_folder, positive_int
 from murauer.errors import UserError
-from murauer.evaluation.ablation_figure import ablation_figure
-from murauer.evaluation.ablation_table import Result, error_curves, in_order, summarise, sweep_rows
-from murauer.evaluation.published import PublishedSeries, is_published_test_set, published_results
+from murauer.evaluation.figures.published import PublishedSeries, is_published_test_set, published_results
+from murauer.experiments.ablation_figure import ablation_figure
+from murauer.experiments.ablation_table import Result, error_curves, in_order, summarise, sweep_rows
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_engine
-from murauer.training.batches import BatchSource
-from murauer.training.sweep import make_jobs, run_sweep
+from murauer.store.store import CENTRES, Store, open_store
+from murauer.sweeps.sweep import make_jobs, run_sweep
+from murauer.training.batch import BatchSource
+from murauer.training.config import Config, read_config
 from murauer.training.variants import VARIANTS, find_variant
 
 PAPER_VARIANTS = ("synth_only", "real_only", "real_and_synth", "distr_match", "view_pred", "full")
@@ -45,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--variants",
         nargs="+",
         metavar="NAME",
-        help=f"of {', '.join(VARIANTS)} (default: the paper's six, as far as the recording allows)",
+        help=f"of {', '.join(VARIANTS)} (default: the paper's six, as far as the store allows)",
     )
     parser.add_argument("--split", choices=("validation", "test"), default="test", help="default: test")
     add_sweep(parser)
@@ -53,20 +52,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    recording, config = open_recording(args.data), read_configuration(args.preset)
+    store, config = open_store(args.data), read_config(args.preset)
     engine = sweep_engine(args)
-    _check_split(recording, args.split)
-    counts = _label_counts(recording, args.labels)
-    cells = _cells(recording, config, args.variants, counts)
+    _check_split(store, args.split)
+    counts = _label_counts(store, args.labels)
+    cells = _cells(store, config, args.variants, counts)
     jobs = make_jobs(cells, args.seeds, args.out / "runs")
-    sweep = run_sweep(recording, config, jobs, splits=(args.split,), engine=engine)
+    sweep = run_sweep(store, config, jobs, splits=(args.split,), engine=engine)
     if sweep.results:
         results = in_order([Result.of(stored, args.split) for stored in sweep.results])
-        published = _published(recording, args.split)
-        data = published_results().data if published else f"{args.split} split of {recording.folder.name}"
+        published = _published(store, args.split)
+        data = published_results().data if published else f"{args.split} split of {store.folder.name}"
         values = {
             "data": data,
-            "centres": CENTRES[recording.centre_kind(args.split)],
+            "centres": CENTRES[store.centre_kind(args.split)],
             "preset": args.preset,
             "results": [result.row() for result in results],
             "summaries": [asdict(summary) for summary in summarise(results)],
@@ -78,34 +77,34 @@ def run(args: argparse.Namespace) -> None:
     sweep.check()
 
 
-def _check_split(recording: Recording, split: str) -> None:
+def _check_split(store: Store, split: str) -> None:
     """See to it, before hours of training, that their results can be measured."""
-    if not len(recording.need(split).usable_rows(0, labelled=True)):
+    if not len(store.need(split).usable_rows(0, labelled=True)):
         raise UserError(
-            f"the {split} frames of {recording.folder} have no labels to measure errors with; choose another "
+            f"the {split} frames of {store.folder} have no labels to measure errors with; choose another "
             "--split"
         )
 
 
-def _label_counts(recording: Recording, asked: Sequence[int | str] | None) -> list[int]:
+def _label_counts(store: Store, asked: Sequence[int | str] | None) -> list[int]:
     """Numbers of labelled frames, ascending, each once."""
-    held = 0 if recording.real is None else len(recording.real.usable_rows(0, labelled=True))
+    held = 0 if store.real is None else len(store.real.usable_rows(0, labelled=True))
     if asked is None:
         counts = [n for n in LABELS if n < held] + [held]
     else:
         counts = [held if n == ALL else int(n) for n in asked]
     for n in counts:
-        recording.labelled_rows(n, seed=0)  # raises a sentence if there are not so many
+        store.labelled_rows(n, seed=0)  # raises a sentence if there are not so many
     return sorted({n for n in counts if n})
 
 
 def _cells(
-    recording: Recording, config: Config, asked: Sequence[str] | None, counts: Sequence[int]
+    store: Store, config: Config, asked: Sequence[str] | None, counts: Sequence[int]
 ) -> list[tuple[str, int]]:
     """Which variants to train with how many labels: n = 0 where no real frame is used.
 
     Raises:
-        UserError: the recording lacks what a variant that was asked for needs, or all of them.
+        UserError: the store lacks what a variant that was asked for needs, or all of them.
     """
     cells: list[tuple[str, int]] = []
     for name in dict.fromkeys(asked or PAPER_VARIANTS):
@@ -113,7 +112,7 @@ def _cells(
         own = [(name, n) for n in counts] if variant.real else [(name, 0)]
         try:
             for _, n in own[:1]:
-                BatchSource(recording, config, variant, recording.labelled_rows(n, seed=0), seed=0)
+                BatchSource(store, config, variant, store.labelled_rows(n, seed=0), seed=0)
         except UserError as error:
             if asked:
                 raise
@@ -121,13 +120,13 @@ def _cells(
         else:
             cells += own
     if not cells:
-        raise UserError(f"{recording.folder} has too little for any of the variants (see above)")
+        raise UserError(f"{store.folder} has too little for any of the variants (see above)")
     return cells
 
 
-def _published(recording: Recording, split: str) -> dict[str, PublishedSeries]:
+def _published(store: Store, split: str) -> dict[str, PublishedSeries]:
     """The paper's errors by variant, if they were measured on this split."""
-    if split != "test" or not is_published_test_set(recording):
+    if split != "test" or not is_published_test_set(store):
         return {}
     names = {variant.title: name for name, variant in VARIANTS.items()}
     return {names[series.method]: series for series in published_results().variants}

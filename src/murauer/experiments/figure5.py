@@ -9,10 +9,10 @@ neighbours together, not distances: figure6 measures those.
 import argparse
 from dataclasses import asdict
 
-from murauer.commands.arguments import positive_int
-from murauer.evaluation.latent_figures import embed, embedding_figure
+from murauer.arguments import positive_int
+from murauer.evaluation.figures.latent_figures import embed, embedding_figure
 from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
-from murauer.evaluation.runs import load_runs, recording_of
+from murauer.evaluation.runs import load_runs, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
 
@@ -30,9 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
     (run,) = load_runs([args.runs])
-    recording = recording_of([run], args.data)
-    frames = corresponding_frames(recording, run.labelled_rows(recording)).spread(args.pairs)
-    pairs = encode_pairs(run.network, frames, recording.cube_mm, limit=args.pairs)
+    store = store_of([run], args.data)
+    frames = corresponding_frames(store, run.labelled_rows(store)).spread(args.pairs)
+    pairs = encode_pairs(run.network, frames, store.cube_mm, limit=args.pairs)
     embedding = embed(pairs)
     shown = embedding.examples()
     rows = [
@@ -43,5 +43,5 @@ def run(args: argparse.Namespace) -> None:
     values = {"run": run_facts(run), "frames": frames.name, "alignment": asdict(pairs.alignment())}
     title = f"{run.title}: {len(frames.rows):,} {frames.name} and their synthetic twins"
     size = run.config.network.patch_size
-    figure = embedding_figure(embedding, frames, size, recording.cube_mm, title)
+    figure = embedding_figure(embedding, frames, size, store.cube_mm, title)
     write_outputs(args.out, "figure5", figure, rows, values)

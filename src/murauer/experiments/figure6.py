@@ -11,9 +11,9 @@ latents (50 % where it cannot).
 import argparse
 from dataclasses import asdict
 
-from murauer.evaluation.latent_figures import ALIGNMENT_HEADS, alignment_cells, distance_figure
+from murauer.evaluation.figures.latent_figures import ALIGNMENT_HEADS, alignment_cells, distance_figure
 from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
-from murauer.evaluation.runs import labelled_by_any, load_runs, recording_of
+from murauer.evaluation.runs import labelled_by_any, load_runs, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
 
@@ -26,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
     runs = load_runs(args.runs)
-    recording = recording_of(runs, args.data)
-    frames = corresponding_frames(recording, labelled_by_any(runs, recording)).spread(1000)
-    pairs = {run.title: encode_pairs(run.network, frames, recording.cube_mm) for run in runs}
+    store = store_of(runs, args.data)
+    frames = corresponding_frames(store, labelled_by_any(runs, store)).spread(1000)
+    pairs = {run.title: encode_pairs(run.network, frames, store.cube_mm) for run in runs}
     distances = {title: own.distances() for title, own in pairs.items()}
     alignments = {title: own.alignment() for title, own in pairs.items()}
     rows = [

@@ -10,13 +10,13 @@ frames.
 import argparse
 from typing import Any
 
-from murauer.commands.arguments import positive_int
+from murauer.arguments import positive_int
 from murauer.errors import UserError
-from murauer.evaluation.frames import spread_rows
-from murauer.evaluation.runs import Run, labelled_by_any, load_runs, recording_of
-from murauer.evaluation.view_examples import ViewComparison, compare_views, two_view_rows, view_figure
+from murauer.evaluation.figures.view_examples import ViewComparison, compare_views, two_view_rows, view_figure
+from murauer.evaluation.runs import Run, labelled_by_any, load_runs, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
+from murauer.store.frame_set import spread_rows
 
 FRAMES = 400
 EXAMPLES = 4
@@ -39,9 +39,9 @@ def run(args: argparse.Namespace) -> None:
                 f"{one.folder} was trained without view prediction ({one.name}); give runs of 'full', "
                 "'view_pred' or 'preview'"
             )
-    recording = recording_of(runs, args.data)
-    rows = two_view_rows(recording, labelled_by_any(runs, recording), FRAMES)
-    comparisons = {one.title: compare_views(one.network, recording, rows) for one in runs}
+    store = store_of(runs, args.data)
+    rows = two_view_rows(store, labelled_by_any(runs, store), FRAMES)
+    comparisons = {one.title: compare_views(one.network, store, rows) for one in runs}
     table = []
     for title, comparison in comparisons.items():
         for domain, views in (("real", comparison.real), ("synthetic", comparison.synthetic)):

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from murauer.evaluation.drawing import save_figure
+from murauer.evaluation.figures.drawing import save_figure
 from murauer.files import written_whole
 
 CSV_DECIMALS = 5

@@ -1,6 +1,6 @@
 """Frames that 'murauer select' proposes against frames drawn at random, as labels of Real&Synth.
 
-python -m murauer.experiments.selection --out runs/selection --results docs/results
+murauer experiment selection --out runs/selection --results docs/results
 
 Both are trained from the same pre-trained network of the seed, with which the frames are selected; the random
 ones are those that 'murauer train --labels N' draws. Given again after it was stopped, the command goes on.
@@ -9,25 +9,23 @@ ones are those that 'murauer train --labels N' draws. Given again after it was s
 import argparse
 import shlex
 import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from murauer.commands.arguments import add_run_folder
-from murauer.commands.train import read_configuration
-from murauer.config import Config
-from murauer.data.recording import Recording, open_recording
-from murauer.data.simulated import SimulationConfig, simulate_recording
+from murauer.arguments import add_run_folder
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_engine
 from murauer.files import written_whole
+from murauer.nets.model_file import load_model
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.selection.selecting import propose_frames, write_proposals
-from murauer.training.checkpoint import load_model
-from murauer.training.sweep import Job, run_sweep
-from murauer.training.trainer import PRETRAINED_FILE
+from murauer.store.store import Store, open_store
+from murauer.sweeps.sweep import Job, run_sweep
+from murauer.training.config import Config, read_config
+from murauer.training.train import PRETRAINED_FILE
 
 VARIANT = "real_and_synth"
 LABELS = (20, 100)
@@ -43,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data", type=Path, metavar="STORE",
-        help="recording whose real frames are all labelled (default: one is simulated in --out)",
+        help="store whose real frames are all labelled (default: one is simulated in --out)",
     )  # fmt: skip
     parser.add_argument("--labels", type=int, nargs="+", default=LABELS, metavar="N", help="default: 20 100")
     add_sweep(parser)
@@ -51,21 +49,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, engine = read_configuration(args.preset), sweep_engine(args)
+    config, engine = read_config(args.preset), sweep_engine(args)
     folder = args.data or args.out / "recording"
     if folder.exists() or args.data is not None:
-        recording = open_recording(folder)
+        store = open_store(folder)
     else:
-        recording = simulate_recording(SimulationConfig(), folder)
+        store = simulate_store(SimulationConfig(), folder)
     cells = [(n, seed) for seed in args.seeds for n in args.labels]
     # Random ones first: they make the pre-trained networks that selection needs.
     jobs = {"random": [_job("random", n, seed, args.out) for n, seed in cells]}
-    sweeps = {"random": run_sweep(recording, config, jobs["random"], splits=SPLITS, engine=engine)}
+    sweeps = {"random": run_sweep(store, config, jobs["random"], splits=SPLITS, engine=engine)}
     sweeps["random"].check()
     jobs["selected"] = [
-        _job("selected", n, seed, args.out, _select(recording, n, seed, args.out)) for n, seed in cells
+        _job("selected", n, seed, args.out, _select(store, n, seed, args.out)) for n, seed in cells
     ]
-    sweeps["selected"] = run_sweep(recording, config, jobs["selected"], splits=SPLITS, engine=engine)
+    sweeps["selected"] = run_sweep(store, config, jobs["selected"], splits=SPLITS, engine=engine)
     sweeps["selected"].check()
     rows = [
         {"frames": way, "n_labelled": one["n_labelled"], "seed": one["seed"]}
@@ -74,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
         for one in sweep.results
     ]
     write_outputs(args.results, "selection", _figure(rows), rows, {"results": rows})
-    _write_page(args, recording, config, rows)
+    _write_page(args, store, config, rows)
 
 
 def _job(way: str, n: int, seed: int, out: Path, label_file: Path | None = None) -> Job:
@@ -82,12 +80,12 @@ def _job(way: str, n: int, seed: int, out: Path, label_file: Path | None = None)
     return Job(VARIANT, n, seed, run_folder, pretraining, label_file)
 
 
-def _select(recording: Recording, n: int, seed: int, out: Path) -> Path:
+def _select(store: Store, n: int, seed: int, out: Path) -> Path:
     """Select with the network that has seen synthetic frames alone."""
     path = out / f"selected_n{n}_seed{seed}.txt"
     if not path.exists():
         network, _ = load_model(out / f"pretraining_seed{seed}" / PRETRAINED_FILE)
-        write_proposals(path, propose_frames(recording, network, n, seed=seed, among_labelled=True))
+        write_proposals(path, propose_frames(store, network, n, seed=seed, among_labelled=True))
     return path
 
 
@@ -113,17 +111,17 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
 
 
 def _write_page(
-    args: argparse.Namespace, recording: Recording, config: Config, rows: Sequence[dict[str, Any]]
+    args: argparse.Namespace, store: Store, config: Config, rows: Sequence[dict[str, Any]]
 ) -> None:
     words = ["--out", str(args.out), "--results", str(args.results), "--preset", args.preset]
     words += ["--seeds", *map(str, args.seeds), "--labels", *map(str, args.labels)]
     lines = [
         "# Selected frames against random ones",
         "",
-        f"    python -m murauer.experiments.selection {shlex.join(words)}",
+        f"    murauer experiment selection {shlex.join(words)}",
         "",
-        f"Real&Synth, preset `{args.preset}` ({config.training.joint_iterations:,} steps), "
-        f"{len(recording.need('real')):,} real frames to choose from; mean joint error in mm ± "
+        f"Real&Synth, config `{args.preset}` ({config.training.joint_iterations:,} steps), "
+        f"{len(store.need('real')):,} real frames to choose from; mean joint error in mm ± "
         f"standard deviation over {len(args.seeds)} seeds.",
         "",
         "| n | split | " + " | ".join(WAYS.values()) + " | difference by seed |",
@@ -143,9 +141,3 @@ def _write_page(
 def _mean(values: Sequence[float]) -> str:
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.fmean(values):.2f}{spread}"
-
-
-if __name__ == "__main__":
-    from murauer.cli import main
-
-    sys.exit(main(["experiment", "selection", *sys.argv[1:]]))

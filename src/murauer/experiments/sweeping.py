@@ -2,9 +2,10 @@
 
 import argparse
 
-from murauer.commands.arguments import count, positive_int
+from murauer.arguments import count, positive_int
 from murauer.errors import UserError
-from murauer.training.engines import ENGINES, Engine, make_engine
+from murauer.sweeps.make_runner import ENGINES, make_engine
+from murauer.sweeps.runner import Engine
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 murauer experiment table1 --uvd V2V-PoseNet=v2v.txt --ground-truth labels.txt --camera nyu --out table1
 murauer experiment table1 runs/full runs/real_only --data stores/nyu --out table1
 
-Runs are evaluated on the test split of a recording. Prediction files are compared with --ground-truth, or
+Runs are evaluated on the test split of a store. Prediction files are compared with --ground-truth, or
 with the same split. Persons of the test set are reported apart. Errors that were published for a method of
 the same name stand beside it.
 """
@@ -15,27 +15,23 @@ from pathlib import Path
 
 import torch
 
-from murauer.camera import Camera, find_camera
-from murauer.data.recording import CENTRES, Recording, open_recording
+from murauer.datasets.joint_files import JointFormat, read_joints
 from murauer.errors import UserError
-from murauer.evaluation.method_comparison import (
+from murauer.evaluation.figures.method_comparison import (
     MeasuredMethod,
     comparison_figure,
     comparison_rows,
     comparison_table,
 )
+from murauer.evaluation.figures.published import is_published_test_set, published_results
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
-from murauer.evaluation.prediction_files import (
-    JointFormat,
-    evaluate_prediction_file,
-    is_nyu_test_set,
-    read_joints,
-)
-from murauer.evaluation.published import is_published_test_set, published_results
-from murauer.evaluation.runs import load_runs, parse_named, predict_split, recording_of
+from murauer.evaluation.prediction_files import evaluate_prediction_file, is_nyu_test_set
+from murauer.evaluation.runs import load_runs, parse_named, predict_split, store_of
 from murauer.evaluation.split import person_names
 from murauer.experiments.arguments import add_runs
 from murauer.experiments.outputs import write_outputs
+from murauer.geometry.camera import Camera, find_camera
+from murauer.store.store import CENTRES, Store, open_store
 
 FORMATS: tuple[JointFormat, ...] = ("uvd", "xyz", "xyz-y-up")
 
@@ -60,28 +56,28 @@ def run(args: argparse.Namespace) -> None:
     if files and args.ground_truth is None and not args.runs and args.data is None:
         raise UserError("files of predictions need something to compare with; give --ground-truth or --data")
     runs = load_runs(args.runs) if args.runs else []
-    recording = None
+    store = None
     if runs:
-        recording = recording_of(runs, args.data)
+        store = store_of(runs, args.data)
     elif args.data is not None:
-        recording = open_recording(args.data)
-    camera = find_camera(args.camera) if args.camera else _camera_of(recording)
+        store = open_store(args.data)
+    camera = find_camera(args.camera) if args.camera else _camera_of(store)
     measured = [
-        MeasuredMethod(name or path.stem, "predictions", _file_metrics(path, format, camera, recording, args))
+        MeasuredMethod(name or path.stem, "predictions", _file_metrics(path, format, camera, store, args))
         for name, path, format in files
     ]
-    if recording is not None:
-        measured += [MeasuredMethod(one.title, "run", predict_split(one, recording).metrics) for one in runs]
-    comparable = _is_published_test_set(measured, camera, recording)
+    if store is not None:
+        measured += [MeasuredMethod(one.title, "run", predict_split(one, store).metrics) for one in runs]
+    comparable = _is_published_test_set(measured, camera, store)
     published = published_results()
     if comparable:
         measured = [replace(method, published_mm=published.find(method.name)) for method in measured]
-    source = f"test split of {recording.folder.name}" if recording else args.ground_truth.name
+    source = f"test split of {store.folder.name}" if store else args.ground_truth.name
     data = published.data if comparable else source
     values = {
         "data": data,
         "comparable_with_published": comparable,
-        "centres": CENTRES[recording.centre_kind("test")] if runs and recording else None,
+        "centres": CENTRES[store.centre_kind("test")] if runs and store else None,
         "measured": [
             {"method": m.name, "kind": m.kind, "published_mm": m.published_mm, "metrics": m.metrics.to_dict()}
             for m in measured
@@ -94,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _is_published_test_set(
-    measured: Sequence[MeasuredMethod], camera: Camera | None, recording: Recording | None
+    measured: Sequence[MeasuredMethod], camera: Camera | None, store: Store | None
 ) -> bool:
     """Whether everything was measured on the test set of the published results.
 
@@ -107,8 +103,8 @@ def _is_published_test_set(
             f"the results are of different test sets, of {' and '.join(map(str, sorted(frames)))} frames; "
             "compare runs and prediction files on the same one"
         )
-    if recording is not None:
-        return is_published_test_set(recording)
+    if store is not None:
+        return is_published_test_set(store)
     return is_nyu_test_set(frames.pop(), len(measured[0].metrics.per_joint_mm), camera)
 
 
@@ -116,7 +112,7 @@ def _file_metrics(
     path: Path,
     format: JointFormat,
     camera: Camera | None,
-    recording: Recording | None,
+    store: Store | None,
     args: argparse.Namespace,
 ) -> PoseMetrics:
     """Compare a file with the annotated joints, or with the test split."""
@@ -124,19 +120,19 @@ def _file_metrics(
         return evaluate_prediction_file(
             path, args.ground_truth, format, camera, ground_truth_format=args.ground_truth_format
         )
-    assert recording is not None
-    test = recording.need("test")
+    assert store is not None
+    test = store.need("test")
     predicted = read_joints(path, format, camera)
-    if predicted.shape[:2] != (len(test), len(recording.skeleton)):
+    if predicted.shape[:2] != (len(test), len(store.skeleton)):
         raise UserError(
             f"{path} has {predicted.shape[0]} frames of {predicted.shape[1]} joints but the test split of "
-            f"{recording.folder} has {len(test)} of {len(recording.skeleton)}"
+            f"{store.folder} has {len(test)} of {len(store.skeleton)}"
         )
     rows = test.usable_rows(0, labelled=True)
     errors = joint_errors(predicted[rows], torch.from_numpy(test.joints[rows, 0]))
-    return pose_metrics(errors, recording.skeleton.joints, person_names(recording, test.person[rows]))
+    return pose_metrics(errors, store.skeleton.joints, person_names(store, test.person[rows]))
 
 
-def _camera_of(recording: Recording | None) -> Camera | None:
-    """The first camera of a recording, if it is known."""
-    return None if recording is None or recording.rig is None else recording.rig.cameras[0]
+def _camera_of(store: Store | None) -> Camera | None:
+    """The first camera of a store, if it is known."""
+    return None if store is None or store.rig is None else store.rig.cameras[0]

@@ -8,9 +8,9 @@ nearest to the true ones on average: a large distance says that training has not
 
 import argparse
 
-from murauer.commands.arguments import positive_int
-from murauer.evaluation.ranked_frames import ranked_figure, ranked_frames
-from murauer.evaluation.runs import load_runs, predict_split, recording_of
+from murauer.arguments import positive_int
+from murauer.evaluation.figures.ranked_frames import ranked_figure, ranked_frames
+from murauer.evaluation.runs import load_runs, predict_split, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
 
@@ -29,12 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
     (run,) = load_runs([args.runs])
-    recording = recording_of([run], args.data)
-    predictions = predict_split(run, recording, args.split)
+    store = store_of([run], args.data)
+    predictions = predict_split(run, store, args.split)
     count = min(args.count, len(predictions.rows))
     places = {"best": range(count), "worst": [-1 - place for place in range(count)]}
     ranked = {
-        kind: ranked_frames(run, recording, args.split, predictions, list(chosen))
+        kind: ranked_frames(run, store, args.split, predictions, list(chosen))
         for kind, chosen in places.items()
     }
     rows = [

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from murauer.data.rendered import random_stream
 from murauer.files import written_whole
+from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.shape import ShapePrior
-from murauer.skeletons import SKELETONS
+from murauer.random_streams import random_stream
 
 FITTED = ("hand21", "anny21", "nyu14", "icvl16")
 """Skeletons that are converted into each other; the joints of the others are joints of these."""

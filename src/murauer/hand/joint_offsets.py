@@ -17,13 +17,13 @@ from torch import Tensor
 
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.geometry.skeletons import find_skeleton
 from murauer.hand.articulation import BONE_NAMES
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandGeometry
-from murauer.skeletons import find_skeleton
 
 JOINT_OFFSETS_FILE = "joint_offsets.json"
-"""Its name in the folder of a recording."""
+"""Its name in the folder of a store."""
 
 
 @dataclass(frozen=True)

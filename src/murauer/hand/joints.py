@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from murauer.geometry.skeletons import NYU_EVALUATION_JOINTS, SKELETONS
 from murauer.hand.articulation import BONE_NAMES, FINGERS
-from murauer.skeletons import NYU_EVALUATION_JOINTS, SKELETONS
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import merge_depth
 from murauer.hand.rasteriser import rasterise_depth
-from murauer.skeletons import SKELETONS
 
 HANDS = 2
 """Hands of a scene, at most."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from murauer.geometry.rig import CameraRig
 from murauer.hand.clutter import ClutterPiece, merge_depth
 from murauer.hand.joint_offsets import JointOffsets
 from murauer.hand.model import HandGeometry, place
 from murauer.hand.rasteriser import rasterise_depth
-from murauer.rig import CameraRig
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,24 +22,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.camera import Camera
-from murauer.distortion import Distortion
+from murauer.capture.depth import Unit, check_device, read_centre, read_frame
 from murauer.errors import UserError
-from murauer.inference.engines import Engine, EngineName, load_engine
-from murauer.inference.hand_finder import HandFinder
-from murauer.inference.inputs import Unit, as_array, check_device, read_centre, read_frame
-from murauer.inference.localisation import (
+from murauer.geometry.arrays import as_array
+from murauer.geometry.camera import Camera
+from murauer.geometry.distortion import Distortion
+from murauer.geometry.patches import Floats
+from murauer.geometry.skeletons import Skeleton
+from murauer.handfinder.finder import HandFinder
+from murauer.handfinder.handedness import Handedness, said, seen
+from murauer.handfinder.localisation import (
     Sighting,
     look_at_place,
     look_for_hand,
     look_for_hands,
     packaged_finder,
 )
-from murauer.inference.patches import Floats
-from murauer.inference.pose import Handedness, HandPose
-from murauer.inference.pose_prediction import PosePredictor
-from murauer.inference.sides import said, seen
-from murauer.skeletons import Skeleton
+from murauer.inference.backends.backend import Engine
+from murauer.inference.backends.load import load_engine
+from murauer.inference.pose import HandPose
+from murauer.inference.predictor import PosePredictor
+from murauer.nets.model_facts import EngineName
 
 if TYPE_CHECKING:
     from murauer.inference.tracking import Smoothing

@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.inference import log_odds
-from murauer.inference.patches import BACKGROUND, Cubes, Floats, shown
+from murauer.geometry.patches import BACKGROUND, Cubes, Floats, shown
+from murauer.handfinder import handedness as log_odds
 
 BEHIND_SURFACE_MM = (-10.0, 45.0)
 """Where joints lie behind the surface in front of them, or behind the finger that hides them."""

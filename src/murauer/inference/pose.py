@@ -1,17 +1,12 @@
 """What comes of a frame: joints, how sure they are, whose hand, how long it took."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from murauer.inference.patches import Floats
-from murauer.skeletons import Skeleton
-
-Side = Literal["right", "left"]
-
-Handedness = Literal["auto", "right", "left"]
-"""Which hand is meant; "auto" leaves it to the hand finder."""
+from murauer.geometry.patches import Floats
+from murauer.geometry.skeletons import Skeleton
+from murauer.handfinder.handedness import Side
 
 
 @dataclass(frozen=True)

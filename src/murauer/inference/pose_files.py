@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.camera import Camera, xyz_to_uvd
-from murauer.data.keypoint_file import Keypoints, format_keypoints
-from murauer.distortion import PINHOLE, Distortion, project
+from murauer.capture.keypoint_file import Keypoints, format_keypoints
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.geometry.camera import Camera, xyz_to_uvd
+from murauer.geometry.distortion import PINHOLE, Distortion, project
+from murauer.geometry.skeletons import find_skeleton
 from murauer.inference.pose import HandPose
-from murauer.skeletons import find_skeleton
 
 DECIMALS = 3
 """Digits after the point: micrometres, and thousandths of a pixel."""

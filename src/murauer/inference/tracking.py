@@ -5,7 +5,7 @@ cutoff frequency rises with speed. A hand at rest is freed from jitter, a fast o
 looks back only, so that each result is there with its frame.
 
 Which hand it is, is decided by all frames: what the hand finder's judge says of some of them is added up and
-slowly forgotten, see `murauer.inference.sides`.
+slowly forgotten, see `murauer.handfinder.handedness`.
 """
 
 import math
@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.camera import Camera, xyz_to_uvd
-from murauer.distortion import Distortion
+from murauer.capture.depth import Unit, read_frame
 from murauer.errors import UserError
-from murauer.inference.hand_finder import HandFinder
-from murauer.inference.inputs import Unit, read_frame
-from murauer.inference.localisation import Sighting, look_at_place, look_for_hand
-from murauer.inference.patches import Floats
+from murauer.geometry.camera import Camera, xyz_to_uvd
+from murauer.geometry.distortion import Distortion
+from murauer.geometry.patches import Floats
+from murauer.handfinder.finder import HandFinder
+from murauer.handfinder.handedness import seen, side
+from murauer.handfinder.localisation import Sighting, look_at_place, look_for_hand
 from murauer.inference.pose import HandPose, Timings, no_pose
-from murauer.inference.pose_prediction import PASSES, PosePredictor
-from murauer.inference.sides import seen, side
+from murauer.inference.predictor import PASSES, PosePredictor
 
 LOST_BELOW = 0.5
 """Confidence below which the hand is looked for in the whole frame, too."""

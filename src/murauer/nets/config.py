@@ -84,3 +84,17 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 PAPER = NetworkConfig()
+
+
+class ModelConfig(msgspec.Struct, frozen=True):
+    """What must be known of a training's configuration to use its model; the rest is not read.
+
+    Attributes:
+        network: size and shape of the networks.
+        skeleton: names of the joints.
+        cube_mm: side of the hand cube.
+    """
+
+    network: NetworkConfig
+    skeleton: str
+    cube_mm: float

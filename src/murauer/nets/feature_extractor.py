@@ -5,8 +5,8 @@ from typing import cast
 from torch import Tensor, nn
 
 from murauer.nets.config import NetworkConfig
-from murauer.nets.normalisation import BatchNorm
-from murauer.nets.stem import PooledConvolution
+from murauer.nets.fused.normalisation import BatchNorm
+from murauer.nets.fused.stem import PooledConvolution
 
 
 class FeatureExtractor(nn.Module):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from murauer.nets.normalisation import BatchNorm
+from murauer.nets.fused.normalisation import BatchNorm
 
 DEPTH_RANGE_MM = (50.0, 1500.0)
 

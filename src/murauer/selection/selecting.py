@@ -1,4 +1,4 @@
-"""Which frames of a recording to label: those that stand for most of the others, as a model sees them."""
+"""Which frames of a store to label: those that stand for most of the others, as a model sees them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from murauer.data.recording import Recording
 from murauer.errors import UserError
-from murauer.evaluation.frames import batches
 from murauer.files import written_whole
+from murauer.inference.frames import batches
 from murauer.nets.network import HandPoseNetwork
 from murauer.progress import Progress
 from murauer.selection.coverage import Floats, cover
+from murauer.store.store import Store
 
 DIRECTIONS = 32
 """Of the latent space, those in which the frames vary most: 256 with as much noise as news bring nothing."""
@@ -24,7 +24,7 @@ class Proposal:
     """A frame that should be labelled.
 
     Attributes:
-        row: its index in the set `real` of the recording.
+        row: its index in the set `real` of the store.
         share: of all frames that it stands for.
     """
 
@@ -33,7 +33,7 @@ class Proposal:
 
 
 def propose_frames(
-    recording: Recording,
+    store: Store,
     network: HandPoseNetwork,
     count: int,
     *,
@@ -47,13 +47,13 @@ def propose_frames(
     in z are those that the others are nearest to. Frames that have a label count as chosen already.
 
     Args:
-        recording: its real frames, first camera.
+        store: its real frames, first camera.
         network: f and m, in evaluation mode.
         count: how many frames.
-        cube_mm: side of the hand cube of the network; by default that of the recording.
+        cube_mm: side of the hand cube of the network; by default that of the store.
         seed: of the choice.
         among_labelled: whether to choose among the frames that have labels, without a look at them: to try
-            selection on a recording whose frames are all labelled.
+            selection on a store whose frames are all labelled.
 
     Returns:
         At most `count` proposals, those that stand for most frames first.
@@ -61,7 +61,7 @@ def propose_frames(
     Raises:
         UserError: there are not as many frames.
     """
-    real = recording.need("real")
+    real = store.need("real")
     usable, labelled = real.usable_rows(0), real.usable_rows(0, labelled=True)
     known = labelled[:0] if among_labelled else labelled
     rows = labelled if among_labelled else np.setdiff1d(usable, labelled)
@@ -69,10 +69,9 @@ def propose_frames(
         kind = "labelled" if among_labelled else "unlabelled"
         hint = "" if among_labelled or len(rows) else "; --among-labelled chooses among those with labels"
         raise UserError(
-            f"{count} frames asked for, but {recording.folder} has {len(rows)} usable {kind} real "
-            f"frames{hint}"
+            f"{count} frames asked for, but {store.folder} has {len(rows)} usable {kind} real frames{hint}"
         )
-    latent = encode(recording, network, np.concatenate([rows, known]), cube_mm or recording.cube_mm)
+    latent = encode(store, network, np.concatenate([rows, known]), cube_mm or store.cube_mm)
     points = principal_part(latent, DIRECTIONS)
     generator = np.random.default_rng((seed, 0x5E1EC7))
     covered = cover(points[: len(rows)], count, generator, given=points[len(rows) :])
@@ -83,11 +82,11 @@ def propose_frames(
 
 
 @torch.no_grad()
-def encode(recording: Recording, network: HandPoseNetwork, rows: np.ndarray, cube_mm: float) -> Floats:
+def encode(store: Store, network: HandPoseNetwork, rows: np.ndarray, cube_mm: float) -> Floats:
     """Take real frames of the first camera to the latent space: z of `rows`, (N, F)."""
     parts = []
     with Progress("looking at frames", len(rows), unit="frame") as progress:
-        for samples in batches(recording.need("real"), network.config.patch_size, cube_mm, rows):
+        for samples in batches(store.need("real"), network.config.patch_size, cube_mm, rows):
             parts.append(network.latent(samples.patch, real=True).double().numpy())
             progress.advance(len(samples.patch))
     return np.concatenate(parts)

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murauer.errors import UserError
-from murauer.studio.actions import Actions
-from murauer.studio.album import Album
-from murauer.studio.journal import Journal
-from murauer.studio.label_controls import LabelControls
-from murauer.studio.labelling import Labelling
-from murauer.studio.page import Page
-from murauer.studio.playback_controls import PlaybackControls
+from murauer.studio.albums.album import Album
+from murauer.studio.controls.label_controls import LabelControls
+from murauer.studio.controls.playback_controls import PlaybackControls
+from murauer.studio.labels.journal import Journal
+from murauer.studio.labels.labelling import Labelling
+from murauer.studio.page.actions import Actions
+from murauer.studio.page.page import Page
+from murauer.studio.page.worker import Worker
 from murauer.studio.predicting import Predictor
 from murauer.studio.studio import Studio
-from murauer.studio.worker import Worker
 
 if TYPE_CHECKING:
     from viser import ViserServer

@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.data.camera_file import RecordingCamera
-from murauer.distortion import undistort_depth, undistortion_pixels
+from murauer.capture.camera_file import CaptureCamera
+from murauer.capture.sources.source import Moment, Source
 from murauer.errors import UserError
+from murauer.geometry.distortion import undistort_depth, undistortion_pixels
+from murauer.handfinder.handedness import Handedness
 from murauer.inference.estimator import Estimator
-from murauer.inference.pose import Handedness, HandPose
-from murauer.sources.source import Moment, Source
-from murauer.studio.actions import Actions
-from murauer.studio.album import Floats, View
-from murauer.studio.display import show_views
-from murauer.studio.frame_rate import FrameRate
-from murauer.studio.pace import Pace
-from murauer.studio.page import MODEL_COLOURS, Page
-from murauer.studio.pictures import EXTENTS, MOST_PICTURES, picture
-from murauer.studio.table import joint_table
-from murauer.studio.worker import Worker
+from murauer.inference.pose import HandPose
+from murauer.studio.albums.album import Floats, View
+from murauer.studio.page.actions import Actions
+from murauer.studio.page.display import show_views
+from murauer.studio.page.frame_rate import FrameRate
+from murauer.studio.page.pace import Pace
+from murauer.studio.page.page import MODEL_COLOURS, Page
+from murauer.studio.page.pictures import EXTENTS, MOST_PICTURES, picture
+from murauer.studio.page.table import joint_table
+from murauer.studio.page.worker import Worker
 
 if TYPE_CHECKING:
     from viser import ViserServer
@@ -234,7 +235,7 @@ def run_live(
         worker.run(live.tick)
 
 
-def _from_first(cameras: Sequence[RecordingCamera], view: int) -> NDArray[np.float64] | None:
+def _from_first(cameras: Sequence[CaptureCamera], view: int) -> NDArray[np.float64] | None:
     """Motion (4, 4) from the first camera's coordinates to those of another; None if it is not known."""
     first, other = cameras[0].camera_from_world, cameras[view].camera_from_world
     if view == 0:

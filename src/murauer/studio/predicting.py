@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 
 from murauer.errors import UserError
+from murauer.geometry.skeletons import Skeleton, convert
+from murauer.handfinder.handedness import Handedness
 from murauer.inference.estimator import Estimator
-from murauer.inference.pose import Handedness
-from murauer.skeletons import Skeleton, convert
-from murauer.studio.album import Album, Floats, Moment
+from murauer.studio.albums.album import Album, Floats, Moment
 
 REMEMBERED = 500
 """Predictions that are kept for going back: a few hundred kilobytes."""
@@ -98,7 +98,7 @@ class FilePredictor:
     """
 
     def __init__(self, path: Path, album: Album) -> None:
-        from murauer.evaluation.prediction_files import read_joints
+        from murauer.datasets.joint_files import read_joints
 
         self.name = path.name
         self._joints = read_joints(path, "xyz").float().numpy()

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.evaluation.frames import spread_rows
-from murauer.studio.album import Album
+from murauer.store.frame_set import spread_rows
+from murauer.studio.albums.album import Album
 from murauer.studio.predicting import Predictor, error_mm
 
 MOST_FRAMES = 2000

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from murauer.errors import UserError
-from murauer.studio.album import Album, Floats, Moment, View, moved
-from murauer.studio.display import show_views
-from murauer.studio.frame_rate import FrameRate
-from murauer.studio.labelling import Labelling
-from murauer.studio.page import MODEL_COLOURS, Page
-from murauer.studio.pictures import MOST_PICTURES, Extent, picture
+from murauer.studio.albums.album import Album, Floats, Moment, View, moved
+from murauer.studio.labels.labelling import Labelling
+from murauer.studio.page.display import show_views
+from murauer.studio.page.frame_rate import FrameRate
+from murauer.studio.page.page import MODEL_COLOURS, Page
+from murauer.studio.page.pictures import MOST_PICTURES, Extent, picture
+from murauer.studio.page.table import joint_table
 from murauer.studio.predicting import Prediction, Predictor, error_mm
 from murauer.studio.ranking import Ranking, worst_first
-from murauer.studio.table import joint_table
 
 Order = Literal["as recorded", "worst first", "given list"]
 Pictures = Literal["cameras", "models", "twin"]

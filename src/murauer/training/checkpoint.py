@@ -1,53 +1,9 @@
-"""Weights on disk: safe tensors plus configuration, never pickled code, written at once or not at all."""
+"""The state of optimisers as named tensors, for checkpoints."""
 
-import json
-from pathlib import Path
-
-import msgspec
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from murauer.config import Config
-from murauer.errors import UserError
-from murauer.files import written_whole
-from murauer.inference.engines import packaged_model
-from murauer.nets.network import HandPoseNetwork
-
-MODEL_FILE = "model.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write tensors and metadata to a file, which appears complete or keeps its old content.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    with written_whole(path) as partial:
-        try:
-            save_file(contiguous, partial, metadata)
-        except SafetensorError as error:  # its way to say that the disk is full
-            raise OSError(str(error)) from error
-
-
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read what `write_tensors` wrote.
-
-    Raises:
-        UserError: the file is missing, truncated or not in the safetensors format.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist; give a run folder or a .safetensors file") from error
-    except (OSError, SafetensorError) as error:
-        raise UserError(
-            f"{path} is no complete safetensors file ({error}); copy or train it again"
-        ) from error
 
 
 def pack_optimiser(prefix: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -67,79 +23,3 @@ def unpack_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: dic
             index, name = key[len(prefix) + 1 :].split(".")
             state.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def pack_module(prefix: str, module: nn.Module) -> dict[str, Tensor]:
-    """Weights and buffers of a module as named tensors."""
-    return {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
-
-
-def unpack_module(prefix: str, module: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
-    """Put weights from `pack_module` back.
-
-    Raises:
-        UserError: names or shapes are those of another configuration.
-    """
-    own = {key[len(prefix) + 1 :]: value for key, value in tensors.items() if key.startswith(prefix + ".")}
-    try:
-        module.load_state_dict(own)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise UserError(
-            f"{source} holds weights of another network configuration ({reason}); "
-            "use the configuration that it was trained with"
-        ) from error
-
-
-def encode_config(config: Config) -> str:
-    """A configuration as JSON text."""
-    return msgspec.json.encode(config).decode()
-
-
-def decode_config(text: str, source: Path) -> Config:
-    """A configuration from JSON text.
-
-    Raises:
-        UserError: a field is unknown or has a wrong value.
-    """
-    try:
-        return msgspec.json.decode(text, type=Config)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"the configuration in {source} is not valid: {error}") from error
-
-
-def save_model(path: Path, network: HandPoseNetwork, config: Config, **facts: object) -> None:
-    """Write a network for inference, with its configuration and facts about its making.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    metadata = {"config": encode_config(config), "facts": json.dumps(facts)}
-    write_tensors(path, pack_module("network", network), metadata)
-
-
-def model_path(source: str | Path) -> Path:
-    """Where a model lies: "default" (the packaged one), a run folder, or a .safetensors file."""
-    if str(source) == "default":
-        return packaged_model("torch")
-    path = Path(source)
-    return path / MODEL_FILE if path.is_dir() else path
-
-
-def load_model(source: str | Path) -> tuple[HandPoseNetwork, Config]:
-    """Load a network for inference, in evaluation mode.
-
-    Args:
-        source: "default" for the packaged model, a run folder, or a .safetensors file.
-
-    Raises:
-        UserError: the file is missing, damaged, or of another configuration.
-    """
-    path = model_path(source)
-    tensors, metadata = read_tensors(path)
-    if "config" not in metadata:
-        raise UserError(f"{path} is not a murauer model: it holds no configuration")
-    config = decode_config(metadata["config"], path)
-    network = HandPoseNetwork(config.network)
-    unpack_module("network", network, tensors, path)
-    return network.eval(), config

@@ -1,10 +1,12 @@
 """Where a training computes: the processor, or a GPU that is fed ahead of time and not waited for."""
 
+import ctypes
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -81,3 +83,30 @@ def made_ahead(make: Callable[[int], Batch], steps: int, ahead: int) -> Iterator
 def steps_ahead(device: torch.device) -> int:
     """How many batches to make ahead: none on the processor, which the step itself keeps busy."""
     return STEPS_AHEAD if device.type == "cuda" else 0
+
+
+Precision = Literal["float32", "bfloat16"]
+
+
+def networks_in(precision: Precision, device: str) -> AbstractContextManager[object]:
+    """Context in which the networks compute with this precision.
+
+    The first convolution of f, which sees the depth, and the last layers of p and h keep float32, and so do
+    the results of all networks, weights, their gradients, the statistics of normalisations and the losses.
+    """
+    return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # parameters of mallopt(3)
+
+
+def keep_freed_memory() -> None:
+    """Let the process keep freed memory for itself; does nothing where the allocator is not glibc's."""
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        # No block is large enough to be mapped by itself, which would give it back when it is freed.
+        mallopt(_MMAP_MAX, 0)
+        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_TOP_PAD, 64 << 20)

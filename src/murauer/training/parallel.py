@@ -21,7 +21,7 @@ import torch.distributed as distributed
 from torch import Tensor, nn
 
 from murauer.errors import UserError
-from murauer.nets.normalisation import BatchNorm
+from murauer.nets.fused.normalisation import BatchNorm
 from murauer.training.device import CPU
 
 

@@ -9,13 +9,7 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor
 
-from murauer.hand.sensors import (
-    SENSORS,
-    CleanSensor,
-    MixedSensor,
-    StructuredLightSensor,
-    TimeOfFlightSensor,
-)
+from murauer.hand.sensors import SENSORS, CleanSensor, MixedSensor, StructuredLightSensor, TimeOfFlightSensor
 from murauer.hand.sensors.time_of_flight import axial_sigma_mm
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

@@ -5,11 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from murauer.data.augmentation import Samples
-from murauer.data.frame_set import FrameSet
-from murauer.data.recording import Recording
-from murauer.evaluation.frames import batches, spread_rows
-from murauer.evaluation.latent_figures import (
+from murauer.evaluation.figures.latent_figures import (
     ALIGNMENT_HEADS,
     alignment_cells,
     distance_distributions,
@@ -17,11 +13,14 @@ from murauer.evaluation.latent_figures import (
     embedding_figure,
     latent_plane,
 )
+from murauer.evaluation.figures.method_comparison import MeasuredMethod, comparison_figure
+from murauer.evaluation.figures.pictures import overlays, patch_picture, shaded_patches
+from murauer.evaluation.figures.published import is_published_test_set, published_results
+from murauer.evaluation.figures.ranked_frames import RankedFrame, ranked_frames
+from murauer.evaluation.figures.semi_supervised import Measurement, semi_supervised_figure
+from murauer.evaluation.figures.success_curves import CurveKind, success_curve_figure
+from murauer.evaluation.figures.view_examples import compare_views, predict_views, two_view_rows
 from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
-from murauer.evaluation.method_comparison import MeasuredMethod, comparison_figure
-from murauer.evaluation.pictures import overlays, patch_picture, shaded_patches
-from murauer.evaluation.published import is_published_test_set, published_results
-from murauer.evaluation.ranked_frames import RankedFrame, ranked_frames
 from murauer.evaluation.report.figures import inline_svg
 from murauer.evaluation.report.page import (
     Section,
@@ -35,9 +34,10 @@ from murauer.evaluation.report.page import (
 )
 from murauer.evaluation.report.tables import BASELINE, all_facts, headline_table
 from murauer.evaluation.runs import Predictions, Run, labelled_by_any
-from murauer.evaluation.semi_supervised import Measurement, semi_supervised_figure
-from murauer.evaluation.success_curves import CurveKind, success_curve_figure
-from murauer.evaluation.view_examples import compare_views, predict_views, two_view_rows
+from murauer.inference.frames import batches
+from murauer.store.augmentation import Samples
+from murauer.store.frame_set import FrameSet, spread_rows
+from murauer.store.store import Store
 
 FULL = "full"
 
@@ -104,10 +104,10 @@ def results(results: Sequence[Predictions]) -> Section:
     )
 
 
-def published(recording: Recording, results: Sequence[Predictions]) -> list[Section]:
+def published(store: Store, results: Sequence[Predictions]) -> list[Section]:
     """Set the runs beside published results of the same test set, and draw error over several n."""
     known = published_results()
-    comparable = is_published_test_set(recording)
+    comparable = is_published_test_set(store)
     own = [
         Measurement(one.run.variant.title, one.run.labels, one.run.seed, one.metrics.mean_error_mm)
         for one in results
@@ -119,7 +119,7 @@ def published(recording: Recording, results: Sequence[Predictions]) -> list[Sect
         table = comparison_figure(measured, known, known.data, comparable)
         figures.append(panel(inline_svg(table, "table1", "Mean errors of published methods and of the runs")))
     if comparable or several:
-        data = known.data if comparable else f"test split of {recording.folder.name}"
+        data = known.data if comparable else f"test split of {store.folder.name}"
         figure = semi_supervised_figure(own, known if comparable else None, data, comparable)
         figures.append(panel(inline_svg(figure, "labels", "Mean error over the number of labelled frames")))
     if not figures:
@@ -136,13 +136,13 @@ def published(recording: Recording, results: Sequence[Predictions]) -> list[Sect
     ]
 
 
-def inputs(recording: Recording, run: Run) -> Section:
+def inputs(store: Store, run: Run) -> Section:
     """Show both domains, pose by pose."""
-    frames = corresponding_frames(recording, run.labelled_rows(recording)).spread(SAMPLE_PAIRS)
+    frames = corresponding_frames(store, run.labelled_rows(store)).spread(SAMPLE_PAIRS)
     size = run.config.network.patch_size
     real, synthetic = (
         [picture(image, f"{kind} depth patch", pixelated=True) for image in shaded_patches(samples)]
-        for samples, kind in zip(frames.samples(size, recording.cube_mm), ("real", "synthetic"), strict=True)
+        for samples, kind in zip(frames.samples(size, store.cube_mm), ("real", "synthetic"), strict=True)
     )
     pairs = [picture_grid(["Synthetic", "Real"], [pair]) for pair in zip(synthetic, real, strict=True)]
     return Section(
@@ -155,17 +155,17 @@ def inputs(recording: Recording, run: Run) -> Section:
     )
 
 
-def predictions(recording: Recording, compared: Sequence[Predictions]) -> Section:
+def predictions(store: Store, compared: Sequence[Predictions]) -> Section:
     """Show test frames from easy to hard, as the last of the compared models finds them."""
     last = compared[-1]
     errors = [own.errors.mean(dim=1) for own in compared]
     ranked = errors[-1].argsort(stable=True)
     chosen = ranked[[percent * (len(ranked) - 1) // 100 for percent in DIFFICULTIES]]
     rows = last.rows[chosen.numpy()]
-    samples = _samples(recording, recording.need("test"), rows, last.run)
+    samples = _samples(store, store.need("test"), rows, last.run)
     heads = ["Ground truth", *(own.run.title for own in compared)]
     columns = [
-        overlays(samples, joints[chosen], recording.skeleton)
+        overlays(samples, joints[chosen], store.skeleton)
         for joints in (last.truth, *(own.joints for own in compared))
     ]
     figures = []
@@ -191,11 +191,11 @@ def predictions(recording: Recording, compared: Sequence[Predictions]) -> Sectio
     )
 
 
-def extremes(recording: Recording, own: Predictions) -> Section:
+def extremes(store: Store, own: Predictions) -> Section:
     """Show the best and the worst test frames with the nearest pose that training had the label of."""
     count = min(EXTREMES, len(own.rows))
-    best = ranked_frames(own.run, recording, "test", own, range(count))
-    worst = ranked_frames(own.run, recording, "test", own, [-1 - place for place in range(count)])
+    best = ranked_frames(own.run, store, "test", own, range(count))
+    worst = ranked_frames(own.run, store, "test", own, [-1 - place for place in range(count)])
     return Section(
         anchor="extremes",
         title="Best and worst frames",
@@ -233,10 +233,10 @@ def curves(results: Sequence[Predictions]) -> Section:
     )
 
 
-def views(recording: Recording, run: Run) -> Section:
+def views(store: Store, run: Run) -> Section:
     """Show what the view generator predicts from real and synthetic input of one pose."""
-    rows = two_view_rows(recording, run.labelled_rows(recording), VIEW_FRAMES)
-    both = compare_views(run.network, recording, rows)
+    rows = two_view_rows(store, run.labelled_rows(store), VIEW_FRAMES)
+    both = compare_views(run.network, store, rows)
     columns = {
         "Real input": both.real.input,
         "Other camera’s view": both.real.truth,
@@ -259,11 +259,11 @@ def views(recording: Recording, run: Run) -> Section:
         f"over {len(rows):,} real frames: {float(both.real.errors().mean()):.3f} (best constant picture: "
         f"{both.real.constant_error():.3f})"
     ]
-    rendered = recording.synthetic
-    if rendered is not None and run.variant.synthetic and recording.view_pair is not None:
-        usable = rendered.usable_rows(*recording.view_pair)
+    rendered = store.synthetic
+    if rendered is not None and run.variant.synthetic and store.view_pair is not None:
+        usable = rendered.usable_rows(*store.view_pair)
         usable = usable[spread_rows(len(usable), VIEW_FRAMES)]
-        synthetic = predict_views(run.network, rendered, recording, usable, real=False)
+        synthetic = predict_views(run.network, rendered, store, usable, real=False)
         errors.append(
             f"over {len(usable):,} synthetic frames: {float(synthetic.errors().mean()):.3f} "
             f"({synthetic.constant_error():.3f})"
@@ -286,10 +286,10 @@ def views(recording: Recording, run: Run) -> Section:
     )
 
 
-def latent_space(recording: Recording, runs: Sequence[Run]) -> Section:
+def latent_space(store: Store, runs: Sequence[Run]) -> Section:
     """Show how near real and synthetic images of one pose are in the latent space."""
-    frames = corresponding_frames(recording, labelled_by_any(runs, recording))
-    pairs = {run.title: encode_pairs(run.network, frames, recording.cube_mm) for run in runs}
+    frames = corresponding_frames(store, labelled_by_any(runs, store))
+    pairs = {run.title: encode_pairs(run.network, frames, store.cube_mm) for run in runs}
     planes = [
         panel(
             inline_svg(latent_plane(own.principal_plane(), name), f"plane-{index}", f"Latent space of {name}")
@@ -320,12 +320,12 @@ def latent_space(recording: Recording, runs: Sequence[Run]) -> Section:
     )
 
 
-def embedding(recording: Recording, run: Run) -> Section:
+def embedding(store: Store, run: Run) -> Section:
     """Show the latent space by t-SNE with depth images."""
-    frames = corresponding_frames(recording, run.labelled_rows(recording)).spread(EMBEDDED_PAIRS)
-    pairs = encode_pairs(run.network, frames, recording.cube_mm)
+    frames = corresponding_frames(store, run.labelled_rows(store)).spread(EMBEDDED_PAIRS)
+    pairs = encode_pairs(run.network, frames, store.cube_mm)
     size = run.config.network.patch_size
-    figure = embedding_figure(embed(pairs), frames, size, recording.cube_mm, run.title)
+    figure = embedding_figure(embed(pairs), frames, size, store.cube_mm, run.title)
     return Section(
         anchor="embedding",
         title="Neighbourhoods",
@@ -336,18 +336,18 @@ def embedding(recording: Recording, run: Run) -> Section:
     )
 
 
-def facts(recording: Recording, results: Sequence[Predictions], given: Mapping[str, str]) -> Section:
+def facts(store: Store, results: Sequence[Predictions], given: Mapping[str, str]) -> Section:
     """List what made these results."""
     return Section(
         anchor="facts",
         title="How this came about",
         shown="Commands, data, sizes, seeds, times and versions behind everything above.",
         look_for="equal amounts of data and labels before you compare these numbers with others.",
-        body=fact_list(all_facts(results, recording, given)),
+        body=fact_list(all_facts(results, store, given)),
     )
 
 
-def _samples(recording: Recording, frames: FrameSet, rows: np.ndarray, run: Run) -> Samples:
+def _samples(store: Store, frames: FrameSet, rows: np.ndarray, run: Run) -> Samples:
     """Cut a few frames, fewer than a batch, into patches."""
-    (samples,) = batches(frames, run.config.network.patch_size, recording.cube_mm, rows)
+    (samples,) = batches(frames, run.config.network.patch_size, store.cube_mm, rows)
     return samples

@@ -7,9 +7,9 @@ from importlib.metadata import version
 
 import torch
 
-from murauer.data.recording import CENTRES, Recording
 from murauer.evaluation.report.page import data_table
 from murauer.evaluation.runs import Predictions
+from murauer.store.store import CENTRES, Store
 
 BASELINE = "real_and_synth"
 """What the others are compared with."""
@@ -63,9 +63,9 @@ def relative_change(own: Predictions, baseline: Predictions) -> str:
 
 
 def all_facts(
-    results: Sequence[Predictions], recording: Recording, facts: Mapping[str, str]
+    results: Sequence[Predictions], store: Store, facts: Mapping[str, str]
 ) -> list[tuple[str, str]]:
-    """Join the caller's facts with what recording, models and machine say of themselves."""
+    """Join the caller's facts with what store, models and machine say of themselves."""
     runs = [own.run for own in results]
     network = runs[-1].network
     parts = {
@@ -77,17 +77,17 @@ def all_facts(
     counts = {letter: sum(p.numel() for p in part.parameters()) for letter, part in parts.items()}
     own = {
         "Seeds of the trainings": ", ".join(f"{run.title}: {run.seed}" for run in runs),
-        "Recording (frames × cameras)": ", ".join(
+        "Store (frames × cameras)": ", ".join(
             f"{split.replace('_', ' ')} {len(frame_set):,} × {frame_set.views}"
-            for split, frame_set in recording.sets.items()
+            for split, frame_set in store.sets.items()
         ),
         "Network input": f"{network.config.patch_size} × {network.config.patch_size} pixels of a "
-        f"{recording.cube_mm:.0f} mm cube",
-        "Crop centre": CENTRES[recording.centre_kind("test")],
+        f"{store.cube_mm:.0f} mm cube",
+        "Crop centre": CENTRES[store.centre_kind("test")],
         f"Parameters ({runs[-1].title})": ", ".join(
             f"{letter} {count:,}" for letter, count in counts.items()
         ),
-        "Joints": f"{len(recording.skeleton)} ({recording.skeleton.name})",
+        "Joints": f"{len(store.skeleton)} ({store.skeleton.name})",
         "Software": f"murauer {version('murauer')}, PyTorch {torch.__version__}, "
         f"Python {platform.python_version()}",
         "Machine": f"{platform.system()} {platform.machine()}",

@@ -10,10 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 
-from murauer.data.frame_set import DEPTH_UNIT_MM, Region
-from murauer.data.rendered import random_stream
+from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.files import written_whole
 from murauer.hand.model import HandModel
+from murauer.random_streams import random_stream
+from murauer.store.frame_set import Region
 from murauer.training.base.scenes import CENTRE, BaseScenes
 
 CHUNK = 500

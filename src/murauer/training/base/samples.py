@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as functional
 from torch import Generator, Tensor
 
-from murauer.crop import BACKGROUND, crop_hand
-from murauer.data.frame_set import Region
-from murauer.hand.size import hand_scale
+from murauer.geometry.crop import BACKGROUND, crop_hand
+from murauer.geometry.hand_size import hand_scale
+from murauer.store.frame_set import Region
 
 WRIST = 0
 

@@ -5,19 +5,19 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Generator, Tensor
 
-from murauer.camera import Camera
-from murauer.data.frame_set import DEPTH_UNIT_MM
-from murauer.data.windows import window_intrinsics
+from murauer.capture.depth import DEPTH_UNIT_MM
+from murauer.geometry.camera import Camera
+from murauer.geometry.hand_size import hand_scale
+from murauer.geometry.rig import CameraRig
+from murauer.geometry.skeletons import SKELETONS
+from murauer.geometry.windows import window_intrinsics
 from murauer.hand.clutter import ClutterPrior, sample_clutter
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import MixedSensor, Sensor
 from murauer.hand.shape import ADULT, ShapePrior, ShapeRange
-from murauer.hand.size import hand_scale
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.rig import CameraRig
-from murauer.skeletons import SKELETONS
 
 SKELETON = "hand21"
 CENTRE = SKELETONS[SKELETON].centre

@@ -1,22 +1,22 @@
-"""The error of a dense network on a recording, hands cut out twice as the estimator does."""
+"""The error of a dense network on a store, hands cut out twice as the estimator does."""
 
 import torch
 from torch import Tensor
 
-from murauer.crop import CropGeometry, crop_hand
-from murauer.data.frame_set import Region
-from murauer.data.recording import Recording
-from murauer.hand.size import hand_scale
+from murauer.geometry.crop import CropGeometry, crop_hand
+from murauer.geometry.hand_size import hand_scale
+from murauer.geometry.skeletons import SKELETONS, convert
 from murauer.nets.dense_network import DenseHandPoseNetwork
-from murauer.skeletons import SKELETONS, convert
+from murauer.store.frame_set import Region
+from murauer.store.store import Store
 
 SKELETON = "hand21"
 CENTRE = SKELETONS[SKELETON].centre
 
 
-def recorded_hands(recording: Recording, name: str) -> Region:
+def stored_hands(store: Store, name: str) -> Region:
     """All hands of the first camera of a set."""
-    frames = recording.need(name)
+    frames = store.need(name)
     return frames.regions(frames.usable_rows(0, labelled=True))
 
 
@@ -43,6 +43,6 @@ def joints_in(network: DenseHandPoseNetwork, patch: Tensor, geometry: CropGeomet
 
 
 def error_mm(network: DenseHandPoseNetwork, region: Region, skeleton: str, cube_mm: float) -> Tensor:
-    """Distance of each joint from where a recording of some skeleton has it, (B, J) in mm."""
+    """Distance of each joint from where a store of some skeleton has it, (B, J) in mm."""
     predicted = convert(predict_twice(network, region, cube_mm), SKELETON, skeleton)
     return (predicted - region.joints).norm(dim=-1)

@@ -18,23 +18,17 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.optim import AdamW
 
-from murauer.data.recording import open_recording
 from murauer.nets.dense import DenseConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
+from murauer.nets.model_file import pack_module, read_tensors, unpack_module, write_tensors
+from murauer.store.store import open_store
 from murauer.training.base.losses import error_loss, joint_loss, vote_loss
 from murauer.training.base.pool import Pool
 from murauer.training.base.samples import Batch, Variation, make_batch
-from murauer.training.base.testing import error_mm, recorded_hands
-from murauer.training.checkpoint import (
-    pack_module,
-    pack_optimiser,
-    read_tensors,
-    unpack_module,
-    unpack_optimiser,
-    write_tensors,
-)
+from murauer.training.base.testing import error_mm, stored_hands
+from murauer.training.checkpoint import pack_optimiser, unpack_optimiser
+from murauer.training.device import keep_freed_memory
 from murauer.training.ema import average_of
-from murauer.training.memory import keep_freed_memory
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -181,13 +175,13 @@ def train(config: BaseTraining, folder: Path, pool: Pool, tested: Path | None) -
         config: what to do.
         folder: of checkpoints and of the log, one line of JSON a test.
         pool: frames.
-        tested: a recording whose test set says how good the moving average is; None for no tests.
+        tested: a store whose test set says how good the moving average is; None for no tests.
     """
     keep_freed_memory()
     folder.mkdir(parents=True, exist_ok=True)
     trainer = BaseTrainer(config, folder)
-    recording = None if tested is None else open_recording(tested)
-    region = None if recording is None else recorded_hands(recording, "test")
+    store = None if tested is None else open_store(tested)
+    region = None if store is None else stored_hands(store, "test")
     pool.wait(min(config.chunks, 4))
     sums: dict[str, float] = {}
     steps, saved, shown = 0, trainer.minutes, trainer.minutes
@@ -208,9 +202,9 @@ def train(config: BaseTraining, folder: Path, pool: Pool, tested: Path | None) -
         if trainer.minutes - shown > config.test_minutes:
             line = {"minutes": trainer.minutes, "images": trainer.images, "frames": pool.frames, "rate": rate}
             line |= {name: total / steps for name, total in sums.items()}
-            if region is not None and recording is not None:
+            if region is not None and store is not None:
                 errors = error_mm(
-                    trainer.average.module, region, recording.skeleton.name, config.variation.cube_mm
+                    trainer.average.module, region, store.skeleton.name, config.variation.cube_mm
                 )
                 line["test_mm"] = float(errors.mean())
             with open(folder / "log.jsonl", "a") as log:

@@ -1,0 +1,262 @@
+"""The camera file of a capture: intrinsics, lens, depth scale and pose of every camera.
+
+Keys are those of the BOP benchmark's `camera.json` and `scene_camera.json`, and OpenCV's for the lens. See
+docs/capture_format.md.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.geometry.camera import Camera, find_camera
+from murauer.geometry.distortion import COEFFICIENTS, PINHOLE, Distortion
+
+if TYPE_CHECKING:
+    from murauer.geometry.rig import CameraRig
+
+CAMERA_FILE = "camera.json"
+
+NEARLY_RIGID = 0.01
+"""How far a printed rotation may be from a true one: more than rounding to three digits does."""
+
+LEAST_BASELINE_MM = 10.0
+"""Two depth cameras cannot be nearer to each other than this; calibrations in metres look as if they were."""
+
+
+@dataclass(frozen=True, eq=False)
+class CaptureCamera:
+    """One camera of a capture.
+
+    Attributes:
+        name: of its folder; one that leads to no other place.
+        camera: intrinsics and size.
+        distortion: of its lens.
+        depth_scale: mm per unit of the stored numbers; None if the file does not say, which means 1.
+        camera_from_world: rigid transform in mm, float64, (4, 4); None if it was not calibrated.
+
+    Raises:
+        ValueError: If the name cannot be a folder's.
+    """
+
+    name: str
+    camera: Camera
+    distortion: Distortion = PINHOLE
+    depth_scale: float | None = None
+    camera_from_world: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        if self.name in ("", ".", "..") or any(letter in self.name for letter in "/\\\0"):
+            raise ValueError(f"a camera cannot be called {self.name!r}: it is to be the name of a folder")
+
+
+def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[CaptureCamera, ...]:
+    """Read the cameras of a capture.
+
+    Args:
+        path: The file. It holds an object for every camera under the name of its folder, or, for a single
+            camera, that object itself.
+        folders: Names of the folders that may be the single camera's.
+
+    Returns:
+        The cameras, in the order of the file.
+
+    Raises:
+        UserError: The file is missing or does not describe cameras.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{path.parent} has no {path.name}; write the intrinsics of its cameras there, see "
+            "docs/capture_format.md"
+        ) from error
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from error
+    return parse_cameras(values, folders, path)
+
+
+def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tuple[CaptureCamera, ...]:
+    """Check what a camera file holds.
+
+    Args:
+        values: what its JSON says.
+        folders: as for `read_camera_file`.
+        path: where it comes from, for the message.
+
+    Raises:
+        UserError: it does not describe cameras.
+    """
+    if not isinstance(values, dict) or not values:
+        raise UserError(f"{path} must hold an object with a camera under the name of each camera's folder")
+    if not all(isinstance(value, dict) for value in values.values()):
+        names = sorted(folders)
+        if len(names) != 1:
+            raise UserError(
+                f"{path} describes one camera, but there are {len(names)} folders of frames"
+                f"{' (' + ', '.join(names) + ')' if names else ''}; put each camera under its folder's name"
+            )
+        values = {names[0]: values}
+    cameras = tuple(_parse_camera(name, value, f"{path}, camera {name}") for name, value in values.items())
+    _check_poses(cameras, path)
+    return cameras
+
+
+def camera_of_frames(name_or_path: str, frames: Iterable[Path]) -> CaptureCamera:
+    """Find the camera that took some images.
+
+    Args:
+        name_or_path: A camera that is known by name, or the path of a camera file, whose only camera it is or
+            the one that has the name of the images' folder.
+        frames: Paths of the images.
+
+    Raises:
+        UserError: There is no such camera, or the file describes several and the images do not tell of which
+            they are.
+    """
+    if not name_or_path.endswith(".json"):
+        return CaptureCamera(name_or_path, find_camera(name_or_path))
+    path = Path(name_or_path)
+    cameras = read_camera_file(path, [path.stem])
+    folders = sorted({frame.resolve().parent.name for frame in frames})
+    ours = cameras if len(cameras) == 1 else [each for each in cameras if [each.name] == folders]
+    if len(ours) != 1:
+        raise UserError(
+            f"{path} describes the cameras {', '.join(each.name for each in cameras)}, but the frames are in "
+            f"{', '.join(folders)}; give the frames of one camera, in a folder of its name"
+        )
+    return ours[0]
+
+
+def write_camera_file(path: Path, cameras: Iterable[CaptureCamera]) -> None:
+    """Write the cameras of a capture, so that `read_camera_file` returns the same.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    with written_whole(path) as partial:
+        partial.write_text(json.dumps(camera_document(cameras), indent=1), encoding="utf-8")
+
+
+def camera_document(cameras: Iterable[CaptureCamera]) -> dict[str, Any]:
+    """What a camera file holds: numbers by camera and key."""
+    document = {}
+    for each in cameras:
+        numbers = each.camera.to_dict()
+        values: dict[str, Any] = {
+            "cx" if k == "u0" else "cy" if k == "v0" else k: v for k, v in numbers.items()
+        }
+        values["depth_scale"] = each.depth_scale or 1.0
+        if not each.distortion.is_pinhole:
+            values |= asdict(each.distortion)
+        if each.camera_from_world is not None:
+            values["cam_R_w2c"] = each.camera_from_world[:3, :3].flatten().tolist()
+            values["cam_t_w2c"] = each.camera_from_world[:3, 3].tolist()
+        document[each.name] = values
+    return document
+
+
+def make_rig(cameras: tuple[CaptureCamera, ...]) -> "CameraRig | None":
+    """Return the calibrated rig; None if there are several cameras whose poses are unknown."""
+    import torch
+
+    from murauer.geometry.rig import CameraRig
+
+    if len(cameras) == 1 and cameras[0].camera_from_world is None:
+        return CameraRig((cameras[0].camera,), torch.eye(4)[None])
+    poses = [each.camera_from_world for each in cameras if each.camera_from_world is not None]
+    if not poses:
+        return None
+    return CameraRig(tuple(each.camera for each in cameras), torch.from_numpy(np.stack(poses)).float())
+
+
+def _parse_camera(name: str, values: dict[str, Any], where: str) -> CaptureCamera:
+    """Take the four parts of a camera apart."""
+    values = dict(values)
+    lens = {key: _number(values.pop(key), f"{where}: {key}") for key in COEFFICIENTS if key in values}
+    scale = values.pop("depth_scale", None)
+    rotation, translation = values.pop("cam_R_w2c", None), values.pop("cam_t_w2c", None)
+    if "cam_K" in values:
+        values |= _split_matrix(values.pop("cam_K"), where)
+    if scale is not None and _number(scale, f"{where}: depth_scale") <= 0:
+        raise UserError(f"{where}: depth_scale must be positive, the millimetres per unit; got {scale}")
+    if (rotation is None) != (translation is None):
+        missing = "cam_R_w2c" if rotation is None else "cam_t_w2c"
+        raise UserError(f"{where} lacks {missing}; give both cam_R_w2c and cam_t_w2c, or neither")
+    pose = None if rotation is None else _parse_pose(rotation, translation, where)
+    camera = Camera.from_dict(values, where)
+    try:
+        return CaptureCamera(name, camera, Distortion(**lens), scale, pose)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
+def _split_matrix(matrix: Any, where: str) -> dict[str, float]:
+    """Return fx, fy, cx, cy of a 3 x 3 camera matrix, saved row by row."""
+    k = _numbers(matrix, 9, f"{where}: cam_K")
+    if k[1] != 0 or k[3] != 0 or list(k[6:]) != [0, 0, 1]:
+        raise UserError(f"{where}: cam_K must be fx 0 cx 0 fy cy 0 0 1, row by row; got {matrix}")
+    return {"fx": float(k[0]), "cx": float(k[2]), "fy": float(k[4]), "cy": float(k[5])}
+
+
+def _parse_pose(rotation: Any, translation: Any, where: str) -> NDArray[np.float64]:
+    """Return the transform, with a rotation that rounding did not spoil."""
+    printed = _numbers(rotation, 9, f"{where}: cam_R_w2c").reshape(3, 3)
+    pose = np.eye(4)
+    pose[:3, 3] = _numbers(translation, 3, f"{where}: cam_t_w2c")
+    u, _, vt = np.linalg.svd(printed)
+    pose[:3, :3] = u @ vt
+    if np.abs(pose[:3, :3] - printed).max() > NEARLY_RIGID or np.linalg.det(printed) < 0:
+        raise UserError(
+            f"{where}: cam_R_w2c is no rotation (its determinant is {np.linalg.det(printed):.3f} and must be "
+            "1, its rows must be orthogonal); write the rotation row by row, without scale or mirroring"
+        )
+    return pose
+
+
+def _check_poses(cameras: tuple[CaptureCamera, ...], path: Path | str) -> None:
+    """Refuse rigs of which a part is missing or that are in metres."""
+    posed = [each for each in cameras if each.camera_from_world is not None]
+    if posed and len(posed) < len(cameras):
+        lacking = next(each.name for each in cameras if each.camera_from_world is None)
+        raise UserError(
+            f"{path}: camera {posed[0].name} has a pose but {lacking} has none; give cam_R_w2c and cam_t_w2c "
+            "of all cameras, or of none"
+        )
+    places = [
+        -pose[:3, :3].T @ pose[:3, 3]
+        for pose in (each.camera_from_world for each in posed)
+        if pose is not None
+    ]
+    for index, place in enumerate(places[1:], start=1):
+        distance = float(np.linalg.norm(place - places[0]))
+        if distance < LEAST_BASELINE_MM:
+            raise UserError(
+                f"{path}: cameras {posed[0].name} and {posed[index].name} are {distance:.2g} mm apart; "
+                "cam_t_w2c is in millimetres (multiply metres by 1000)"
+            )
+
+
+def _numbers(values: Any, count: int, where: str) -> np.ndarray:
+    """Check a list, or nested lists, of numbers."""
+    try:
+        array = np.asarray(values, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.size != count or not np.isfinite(array).all():
+        raise UserError(f"{where} must be {count} numbers, got {values!r}")
+    return array
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise UserError(f"{where} must be a number, got {value!r}")
+    return float(value)

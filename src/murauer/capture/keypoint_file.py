@@ -1,0 +1,216 @@
+"""Labels in the manner of COCO's keypoint files, with joints in 3D beside the pixels.
+
+What COCO's tools expect is there as they expect it. Its `keypoints` are pixels and say nothing of depth, so
+an annotation may also have `keypoints_3d`: x, y, z in mm of every keypoint, in the coordinates of the camera
+that took the image. See docs/capture_format.md.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.geometry.skeletons import SKELETONS, Skeleton
+
+NOT_LABELLED, VISIBLE = 0, 2
+"""COCO's flags of a keypoint; 1 is labelled but hidden."""
+
+
+class _Image(msgspec.Struct):
+    id: int
+    file_name: str
+    width: int = 0
+    height: int = 0
+
+
+class _Category(msgspec.Struct):
+    id: int
+    name: str
+    keypoints: list[str]
+    skeleton: list[tuple[int, int]] = []
+
+
+class _Annotation(msgspec.Struct, omit_defaults=True):
+    id: int
+    image_id: int
+    category_id: int
+    keypoints: list[float]
+    keypoints_3d: list[float | None] | None = None
+    num_keypoints: int | None = None
+    bbox: list[float] | None = None
+    area: float | None = None
+    iscrowd: int | None = None
+
+
+class _Document(msgspec.Struct):
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
+    info: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints:
+    """The labelled hand in one image.
+
+    Attributes:
+        image: Name of the image file, as in the keypoint file.
+        uv: Pixels in the image as it is stored, NaN where not labelled; shape (J, 2).
+        xyz: mm in camera coordinates (y down), NaN where not labelled; shape (J, 3).
+        width, height: Size of the image.
+    """
+
+    image: str
+    uv: NDArray[np.float32]
+    xyz: NDArray[np.float32]
+    width: int = 0
+    height: int = 0
+
+
+def read_keypoint_file(path: Path) -> tuple[Skeleton, list[Keypoints]]:
+    """Read labels.
+
+    Args:
+        path: A COCO keypoint file with one category.
+
+    Returns:
+        The skeleton that its category names, and the labelled hands with their joints in its order.
+
+    Raises:
+        UserError: It cannot be read, is no such file, or has keypoints that no skeleton has.
+    """
+    try:
+        document = msgspec.json.decode(path.read_bytes(), type=_Document)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path} is no COCO keypoint file: {error}") from error
+    if len(document.categories) != 1:
+        raise UserError(f"{path} has {len(document.categories)} categories; it must have one, the hand")
+    category = document.categories[0]
+    skeleton = _find_skeleton(category.keypoints, path)
+    order = [category.keypoints.index(joint) for joint in skeleton.joints]
+    images = {image.id: image for image in document.images}
+    seen: set[int] = set()
+    labels = []
+    for annotation in document.annotations:
+        where = f"{path}, annotation {annotation.id}"
+        if annotation.image_id not in images:
+            raise UserError(f"{where} is of image {annotation.image_id}, which images does not list")
+        if annotation.image_id in seen:
+            name = images[annotation.image_id].file_name
+            raise UserError(f"{where} is the second of {name}; label one hand in each image")
+        seen.add(annotation.image_id)
+        labels.append(_parse(annotation, images[annotation.image_id], order, where))
+    return skeleton, labels
+
+
+def write_keypoint_file(path: Path, skeleton: Skeleton, labels: Iterable[Keypoints]) -> None:
+    """Write labels, complete or not at all.
+
+    Args:
+        path: Where to.
+        skeleton: Of the joints.
+        labels: Hands in images.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
+    with written_whole(path) as partial:
+        partial.write_text(format_keypoints(skeleton, labels), encoding="utf-8")
+
+
+def format_keypoints(skeleton: Skeleton, labels: Iterable[Keypoints], about: str = "") -> str:
+    """Format labels or predictions as a COCO keypoint file.
+
+    Args:
+        skeleton: Of the joints.
+        labels: Hands in images.
+        about: Where they come from, for COCO's `info`.
+    """
+    bones = [(joint + 1, parent + 1) for joint, parent in skeleton.bones]  # COCO counts from 1
+    document = _Document([], [], [_Category(1, "hand", list(skeleton.joints), bones)], {"description": about})
+    for number, each in enumerate(labels, start=1):
+        document.images.append(_Image(number, each.image, each.width, each.height))
+        document.annotations.append(_format(each, number))
+    return msgspec.json.encode(document).decode() + "\n"
+
+
+def _find_skeleton(names: list[str], path: Path) -> Skeleton:
+    """Find the skeleton with exactly these joints, if possible in this order."""
+    same = [each for each in SKELETONS.values() if sorted(each.joints) == sorted(names)]
+    for each in same:
+        if list(each.joints) == names:
+            return each
+    if same:
+        return same[-1]  # the same 21 joints in an order of their own
+    nearest = max(SKELETONS.values(), key=lambda each: len(set(names) & set(each.joints)))
+    unknown = [name for name in names if name not in nearest.joints]
+    problem = (
+        f"has unknown keypoint names ({', '.join(unknown[:3])}{', ...' if len(unknown) > 3 else ''})"
+        if unknown
+        else f"has only {len(set(names))} of the {len(nearest)} keypoints of skeleton {nearest.name}"
+    )
+    raise UserError(f"{path} {problem}; name those of one of the skeletons {', '.join(SKELETONS)}")
+
+
+def _parse(annotation: _Annotation, image: _Image, order: list[int], where: str) -> Keypoints:
+    """Turn an annotation into joints in the skeleton's order."""
+    joints = len(order)
+    if len(annotation.keypoints) != 3 * joints:
+        raise UserError(f"{where} has {len(annotation.keypoints)} numbers as keypoints, not 3 x {joints}")
+    if annotation.keypoints_3d is None:
+        raise UserError(
+            f"{where} has no keypoints_3d; pixels alone do not tell how far a joint is: add x, y, z in mm of "
+            "every keypoint, in the coordinates of the image's camera"
+        )
+    if len(annotation.keypoints_3d) != 3 * joints:
+        raise UserError(
+            f"{where} has {len(annotation.keypoints_3d)} numbers as keypoints_3d, not 3 x {joints}"
+        )
+    pixels = np.array(annotation.keypoints, np.float32).reshape(joints, 3)[order]
+    space = [math.nan if value is None else value for value in annotation.keypoints_3d]
+    xyz = np.array(space, np.float32).reshape(joints, 3)[order]
+    labelled = (pixels[:, 2] > NOT_LABELLED) & np.isfinite(xyz).all(-1)
+    if not labelled.any():
+        raise UserError(f"{where} labels no joint; remove it")
+    if (xyz[labelled, 2] < 20).any():
+        raise UserError(
+            f"{where} has a joint at z = {xyz[labelled, 2].min():g}; keypoints_3d are in mm with z the "
+            "distance along the camera's axis (multiply metres by 1000)"
+        )
+    pixels[~labelled], xyz[~labelled] = math.nan, math.nan
+    return Keypoints(image.file_name, pixels[:, :2], xyz, image.width, image.height)
+
+
+def _format(label: Keypoints, number: int) -> _Annotation:
+    """Turn joints into an annotation; what is not labelled is zeros, as COCO has it."""
+    labelled = np.isfinite(label.uv.sum(axis=1) + label.xyz.sum(axis=1))
+    uv = np.where(labelled[:, None], label.uv, 0).astype(np.float64)
+    flags = np.where(labelled, VISIBLE, NOT_LABELLED)[:, None]
+    keypoints = np.concatenate((uv, flags), axis=1).round(2)
+    xyz = label.xyz.astype(np.float64).round(3)
+    low, high = (uv[labelled].min(0), uv[labelled].max(0)) if labelled.any() else (uv[0], uv[0])
+    box = np.concatenate((low, high - low)).round(2).tolist()
+    return _Annotation(
+        id=number,
+        image_id=number,
+        category_id=1,
+        keypoints=keypoints.flatten().tolist(),
+        keypoints_3d=[
+            value if known else None
+            for row, known in zip(xyz.tolist(), labelled.tolist(), strict=True)
+            for value in row
+        ],
+        num_keypoints=int(labelled.sum()),
+        bbox=box,
+        area=box[2] * box[3],
+        iscrowd=0,
+    )

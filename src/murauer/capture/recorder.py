@@ -1,0 +1,82 @@
+"""From a source to a capture on disk, see docs/capture_format.md."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from murauer.capture.sources.folder import TIME_FILE, read_times
+from murauer.capture.sources.source import Moment, Source
+from murauer.capture.writer import CaptureWriter
+from murauer.errors import UserError
+from murauer.progress import Progress
+
+TRUTH_FILE = "truth.json"
+"""Joints of all frames, from sources that know them: in the format of `labels.json`, but no labels."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What came of recording.
+
+    Attributes:
+        frames: in the capture now.
+        new: of them, those that were added.
+        dropped: moments that the source lost meanwhile, or that could not be written in time.
+        seconds: by the clock of the source, from the first new frame to the last.
+    """
+
+    frames: int
+    new: int
+    dropped: int
+    seconds: float
+
+
+def record(
+    source: Source, folder: Path, *, frames: int | None = None, seconds: float | None = None
+) -> Recorded:
+    """Record until there is enough, the source ends, or Ctrl-C.
+
+    Every frame is on disk when the next one is taken. A capture of the same cameras in the folder is gone
+    on with.
+
+    Args:
+        source: that is recorded.
+        folder: of the capture.
+        frames: that it shall have in the end, with those that are there.
+        seconds: to record now, by the clock of the source.
+
+    Raises:
+        UserError: the source fails or gives nothing, the folder cannot be used, or there are as many frames
+            already.
+    """
+    skeleton = source.skeleton
+    writer = CaptureWriter(folder, source.cameras, skeleton, label_file=TRUTH_FILE, go_on=True)
+    before, dropped, first, last = writer.frames, 0, None, 0.0
+    if frames is not None and before >= frames:
+        raise UserError(f"{folder} has {before} frames already; give more than that by --frames")
+    read_times(folder / TIME_FILE)  # a damaged file is better known before than after
+    with writer, Progress("recording", frames, before, "frame") as progress:
+        try:
+            for moment in source:
+                first = moment.time_s if first is None else first
+                if seconds is not None and moment.time_s - first > seconds:
+                    break
+                _write(writer, moment)
+                dropped, last = dropped + moment.dropped, moment.time_s
+                progress.advance(dropped=dropped)
+                if writer.frames == frames:
+                    break
+        except KeyboardInterrupt:
+            print()  # behind the ^C of the terminal
+    if writer.frames == before:
+        raise UserError(f"nothing was recorded into {folder}: the source gave no frame")
+    return Recorded(writer.frames, writer.frames - before, dropped, last - (first or 0.0))
+
+
+def _write(writer: CaptureWriter, moment: Moment) -> None:
+    """Write images, time, and joints if there are any."""
+    joints = None if moment.joints is None else {0: moment.joints}
+    name = writer.write(moment.depths, joints=joints)
+    path = writer.folder / TIME_FILE
+    head = "" if path.exists() else "frame,time_s,dropped\n"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{head}{name},{moment.time_s:.6f},{moment.dropped}\n")

@@ -1,0 +1,94 @@
+"""Depth images in a folder, or a capture with a folder for each camera."""
+
+import csv
+from pathlib import Path
+
+from murauer.capture.depth import read_depth
+from murauer.capture.folder_names import TWIN_FOLDER, frame_files
+from murauer.capture.sources.camera_option import choose_cameras
+from murauer.capture.sources.source import Moment, StoredSource, check_positive
+from murauer.errors import UserError
+
+TIME_FILE = "times.csv"
+"""Time of each frame of a capture, in seconds: lines `frame,time_s,dropped`."""
+
+
+class FolderSource(StoredSource):
+    """Images `*.png` and `*.npy` in the order of their names; see docs/capture_format.md.
+
+    Args:
+        address: A folder of images, or one with a folder of images for each camera.
+        camera: Name of a camera, or camera file; by default the `camera.json` in the folder.
+        depth_scale: Millimetres per unit; by default that of the camera file, or 1.
+        rate: Moments a second, for those without a time of their own.
+
+    Raises:
+        UserError: There are no images, it is not known which cameras took them, or a number is not positive.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        camera: str | None = None,
+        depth_scale: float | None = None,
+        rate: float = 30.0,
+    ) -> None:
+        self.folder = Path(address)
+        if not self.folder.is_dir():
+            raise UserError(f"{self.folder} is no folder; give a folder of depth images")
+        folders = _image_folders(self.folder)
+        self.cameras = choose_cameras(camera, self.folder, list(folders), depth_scale)
+        images = [{path.stem: path for path in frame_files(folders[each.name])} for each in self.cameras]
+        self.names = sorted(set.intersection(*(set(paths) for paths in images)))
+        if not self.names:
+            raise UserError(f"{self.folder} has no image that all its cameras took")
+        self._images = [[paths[name] for name in self.names] for paths in images]
+        check_positive(rate, f"the rate of {self.folder}")
+        self.rate = rate
+        self._times = read_times(self.folder / TIME_FILE)
+
+    def __len__(self) -> int:
+        """Return the number of moments."""
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Moment:
+        """Read one moment; see `StoredSource`."""
+        assert self.rate is not None
+        time_s, dropped = self._times.get(self.names[index], (index / self.rate, 0))
+        depths = (
+            read_depth(paths[index], each.camera, each.depth_scale)
+            for paths, each in zip(self._images, self.cameras, strict=True)
+        )
+        return Moment(time_s, tuple(depths), dropped)
+
+
+def read_times(path: Path) -> dict[str, tuple[float, int]]:
+    """Read when each frame was taken: seconds, and how many were dropped before it.
+
+    Returns:
+        By the frame's name; empty if there is no such file.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        try:
+            return {row["frame"]: (float(row["time_s"]), int(row["dropped"])) for row in csv.DictReader(file)}
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path} is damaged ({error!r}); its lines must be frame,time_s,dropped"
+            ) from error
+
+
+def _image_folders(folder: Path) -> dict[str, Path]:
+    """Return the folder of each camera by the camera's name: its subfolders, or the folder itself."""
+    within = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()}
+    found = {name: path for name, path in within.items() if name != TWIN_FOLDER and frame_files(path)}
+    if found and not frame_files(folder):
+        return found
+    if not frame_files(folder):
+        raise UserError(f"{folder} holds no frames; put 16-bit depth images (.png) or .npy there")
+    return {folder.resolve().name: folder}

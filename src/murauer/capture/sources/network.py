@@ -1,0 +1,208 @@
+"""Depth from another program or machine, over ZeroMQ; docs/sources.md describes the messages.
+
+A message tells everything about itself, so that a receiver may come and go at any time. Old ones are dropped,
+never queued: who looks at a hand wants to see where it is, not where it was.
+"""
+
+import io
+import json
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from murauer.capture.camera_file import CaptureCamera, camera_document, parse_cameras
+from murauer.capture.sources.source import Moment, Source, check_positive
+from murauer.errors import UserError
+
+VERSION = 1
+QUEUE = 2
+"""Messages kept at most between sender and receiver, on each side."""
+
+Encoding = Literal["raw", "png"]
+
+
+class NetworkSource(Source):
+    """Receives what `Publisher`, or any program in any language, sends.
+
+    Args:
+        address: `//HOST:PORT` of the sender.
+        timeout: Seconds to wait for a message, the first as well as the next.
+
+    Raises:
+        UserError: pyzmq is not installed, the address is none, or nothing comes in time.
+    """
+
+    live = True
+
+    def __init__(self, address: str, *, timeout: float = 5.0) -> None:
+        zmq = _import_zmq()
+        self._where = f"tcp:{address}"
+        check_positive(timeout, f"the timeout of {self._where}")
+        self._timeout = timeout
+        self._socket = zmq.Context.instance().socket(zmq.SUB)
+        self._socket.setsockopt(zmq.RCVHWM, QUEUE)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.SUBSCRIBE, b"")
+        try:
+            self._socket.connect(self._where)
+            self._first = self._receive()
+        except zmq.ZMQError as error:
+            self.close()
+            raise UserError(f"cannot listen to {self._where}: {error}; write tcp://HOST:PORT") from error
+        except UserError:
+            self.close()
+            raise
+        self.cameras = self._first[0]
+
+    def __iter__(self) -> Iterator[Moment]:
+        """Give the moments as they come; see `Source`."""
+        before = None
+        cameras, sequence, moment = self._first
+        while True:
+            if camera_document(cameras) != camera_document(self.cameras):
+                raise UserError(f"{self._where}: the cameras have changed; open it again")
+            lost = 0 if before is None else max(0, sequence - before - 1)
+            yield Moment(moment.time_s, moment.depths, lost)
+            before = sequence
+            cameras, sequence, moment = self._receive()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _receive(self) -> tuple[tuple[CaptureCamera, ...], int, Moment]:
+        if not self._socket.poll(1000 * self._timeout):
+            raise UserError(
+                f"{self._where} sent nothing for {self._timeout:g} s; is the program there running?"
+            )
+        parts = self._socket.recv_multipart()
+        while self._socket.poll(0):  # the newest; what is older would only add to the delay
+            parts = self._socket.recv_multipart()
+        return decode(parts, self._where)
+
+
+class Publisher:
+    """Sends moments to all that listen; a context manager.
+
+    Args:
+        cameras: That the images are from, as in a camera file: depth_scale is that of the images sent.
+        address: To send from, such as "tcp://127.0.0.1:5555"; "tcp://0.0.0.0:5555" for other machines.
+        encoding: "raw", or "png" for slower networks.
+
+    Raises:
+        UserError: pyzmq is not installed, or the address cannot be used.
+    """
+
+    def __init__(self, cameras: Sequence[CaptureCamera], address: str, encoding: Encoding = "raw") -> None:
+        zmq = _import_zmq()
+        self._cameras, self._encoding, self._sequence = tuple(cameras), encoding, 0
+        self._socket = zmq.Context.instance().socket(zmq.PUB)
+        self._socket.setsockopt(zmq.SNDHWM, QUEUE)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        try:
+            self._socket.bind(address)
+        except zmq.ZMQError as error:
+            self._socket.close()
+            raise UserError(f"cannot send from {address}: {error}") from error
+
+    def send(self, time_s: float, images: Sequence[NDArray[np.uint16]]) -> None:
+        """Send one moment.
+
+        Args:
+            time_s: When it was.
+            images: Of each camera, in units of its depth_scale, 0 = no measurement, uint16 (H, W).
+        """
+        self._socket.send_multipart(encode(self._cameras, self._sequence, time_s, images, self._encoding))
+        self._sequence += 1
+
+    def __enter__(self) -> "Publisher":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+
+def encode(
+    cameras: Sequence[CaptureCamera],
+    sequence: int,
+    time_s: float,
+    images: Sequence[NDArray[np.uint16]],
+    encoding: Encoding = "raw",
+) -> list[bytes]:
+    """Make a message of a moment: a header in JSON, and an image for each camera."""
+    header = {
+        "murauer": VERSION,
+        "sequence": sequence,
+        "time_s": time_s,
+        "encoding": encoding,
+        "cameras": camera_document(cameras),
+    }
+    return [json.dumps(header).encode(), *(_pack(image, encoding) for image in images)]
+
+
+def decode(parts: Sequence[bytes], where: str) -> tuple[tuple[CaptureCamera, ...], int, Moment]:
+    """Read a message: its cameras, its number and what they saw.
+
+    Raises:
+        UserError: It is not in the documented form.
+    """
+    try:
+        header: dict[str, Any] = json.loads(parts[0])
+        version, encoding = header["murauer"], header["encoding"]
+        sequence, time_s = int(header["sequence"]), float(header["time_s"])
+        cameras = parse_cameras(header["cameras"], (), where)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise UserError(
+            f"{where} sends something else than depth ({error!r}); see docs/sources.md"
+        ) from error
+    if version != VERSION or encoding not in ("raw", "png"):
+        raise UserError(
+            f"{where} sends version {version} in {encoding!r}; expected version {VERSION}, raw or png"
+        )
+    if len(parts) != 1 + len(cameras):
+        raise UserError(f"{where} sends {len(parts) - 1} images of {len(cameras)} cameras")
+    depths = tuple(
+        _unpack(part, each, encoding, where) for part, each in zip(parts[1:], cameras, strict=True)
+    )
+    return cameras, sequence, Moment(time_s, depths)
+
+
+def _pack(image: NDArray[np.uint16], encoding: Encoding) -> bytes:
+    if encoding == "raw":
+        return np.ascontiguousarray(image, "<u2").tobytes()
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(image, np.uint16)).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _unpack(data: bytes, each: CaptureCamera, encoding: Encoding, where: str) -> NDArray[np.float32]:
+    """Depth in mm, (H, W)."""
+    width, height = each.camera.width, each.camera.height
+    try:
+        if encoding == "raw":
+            units = np.frombuffer(data, "<u2").reshape(height, width)
+        else:
+            with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+                units = np.asarray(image)
+    except (ValueError, OSError, SyntaxError) as error:
+        raise UserError(f"{where}, camera {each.name}: the image cannot be read ({error})") from error
+    if units.shape != (height, width) or units.dtype.kind not in "ui":
+        raise UserError(
+            f"{where}, camera {each.name}: the image is {units.dtype} {units.shape}, not 16 bits of "
+            f"{height} x {width}"
+        )
+    return units.astype(np.float32) * np.float32(each.depth_scale or 1.0)
+
+
+def _import_zmq() -> Any:
+    try:
+        import zmq
+    except ImportError as error:
+        raise UserError("depth over the network needs pyzmq; pip install 'murauer[network]'") from error
+    return zmq

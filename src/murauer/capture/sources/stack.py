@@ -1,0 +1,90 @@
+"""All frames of a session in one NumPy file."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murauer.capture.depth import read_frame
+from murauer.capture.sources.camera_option import choose_cameras
+from murauer.capture.sources.source import Moment, StoredSource, check_positive
+from murauer.errors import UserError
+
+TIME_ARRAY = "time_s"
+
+
+class StackSource(StoredSource):
+    """An `.npy` array of the frames of one camera, or an `.npz` file with one such array a camera.
+
+    Args:
+        address: The file. Arrays have the shape (N, H, W), of integers or floats; those in `.npz` have the
+            names of their cameras, and one called `time_s` may hold the N times in seconds.
+        camera: Name of a camera, or camera file; by default the `camera.json` beside the file.
+        depth_scale: Millimetres per unit; by default that of the camera file, or 1.
+        rate: Moments a second, if there are no times.
+
+    Raises:
+        UserError: The file holds no such arrays, it is not known which cameras took them, or a number is not
+            positive.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        camera: str | None = None,
+        depth_scale: float | None = None,
+        rate: float = 30.0,
+    ) -> None:
+        self.path = Path(address)
+        arrays = _read(self.path)
+        self._times = arrays.pop(TIME_ARRAY, None)
+        self.cameras = choose_cameras(camera, self.path.parent, list(arrays), depth_scale)
+        self._stacks = [arrays[each.name] for each in self.cameras]
+        check_positive(rate, f"the rate of {self.path}")
+        self.rate = rate
+        for each, stack in zip(self.cameras, self._stacks, strict=True):
+            if stack.ndim != 3 or 0 in stack.shape or stack.dtype.kind not in "uif":
+                raise UserError(
+                    f"{self.path}: {each.name} is an array of {stack.dtype} and shape {stack.shape}; "
+                    "expected depth, frames x height x width"
+                )
+            each.camera.for_image(stack.shape[2], stack.shape[1])
+        lengths = {len(array) for array in (*self._stacks, *([] if self._times is None else [self._times]))}
+        if len(lengths) > 1:
+            raise UserError(f"{self.path}: its arrays have {sorted(lengths)} frames; they must be as many")
+
+    def __len__(self) -> int:
+        """Return the number of moments."""
+        return len(self._stacks[0])
+
+    def __getitem__(self, index: int) -> Moment:
+        """Read one moment; see `StoredSource`."""
+        assert self.rate is not None
+        time_s = index / self.rate if self._times is None else float(self._times[index])
+        try:
+            depths = tuple(
+                read_frame(stack[index], each.camera, each.depth_scale or 1.0, None).astype(np.float32)
+                for stack, each in zip(self._stacks, self.cameras, strict=True)
+            )
+        except UserError as error:
+            raise UserError(f"{self.path}, frame {index}: {error}") from error
+        return Moment(time_s, depths)
+
+
+def _read(path: Path) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of a file by name; an `.npy` file's has the file's name."""
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: np.asarray(file[name]) for name in file.files}
+        else:
+            arrays = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False)}
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is no complete file of arrays; write it by numpy.save or savez") from error
+    if not set(arrays) - {TIME_ARRAY}:
+        raise UserError(f"{path} holds no depth; save an array (frames, height, width) for each camera")
+    return arrays

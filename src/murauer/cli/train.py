@@ -1,0 +1,78 @@
+"""Train a model on a store: pre-training on synthetic frames, then joint training.
+
+murauer train --data stores/a --variant full --labels 100 --out runs/full
+
+A run that was stopped goes on where its last checkpoint was when the same command is given again.
+With `torchrun --nproc-per-node N -m murauer train ...` N processes share each mini-batch.
+"""
+
+import argparse
+from pathlib import Path
+
+from murauer.arguments import add_data, add_json, add_run_folder, count, labels
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_data(parser)
+    add_run_folder(parser)
+    parser.add_argument("--preset", default="small", metavar="NAME|FILE.json", help="default: small")
+    parser.add_argument("--variant", default="full", metavar="NAME", help="which losses (default: full)")
+    parser.add_argument(
+        "--labels",
+        type=labels,
+        default=100,
+        metavar="N|FILE",
+        help="labelled real frames: how many, chosen by the seed, or a file with their indices "
+        "(default: 100)",
+    )
+    parser.add_argument("--seed", type=count, default=0, help="seed of everything random (default: 0)")
+    parser.add_argument("--pretrained", type=Path, metavar="FILE", help="start from this pre-trained network")
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda or cuda:N (default: cpu)")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out; an error if there is none"
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carry the command out."""
+    import json
+
+    from murauer.errors import UserError
+    from murauer.evaluation.split import evaluate_split
+    from murauer.store.store import open_store
+    from murauer.training.config import read_config
+    from murauer.training.device import open_device
+    from murauer.training.parallel import processes
+    from murauer.training.train import RUN_FILE, train
+
+    store = open_store(args.data)
+    if args.resume and not (args.out / RUN_FILE).exists():
+        raise UserError(f"there is no run to resume in {args.out}: it has no {RUN_FILE}; leave --resume away")
+    rows = store.labelled_rows_from(args.labels) if isinstance(args.labels, Path) else None
+    device = open_device(args.device)
+    with processes(device) as leading:
+        model = train(
+            store,
+            read_config(args.preset),
+            variant=args.variant,
+            labels=args.labels if rows is None else len(rows),
+            seed=args.seed,
+            out=args.out,
+            pretrained=args.pretrained,
+            label_rows=rows,
+            device=device,
+        )
+    if not leading:
+        return
+    validation = store.validation
+    labelled = validation is not None and len(validation.usable_rows(0, labelled=True)) > 0
+    result = evaluate_split(model, store, "validation") if labelled else None
+    if args.json:
+        print(json.dumps({"model": str(model), "validation": result and result.to_dict()}))
+    elif result is None:
+        print(f"{model}: trained; there are no labelled validation frames to measure it on")
+    else:
+        error = result.metrics.mean_error_mm
+        print(f"{model}: {error:.2f} mm on the validation frames ({result.conditions()})")

@@ -1,1 +1,0 @@
-"""Frames on disk become recordings, regions and patches."""

@@ -1,0 +1,90 @@
+"""What a reader of a dataset gives: the same `Frame`s, whoever recorded them.
+
+A reader is one file beside this one. It knows the folder layout, the labels' order and the axes of one
+dataset, and nothing behind it does. Opening it reads labels and file names; images are read one by one, when
+asked for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from murauer.geometry.camera import Camera
+from murauer.geometry.rig import CameraRig
+from murauer.geometry.skeletons import Skeleton
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One depth image and what is known of it.
+
+    Attributes:
+        name: where it comes from, relative to the dataset's folder, for messages.
+        depth: mm, 0 = no measurement, float32, shape (H, W).
+        camera: its camera; of this image, which may be a window of the camera's.
+        joints: xyz in mm in the coordinates of this camera (y down), shape (J, 3); None without label. A
+            joint without label is NaN.
+        person: number of the person seen; -1 if unknown.
+    """
+
+    name: str
+    depth: Tensor
+    camera: Camera
+    joints: Tensor | None
+    person: int
+
+
+@dataclass(frozen=True)
+class FrameSetInfo:
+    """Size of one set of a dataset, known without reading an image.
+
+    Attributes:
+        frames: number of moments N.
+        views: number of synchronised cameras V.
+        real: whether a sensor took the images; otherwise they are rendered.
+        person: who is seen in each moment, -1 if unknown, int16, shape (N,).
+    """
+
+    frames: int
+    views: int
+    real: bool
+    person: np.ndarray
+
+
+class Dataset(Protocol):
+    """A dataset on disk.
+
+    Attributes:
+        name: of the format, as in `murauer import NAME`.
+        skeleton: the joints of its labels.
+        rig: its cameras and their poses, None where the dataset does not tell them.
+        view_pair: index of the view that is the input, and of the one that the view generator g must predict;
+            None with a single camera.
+        sets: its sets, by the names that `murauer.store.store.SPLITS` lists.
+        aliases: sets that are another set, frame by frame: NYU's `twin` is the first view of its `synthetic`.
+        unseen_persons: persons of validation and test who do not appear in `real`.
+    """
+
+    name: str
+    skeleton: Skeleton
+    rig: CameraRig | None
+    view_pair: tuple[int, int] | None
+    sets: Mapping[str, FrameSetInfo]
+    aliases: Mapping[str, str]
+    unseen_persons: frozenset[int]
+
+    def frame(self, set_name: str, index: int, view: int) -> Frame:
+        """Read one image.
+
+        Args:
+            set_name: one of `sets`.
+            index: moment, from 0.
+            view: camera, from 0.
+
+        Raises:
+            UserError: the image is missing or damaged; one sentence that names the file.
+        """
+        ...

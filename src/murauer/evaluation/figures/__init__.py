@@ -1,0 +1,1 @@
+"""What the figures of the paper and of the report show."""

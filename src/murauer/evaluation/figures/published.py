@@ -1,0 +1,91 @@
+"""Results that others published on the NYU test set, with where each number is from."""
+
+import re
+from functools import cache
+from importlib import resources
+
+import msgspec
+
+from murauer.datasets.nyu import NYU_TEST_FRAMES
+from murauer.store.store import Store
+
+
+class PublishedMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A method trained with all labelled real frames (Table 1, and a few later ones).
+
+    Attributes:
+        method: name.
+        venue: where it was published.
+        mean_error_mm: mean joint error.
+        source: where the number is from: the paper's table, or the method's own paper.
+    """
+
+    method: str
+    venue: str
+    mean_error_mm: float
+    source: str
+
+
+class PublishedPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The mean joint error with some number of labelled real frames, and where it is from."""
+
+    n_labelled: int
+    mean_error_mm: float
+    source: str
+
+
+class PublishedSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The results of a method for several numbers of labelled real frames."""
+
+    method: str
+    points: tuple[PublishedPoint, ...]
+
+
+class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All published results that experiments compare with.
+
+    Attributes:
+        data: what they were measured on.
+        source: of the collection.
+        methods: Table 1.
+        semi_supervised: the other methods of Fig. 3.
+        variants: the paper's own variants, Fig. 4; the last is its full method, which Fig. 3 shows too.
+    """
+
+    data: str
+    source: str
+    methods: tuple[PublishedMethod, ...]
+    semi_supervised: tuple[PublishedSeries, ...]
+    variants: tuple[PublishedSeries, ...]
+
+    @property
+    def full(self) -> PublishedSeries:
+        """The paper's full method."""
+        return self.variants[-1]
+
+    def find(self, method: str) -> float | None:
+        """Look up the error of a method by its name, however it is spelt; None if it is not known.
+
+        The paper's own method is also found by "MURAUER n=100" and the like.
+        """
+        errors = {method_key(known.method): known.mean_error_mm for known in self.methods}
+        errors |= {method_key(f"MURAUER n={p.n_labelled}"): p.mean_error_mm for p in self.full.points}
+        return errors.get(method_key(method))
+
+
+def is_published_test_set(store: Store) -> bool:
+    """Whether the test split of a store is the one of the published results: all of NYU's."""
+    test = store.test
+    return store.description.get("dataset") == "nyu" and test is not None and len(test) == NYU_TEST_FRAMES
+
+
+@cache
+def published_results() -> Published:
+    """Read the numbers that come with the package."""
+    text = resources.files("murauer.evaluation.figures").joinpath("published.json").read_bytes()
+    return msgspec.json.decode(text, type=Published)
+
+
+def method_key(method: str) -> str:
+    """Reduce a name to what tells methods apart: no case, blanks and punctuation; "++" counts."""
+    return re.sub(r"[^a-z0-9+]", "", method.lower())

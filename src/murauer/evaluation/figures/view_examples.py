@@ -1,0 +1,180 @@
+"""What the view generator g makes of real and of synthetic input (Eq. 9, Fig. 7)."""
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from murauer.errors import UserError
+from murauer.evaluation.figures.drawing import REAL_COLOUR, SYNTHETIC_COLOUR, new_figure
+from murauer.evaluation.figures.pictures import patch_picture
+from murauer.inference.frames import batches
+from murauer.nets.network import HandPoseNetwork
+from murauer.store.frame_set import FrameSet, spread_rows
+from murauer.store.store import Store
+
+HEAD_WIDTH = 18
+"""Letters that fit above a picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class ViewPredictions:
+    """Patches of N moments, depth in [-1, 1] with background +1, shape (N, P, P) each.
+
+    Attributes:
+        input: what the first camera saw.
+        predicted: what g says the other camera saw.
+        truth: what the other camera saw; None where there was none.
+    """
+
+    input: Tensor
+    predicted: Tensor
+    truth: Tensor | None
+
+    def errors(self) -> Tensor:
+        """Mean absolute error of each prediction over its pixels, (N,), in units of half the cube.
+
+        Raises:
+            ValueError: the other camera's view is not known.
+        """
+        if self.truth is None:
+            raise ValueError("there is no other camera to compare with")
+        return (self.predicted - self.truth).abs().mean(dim=(1, 2))
+
+    def constant_error(self) -> float:
+        """Mean absolute error of the best picture that is the same for all frames: the pixelwise median.
+
+        Raises:
+            ValueError: the other camera's view is not known.
+        """
+        if self.truth is None:
+            raise ValueError("there is no other camera to compare with")
+        return float((self.truth - self.truth.median(dim=0).values).abs().mean())
+
+
+@torch.no_grad()
+def predict_views(
+    network: HandPoseNetwork,
+    frames: FrameSet,
+    store: Store,
+    rows: np.ndarray,
+    *,
+    real: bool,
+) -> ViewPredictions:
+    """Predict the other camera's view of some frames, told the unjittered crop centre.
+
+    Args:
+        network: a network trained with view prediction, in evaluation mode.
+        frames: frames of the store; the truth is known where they have the store's other view.
+        store: which camera is input and which is to be predicted, and the side of the cube.
+        rows: which frames.
+        real: whether m applies.
+    """
+    assert store.view_pair is not None, "see two_view_rows"
+    first, second = store.view_pair
+    size = network.config.patch_size
+    inputs, predicted = [], []
+    for samples in batches(frames, size, store.cube_mm, rows, first):
+        hidden = network.pose(network.latent(samples.patch, real=real)).hidden
+        inputs.append(samples.patch[:, 0])
+        predicted.append(network.view(hidden, samples.centre)[:, 0])
+    truth = None
+    if frames.views > second:
+        truth = torch.cat([s.patch[:, 0] for s in batches(frames, size, store.cube_mm, rows, second)])
+    return ViewPredictions(torch.cat(inputs), torch.cat(predicted), truth)
+
+
+def two_view_rows(store: Store, seen: np.ndarray, limit: int) -> np.ndarray:
+    """Real frames seen by both cameras whose labels and twins a training did not use, spread evenly.
+
+    Frames with a twin, if the store has any.
+
+    Args:
+        store: the data.
+        seen: real frames whose labels the training used.
+        limit: how many at most.
+
+    Raises:
+        UserError: the store has one camera, or no such frame.
+    """
+    real = store.need("real")
+    if store.view_pair is None or real.views <= max(store.view_pair):
+        raise UserError(
+            f"{store.folder} has one camera, so there is no other view to predict; use a store of two"
+        )
+    rows = np.setdiff1d(real.usable_rows(*store.view_pair), seen)
+    if store.twin is not None:
+        paired = np.intersect1d(rows, store.twin.usable_rows(store.view_pair[0]))
+        rows = paired if len(paired) else rows
+    if not len(rows):
+        raise UserError(
+            f"{store.folder} has no real frame with two usable views but those labelled in training"
+        )
+    return rows[spread_rows(len(rows), limit)]
+
+
+@dataclass(frozen=True, eq=False)
+class ViewComparison:
+    """What a network predicts for the same moments from real and from synthetic input.
+
+    Attributes:
+        real: from real input.
+        synthetic: from the twins; None where these frames have none.
+    """
+
+    real: ViewPredictions
+    synthetic: ViewPredictions | None
+
+    def difference(self) -> Tensor | None:
+        """Mean absolute difference of the two predictions of each moment, (N,); None without twins."""
+        if self.synthetic is None:
+            return None
+        return (self.real.predicted - self.synthetic.predicted).abs().mean(dim=(1, 2))
+
+
+def compare_views(network: HandPoseNetwork, store: Store, rows: np.ndarray) -> ViewComparison:
+    """Predict the other view of real frames, and of their twins where all of them have one."""
+    real = predict_views(network, store.need("real"), store, rows, real=True)
+    twin, synthetic = store.twin, None
+    assert store.view_pair is not None, "see two_view_rows"
+    if twin is not None and twin.valid[rows, store.view_pair[0]].all():
+        synthetic = predict_views(network, twin, store, rows, real=False)
+    return ViewComparison(real, synthetic)
+
+
+def view_figure(comparisons: Mapping[str, ViewComparison], examples: np.ndarray) -> Figure:
+    """Draw inputs, the other camera's view, and what each network predicts of it (Fig. 7).
+
+    Args:
+        comparisons: by name of the network, of the same frames.
+        examples: which of these frames to show, indices into them.
+    """
+    columns = list(_columns(comparisons))
+    figure = new_figure(1.15 * len(columns), 1.13 * len(examples) + 0.45)
+    grid = figure.subplots(len(examples), len(columns), squeeze=False)
+    for column, (heading, colour, patches) in enumerate(columns):
+        grid[0, column].set_title(heading, fontsize=8)
+        for axes, example in zip(grid[:, column], examples, strict=True):
+            axes.imshow(patch_picture(patches[example]), interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set(color=colour, linewidth=2)
+    return figure
+
+
+def _columns(comparisons: Mapping[str, ViewComparison]) -> Iterator[tuple[str, str, Tensor]]:
+    """Give heading, colour of the domain and patches of each column."""
+    first = next(iter(comparisons.values()))
+    if first.synthetic is not None:
+        yield "Synthetic\ninput", SYNTHETIC_COLOUR, first.synthetic.input
+    yield "Real\ninput", REAL_COLOUR, first.real.input
+    if first.real.truth is not None:
+        yield "Real, other\ncamera", REAL_COLOUR, first.real.truth
+    for name, comparison in comparisons.items():
+        short = textwrap.fill(name, HEAD_WIDTH) if len(comparisons) > 1 else "Prediction"
+        if comparison.synthetic is not None:
+            yield f"{short}\nfrom synthetic", SYNTHETIC_COLOUR, comparison.synthetic.predicted
+        yield f"{short}\nfrom real", REAL_COLOUR, comparison.real.predicted

@@ -1,0 +1,99 @@
+"""The main job from nothing: simulate a store, train three variants, evaluate, report."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from murauer.errors import UserError
+from murauer.evaluation.report import write_report
+from murauer.evaluation.runs import load_runs
+from murauer.files import written_whole
+from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.store.store import Store, open_store
+from murauer.sweeps.sweep import make_jobs, run_sweep
+from murauer.training.config import Config, load_config
+
+N_LABELLED = 100
+SEED = 0
+VARIANTS = ("synth_only", "real_and_synth", "full")
+
+
+def run_demo(
+    out: Path, config_name: str = "demo", simulation: SimulationConfig | None = None
+) -> dict[str, Any]:
+    """Simulate, pre-train, train the variants, evaluate on the test split and write report and metrics.
+
+    Nothing starts from the packaged model: that one has seen the sensor of the simulated "real" domain.
+    What an interrupted demo finished is kept and used.
+
+    Args:
+        out: folder for store, runs, `report.html` and `metrics.json`.
+        config_name: configuration of the trainings.
+        simulation: what is recorded.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        UserError: the folder cannot be used or a training diverged.
+    """
+    simulation = simulation or SimulationConfig()
+    config = load_config(config_name)
+    seconds: dict[str, float] = {}
+    started = time.monotonic()
+    store = _store(out / "recording", simulation)
+    seconds["simulation"] = time.monotonic() - started
+
+    started = time.monotonic()
+    cells = [(variant, N_LABELLED if variant != "synth_only" else 0) for variant in VARIANTS]
+    jobs = [replace(job, out=out / job.variant) for job in make_jobs(cells, [SEED], out)]
+    sweep = run_sweep(store, config, jobs[::-1], splits=("test",))  # the longest first
+    sweep.check()
+    seconds["training"] = time.monotonic() - started
+
+    metrics = {
+        "n_labelled": N_LABELLED,
+        "seed": SEED,
+        "preset": config_name,
+        "centre": "annotated joint",
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        "variants": {result["variant"]: result["test"] for result in reversed(sweep.results)},
+    }
+    with written_whole(out / "metrics.json") as partial:
+        partial.write_text(json.dumps(metrics, indent=1))
+    trained = load_runs([job.out for job in jobs])
+    write_report(out / "report.html", store, trained, facts=_facts(config, simulation, seconds))
+    return metrics
+
+
+def _store(folder: Path, simulation: SimulationConfig) -> Store:
+    """Open the store of an earlier demo, or simulate it."""
+    if folder.exists():
+        try:
+            store = open_store(folder)
+        except UserError:
+            pass
+        else:
+            if store.description.get("simulation") == msgspec.to_builtins(simulation):
+                return store
+    return simulate_store(simulation, folder)
+
+
+def _facts(config: Config, simulation: SimulationConfig, seconds: dict[str, float]) -> dict[str, str]:
+    return {
+        "Command": "murauer demo",
+        "Labelled real frames": str(N_LABELLED),
+        "Unlabelled real frames": f"{simulation.real_frames:,} from each of two cameras",
+        "Synthetic frames": f"{simulation.synthetic_frames:,} from each of three cameras",
+        "Test frames": f"{simulation.test_frames:,}; half of a person of the training set, half of another",
+        "Sensor of the real domain": simulation.sensor.replace("_", " "),
+        "Start of f and p": f"pre-trained here, {config.training.pretraining_iterations:,} steps",
+        "Joint training": f"{config.training.joint_iterations:,} steps",
+        "Crop centre": "annotated joint",
+        "Seed": str(SEED),
+        **{f"Time of {name}": f"{value / 60:.1f} min" for name, value in seconds.items()},
+    }

@@ -1,0 +1,1 @@
+"""Cameras, crops and skeletons: no files, no networks."""

@@ -1,0 +1,1 @@
+"""Finds hands in whole frames, and tells right from left."""

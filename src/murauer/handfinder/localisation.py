@@ -1,0 +1,132 @@
+"""Where the hand is in a depth frame, and which hand: what the hand finder sees, and what was said.
+
+All of the project finds hands here: the estimator, the studio, and the import of captures (by way of
+`murauer.handfinder.views`).
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murauer.geometry.camera import Camera
+from murauer.handfinder.finder import REACH_MM, FoundHand, HandFinder
+from murauer.handfinder.handedness import Side, agreement, probability, seen, side
+
+Place = NDArray[np.floating[Any]]
+"""x, y, z in mm, camera coordinates, (3,)."""
+
+LEAST_HAND = 0.97
+"""Probability of a hand below which a frame counts as one without."""
+
+NOWHERE = np.full(3, np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """What one look at a frame gave.
+
+    Attributes:
+        centre: of the hand, mm, (3,); NaN if there is none.
+        confidence: probability that it is a hand.
+        right: log-odds that it is a right hand, what was said included; see `murauer.handfinder.handedness`.
+        problem: why there is none, in one sentence; None if there is one.
+        took_ms: how long the look took.
+    """
+
+    centre: Place
+    confidence: float
+    right: float
+    problem: str | None = None
+    took_ms: float = 0.0
+
+    @property
+    def side(self) -> Side:
+        """Which hand it is to be taken for."""
+        return side(self.right)
+
+
+@cache
+def packaged_finder() -> HandFinder:
+    """Load the hand finder that comes with the package; once for all threads.
+
+    Raises:
+        UserError: its networks are missing or damaged, or ONNX Runtime is not installed.
+    """
+    return HandFinder(Path(str(resources.files("murauer") / "models")))
+
+
+def look_for_hand(
+    finder: HandFinder, depth: NDArray[Any], camera: Camera, right: float, counts: float = 1.0
+) -> Sighting:
+    """Look for a hand in a whole frame.
+
+    Args:
+        finder: that looks.
+        depth: (H, W) in mm, 0 = no measurement.
+        camera: that took it.
+        right: log-odds that the right hand is meant, see `murauer.handfinder.handedness`; which of several
+            hands is taken, and for which, depends on it.
+        counts: how much what is seen adds to it.
+    """
+    start = time.perf_counter()
+    hand = choose(finder(depth, camera), right)
+    took_ms = 1e3 * (time.perf_counter() - start)
+    if hand is None:
+        return Sighting(NOWHERE, 0.0, right, why_no_hand(depth), took_ms)
+    return Sighting(hand.centre, hand.confidence, right + counts * seen(hand.right), took_ms=took_ms)
+
+
+def look_for_hands(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> list[Sighting]:
+    """Look for all hands in a whole frame, the surest first; arguments as for `look_for_hand`.
+
+    Two hands are taken for those of one person: the one that looks more like a right one is it.
+    """
+    start = time.perf_counter()
+    hands = [hand for hand in finder(depth, camera) if hand.confidence >= LEAST_HAND]
+    took_ms = 1e3 * (time.perf_counter() - start)
+    right = [seen(hand.right) for hand in hands]
+    if len(hands) == 2:
+        first = math.copysign(math.inf, hands[0].right - hands[1].right)
+        right = [first, -first]
+    return [
+        Sighting(hand.centre, hand.confidence, log_odds, took_ms=took_ms)
+        for hand, log_odds in zip(hands, right, strict=True)
+    ]
+
+
+def look_at_place(finder: HandFinder, depth: NDArray[Any], camera: Camera, centre: Place) -> FoundHand:
+    """Judge what is at a place: how surely it is a hand, and which.
+
+    Args:
+        finder: that looks.
+        depth: as for `look_for_hand`.
+        camera: as for `look_for_hand`.
+        centre: the place, which is not moved.
+    """
+    judged = finder.judge(depth, camera, centre[None].astype(np.float32))
+    sure, right = probability(judged.hand).item(), probability(judged.right).item()
+    return FoundHand(centre.astype(np.float64), sure, right)
+
+
+def choose(hands: Sequence[FoundHand], right: float) -> FoundHand | None:
+    """Take the hand that is likeliest to be one and to be the one that is meant; None without a sure one."""
+    sure = [hand for hand in hands if hand.confidence >= LEAST_HAND]
+    return max(sure, key=lambda hand: hand.confidence * agreement(right, hand.right), default=None)
+
+
+def why_no_hand(depth: NDArray[Any]) -> str:
+    """Say what is wrong with a frame (H, W) in which no hand was found."""
+    near, far = REACH_MM
+    measured = depth[depth > 0]
+    if ((measured >= near) & (measured <= far)).any():
+        return "found no hand; if there is one, give its centre"
+    seen = f"the nearest thing is {measured.min():.0f} mm away" if measured.size else "nothing was measured"
+    return f"found no hand within {near:.0f} to {far:.0f} mm, {seen}; check the depth scale"

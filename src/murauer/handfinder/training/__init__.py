@@ -1,0 +1,1 @@
+"""Trains the two networks of the hand finder on simulated rooms."""

@@ -1,0 +1,138 @@
+"""Training of the two networks of the hand finder, and their files.
+
+The proposal network learns on whole frames, the judge on cubes: at the places that are proposed, and at hands
+that are well in sight. Both are written as ONNX, after having been compared with PyTorch.
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.handfinder.finder import INPUT, MULTIPLE, OUTPUT, PATCH_SIZE
+from murauer.handfinder.network import JudgeNetwork, MirroredJudge, ProposalNetwork
+from murauer.handfinder.training.augmentation import other_cubes, other_frames
+from murauer.handfinder.training.cubes import JudgedCubes
+from murauer.handfinder.training.frames import RoomFrames, Rows
+from murauer.handfinder.training.losses import judge_loss, proposal_loss
+from murauer.nets.onnx_export import translate
+from murauer.progress import Progress
+
+Samples = TypeVar("Samples", bound=Rows)
+RATE, DECAY = 2e-3, 1e-4
+FRAMES_A_STEP, CUBES_A_STEP = 32, 128
+
+
+def train(
+    name: str,
+    network: nn.Module,
+    loss: Callable[[Samples], Tensor],
+    samples: Samples,
+    batch: int,
+    passes: int,
+) -> None:
+    """Train a network.
+
+    Args:
+        name: for the progress display.
+        network: in place.
+        loss: of the network on some samples.
+        samples: all of them.
+        batch: samples of a step, at most.
+        passes: how often each is seen.
+    """
+    count, batch = len(samples), min(batch, len(samples))
+    steps = passes * (count // batch)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=max(steps, 2), pct_start=0.1)
+    network.train()
+    recent = math.nan
+    with Progress(f"training the {name}", steps, unit="step") as progress:
+        for step in range(steps):
+            start = step * batch % (count // batch * batch)
+            if start == 0:
+                order = torch.randperm(count)
+            value = loss(samples.part(order[start : start + batch]))
+            optimiser.zero_grad()
+            value.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimiser.step()
+            schedule.step()
+            recent = value.item() if math.isnan(recent) else 0.98 * recent + 0.02 * value.item()
+            progress.advance(1, loss=recent)
+    network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+
+def train_proposal(frames: RoomFrames, passes: int, *, bfloat16: bool) -> ProposalNetwork:
+    """Train the network that proposes; with `bfloat16` most products are in half precision."""
+    network = ProposalNetwork()
+
+    def loss(some: RoomFrames) -> Tensor:
+        some = other_frames(some)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            found = network(some.depth)
+        return proposal_loss(found.float(), some)
+
+    train("proposal network", network, loss, frames, FRAMES_A_STEP, passes)
+    return network
+
+
+def train_judge(cubes: JudgedCubes, passes: int, *, bfloat16: bool) -> JudgeNetwork:
+    """Train the network that judges, likewise; of use are cubes that surely show a hand or none."""
+    network, cubes = JudgeNetwork(), cubes.part(cubes.judged.isfinite())
+
+    def loss(some: JudgedCubes) -> Tensor:
+        some = other_cubes(some)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            judged = network(some.patch[:, None])
+        return judge_loss(judged.float(), some)
+
+    train("judge", network, loss, cubes, CUBES_A_STEP, passes)
+    return network
+
+
+def _write(network: nn.Module, example: Tensor, free: dict[int, Any], path: Path) -> None:
+    """Write a network as ONNX, if it gives there what it gives here.
+
+    Args:
+        network: of one input and one output.
+        example: an input.
+        free: its dimensions that may vary.
+        path: the file.
+
+    Raises:
+        UserError: it gives something else.
+    """
+    import onnx
+    from onnxruntime import InferenceSession
+
+    model = translate(network, example, (INPUT, OUTPUT), free)
+    seen = torch.rand(example.shape) * 2
+    with torch.no_grad():
+        expected = network.eval()(seen)
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    actual = torch.from_numpy(session.run([OUTPUT], {INPUT: seen.numpy()})[0])
+    if not torch.allclose(actual, expected, atol=1e-4):
+        raise UserError(
+            f"{path.name} differs from PyTorch by {(actual - expected).abs().max():.3g}; not written"
+        )
+    with written_whole(path) as partial:
+        onnx.save(model, partial)
+
+
+def write_judge(judge: JudgeNetwork, path: Path) -> None:
+    """Write the judge, for any number of patches, which sees them in a mirror, too; see `_write`."""
+    _write(MirroredJudge(judge), torch.ones(2, 1, PATCH_SIZE, PATCH_SIZE), {0: Dim("batch", min=1)}, path)
+
+
+def write_proposal(proposal: ProposalNetwork, path: Path) -> None:
+    """Write the proposal network, for one frame of any size, see `_write`."""
+    sides = {1: MULTIPLE * Dim("rows", min=1), 2: MULTIPLE * Dim("columns", min=1)}
+    _write(proposal, torch.zeros(1, 128, 160), sides, path)

@@ -1,0 +1,74 @@
+"""An exported network run by ONNX Runtime."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from murauer.errors import UserError
+from murauer.geometry.patches import Floats
+from murauer.geometry.skeletons import Skeleton
+from murauer.nets.model_facts import ModelFacts
+from murauer.nets.onnx_session import open_session
+
+METADATA_KEY = "murauer"
+FORMAT_VERSION = 1
+INPUT, OUTPUT = "patch", "joints"
+
+
+class OnnxEngine:
+    """A file that `murauer export` wrote.
+
+    Args:
+        path: The .onnx file.
+        threads: Threads for one prediction. Networks for real time are too small to be shared out.
+
+    Raises:
+        UserError: The file is missing, damaged or no model of ours, or ONNX Runtime is not installed.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        made_by = f"murauer export RUN --out {path.name}"
+        self._session = open_session(path, made_by=made_by, mend="export it again", threads=threads)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.facts = decode_facts(metadata.get(METADATA_KEY), path)
+
+    def __call__(self, patches: Floats) -> Floats:
+        """Predict joints, see `Engine`."""
+        return np.asarray(self._session.run([OUTPUT], {INPUT: patches[:, None]})[0], np.float32)
+
+
+def encode_facts(facts: ModelFacts, **more: object) -> str:
+    """Describe a model for its file: skeleton, units, cube, patch; and what else is worth knowing."""
+    document = {
+        "format_version": FORMAT_VERSION,
+        "skeleton": asdict(facts.skeleton),
+        "cube_mm": facts.cube_mm,
+        "patch_size": facts.patch_size,
+        INPUT: "(batch, 1, patch_size, patch_size): (depth - centre) / (cube_mm / 2), background 1",
+        OUTPUT: "(batch, joints, 3): (x, y, z - centre) / (cube_mm / 2); x right, y down, z forward",
+    }
+    return json.dumps(document | more)
+
+
+def decode_facts(text: str | None, path: Path) -> ModelFacts:
+    """Read what `encode_facts` wrote.
+
+    Raises:
+        UserError: It is missing, or of another version.
+    """
+    if text is None:
+        raise UserError(f"{path} was not made by 'murauer export': it holds no description of its joints")
+    try:
+        document: dict[str, Any] = json.loads(text)
+        version = document["format_version"]
+        if version == FORMAT_VERSION:
+            parts: dict[str, Any] = {
+                key: tuple(v) if isinstance(v, list) else v for key, v in document["skeleton"].items()
+            }
+            return ModelFacts(Skeleton(**parts), float(document["cube_mm"]), int(document["patch_size"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"the description in {path} is damaged ({error}); export it again") from error
+    raise UserError(f"{path} is of format {version}, this murauer reads {FORMAT_VERSION}; export it again")

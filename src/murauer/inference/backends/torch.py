@@ -1,0 +1,44 @@
+"""A trained network run by PyTorch."""
+
+from pathlib import Path
+
+import torch
+
+from murauer.errors import UserError
+from murauer.geometry.patches import Floats
+from murauer.geometry.skeletons import find_skeleton
+from murauer.nets.model_facts import ModelFacts
+from murauer.nets.model_file import load_model
+
+
+class TorchEngine:
+    """f, m and p of a run folder or a model file.
+
+    Args:
+        source: "default", a run folder or a .safetensors file.
+        device: to run on, such as "cuda".
+
+    Raises:
+        UserError: The file is missing, damaged or of another configuration, or there is no such device.
+    """
+
+    def __init__(self, source: str | Path, device: str = "cpu") -> None:
+        network, config = load_model(source)
+        skeleton = find_skeleton(config.skeleton)
+        if config.network.joints != len(skeleton):
+            raise UserError(
+                f"{source} predicts {config.network.joints} joints, but the skeleton {skeleton.name} has "
+                f"{len(skeleton)}"
+            )
+        self.facts = ModelFacts(skeleton, config.cube_mm, config.network.patch_size)
+        try:
+            self._network = network.to(device)
+        except (RuntimeError, AssertionError) as error:
+            raise UserError(f"cannot run on {device}: {error}") from error
+        self._device = device
+
+    def __call__(self, patches: Floats) -> Floats:
+        """Predict joints, see `Engine`."""
+        with torch.inference_mode():
+            joints: torch.Tensor = self._network(torch.from_numpy(patches)[:, None].to(self._device))
+            return joints.cpu().numpy()

@@ -1,0 +1,1 @@
+"""Layers arranged for a processor's cache."""

@@ -1,0 +1,31 @@
+"""What must be known of a model to use it, and where the packaged one lies."""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from murauer.geometry.skeletons import Skeleton
+
+EngineName = Literal["onnx", "torch"]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What must be known of a model to use it.
+
+    Attributes:
+        skeleton: the J joints that it predicts.
+        cube_mm: side of the hand cube that it was trained with.
+        patch_size: side P of its patches in pixels.
+    """
+
+    skeleton: Skeleton
+    cube_mm: float
+    patch_size: int
+
+
+def packaged_model(engine: EngineName) -> Path:
+    """Where the packaged model lies, in the format that an engine runs."""
+    suffix = {"onnx": "onnx", "torch": "safetensors"}[engine]
+    return Path(str(resources.files("murauer") / "models" / f"default.{suffix}"))

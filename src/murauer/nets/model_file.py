@@ -1,0 +1,116 @@
+"""Weights on disk: safe tensors plus configuration, never pickled code, written at once or not at all."""
+
+import json
+from pathlib import Path
+
+import msgspec
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.nets.config import ModelConfig
+from murauer.nets.model_facts import packaged_model
+from murauer.nets.network import HandPoseNetwork
+
+MODEL_FILE = "model.safetensors"
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write tensors and metadata to a file, which appears complete or keeps its old content.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    with written_whole(path) as partial:
+        try:
+            save_file(contiguous, partial, metadata)
+        except SafetensorError as error:  # its way to say that the disk is full
+            raise OSError(str(error)) from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read what `write_tensors` wrote.
+
+    Raises:
+        UserError: the file is missing, truncated or not in the safetensors format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist; give a run folder or a .safetensors file") from error
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{path} is no complete safetensors file ({error}); copy or train it again"
+        ) from error
+
+
+def pack_module(prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers of a module as named tensors."""
+    return {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
+
+
+def unpack_module(prefix: str, module: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
+    """Put weights from `pack_module` back.
+
+    Raises:
+        UserError: names or shapes are those of another configuration.
+    """
+    own = {key[len(prefix) + 1 :]: value for key, value in tensors.items() if key.startswith(prefix + ".")}
+    try:
+        module.load_state_dict(own)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise UserError(
+            f"{source} holds weights of another network configuration ({reason}); "
+            "use the configuration that it was trained with"
+        ) from error
+
+
+def save_model(path: Path, network: HandPoseNetwork, config: msgspec.Struct, **facts: object) -> None:
+    """Write a network for inference, with its configuration and facts about its making.
+
+    Args:
+        path: the file.
+        network: f, m, p and g.
+        config: of its training: has the fields of `ModelConfig`, and any others.
+        facts: about its making.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    metadata = {"config": msgspec.json.encode(config).decode(), "facts": json.dumps(facts)}
+    write_tensors(path, pack_module("network", network), metadata)
+
+
+def model_path(source: str | Path) -> Path:
+    """Where a model lies: "default" (the packaged one), a run folder, or a .safetensors file."""
+    if str(source) == "default":
+        return packaged_model("torch")
+    path = Path(source)
+    return path / MODEL_FILE if path.is_dir() else path
+
+
+def load_model(source: str | Path) -> tuple[HandPoseNetwork, ModelConfig]:
+    """Load a network for inference, in evaluation mode.
+
+    Args:
+        source: "default" for the packaged model, a run folder, or a .safetensors file.
+
+    Raises:
+        UserError: the file is missing, damaged, or of another configuration.
+    """
+    path = model_path(source)
+    tensors, metadata = read_tensors(path)
+    if "config" not in metadata:
+        raise UserError(f"{path} is not a murauer model: it holds no configuration")
+    try:
+        config = msgspec.json.decode(metadata["config"], type=ModelConfig)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise UserError(f"the configuration in {path} is not valid: {error}") from error
+    network = HandPoseNetwork(config.network)
+    unpack_module("network", network, tensors, path)
+    return network.eval(), config

@@ -1,0 +1,63 @@
+"""A module of one input and one output as a graph of ONNX."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from murauer.version import __version__
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+OPSET = 18
+"""Of ONNX 1.13, which every runtime of the last years reads; LayerNormalization came with 17."""
+
+
+def translate(
+    module: nn.Module, example: Tensor, names: tuple[str, str], free: dict[int, Any]
+) -> "ModelProto":
+    """Let PyTorch trace a module of one input and one output.
+
+    Args:
+        module: in evaluation mode when it is used.
+        example: an input.
+        names: of input and output in the graph.
+        free: dimensions of the input that may vary, as `torch.export.Dim`.
+    """
+    with _quiet():
+        program = torch.onnx.export(
+            module.eval(),
+            (example,),
+            input_names=[names[0]],
+            output_names=[names[1]],
+            opset_version=OPSET,
+            dynamic_shapes=(free,),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    del model.metadata_props[:]  # paths of the machine that exported
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    model.producer_name, model.producer_version = "murauer", __version__
+    return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what exporters say about packages that we do not use and about their own insides."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

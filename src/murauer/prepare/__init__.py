@@ -1,0 +1,1 @@
+"""Makes what training reads: imports, renders, and pairs real frames with synthetic ones."""

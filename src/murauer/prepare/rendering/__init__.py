@@ -1,0 +1,1 @@
+"""Stores, and sets of stores, that are rendered."""

@@ -1,0 +1,269 @@
+"""A simulated store: stands in for a capture session, built like the NYU set.
+
+Three synchronised cameras look at one hand; of the real domain two are kept, as the paper uses them. The
+*synthetic* domain is clean renderings of one average hand; the *real* domain has other people's hands, the
+noise of a depth sensor, and things around the hand. The two share the distribution of poses and viewpoints
+(never the samples) and nothing else: no shape, sensor model or frame of the real domain reaches the synthetic
+side. The only exception is asked for by the method: each real frame has a synthetic twin of the same pose, of
+which training may read the n labelled ones.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import Generator, Tensor
+
+from murauer.chunks import Shard
+from murauer.errors import UserError
+from murauer.geometry.camera import find_camera
+from murauer.geometry.rig import CameraRig, nyu_like_rig
+from murauer.geometry.skeletons import SKELETONS
+from murauer.hand.clutter import ClutterPiece, ClutterPrior, sample_clutter
+from murauer.hand.model import HandModel
+from murauer.hand.pose_prior import PosePrior
+from murauer.hand.scenes import Scenes
+from murauer.hand.sensors import SENSORS, Sensor
+from murauer.hand.shape import ShapePrior
+from murauer.hand.viewpoint import sample_viewpoints
+from murauer.prepare.rendering.regions import CHUNK, RenderedChunks, render_regions
+from murauer.random_streams import random_stream
+from murauer.store.chunked_sets import ChunkedSets
+from murauer.store.store import (
+    DESCRIPTION_FILE,
+    SPLITS,
+    Store,
+    check_place,
+    open_store,
+    partial_folder,
+    write_description,
+)
+
+
+class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is recorded.
+
+    Attributes:
+        seed: of everything random.
+        synthetic_frames: labelled renderings.
+        real_frames: frames of the sensor for training, nearly all unlabelled.
+        validation_frames: for tuning; half of a seen person, half of a person seen nowhere else.
+        test_frames: for the result; likewise, with another unseen person.
+        training_persons: people among the real training frames.
+        sensor: sensor model of the real domain.
+        clutter: how often things besides the hand and its forearm are in the real scene: a factor on the
+            shares of `ClutterPrior`, 0 for never.
+        person_spread: variety of the real hands, 1 = the whole range of adults.
+        synthetic_spread: variety of the synthetic hands; 0 = one average hand, as in NYU's renderings.
+        region_size: side of the stored windows in pixels.
+        region_mm: side of the stored windows at the hand's depth in mm: the 300 mm cube in any rotation.
+        cube_mm: side of the hand cube in mm.
+        distance_mm: nearest and farthest hand.
+        tilt_deg: standard deviation of the hand's tilt against the first camera, see `sample_viewpoints`.
+        roll_deg: standard deviation of its rotation in the image.
+        palm_share: share of hands that show the palm; the others show the back.
+        any_share: share of hands in a uniformly random orientation.
+        free_share: share of freely curled poses; the others lie between two gestures, see `PosePrior`.
+        pose_variation: factor on the random deviations from the gestures, see `PosePrior`.
+        skeleton: joints that are recorded.
+
+    Raises:
+        UserError: a number of frames, people or pixels is not positive, or the distances are not in order.
+    """
+
+    seed: int = 0
+    synthetic_frames: int = 20_000
+    real_frames: int = 20_000
+    validation_frames: int = 1_000
+    test_frames: int = 1_000
+    training_persons: int = 20
+    sensor: str = "structured_light"
+    clutter: float = 2.5
+    person_spread: float = 0.5
+    synthetic_spread: float = 0.0
+    region_size: int = 96
+    region_mm: float = 450.0
+    cube_mm: float = 300.0
+    distance_mm: tuple[float, float] = (700.0, 1100.0)
+    tilt_deg: float = 15.0
+    roll_deg: float = 10.0
+    palm_share: float = 1.0
+    any_share: float = 0.0
+    free_share: float = 0.0
+    pose_variation: float = 0.5
+    skeleton: str = "nyu14"
+
+    def __post_init__(self) -> None:
+        counts = ("synthetic_frames", "real_frames", "validation_frames", "test_frames")
+        for name in (*counts, "training_persons", "region_size"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} of the simulation is {getattr(self, name)}; it must be at least 1")
+        near, far = self.distance_mm
+        if not 0 < near <= far:
+            raise UserError(f"distance_mm of the simulation is {near} to {far}; give 0 < nearest <= farthest")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One frame set of the store: how much of whom, seen how."""
+
+    name: str
+    frames: int
+    views: int
+    real: bool
+    persons: tuple[int, ...]
+    poses: str
+    """Splits with the same `poses` show the same poses: a set of real frames and its twins."""
+
+
+def splits(config: SimulationConfig) -> tuple[Split, ...]:
+    """The frame sets of a store, in the order of `SPLITS`."""
+    seen = tuple(range(config.training_persons))
+    validation_persons = (seen[-1], config.training_persons)
+    test_persons = (seen[0], config.training_persons + 1)
+    return (
+        Split("synthetic", config.synthetic_frames, 3, False, (-1,), "synthetic"),
+        Split("real", config.real_frames, 2, True, seen, "real"),
+        Split("twin", config.real_frames, 1, False, (-1,), "real"),
+        Split("validation", config.validation_frames, 1, True, validation_persons, "validation"),
+        Split("validation_twin", config.validation_frames, 1, False, (-1,), "validation"),
+        Split("test", config.test_frames, 1, True, test_persons, "test"),
+    )
+
+
+def store_rig(config: SimulationConfig) -> CameraRig:
+    """The cameras of a simulated store: three first Kinects around the mean place of the hand."""
+    return nyu_like_rig(find_camera("nyu"), sum(config.distance_mm) / 2)
+
+
+class Simulator:
+    """Renders chunks of a store; one per worker process."""
+
+    def __init__(self, config: SimulationConfig):
+        self.config = config
+        self.rig = store_rig(config)
+        self.hand = HandModel()
+        self.poses = PosePrior(free_share=config.free_share, variation=config.pose_variation)
+        self.sensor: Sensor = SENSORS[config.sensor]()
+        persons = config.training_persons + 2
+        shapes = ShapePrior()
+        self.persons = shapes.sample(
+            persons, random_stream(config.seed, "persons"), spread=config.person_spread
+        )
+        self.shapes = shapes
+        self.splits = {split.name: split for split in splits(config)}
+
+    def chunk(self, set_name: str, start: int, stop: int) -> dict[str, Tensor]:
+        """Simulate some frames of a split, see `ChunkRenderer`."""
+        config, size, split = self.config, stop - start, self.splits[set_name]
+        scene = random_stream(config.seed, split.poses, "poses", start)
+        angles = self.poses.sample(size, scene)
+        rotation = sample_viewpoints(
+            size,
+            scene,
+            tilt_deg=config.tilt_deg,
+            roll_deg=config.roll_deg,
+            palm_share=config.palm_share,
+            any_share=config.any_share,
+        )
+        position = self._positions(size, scene)
+
+        looks = random_stream(config.seed, split.name, "looks", start)
+        if split.real:
+            block = torch.arange(start, stop) * len(split.persons) // split.frames
+            person = torch.tensor(split.persons)[block]
+            shape = self.persons[person]
+        else:
+            person = torch.full((size,), -1)
+            shape = self.shapes.sample(size, looks, spread=config.synthetic_spread)
+
+        scenes = Scenes(self.hand(angles, shape), self.hand.faces, rotation, position)
+        centre = scenes.joints(config.skeleton)[:, SKELETONS[config.skeleton].centre]
+        if split.real:
+            scenes = replace(scenes, clutter=self._clutter(centre, looks))
+        arrays = render_regions(
+            scenes,
+            self.rig,
+            split.views,
+            centre=centre,
+            skeleton=config.skeleton,
+            region_size=config.region_size,
+            region_mm=config.region_mm,
+            sensor=self.sensor if split.real else None,
+            generator=looks,
+        )
+        return arrays | {"person": person}
+
+    def _clutter(self, centre: Tensor, generator: Generator) -> tuple[ClutterPiece, ...]:
+        share = self.config.clutter
+        if share == 0:
+            return ()
+        usual = ClutterPrior()
+        prior = ClutterPrior(
+            body=share * usual.body,
+            table=share * usual.table,
+            object=share * usual.object,
+            arm=share * usual.arm,
+        )
+        return sample_clutter(centre, generator, prior)
+
+    def _positions(self, size: int, generator: Generator) -> Tensor:
+        """Where the hands are, in mm: anywhere the first camera sees well, shape (size, 3)."""
+        near, far = self.config.distance_mm
+        z = near + (far - near) * torch.rand(size, generator=generator)
+        x, y = (torch.rand(2, size, generator=generator) * 2 - 1) * 0.2 * z
+        return torch.stack((x, y, z), -1)
+
+
+def simulate_store(config: SimulationConfig, folder: Path, workers: int | None = None) -> Store:
+    """Simulate a store and put it on disk, going on with what shards or a killed call of the same left.
+
+    Args:
+        config: what is recorded.
+        folder: where to; an older store there is replaced once the new one is complete.
+        workers: processes that render; all cores by default. The result does not depend on it.
+
+    Raises:
+        UserError: the folder cannot be used.
+    """
+    sets = _chunked_sets(config, folder)
+    sets.fill(partial(RenderedChunks, partial(Simulator, config)), "simulating", workers)
+    if not (sets.folder / DESCRIPTION_FILE).exists():
+        write_description(
+            sets.folder,
+            {
+                "skeleton": config.skeleton,
+                "rig": store_rig(config).to_dict(),
+                "cube_mm": config.cube_mm,
+                "view_pair": [0, 1],
+                "unseen_persons": [config.training_persons, config.training_persons + 1],
+                "simulation": msgspec.to_builtins(config),
+            },
+        )
+    sets.finish(folder)
+    return open_store(folder)
+
+
+def simulate_shard(config: SimulationConfig, folder: Path, shard: Shard, workers: int | None = None) -> None:
+    """Render a share of the chunks of a store, for `simulate_store` to put together.
+
+    Raises:
+        UserError: the folder cannot be used, or parts of another store wait there.
+    """
+    sets = _chunked_sets(config, folder)
+    sets.fill_shard(partial(RenderedChunks, partial(Simulator, config)), shard, "simulating", workers)
+
+
+def _chunked_sets(config: SimulationConfig, folder: Path) -> ChunkedSets:
+    assert tuple(split.name for split in splits(config)) == SPLITS
+    check_place(folder)
+    return ChunkedSets(
+        folder=partial_folder(folder),
+        sizes={split.name: (split.frames, split.views) for split in splits(config)},
+        region_size=config.region_size,
+        joints=len(SKELETONS[config.skeleton].joints),
+        chunk=CHUNK,
+        identity=msgspec.to_builtins(config),
+    )

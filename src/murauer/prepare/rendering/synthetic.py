@@ -1,0 +1,261 @@
+"""The synthetic domain of a store that came without one: labelled renderings of one average hand.
+
+Everything that a rendering can share with the store's frames without looking at their labels is shared: the
+joints, the cameras and their poses, the places of the hands, the windows and how they are centred. Where in
+the hand the store's joints lie is known once `murauer twin` has fitted the hand model to some labels.
+"""
+
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from murauer.chunks import Shard
+from murauer.errors import UserError
+from murauer.geometry.camera import CAMERAS
+from murauer.geometry.rig import CameraRig, nyu_like_rig
+from murauer.geometry.skeletons import SKELETONS
+from murauer.hand.joint_offsets import JOINT_OFFSETS_FILE, JointOffsets
+from murauer.hand.model import HandModel
+from murauer.hand.pose_prior import PosePrior
+from murauer.hand.scenes import Scenes
+from murauer.hand.shape import ShapePrior
+from murauer.hand.viewpoint import sample_viewpoints
+from murauer.prepare.rendering.regions import CHUNK, RenderedChunks, check_joints_are_modelled, render_regions
+from murauer.random_streams import random_stream
+from murauer.store.chunked_sets import ChunkedSets, discard
+from murauer.store.frame_set import FrameSet
+from murauer.store.integrity import checksums
+from murauer.store.store import ENDLESS, Store, open_store, write_description
+
+PALM = ("nyu14", SKELETONS["nyu14"].centre)
+"""The joint that the hand finder aims at."""
+
+NEAREST_MM = 150.0
+"""Rendered hands stay farther from the camera than this, wherever the jitter moves them."""
+
+
+class SynthesisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is rendered. The viewpoints' defaults are wide: what a store's are is not known.
+
+    Attributes:
+        frames: number of moments.
+        seed: of everything random.
+        spread: variety of the hands, see `ShapePrior`; 0 = one average hand, as in NYU's renderings.
+        jitter_mm: standard deviation by which the places of the store's hands are varied.
+        tilt_deg: standard deviation of the hand's tilt against the first camera, see `sample_viewpoints`.
+        roll_deg: standard deviation of its rotation in the image.
+        palm_share: share of hands that show the palm; the others show the back.
+        any_share: share of hands in a uniformly random orientation.
+
+    Raises:
+        UserError: a number is out of range.
+    """
+
+    frames: int
+    seed: int = 0
+    spread: float = 0.0
+    jitter_mm: float = 40.0
+    tilt_deg: float = 38.0
+    roll_deg: float = 45.0
+    palm_share: float = 0.75
+    any_share: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise UserError(f"{self.frames} synthetic frames asked for; give at least 1")
+        for name in ("tilt_deg", "roll_deg", "jitter_mm", "spread"):
+            if not 0 <= (value := getattr(self, name)) < 1000:
+                raise UserError(f"{name} of the synthetic hands must be positive or 0, got {value:g}")
+        for name in ("palm_share", "any_share"):
+            if not 0 <= (value := getattr(self, name)) <= 1:
+                raise UserError(f"{name} of the synthetic hands must be between 0 and 1, got {value:g}")
+
+
+class Synthesiser:
+    """Renders chunks of a store's synthetic set; one per worker process, see `ChunkRenderer`.
+
+    Args:
+        config: what is rendered.
+        folder: folder of the store.
+    """
+
+    def __init__(self, config: SynthesisConfig, folder: Path) -> None:
+        self.config = config
+        self.store = open_store(folder)
+        self.rig = synthesis_rig(self.store)
+        self.places = _places(self.store)
+        self.region_size, self.region_mm = _windows(self.store)
+        self.hand, self.poses, self.shapes = HandModel(), PosePrior(), ShapePrior()
+        self.offsets = JointOffsets.load(path) if (path := folder / JOINT_OFFSETS_FILE).exists() else None
+
+    def chunk(self, set_name: str, start: int, stop: int) -> dict[str, Tensor]:
+        """Render some frames, see `ChunkRenderer`."""
+        config, size = self.config, stop - start
+        stream = random_stream(config.seed, "synthesise", start)
+        angles = self.poses.sample(size, stream)
+        rotation = sample_viewpoints(
+            size,
+            stream,
+            tilt_deg=config.tilt_deg,
+            roll_deg=config.roll_deg,
+            palm_share=config.palm_share,
+            any_share=config.any_share,
+        )
+        place = self.places[torch.randint(len(self.places), (size,), generator=stream)]
+        place = place + config.jitter_mm * torch.randn(size, 3, generator=stream)
+        place[:, 2].clamp_(min=NEAREST_MM)
+        hands = self.hand(angles, self.shapes.sample(size, stream, spread=config.spread))
+        scenes = Scenes(hands, self.hand.faces, rotation, place, offsets=self.offsets)
+        arrays = render_regions(
+            scenes,
+            self.rig,
+            len(self.rig.cameras),
+            centre=self._centre(scenes),
+            skeleton=self.store.skeleton.name,
+            region_size=self.region_size,
+            region_mm=self.region_mm,
+        )
+        return arrays | {"person": torch.full((size,), -1)}
+
+    def _centre(self, scenes: Scenes) -> Tensor:
+        """Centres (B, 3) at the place in the hand where the store has those of its own frames."""
+        kind = self.store.centre_kind(_described_set(self.store)[0])
+        if kind == "localised":
+            return scenes.joints(PALM[0])[:, PALM[1]]
+        joints = scenes.joints(self.store.skeleton.name)
+        return joints.mean(1) if kind == "mean" else joints[:, self.store.skeleton.centre]
+
+
+def synthesise(
+    folder: Path, config: SynthesisConfig, *, replace: bool = False, workers: int | None = None
+) -> Store:
+    """Render a labelled synthetic set into a store, going on with what shards or a killed call left.
+
+    Args:
+        folder: folder of the store.
+        config: what is rendered.
+        replace: whether a synthetic set that is there may be replaced.
+        workers: processes that render; all cores by default. The result does not depend on it.
+
+    Returns:
+        The store, opened again.
+
+    Raises:
+        UserError: the store has a synthetic set, no frames to learn distances from, or joints that the hand
+            model does not have.
+    """
+    store = open_store(folder)
+    sets = _chunked_sets(store, config, replace)
+    sets.fill(partial(RenderedChunks, partial(Synthesiser, config, folder)), "rendering", workers)
+    description = describe_synthesis(store, config)
+    description["checksums"] |= checksums(sets.folder, ["synthetic"])
+    shutil.rmtree(folder / "synthetic", ignore_errors=True)
+    os.replace(sets.folder / "synthetic", folder / "synthetic")
+    write_description(folder, description)
+    discard(sets.folder)
+    return open_store(folder)
+
+
+def synthesise_shard(
+    folder: Path, config: SynthesisConfig, shard: Shard, *, replace: bool = False, workers: int | None = None
+) -> None:
+    """Render a share of the chunks of a synthetic set, for `synthesise` to put into the store.
+
+    Raises:
+        UserError: as in `synthesise`, or parts of another synthetic set wait there.
+    """
+    sets = _chunked_sets(open_store(folder), config, replace)
+    make = partial(RenderedChunks, partial(Synthesiser, config, folder))
+    sets.fill_shard(make, shard, "rendering", workers)
+
+
+def _chunked_sets(store: Store, config: SynthesisConfig, replace: bool) -> ChunkedSets:
+    check_synthesis(store, replace)
+    rig, (region_size, _) = synthesis_rig(store), _windows(store)
+    return ChunkedSets(
+        folder=store.folder / "synthetic.partial",
+        sizes={"synthetic": (config.frames, len(rig.cameras))},
+        region_size=region_size,
+        joints=len(store.skeleton),
+        chunk=CHUNK,
+        identity=describe_synthesis(store, config),
+    )
+
+
+def synthesis_rig(store: Store) -> CameraRig:
+    """Return the cameras that the synthetic hands are seen by.
+
+    They are those of the store. Where it does not tell how its cameras stand, the first is taken as it is and
+    the others are guessed: at the sides, as in the NYU set.
+    """
+    if store.rig is not None:
+        return store.rig
+    views = _described_set(store)[1].views
+    arc = nyu_like_rig(CAMERAS["nyu"], float(_places(store)[:, 2].mean()))
+    return CameraRig(arc.cameras[:views], arc.camera_from_world[:views])
+
+
+def _described_set(store: Store) -> tuple[str, FrameSet]:
+    """The set whose distances and windows are taken: of the sensor, for training if there is one."""
+    for name in ("real", "validation", "test"):
+        frames = store.sets.get(name)
+        if frames is not None and len(frames.usable_rows(0)):
+            return name, frames
+    raise UserError(f"{store.folder} has no usable frame to learn the hands' distances from; import some")
+
+
+def _places(store: Store) -> Tensor:
+    """Centres of the store's hands in the first camera's coordinates, mm, (N, 3)."""
+    frames = _described_set(store)[1]
+    return torch.from_numpy(np.asarray(frames.centre[frames.usable_rows(0), 0]))
+
+
+def _windows(store: Store) -> tuple[int, float]:
+    """Side of the store's windows in pixels, and at the hand's depth in mm."""
+    frames = _described_set(store)[1]
+    rows, size = frames.usable_rows(0), frames.depth.shape[-1]
+    return size, float(np.median(size * frames.centre[rows, 0, 2] / frames.intrinsics[rows, 0, 0]))
+
+
+def check_synthesis(store: Store, replace: bool) -> None:
+    """Refuse what cannot or should not be done before anything is rendered.
+
+    Raises:
+        UserError: as in `synthesise`.
+    """
+    check_joints_are_modelled(store)
+    if store.synthetic is None:
+        return
+    if not replace:
+        raise UserError(
+            f"{store.folder} has {len(store.synthetic)} synthetic frames; give --replace to render "
+            "others in their place"
+        )
+    for alias, target in store.description.get("aliases", {}).items():
+        if "synthetic" in (alias, target):
+            raise UserError(
+                f"the {alias} frames of {store.folder} are its {target} frames, which must stay; import "
+                "the dataset again without its synthetic frames"
+            )
+
+
+def describe_synthesis(store: Store, config: SynthesisConfig) -> dict[str, Any]:
+    """The store's description with the new set."""
+    changed = ("format_version", ENDLESS)
+    description = {key: value for key, value in store.description.items() if key not in changed}
+    description["sets"] = ["synthetic", *(name for name in store.sets if name != "synthetic")]
+    description["centres"] = {name: store.centre_kind(name) for name in store.sets} | {"synthetic": "joint"}
+    sums = store.description.get("checksums", {})
+    description["checksums"] = {file: sums[file] for file in sums if not file.startswith("synthetic/")}
+    description["synthesis"] = msgspec.to_builtins(config) | {
+        "views": "calibrated" if store.rig is not None else "guessed",
+        "joint_offsets": (store.folder / JOINT_OFFSETS_FILE).exists(),
+    }
+    return description

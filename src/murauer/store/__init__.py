@@ -1,0 +1,1 @@
+"""Frames on disk become stores, regions and patches."""

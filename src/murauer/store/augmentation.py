@@ -1,0 +1,142 @@
+"""Regions become patches: the one place where training data is cropped and varied (supplement).
+
+Everything happens on whole batches of tensors, with a draw of its own for each sample.
+"""
+
+import math
+from dataclasses import dataclass
+
+import msgspec
+import torch
+from torch import Generator, Tensor
+
+from murauer.geometry.crop import BACKGROUND, CropGeometry, crop_hand
+from murauer.store.frame_set import Region
+
+
+class AugmentationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Amount of random variation of each training sample; the defaults are the supplement's.
+
+    Attributes:
+        rotation_deg: in-plane rotation, uniform in plus or minus this angle about the centre.
+        offset_mm: standard deviation of the offset of the crop centre, for each coordinate.
+        noise_mm: standard deviation of white noise, for each pixel that shows a surface.
+        condition_jitter_mm: standard deviation of the noise on the crop centre that the view generator g
+            is told (published implementation).
+    """
+
+    rotation_deg: float = 60.0
+    offset_mm: float = 5.0
+    noise_mm: float = 5.0
+    condition_jitter_mm: float = 15.0
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the cube of each sample is put: drawn once, used for all images that must agree.
+
+    Attributes:
+        offset: displacement of the crop centre in mm, shape (B, 3).
+        rotation: in-plane rotation in radians, shape (B,).
+    """
+
+    offset: Tensor
+    rotation: Tensor
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Patches as the networks see them.
+
+    Attributes:
+        patch: depth in [-1, 1], background +1, shape (B, 1, P, P).
+        joints: joints in units of half the cube, in the frame of the patch, shape (B, J, 3).
+        crop: geometry that leads from the patch back to the camera.
+    """
+
+    patch: Tensor
+    joints: Tensor
+    crop: CropGeometry
+
+    @property
+    def centre(self) -> Tensor:
+        """Crop centre in mm, camera coordinates, shape (B, 3)."""
+        return self.crop.centre
+
+    def part(self, rows: slice) -> "Samples":
+        """Some of the samples."""
+        return Samples(self.patch[rows], self.joints[rows], self.crop.part(rows))
+
+
+def draw_placement(
+    size: int, config: AugmentationConfig, generator: Generator, rotate: bool = True
+) -> Placement:
+    """Draw where the cubes of a batch are put.
+
+    Args:
+        size: number of samples B.
+        config: amounts of offset and rotation.
+        generator: source of randomness.
+        rotate: False for the view-prediction set, whose other view cannot rotate along.
+    """
+    offset = torch.randn(size, 3, generator=generator) * config.offset_mm
+    limit = math.radians(config.rotation_deg) if rotate else 0.0
+    rotation = (torch.rand(size, generator=generator) * 2 - 1) * limit
+    return Placement(offset, rotation)
+
+
+def still(size: int) -> Placement:
+    """The placement without offset and rotation, as for evaluation and for the target of view prediction."""
+    return Placement(torch.zeros(size, 3), torch.zeros(size))
+
+
+def add_white_noise(patch: Tensor, noise: Tensor, deviation: float) -> Tensor:
+    """Add noise to the pixels that show a surface; the background stays +1.
+
+    Args:
+        patch: depth in [-1, 1], shape (B, P, P).
+        noise: of standard deviation 1, shape (B, P, P).
+        deviation: the standard deviation wanted, in units of the patch.
+
+    Returns:
+        Depth in [-1, 1], shape (B, P, P).
+    """
+    return torch.where(patch < BACKGROUND, patch.add(noise, alpha=deviation).clamp_(-1.0, 1.0), patch)
+
+
+def to_samples(
+    region: Region,
+    placement: Placement,
+    *,
+    patch_size: int,
+    cube_mm: float,
+    noise: Tensor | None = None,
+    noise_mm: float = 0.0,
+) -> Samples:
+    """Cut a batch of regions into patches.
+
+    Args:
+        region: the depth windows.
+        placement: offset and rotation of each cube.
+        patch_size: side P of the patches in pixels.
+        cube_mm: side of the hand cube in mm.
+        noise: of standard deviation 1 for each patch pixel, shape (B, P, P); none by default.
+        noise_mm: standard deviation that it is given on the surfaces.
+
+    Raises:
+        ValueError: a centre is not in front of the camera.
+    """
+    patch, crop = crop_hand(
+        region.depth,
+        region.intrinsics,
+        region.centre + placement.offset,
+        cube_mm=cube_mm,
+        patch_size=patch_size,
+        rotation=placement.rotation,
+        pivot=region.centre,
+    )
+    if noise is not None:
+        patch = add_white_noise(patch, noise, noise_mm / (cube_mm / 2))
+    # Joints that an offset pushes out of the cube are clipped like the published targets.
+    joints = crop.normalise_joints(region.joints).clamp(-1.0, 1.0)
+    return Samples(patch.unsqueeze(1), joints, crop)

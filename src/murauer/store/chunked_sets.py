@@ -1,0 +1,213 @@
+"""Frame sets made chunk by chunk, by several processes or machines, and further where a kill stopped them.
+
+A set is one memory-mapped file for each array, which processes of one machine can fill together but machines
+cannot. So a machine that does a shard leaves each chunk as a file, and the call for everything puts these
+into the sets and makes what is missing. The journal has a note for each chunk that is finished: what it says
+of a chunk is on disk.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from murauer.chunks import WHOLE, Shard, work_through
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.progress import Progress
+from murauer.store.frame_set import create_frame_set, open_frame_set
+
+JOURNAL = "journal"
+SETTINGS_FILE = "settings.json"
+
+Job = tuple[str, int, int]
+"""A chunk: the set, its first moment and the one after its last."""
+
+
+class ChunkMaker(Protocol):
+    """Makes chunks; one per process."""
+
+    def chunk(self, set_name: str, start: int, stop: int) -> tuple[dict[str, np.ndarray], list[Any]]:
+        """Make some moments of a set, which depend on the arguments alone.
+
+        Returns:
+            The arrays of a frame set by name, see `FrameSet`; and what else is worth knowing, as JSON has it.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ChunkedSets:
+    """Frame sets that are made chunk by chunk.
+
+    Attributes:
+        folder: where they are made, with the journal beside them.
+        sizes: number of moments and of cameras of each set, by name.
+        region_size: side of the windows in pixels.
+        joints: number of joints.
+        chunk: moments of a chunk: the unit of work, and the most that a kill costs each process.
+        identity: all that the frames depend on, as JSON has it.
+    """
+
+    folder: Path
+    sizes: Mapping[str, tuple[int, int]]
+    region_size: int
+    joints: int
+    chunk: int
+    identity: Any
+
+    def fill(self, make: Callable[[], ChunkMaker], task: str, workers: int | None = None) -> None:
+        """Complete the sets, with the chunks that are there already and those that are not.
+
+        Args:
+            make: makes what makes chunks, in each process; must survive pickling.
+            task: what is being done, for the progress display.
+            workers: processes; all cores by default. The result does not depend on it.
+
+        Raises:
+            UserError: the folder cannot be written, or holds shards of something else.
+        """
+        self._claim(replace=True)
+        done = self._noted() - self._left_by_shards()
+        if not done:
+            for name, (moments, views) in self.sizes.items():
+                create_frame_set(self.folder / name, moments, views, self.region_size, self.joints)
+        self._run(partial(_Fill, self, make), WHOLE, done, task, workers)
+
+    def fill_shard(
+        self, make: Callable[[], ChunkMaker], shard: Shard, task: str, workers: int | None = None
+    ) -> None:
+        """Leave the chunks of a shard for `fill`, on this or another machine; the arguments are as there.
+
+        Raises:
+            UserError: the folder cannot be written, or holds a part of something else.
+        """
+        self._claim(replace=False)
+        self._run(partial(_Leave, self, make), shard, self._noted(), task, workers)
+
+    def finish(self, place: Path) -> None:
+        """Put the folder, complete now, in its place, over an older store if there is one."""
+        if place.exists():
+            shutil.rmtree(place)
+        os.replace(self.folder, place)
+        shutil.rmtree(place / JOURNAL)
+
+    def notes(self, set_name: str) -> list[Any]:
+        """What is worth knowing of a set, in the order of its chunks."""
+        files = sorted((self.folder / JOURNAL).glob(f"{set_name}-*.json"))
+        return [note for file in files for note in msgspec.json.decode(file.read_bytes())]
+
+    def note_file(self, job: Job) -> Path:
+        """What tells that a chunk is finished."""
+        return self.folder / JOURNAL / f"{job[0]}-{job[1]:012d}.json"
+
+    def arrays_file(self, job: Job) -> Path:
+        """What a chunk of a shard waits in until it is in the sets."""
+        return self.note_file(job).with_suffix(".npz")
+
+    def images(self, job: Job) -> int:
+        """Number of images in a chunk."""
+        name, start, stop = job
+        return (stop - start) * self.sizes[name][1]
+
+    def _run(
+        self,
+        make: Callable[[], Callable[[Job], int]],
+        shard: Shard,
+        done: set[str],
+        task: str,
+        workers: int | None,
+    ) -> None:
+        jobs = shard.of(
+            [
+                (name, start, min(start + self.chunk, moments))
+                for name, (moments, _) in self.sizes.items()
+                for start in range(0, moments, self.chunk)
+            ]
+        )
+        left = [job for job in jobs if self.note_file(job).stem not in done]
+        images, waiting = (sum(map(self.images, some)) for some in (jobs, left))
+        with Progress(task, images, start=images - waiting, unit="image") as progress:
+            work_through(make, left, progress, workers)
+
+    def _noted(self) -> set[str]:
+        return {file.stem for file in (self.folder / JOURNAL).glob("*-*.json")}
+
+    def _left_by_shards(self) -> set[str]:
+        return {file.stem for file in (self.folder / JOURNAL).glob("*-*.npz")}
+
+    def _claim(self, replace: bool) -> None:
+        """Go on with what is there or begin; `replace` what one machine alone left of something else."""
+        path, text = self.folder / JOURNAL / SETTINGS_FILE, json.dumps(self.identity)
+        if path.exists():
+            filled = self._noted() - self._left_by_shards()
+            if path.read_text() == text:
+                # A kill may have come between the move of the sets to their place and the end.
+                if not filled or all((self.folder / name).is_dir() for name in self.sizes):
+                    return
+            elif not replace or self._left_by_shards():
+                raise UserError(
+                    f"{self.folder} holds a part of something else: of other settings or data; delete it, or "
+                    "give the same as before"
+                )
+            discard(self.folder)
+        with written_whole(path) as file:
+            file.write_text(text)
+
+
+class _Fill:
+    """Puts chunks into the sets; returns the number of images."""
+
+    def __init__(self, sets: ChunkedSets, make: Callable[[], ChunkMaker]) -> None:
+        self.sets, self.maker = sets, make()
+
+    def __call__(self, job: Job) -> int:
+        (name, start, stop), note, waiting = job, self.sets.note_file(job), self.sets.arrays_file(job)
+        left_by_shard = note.exists()
+        if left_by_shard:
+            with np.load(waiting) as file:
+                arrays = dict(file)
+        else:
+            arrays, notes = self.maker.chunk(*job)
+        frames = open_frame_set(self.sets.folder / name, writable=True)
+        for array, values in arrays.items():
+            getattr(frames, array)[start:stop] = values
+        frames.flush()
+        if not left_by_shard:
+            _write_note(note, notes)
+        waiting.unlink(missing_ok=True)
+        return self.sets.images(job)
+
+
+class _Leave:
+    """Leaves chunks as files; returns the number of images."""
+
+    def __init__(self, sets: ChunkedSets, make: Callable[[], ChunkMaker]) -> None:
+        self.sets, self.maker = sets, make()
+
+    def __call__(self, job: Job) -> int:
+        arrays, notes = self.maker.chunk(*job)
+        with written_whole(self.sets.arrays_file(job)) as path, open(path, "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        _write_note(self.sets.note_file(job), notes)
+        return self.sets.images(job)
+
+
+def _write_note(path: Path, notes: list[Any]) -> None:
+    with written_whole(path) as file:
+        file.write_bytes(msgspec.json.encode(notes))
+
+
+def discard(folder: Path) -> None:
+    """Delete a folder; a kill leaves all of it or nothing under its name."""
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    os.replace(folder, old)
+    shutil.rmtree(old)

@@ -1,0 +1,215 @@
+"""Frames on disk, ready for training: windows of depth images around the hand, memory-mapped.
+
+A frame set holds N moments, each seen by V synchronised cameras. Of every depth image only the *region*
+that training can ever need is kept: a small window around the hand with intrinsics of its own, so that
+offset, rotation and perspective can still be applied exactly later (`murauer.geometry.crop`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from murauer.capture.depth import DEPTH_UNIT_MM
+from murauer.errors import UserError
+
+
+@dataclass(frozen=True)
+class Region:
+    """A batch of depth windows with what is known of them.
+
+    Attributes:
+        depth: depth in mm, 0 = no measurement, shape (B, R, R).
+        intrinsics: fx, fy, u0, v0 of each window in its own pixels, shape (B, 4).
+        centre: centre of the hand cube in mm, camera coordinates, shape (B, 3).
+        joints: joint positions in mm, camera coordinates, shape (B, J, 3); NaN where not labelled.
+    """
+
+    depth: Tensor
+    intrinsics: Tensor
+    centre: Tensor
+    joints: Tensor
+
+
+def join_regions(regions: list[Region]) -> Region:
+    """One batch of several, whose windows are equally large."""
+    return Region(
+        depth=torch.cat([region.depth for region in regions]),
+        intrinsics=torch.cat([region.intrinsics for region in regions]),
+        centre=torch.cat([region.centre for region in regions]),
+        joints=torch.cat([region.joints for region in regions]),
+    )
+
+
+LATER_ARRAYS = ("valid", "labelled", "confidence")
+"""What format version 1 did not have."""
+
+
+def array_specs(
+    frames: int, views: int, region_size: int, joints: int
+) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Shape and dtype of every array of a frame set, by name."""
+    return {
+        "depth": ((frames, views, region_size, region_size), "uint16"),
+        "intrinsics": ((frames, views, 4), "float32"),
+        "centre": ((frames, views, 3), "float32"),
+        "joints": ((frames, views, joints, 3), "float32"),
+        "person": ((frames,), "int16"),
+        "valid": ((frames, views), "bool"),
+        "labelled": ((frames,), "bool"),
+        "confidence": ((frames, views), "float32"),
+    }
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """N moments seen by V cameras; the arrays may be memory-mapped.
+
+    Attributes:
+        depth: uint16 in steps of `DEPTH_UNIT_MM`, 0 = no measurement, shape (N, V, R, R).
+        intrinsics: fx, fy, u0, v0 of each window, shape (N, V, 4).
+        centre: centre of the hand cube in mm in the coordinates of each camera, shape (N, V, 3).
+        joints: joints in mm in the coordinates of each camera, shape (N, V, J, 3); NaN where not labelled.
+        person: who is seen, -1 if unknown, shape (N,).
+        valid: whether the image can be used: neither corrupt nor without a hand, bool, shape (N, V). What
+            the other arrays hold of an unusable image has no meaning.
+        labelled: whether all joints are known in the moment's first usable image, bool, shape (N,). Those of
+            other cameras may be unknown where the poses of the cameras are.
+        confidence: how sure the centre is, in [0, 1], 1 where it was given, float32, shape (N, V).
+    """
+
+    depth: np.ndarray
+    intrinsics: np.ndarray
+    centre: np.ndarray
+    joints: np.ndarray
+    person: np.ndarray
+    valid: np.ndarray
+    labelled: np.ndarray
+    confidence: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.depth)
+
+    @property
+    def views(self) -> int:
+        """Number of synchronised cameras V."""
+        return self.depth.shape[1]
+
+    def flush(self) -> None:
+        """Write what was filled in to disk."""
+        for array in vars(self).values():
+            array.flush()
+
+    def usable_rows(self, *views: int, labelled: bool = False) -> np.ndarray:
+        """Find the moments that can be drawn for training or evaluated.
+
+        Args:
+            views: cameras whose image must be usable; with none, one image of any camera is enough.
+            labelled: whether the joints must be known as well.
+
+        Returns:
+            Their indices, ascending, shape (M,).
+        """
+        usable = self.valid[:, views].all(axis=1) if views else self.valid.any(axis=1)
+        return np.flatnonzero(usable & self.labelled if labelled else usable)
+
+    def regions(self, rows: np.ndarray, view: int | np.ndarray = 0) -> Region:
+        """Read the windows of some frames.
+
+        Args:
+            rows: indices of the frames, shape (B,).
+            view: the camera, one for all or one per frame, shape (B,).
+        """
+
+        def read(array: np.ndarray) -> np.ndarray:
+            # np.memmap spends more time on being one than on indexing.
+            return np.asarray(array)[rows, view]
+
+        depth = read(self.depth).astype(np.float32)
+        depth *= np.float32(DEPTH_UNIT_MM)
+        return Region(
+            depth=torch.from_numpy(depth),
+            intrinsics=torch.from_numpy(read(self.intrinsics)),
+            centre=torch.from_numpy(read(self.centre)),
+            joints=torch.from_numpy(read(self.joints)),
+        )
+
+
+def create_frame_set(folder: Path, frames: int, views: int, region_size: int, joints: int) -> FrameSet:
+    """Make a frame set on disk, to be filled in place: all zeros, nothing valid or labelled.
+
+    Args:
+        folder: where the arrays go.
+        frames: number of moments N.
+        views: number of cameras V.
+        region_size: side R of the windows in pixels.
+        joints: number of joints J.
+
+    Raises:
+        UserError: the folder cannot be written or the disk is full.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {
+            name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+            for name, (shape, dtype) in array_specs(frames, views, region_size, joints).items()
+        }
+    except OSError as error:
+        raise UserError(
+            f"cannot write frames to {folder}: {error.strerror}; choose another --out folder"
+        ) from error
+    return FrameSet(**arrays)
+
+
+def open_frame_set(folder: Path, writable: bool = False) -> FrameSet:
+    """Open a frame set that `create_frame_set` made.
+
+    One of format version 1 tells nothing of what is usable and labelled: all of it is.
+
+    Raises:
+        UserError: an array is missing, unreadable, or does not fit the others.
+    """
+    # "c" (copy on write) gives torch a writable buffer while the file stays as it is.
+    mode: Literal["r+", "c"] = "r+" if writable else "c"
+    arrays: dict[str, np.ndarray] = {}
+    for name in array_specs(0, 0, 0, 0):
+        path = folder / f"{name}.npy"
+        if name in LATER_ARRAYS and not any((folder / f"{later}.npy").exists() for later in LATER_ARRAYS):
+            frames, views = arrays["depth"].shape[:2]
+            shape, dtype = array_specs(frames, views, 0, 0)[name]
+            arrays[name] = np.ones(shape, dtype)
+            continue
+        try:
+            arrays[name] = np.load(path, mmap_mode=mode)
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"cannot read {path} ({error}); make the store again") from error
+    _check_shapes(folder, arrays)
+    return FrameSet(**arrays)
+
+
+def _check_shapes(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse arrays of different frame sets in one folder."""
+    depth, joints = arrays["depth"], arrays["joints"]
+    if depth.ndim == 4 and joints.ndim == 4:
+        specs = array_specs(len(depth), depth.shape[1], depth.shape[2], joints.shape[2])
+        wrong = [
+            name for name, (shape, dtype) in specs.items()
+            if (arrays[name].shape, arrays[name].dtype) != (shape, np.dtype(dtype))
+        ]  # fmt: skip
+        if not wrong:
+            return
+        name = wrong[0]
+    else:
+        name = "depth" if depth.ndim != 4 else "joints"
+    raise UserError(
+        f"{folder / name}.npy has shape {arrays[name].shape} of {arrays[name].dtype}, which does not fit the "
+        "arrays beside it; make the store again"
+    )
+
+
+def spread_rows(count: int, limit: int) -> np.ndarray:
+    """Choose at most `limit` of `count` frames, spread evenly."""
+    return np.arange(limit) * count // limit if limit < count else np.arange(count)

@@ -1,0 +1,256 @@
+"""A store: the frame sets of a capture session, of its synthetic counterpart, and what describes them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.geometry.rig import CameraRig
+from murauer.geometry.skeletons import SKELETONS, Skeleton
+from murauer.store.frame_set import FrameSet, open_frame_set
+from murauer.store.integrity import checksums
+from murauer.store.row_file import read_rows
+
+FORMAT_VERSION = 2
+DESCRIPTION_FILE = "recording.json"
+PROBLEMS_FILE = "problems.csv"
+
+SPLITS = ("synthetic", "real", "twin", "validation", "validation_twin", "test")
+"""The sets that a store can have."""
+
+MAKERS = {
+    "synthetic": "render one with 'murauer synthesise {folder}'",
+    "twin": "fit them to the labelled frames with 'murauer twin {folder}'",
+}
+"""How to come by a set that a store lacks; the others come with the dataset alone."""
+
+ENDLESS = "endless"
+"""Key of a description whose store has its synthetic frames rendered while it is trained on."""
+
+CENTRES = {
+    "joint": "annotated joint",
+    "mean": "mean of the true joints, which leaks part of the answer",
+    "file": "given by a file",
+    "localised": "found by the hand finder",
+}
+"""Where the crop centres of a set come from, by the word in its description."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Everything that training and evaluation read: a store, imported from a dataset or simulated.
+
+    A set that the store does not have is None; `need` raises a sentence instead.
+
+    Attributes:
+        folder: where it lies.
+        skeleton: the joints.
+        rig: the synchronised cameras; None where the dataset does not tell their poses.
+        cube_mm: side of the hand cube in mm.
+        view_pair: index of the input camera and of the camera that g must predict; None with one camera.
+        synthetic: labelled rendered frames, all cameras.
+        real: frames of the sensor, the cameras of `view_pair` (or the first alone, for variants without view
+            prediction). Their joints are labels only for the frames that `labelled_rows` names; nothing else
+            of them may be read in training.
+        twin: rendered frames that correspond one to one to `real`, first camera. May be the same frames as
+            `synthetic`, as in the NYU dataset.
+        validation, test: frames of the sensor, first camera; `test` touches no training or tuning decision.
+        validation_twin: rendered frames that correspond to `validation`, to analyse the latent space.
+        unseen_persons: persons of validation and test who do not appear in `real`.
+        description: the file that describes the store, as read.
+    """
+
+    folder: Path
+    skeleton: Skeleton
+    rig: CameraRig | None
+    cube_mm: float
+    view_pair: tuple[int, int] | None
+    synthetic: FrameSet | None
+    real: FrameSet | None
+    twin: FrameSet | None
+    validation: FrameSet | None
+    validation_twin: FrameSet | None
+    test: FrameSet | None
+    unseen_persons: frozenset[int]
+    description: dict[str, Any]
+
+    @property
+    def sets(self) -> dict[str, FrameSet]:
+        """The sets that there are, in the order of `SPLITS`."""
+        found = {name: getattr(self, name) for name in SPLITS}
+        return {name: frames for name, frames in found.items() if frames is not None}
+
+    def need(self, name: str) -> FrameSet:
+        """Return a set that something cannot do without.
+
+        Raises:
+            UserError: the store has none of that name; the sentence says how to make one.
+        """
+        if name not in SPLITS:
+            raise UserError(f"there is no set '{name}'; choose one of {', '.join(SPLITS)}")
+        frames: FrameSet | None = getattr(self, name)
+        if frames is None:
+            remedy = MAKERS.get(name, "import a dataset that has one").format(folder=self.folder)
+            raise UserError(f"{self.folder} has no {name.replace('_', ' ')} frames; {remedy}")
+        return frames
+
+    def centre_kind(self, name: str) -> str:
+        """Where the crop centres of a set come from: a key of `CENTRES`."""
+        kind: str = self.description.get("centres", {}).get(name, "joint")
+        return kind
+
+    def labelled_rows(self, n: int, seed: int) -> np.ndarray:
+        """Choose the n real frames whose labels training may use: the first n of a seeded permutation.
+
+        Choices are nested: a larger n contains every smaller one of the same seed.
+
+        Args:
+            n: number of labelled frames.
+            seed: of the training.
+
+        Returns:
+            Their indices in `real`, ascending, shape (n,).
+
+        Raises:
+            UserError: n is not between 0 and the number of usable real frames with a label.
+        """
+        if n == 0:
+            return np.zeros(0, int)
+        real = self.need("real")
+        candidates = real.usable_rows(0, labelled=True)
+        if not 0 <= n <= len(candidates):
+            held = f"{len(real)} real frames"
+            if len(candidates) < len(real):
+                held = f"{len(candidates)} usable labelled ones among its {held}"
+            raise UserError(f"{n} labelled frames asked for, but {self.folder} has {held}")
+        return np.sort(candidates[np.random.default_rng((seed, 0x1ABE1)).permutation(len(candidates))[:n]])
+
+    def labelled_rows_from(self, path: Path) -> np.ndarray:
+        """Read which labelled frames training may use, as somebody else chose them.
+
+        Args:
+            path: text with the index of a frame in `real`, from 0, on each line, as 'murauer select' writes
+                it; what is behind a # is left out.
+
+        Returns:
+            The indices, ascending, shape (n,).
+
+        Raises:
+            UserError: the file cannot be read, or an index is out of range, twice there, or of a frame that
+                is not labelled or not usable.
+        """
+        real = self.need("real")
+        values, counts = np.unique(read_rows(path), return_counts=True)
+        for wrong, reason in (
+            (values[(values < 0) | (values >= len(real))], f"is none of its {len(real)} real frames"),
+            (values[counts > 1], "is named twice"),
+            (np.setdiff1d(values, real.usable_rows(0, labelled=True)), "has no label or cannot be used"),
+        ):
+            if len(wrong):
+                raise UserError(f"{path}: frame {wrong[0]} of {self.folder} {reason}; correct the file")
+        return values
+
+
+def write_description(folder: Path, description: dict[str, Any]) -> None:
+    """Write the file that describes a store, at once or not at all.
+
+    Args:
+        folder: of the store, with its frame sets complete.
+        description: `skeleton`, `cube_mm`, `unseen_persons`; `rig` and `view_pair` or null; `sets`, the names
+            of the frame sets (all of `SPLITS` by default); `aliases`, sets that are another set's frames, by
+            name; `centres`, a key of `CENTRES` for each set ("joint" by default); and anything else worth
+            knowing. `checksums` are added for the arrays that it has none of: leave those of a set away
+            that has changed.
+    """
+    own = set(description.get("sets", SPLITS)) - set(description.get("aliases", {}))
+    known = description.get("checksums", {})
+    new = {name for name in own if not any(file.startswith(f"{name}/") for file in known)}
+    complete = {
+        "format_version": FORMAT_VERSION,
+        **description,
+        "checksums": dict(sorted((known | checksums(folder, new)).items())),
+    }
+    with written_whole(folder / DESCRIPTION_FILE) as partial:
+        partial.write_text(json.dumps(complete, indent=1))
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """Read the file that describes a store.
+
+    Raises:
+        UserError: it is missing, damaged, or of another format version.
+    """
+    path = folder / DESCRIPTION_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{folder} is not a store: it has no {DESCRIPTION_FILE}; make one with 'murauer import' or "
+            "'murauer simulate'"
+        )
+    try:
+        description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = description["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error!r}); make the store again") from error
+    if version not in range(1, FORMAT_VERSION + 1):
+        raise UserError(
+            f"{path}: it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
+            "make the store again"
+        )
+    return description
+
+
+def open_store(folder: Path) -> Store:
+    """Open a store.
+
+    Raises:
+        UserError: it is missing, incomplete, damaged, or of another format version.
+    """
+    description = read_description(folder)
+    path = folder / DESCRIPTION_FILE
+    try:
+        aliases = dict(description.get("aliases", {}))
+        names = description.get("sets", SPLITS)
+        sets = {name: open_frame_set(folder / name) for name in names if name not in aliases}
+        sets |= {name: sets[target] for name, target in aliases.items()}
+        for name, twin in (("real", "twin"), ("validation", "validation_twin")):
+            if name in sets and twin in sets and len(sets[name]) != len(sets[twin]):
+                raise UserError(
+                    f"it has {len(sets[name])} {name} frames but {len(sets[twin])} twins of them; "
+                    "make the store again"
+                )
+        rig, pair = description["rig"], description["view_pair"]
+        return Store(
+            folder=folder,
+            skeleton=SKELETONS[description["skeleton"]],
+            rig=None if rig is None else CameraRig.from_dict(rig),
+            cube_mm=float(description["cube_mm"]),
+            view_pair=None if pair is None else (int(pair[0]), int(pair[1])),
+            unseen_persons=frozenset(description["unseen_persons"]),
+            description=description,
+            **{name: sets.get(name) for name in SPLITS},
+        )
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error!r}); make the store again") from error
+
+
+def partial_folder(folder: Path) -> Path:
+    """Where a store is built: beside its place, to be moved there once it is complete."""
+    return folder.with_name(folder.name + ".partial")
+
+
+def check_place(folder: Path) -> None:
+    """See to it that a store may be put somewhere.
+
+    Raises:
+        UserError: there is something that is not a store.
+    """
+    if folder.exists() and not (
+        folder.is_dir() and ((folder / DESCRIPTION_FILE).exists() or not any(folder.iterdir()))
+    ):
+        raise UserError(f"{folder} exists and is not a store; choose another --out folder")

@@ -1,0 +1,104 @@
+"""What the studio leafs through: moments, each seen by one or more cameras."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murauer.geometry.camera import Camera
+from murauer.geometry.skeletons import Skeleton
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What one camera saw.
+
+    Attributes:
+        name: of the camera.
+        depth: mm, 0 = no measurement, undistorted, (H, W).
+        camera: of this image, which may be a window of the camera's.
+        from_first: (4, 4) rigid motion from the coordinates of the first camera to those of this one, mm;
+            None where it is not known.
+        joints: the label that the folder has, mm, coordinates of this camera, NaN where not labelled, (J, 3).
+        centre: of the hand, mm, coordinates of this camera, (3,); None where it is to be located.
+    """
+
+    name: str
+    depth: Floats
+    camera: Camera
+    from_first: NDArray[np.float64] | None
+    joints: Floats | None = None
+    centre: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """Images that were taken at the same time.
+
+    Attributes:
+        key: what its label is kept under; stays the same when the folder grows.
+        person: number of the person seen; -1 if unknown.
+        views: of the cameras whose image can be used, the first camera first.
+        twin: the synthetic image of the same pose as the first camera would see it, if there is one.
+        problem: why the first camera's image cannot be used, in one sentence; None if it can.
+    """
+
+    key: str
+    person: int
+    views: tuple[View, ...]
+    twin: View | None = None
+    problem: str | None = None
+
+    @property
+    def label(self) -> Floats | None:
+        """All joints as the folder has them, coordinates of the first camera; None without a whole label."""
+        joints = None if self.problem else self.views[0].joints
+        return joints if joints is not None and bool(np.isfinite(joints).all()) else None
+
+
+class Album(Protocol):
+    """A folder of moments.
+
+    Attributes:
+        folder: where it lies.
+        skeleton: of its labels.
+        sets: number of moments of each of its sets.
+        to_label: the sets whose frames a person may label: those of a sensor.
+    """
+
+    folder: Path
+    skeleton: Skeleton
+    sets: Mapping[str, int]
+    to_label: tuple[str, ...]
+
+    def key(self, set_name: str, index: int) -> str:
+        """What the label of a moment is kept under."""
+        ...
+
+    def moment(self, set_name: str, index: int) -> Moment:
+        """Read a moment; what cannot be read says so in its `problem`."""
+        ...
+
+    def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
+        """Make labels the folder's, for training.
+
+        Args:
+            labels: joints in the first camera's coordinates by key, (J, 3); None to have no label there.
+
+        Returns:
+            What to do next, in one sentence.
+
+        Raises:
+            UserError: they cannot be written.
+        """
+        ...
+
+
+def moved(points: NDArray[Any], motion: NDArray[Any]) -> Floats:
+    """Apply a rigid motion (4, 4) to points (..., 3)."""
+    return (points @ motion[:3, :3].T + motion[:3, 3]).astype(np.float32)

@@ -1,0 +1,35 @@
+"""Opens a folder as an album, by what is in it."""
+
+from pathlib import Path
+
+from murauer.errors import UserError
+from murauer.studio.albums.album import Album
+
+
+def open_album(folder: Path, skeleton: str | None = None) -> Album:
+    """Open a store, or a capture.
+
+    Args:
+        folder: of either.
+        skeleton: of labels to come, for a capture without labels; `nyu14` by default.
+
+    Raises:
+        UserError: there is neither, or it is damaged.
+    """
+    from murauer.capture.camera_file import CAMERA_FILE
+    from murauer.store.store import DESCRIPTION_FILE
+    from murauer.studio.albums.capture_album import CaptureAlbum
+    from murauer.studio.albums.store_album import StoreAlbum
+
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; give a store or the folder of a capture")
+    if (folder / DESCRIPTION_FILE).is_file():
+        if skeleton is not None:
+            raise UserError(f"{folder} is a store, whose skeleton is fixed; leave --skeleton away")
+        return StoreAlbum(folder)
+    if (folder / CAMERA_FILE).is_file():
+        return CaptureAlbum(folder, skeleton)
+    raise UserError(
+        f"{folder} is neither a store (it has no {DESCRIPTION_FILE}) nor a capture (it has no "
+        f"{CAMERA_FILE}); see docs/capture_format.md"
+    )

@@ -1,0 +1,114 @@
+"""Stores: windows around the hand; labels go to the arrays that training reads."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.geometry.camera import Camera
+from murauer.store.frame_set import FrameSet, open_frame_set
+from murauer.store.integrity import file_checksum
+from murauer.store.store import open_store, write_description
+from murauer.studio.albums.album import Floats, Moment, View, moved
+
+TWINS = {"real": "twin", "validation": "validation_twin"}
+RENDERED = ("synthetic", "twin", "validation_twin")
+
+
+class StoreAlbum:
+    """See `Album`. The key of a moment is its set and its index, such as `real/12`.
+
+    Args:
+        folder: of the store.
+
+    Raises:
+        UserError: it is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._store = open_store(folder)
+        self.skeleton = self._store.skeleton
+        self.sets: Mapping[str, int] = {
+            name: len(frames) for name, frames in self._store.sets.items() if name not in TWINS.values()
+        }
+        self.to_label = tuple(name for name in self.sets if name not in RENDERED)
+
+    def key(self, set_name: str, index: int) -> str:
+        """See `Album`."""
+        return f"{set_name}/{index}"
+
+    def moment(self, set_name: str, index: int) -> Moment:
+        """See `Album`."""
+        frames, key = self._store.need(set_name), self.key(set_name, index)
+        seen = np.flatnonzero(frames.valid[index]).tolist()
+        views = tuple(self._view(frames, index, view) for view in seen)
+        problem = None
+        if 0 not in seen:
+            problem = f"the image of the first camera cannot be used: see problems.csv of {self.folder}"
+        return Moment(key, int(frames.person[index]), views, self._twin(set_name, index), problem)
+
+    def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
+        """See `Album`: arrays and description are each replaced as a whole."""
+        by_set: dict[str, dict[int, Floats | None]] = defaultdict(dict)
+        for key, joints in labels.items():
+            set_name, _, index = key.partition("/")
+            if set_name not in self.to_label or not index.isdecimal() or int(index) >= self.sets[set_name]:
+                raise UserError(f"{self.folder} has no frame {key} to label; it is not the store it was")
+            by_set[set_name][int(index)] = joints
+        description = dict(self._store.description)
+        description.pop("format_version")
+        for set_name, rows in by_set.items():
+            self._write_set(set_name, rows)
+            frames = open_frame_set(self.folder / set_name)
+            counts = description.get("counts", {}).get(set_name)
+            if counts is not None:
+                counts["labelled_frames"] = int(frames.labelled.sum())
+            for name in ("joints", "labelled"):
+                file = f"{set_name}/{name}.npy"
+                description.setdefault("checksums", {})[file] = file_checksum(self.folder / file)
+        write_description(self.folder, description)
+        self._store = open_store(self.folder)
+        return (
+            f"train with them: murauer train --data {self.folder} --out RUN, after murauer twin {self.folder}"
+        )
+
+    def _write_set(self, set_name: str, rows: Mapping[int, Floats | None]) -> None:
+        """Write joints, of every camera whose pose is known, and which frames have labels."""
+        frames = self._store.need(set_name)
+        joints, labelled = np.array(frames.joints), np.array(frames.labelled)
+        for row, label in rows.items():
+            joints[row], labelled[row] = np.nan, label is not None
+            for view in range(frames.views if label is not None else 0):
+                motion = self._from_first(view)
+                if motion is not None and label is not None:
+                    joints[row, view] = moved(label, motion)
+        for name, array in (("joints", joints), ("labelled", labelled)):
+            with written_whole(self.folder / set_name / f"{name}.npy") as partial:
+                np.save(partial, array)
+
+    def _view(self, frames: FrameSet, index: int, view: int) -> View:
+        region = frames.regions(np.array([index]), view)
+        side = region.depth.shape[-1]
+        joints = region.joints[0].numpy()
+        fx, fy, u0, v0 = region.intrinsics[0].tolist()
+        return View(
+            name=f"camera {view + 1}",
+            depth=region.depth[0].numpy(),
+            camera=Camera(fx, fy, u0, v0, side, side),
+            from_first=self._from_first(view),
+            joints=joints if frames.labelled[index] and np.isfinite(joints).any() else None,
+            centre=region.centre[0].numpy(),
+        )
+
+    def _twin(self, set_name: str, index: int) -> View | None:
+        twins = self._store.sets.get(TWINS.get(set_name, ""))
+        return None if twins is None or not twins.valid[index, 0] else self._view(twins, index, 0)
+
+    def _from_first(self, view: int) -> np.ndarray | None:
+        if view == 0:
+            return np.eye(4)
+        return None if self._store.rig is None else self._store.rig.target_from_source(0, view).numpy()

@@ -1,0 +1,1 @@
+"""Controls of the studio that ask and tell it: labels, playback."""

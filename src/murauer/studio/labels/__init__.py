@@ -1,0 +1,1 @@
+"""Labels: how they are made and kept."""

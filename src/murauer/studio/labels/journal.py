@@ -1,0 +1,216 @@
+"""Labels in the making: every change is on disk before the next is made, and none is ever overwritten.
+
+The journal is a text of one JSON object a line, to which lines are only added. Each says what became of the
+label of one frame; undo and redo are lines like all others. What a frame's label is, and what can be undone,
+follows from reading it from the beginning, so a studio that was killed goes on where it was. A line that a
+power cut left unfinished is dropped: it is the change that was being made.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from murauer.errors import UserError
+from murauer.geometry.skeletons import Skeleton
+from murauer.studio.albums.album import Floats
+
+JOURNAL_FILE = "labelling.jsonl"
+UNDO, REDO = "undo", "redo"
+DECIMALS = 3
+"""Digits behind the point: micrometres."""
+
+
+@dataclass(frozen=True, eq=False)
+class Label:
+    """A label as one change left it.
+
+    Attributes:
+        joints: mm, coordinates of the first camera, (J, 3); None where a label was deleted.
+        accepted: whether the person is done with it; only then is it for training.
+        action: what was done, in words.
+    """
+
+    joints: Floats | None
+    accepted: bool
+    action: str
+
+
+class _History:
+    """The labels of one frame in turn, and which of them holds."""
+
+    def __init__(self) -> None:
+        self.labels: list[Label] = []
+        self.place = -1
+
+    @property
+    def current(self) -> Label | None:
+        return self.labels[self.place] if self.place >= 0 else None
+
+    def add(self, label: Label) -> None:
+        """Go on from here: what was undone cannot be redone any more."""
+        self.labels[self.place + 1 :] = [label]
+        self.place += 1
+
+    def step(self, by: int) -> bool:
+        """Undo (-1) or redo (+1); tells whether there was something to."""
+        if not -1 <= self.place + by < len(self.labels):
+            return False
+        self.place += by
+        return True
+
+
+class Journal:
+    """The labels that a person makes in a folder, with all that they were before; a context manager.
+
+    Args:
+        folder: that is labelled; the journal lies in it.
+        skeleton: of the labels.
+
+    Raises:
+        UserError: the journal is damaged, of another skeleton, in use by another studio, or cannot be
+            written.
+    """
+
+    def __init__(self, folder: Path, skeleton: Skeleton) -> None:
+        self.path = folder / JOURNAL_FILE
+        self._skeleton = skeleton
+        self._histories: dict[str, _History] = {}
+        try:
+            # Unbuffered: after a failure nothing waits to be written all the same.
+            self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by `close`
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise UserError(f"{folder} is being labelled by another studio; end that one first") from error
+        except OSError as error:
+            raise UserError(
+                f"cannot write {self.path}: {error.strerror}; make the folder writable"
+            ) from error
+        try:
+            self._read()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others label the folder. There is nothing left to save."""
+        self._file.close()
+
+    def label(self, key: str) -> Label | None:
+        """The label of a frame as it stands; None if it was not labelled here, or all of that was undone."""
+        history = self._histories.get(key)
+        return None if history is None else history.current
+
+    def change(self, key: str, joints: Floats | None, action: str, accepted: bool = False) -> None:
+        """Give a frame another label; on disk when this returns.
+
+        Args:
+            key: of the frame.
+            joints: mm, coordinates of the first camera, (J, 3); None to delete the label.
+            action: what was done, in words.
+            accepted: whether the person is done with it.
+
+        Raises:
+            UserError: it cannot be written; the label is then as it was.
+            ValueError: the joints are not those of the skeleton, or not finite.
+        """
+        if joints is not None and (joints.shape != (len(self._skeleton), 3) or not np.isfinite(joints).all()):
+            raise ValueError(f"joints of shape {joints.shape} are no label of {self._skeleton.name}")
+        values = None if joints is None else joints.astype(np.float64).round(DECIMALS).tolist()
+        self._write({"frame": key, "action": action, "accepted": accepted, "joints_mm": values})
+
+    def undo(self, key: str) -> bool:
+        """Take the last change of a frame back; False if there is none."""
+        return self._step(key, UNDO, -1)
+
+    def redo(self, key: str) -> bool:
+        """Make the change that was taken back last again; False if there is none."""
+        return self._step(key, REDO, +1)
+
+    def accepted(self) -> Mapping[str, Floats | None]:
+        """The labels that are for training, by frame; None where a label is to be deleted."""
+        current = {key: history.current for key, history in self._histories.items()}
+        return {key: label.joints for key, label in current.items() if label is not None and label.accepted}
+
+    def unfinished(self) -> list[str]:
+        """Frames whose label was changed and not accepted."""
+        current = {key: history.current for key, history in self._histories.items()}
+        return [key for key, label in current.items() if label is not None and not label.accepted]
+
+    def _step(self, key: str, action: str, by: int) -> bool:
+        history = self._histories.get(key)
+        if history is None or not -1 <= history.place + by < len(history.labels):
+            return False
+        self._write({"frame": key, "action": action})
+        return True
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        """Put a line on disk and only then act on it."""
+        entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            self._append(entry)
+        except OSError as error:
+            os.ftruncate(self._file.fileno(), end)
+            raise UserError(f"cannot write {self.path}: {error.strerror}; the change was not made") from error
+        self._apply(entry)
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        line = memoryview(json.dumps(entry).encode() + b"\n")
+        while line:
+            line = line[self._file.write(line) or 0 :]
+        os.fsync(self._file.fileno())
+
+    def _apply(self, entry: dict[str, Any]) -> None:
+        history = self._histories.setdefault(entry["frame"], _History())
+        if entry["action"] in (UNDO, REDO):
+            if not history.step(-1 if entry["action"] == UNDO else +1):
+                raise ValueError("there is nothing to undo or redo")
+            return
+        values = entry["joints_mm"]
+        joints = None if values is None else np.array(values, np.float32)
+        if joints is not None and joints.shape != (len(self._skeleton), 3):
+            raise ValueError(f"joints of shape {joints.shape}")
+        history.add(Label(joints, bool(entry["accepted"]), str(entry["action"])))
+
+    def _read(self) -> None:
+        """Follow what was done before; a new journal begins with what its joints are."""
+        self._file.seek(0)
+        text = self._file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        if len(whole) < len(text):
+            os.ftruncate(self._file.fileno(), len(whole))
+        lines = whole.splitlines()
+        if not lines:
+            head = {"format": 1, "skeleton": self._skeleton.name, "joints": self._skeleton.joints}
+            self._append(head)
+        for number, line in enumerate(lines, start=1):
+            try:
+                entry = json.loads(line)
+                if number > 1:
+                    self._apply(entry)
+                elif entry["skeleton"] != self._skeleton.name:
+                    raise UserError(
+                        f"{self.path} has labels of {entry['skeleton']}, not of {self._skeleton.name}; give "
+                        f"--skeleton {entry['skeleton']}, or move the file away"
+                    )
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"{self.path}, line {number} is damaged ({error}); remove the line, or restore the file"
+                ) from error

@@ -1,0 +1,229 @@
+"""What a person does to the label of the frame that is shown, without any page."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from murauer.errors import UserError
+from murauer.geometry.skeletons import Skeleton
+from murauer.studio.albums.album import Floats, Moment, View
+from murauer.studio.labels.hand_fits import Fit, HandFits
+from murauer.studio.labels.held_hand import DRAG_ITERATIONS, HeldHand
+from murauer.studio.labels.journal import Journal
+from murauer.studio.labels.snapping import snap
+
+Mode = Literal["one joint", "held bones", "whole hand"]
+"""What a drag moves: the joint alone; the finger, with the bones of the fitted hand; all joints alike."""
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+PREVIEW_ITERATIONS = 3
+"""Of the solver while a joint is being dragged: about 10 ms."""
+
+UNTURNED = np.eye(3)
+
+
+class Labelling:
+    """The label of one frame after another.
+
+    What is shown is the label as the journal has it, else as the folder has it, else what the model
+    predicts. Every change is in the journal when its method returns; a drag is one change, at its end.
+
+    Args:
+        journal: where changes go.
+        skeleton: of the labels.
+
+    Attributes:
+        mode: what a drag moves.
+        selected: the joint that is moved.
+        joints: as shown, mm, coordinates of the first camera, (J, 3); None where there is nothing to show.
+    """
+
+    def __init__(self, journal: Journal, skeleton: Skeleton) -> None:
+        self.journal = journal
+        self._skeleton = skeleton
+        self._moment: Moment | None = None
+        self._prediction: Floats | None = None
+        self._accepted: dict[int, dict[str, Floats]] = defaultdict(dict)
+        self._hands = HandFits(skeleton)
+        self._base: Floats | None = None  # what a drag starts from
+        self._hand_base: Floats | None = None  # the base that the hand was brought to
+        self.mode: Mode = "one joint"
+        self.selected = skeleton.centre
+        self.joints: Floats | None = None
+
+    def open(self, moment: Moment, prediction: Floats | None) -> None:
+        """Turn to a frame.
+
+        Args:
+            moment: the frame.
+            prediction: what a label may start from, coordinates of the first camera, (J, 3).
+        """
+        self._moment, self._prediction = moment, prediction
+        self._show()
+
+    @property
+    def can_label(self) -> bool:
+        """Whether there is a frame with an image to label, and something to start from."""
+        return self._moment is not None and self._moment.problem is None and self.joints is not None
+
+    @property
+    def state(self) -> str:
+        """What the joints that are shown are, in words."""
+        if self._moment is None or self.joints is None:
+            return "no label"
+        label = self.journal.label(self._moment.key)
+        if label is not None and label.joints is not None:
+            return "accepted" if label.accepted else "not accepted yet"
+        if label is not None:
+            return "label deleted"
+        return "label of the folder" if self._moment.label is not None else "prediction"
+
+    def select(self, joint: int) -> None:
+        """Choose the joint to move; numbers go round."""
+        self.selected = joint % len(self._skeleton)
+
+    def choose_mode(self, mode: Mode) -> None:
+        """Choose what a drag moves.
+
+        Raises:
+            UserError: the hand model, whose bones are to be held, does not have these joints.
+        """
+        if mode == "held bones":
+            self._hands.check()
+        self.mode = mode
+
+    @property
+    def can_drag(self) -> bool:
+        """Whether a drag moves anything: with held bones not before the hand of the person seen is fitted."""
+        if not self.can_label or self._moment is None:
+            return False
+        return self.mode != "held bones" or self._hands.hand(self._moment.person) is not None
+
+    @property
+    def is_fitting(self) -> bool:
+        """Whether the hand of the person seen is being fitted."""
+        return self._moment is not None and self._hands.running(self._moment.person)
+
+    def fit_hand(self, then: Callable[[Fit], object]) -> bool:
+        """Fit the hand model to the person seen in the background, unless it is fitted or being fitted.
+
+        It is fitted to the accepted labels of that person, and to what is shown.
+
+        Args:
+            then: called at the end, in another thread, with what came of it.
+
+        Returns:
+            Whether a fit was started.
+
+        Raises:
+            UserError: there are no joints to fit it to.
+        """
+        moment, start = self._opened(), self._start()
+        known = np.stack([*self._accepted[moment.person].values(), start])
+        return self._hands.start(moment.person, known, then)
+
+    def drag(self, target: Floats, rotation: NDArray[np.float64] = UNTURNED) -> None:
+        """Show the selected joint at a place; nothing is changed before `drop`.
+
+        Args:
+            target: mm, (3,).
+            rotation: (3, 3), of the whole hand about the joint.
+        """
+        self.joints = self._dragged(target, rotation, PREVIEW_ITERATIONS)
+
+    def drop(self, target: Floats, rotation: NDArray[np.float64] = UNTURNED) -> None:
+        """Leave the selected joint at a place; arguments as for `drag`."""
+        verb = {"one joint": "move", "held bones": "bend to", "whole hand": "move the hand by"}[self.mode]
+        moved = self._dragged(target, rotation, DRAG_ITERATIONS)
+        self._change(moved, f"{verb} {self._skeleton.joints[self.selected]}")
+        if self.mode == "held bones":
+            self._hand_base = self._base
+
+    def snap(self, view: View, below_mm: float) -> bool:
+        """Put the selected joint below the surface that a camera measured; False if there is none near."""
+        place = snap(self._start()[self.selected], view, below_mm)
+        if place is not None:
+            self.drop(place)
+        return place is not None
+
+    def start_from_prediction(self) -> bool:
+        """Begin again with what the model predicts; False if it predicts nothing here."""
+        if self._prediction is None:
+            return False
+        self._change(self._prediction, "start from the prediction")
+        return True
+
+    def accept(self) -> None:
+        """Be done with the frame: its label is for training."""
+        moment, joints = self._opened(), self._start()
+        self._change(joints, "accept", accepted=True)
+        self._accepted[moment.person][moment.key] = joints
+
+    def delete(self) -> None:
+        """Have no label here."""
+        self._change(None, "delete", accepted=True)
+
+    def undo(self) -> bool:
+        """Take the last change of this frame back; False if there is none."""
+        return self._moment is not None and self.journal.undo(self._moment.key) and self._show()
+
+    def redo(self) -> bool:
+        """Make the last change that was undone again; False if there is none."""
+        return self._moment is not None and self.journal.redo(self._moment.key) and self._show()
+
+    def _change(self, joints: Floats | None, action: str, accepted: bool = False) -> None:
+        moment = self._opened()
+        try:
+            if self.journal.label(moment.key) is None and moment.label is not None:
+                # So that undo leads back to it even after it was replaced in the folder.
+                self.journal.change(moment.key, moment.label, "label of the folder", accepted=True)
+            self.journal.change(moment.key, joints, action, accepted)
+        finally:
+            self._show()
+
+    def _show(self) -> bool:
+        assert self._moment is not None
+        label = self.journal.label(self._moment.key)
+        if label is not None and label.joints is not None:
+            self._base = label.joints
+        elif label is not None or self._moment.label is None:
+            self._base = self._prediction
+        else:
+            self._base = self._moment.label
+        self.joints = self._base
+        return True
+
+    def _dragged(self, target: Floats, rotation: NDArray[np.float64], iterations: int) -> Floats:
+        start = self._start()
+        pivot = start[self.selected]
+        if self.mode == "whole hand":
+            return ((start - pivot) @ rotation.T + target).astype(np.float32)
+        if self.mode == "held bones":
+            return self._hand().drag(self.selected, target, iterations)
+        moved = start.copy()
+        moved[self.selected] = target
+        return moved
+
+    def _hand(self) -> HeldHand:
+        """The hand of the person seen, where the drag starts."""
+        moment, start = self._opened(), self._start()
+        hand = self._hands.hand(moment.person)
+        if hand is None:
+            raise UserError("the hand model is not fitted to this hand yet; press 1 to move a joint alone")
+        if self._hand_base is not start:
+            hand.settle(start)
+            self._hand_base = start
+        return hand
+
+    def _start(self) -> Floats:
+        if not self.can_label or self._base is None:
+            raise UserError("there is nothing to label in this frame: no hand was found in it")
+        return self._base
+
+    def _opened(self) -> Moment:
+        if self._moment is None or self._moment.problem is not None:
+            raise UserError("this frame cannot be labelled: its image cannot be used")
+        return self._moment

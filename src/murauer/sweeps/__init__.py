@@ -1,0 +1,1 @@
+"""Many trainings: which, where, and what came of them."""

@@ -1,0 +1,154 @@
+"""The configuration of a training: one typed tree, the paper's values as defaults.
+
+A config is a small JSON file in `murauer/configs` that says only what differs from the paper. The resolved
+configuration is saved beside every result.
+"""
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from murauer.errors import UserError
+from murauer.nets.config import NetworkConfig
+from murauer.store.augmentation import AugmentationConfig
+from murauer.training.loss_weights import LossWeights
+
+
+class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long and how fast to train.
+
+    Attributes:
+        pretraining_iterations: steps of f and p on synthetic data (Sec. 4.1).
+        pretraining_batch: synthetic samples in each of those steps (Sec. 4.1).
+        joint_iterations: steps of the whole model (Sec. 4.1).
+        set_size: samples in each of the four sets of a mini-batch (supplement).
+        pretraining_learning_rate: of Adam in pre-training (Sec. 4.1).
+        learning_rate: of Adam in joint training (Sec. 4.1).
+        weight_decay: plain L2 in Adam (published implementation).
+        ema_decay: decay of the moving average of the weights that is evaluated; 0 for none, as in the paper.
+        schedule: learning-rate multiplier; "supplement" warms up in two epochs and decays with exp(-0.04 e),
+            "published" is that of the published code, "cosine" warms up over the first twentieth of a short
+            run and decays to zero at its end.
+        checkpoint_every: steps between checkpoints.
+        accumulation: parts of a mini-batch that are computed one after the other, for want of memory; their
+            gradients add up to that of the whole, but BatchNorm has the statistics of each part.
+        precision: of the products in convolutions and layers; "bfloat16" is faster on processors that
+            have it, and its effect on the error is known of one short training only, see docs/performance.md.
+        generator_learns_from: domains that train g, and p's first layer through it: "both" as in the paper,
+            or "synthetic". Then g is a renderer of synthetic features, and views of real frames train f and m
+            alone: to give features that this renderer can read, and so can p.
+        matching_reaches: what l_m trains: m alone as in the published implementation, or f as well.
+    """
+
+    pretraining_iterations: int = 170_000
+    pretraining_batch: int = 64
+    joint_iterations: int = 136_000
+    set_size: int = 16
+    pretraining_learning_rate: float = 3.3e-4
+    learning_rate: float = 3.3e-4
+    weight_decay: float = 1e-3
+    ema_decay: float = 0.0
+    schedule: Literal["supplement", "published", "cosine"] = "supplement"
+    checkpoint_every: int = 1_000
+    accumulation: Annotated[int, msgspec.Meta(ge=1)] = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
+    generator_learns_from: Literal["both", "synthetic"] = "both"
+    matching_reaches: Literal["mapping", "extractor"] = "mapping"
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that determines a training apart from data, variant, labels and seed.
+
+    Attributes:
+        network: size and shape of f, m, p, g and h.
+        loss_weights: lambda_c, lambda_g and lambda_m of eq. (1).
+        augmentation: variation of each sample.
+        training: iterations and optimiser.
+        skeleton: names of the joints; a training takes it, and their number, from its store.
+        cube_mm: side of the hand cube; likewise.
+    """
+
+    network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)
+    loss_weights: LossWeights = msgspec.field(default_factory=LossWeights)
+    augmentation: AugmentationConfig = msgspec.field(default_factory=AugmentationConfig)
+    training: TrainingConfig = msgspec.field(default_factory=TrainingConfig)
+    skeleton: str = "nyu14"
+    cube_mm: float = 300.0
+
+
+def config_names() -> list[str]:
+    """Names of the packaged configs."""
+    files = resources.files("murauer").joinpath("configs").iterdir()
+    return sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json"))
+
+
+def load_config(name: str) -> Config:
+    """Read a packaged config.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name not in config_names():
+        raise UserError(f"unknown config '{name}'; choose one of {', '.join(config_names())}")
+    text = resources.files("murauer").joinpath("configs", f"{name}.json").read_text()
+    return msgspec.convert(whole_config(json.loads(text)), type=Config)
+
+
+def whole_config(document: dict[str, Any]) -> dict[str, Any]:
+    """Fill in a config that says what differs from another one.
+
+    Args:
+        document: fields of `Config`, as in a file; "extends" among them names the packaged config that has
+            the rest. Without it the rest are the paper's values.
+
+    Returns:
+        All that differs from the paper.
+
+    Raises:
+        UserError: there is no such config.
+    """
+    if "extends" not in document:
+        return document
+    base = msgspec.to_builtins(load_config(str(document["extends"])))
+    return _merged(base, {key: value for key, value in document.items() if key != "extends"})
+
+
+def _merged(base: Any, changes: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(changes, dict)):
+        return changes
+    return base | {key: _merged(base.get(key), value) for key, value in changes.items()}
+
+
+def encode_config(config: Config) -> str:
+    """A configuration as JSON text."""
+    return msgspec.json.encode(config).decode()
+
+
+def decode_config(text: str, source: Path) -> Config:
+    """A configuration from JSON text.
+
+    Raises:
+        UserError: a field is unknown or has a wrong value.
+    """
+    try:
+        return msgspec.json.decode(text, type=Config)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise UserError(f"the configuration in {source} is not valid: {error}") from error
+
+
+def read_config(name: str) -> Config:
+    """Load a packaged config, or a file: a config of one's own or the `config.json` of a run."""
+    if not name.endswith(".json"):
+        return load_config(name)
+    try:
+        document = json.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read the configuration {name}: {error}") from error
+    if isinstance(document, dict):
+        document = document.get("config", document)  # a run has variant, labels, seed and store beside it
+    if isinstance(document, dict):
+        document = whole_config(document)
+    return decode_config(json.dumps(document), Path(name))

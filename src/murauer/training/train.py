@@ -1,0 +1,235 @@
+"""The whole training of one model: pre-training of f and p on synthetic data, then joint training."""
+
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from torch import nn
+
+from murauer.errors import UserError
+from murauer.files import file_digest, written_whole
+from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model, unpack_module
+from murauer.nets.network import HandPoseNetwork, make_discriminator
+from murauer.store.store import MAKERS, Store
+from murauer.training.batch import BatchSource, MiniBatch, PretrainingBatch
+from murauer.training.checkpoint import CHECKPOINT_FILE
+from murauer.training.config import Config, encode_config
+from murauer.training.device import CPU, made_ahead, steps_ahead
+from murauer.training.loop import Stage
+from murauer.training.parallel import leads, own_parts, wait_for_all
+from murauer.training.schedule import make_schedule
+from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.variants import Variant, find_variant
+
+PRETRAINED_FILE = "pretrained.safetensors"
+PRETRAINING_CHECKPOINT_FILE = f"pretraining_{CHECKPOINT_FILE}"
+RUN_FILE = "config.json"
+"""Settings of the training in a run folder."""
+
+
+def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.device = CPU) -> Path:
+    """Train f and p on synthetic data (Sec. 3.1, 4.1), resuming where a former run stopped.
+
+    g learns on the side to predict views of synthetic hands from what p has. Its gradient does not reach
+    f and p; they notice it only in that the half of each batch that g learns from is not rotated.
+    The paper starts joint training with an untrained g; in a run of a few thousand steps, that g would have
+    nothing to teach about real frames for most of the time.
+
+    Args:
+        store: where the synthetic frames are.
+        config: sizes, augmentation, iterations.
+        seed: of the initial weights and the batches.
+        out: folder for the result, the checkpoint and the log.
+        device: where to compute; a run may go on on another one.
+
+    Returns:
+        File of the trained network.
+
+    Raises:
+        UserError: the data or the folder cannot be used, or the training diverged.
+    """
+    result = out / PRETRAINED_FILE
+    config = _for_store(config, store)
+    identity = training_identity(store, config, seed, "pretraining")
+    if is_pretrained(store, config, seed, out):
+        return result
+    torch.manual_seed(seed)
+    network = HandPoseNetwork(_without_mapping(config).network).to(device)
+    make_step = PretrainingStep(network, config)
+    source = BatchSource(store, config, Variant("pre-training", real=False), np.zeros(0, int), seed, device)
+
+    parts = own_parts(config.training.accumulation, max(config.training.pretraining_batch // 4, 1))
+
+    def batch(step: int) -> list[PretrainingBatch]:
+        return [source.pretraining(step, part) for part in parts]
+
+    iterations = config.training.pretraining_iterations
+    stage = Stage(
+        name="pre-training",
+        modules={"network": network, "average": make_step.average},
+        optimisers={"network": make_step.optimiser},
+        base_rate=config.training.pretraining_learning_rate,
+        schedule=make_schedule(config.training.schedule, iterations),
+        iterations=iterations,
+        checkpoint=out / PRETRAINING_CHECKPOINT_FILE,
+        checkpoint_every=config.training.checkpoint_every,
+        identity=identity,
+    )
+    with made_ahead(batch, iterations, steps_ahead(device)) as batches:
+        stage.run(lambda step: make_step(*batches(step)), out / "log")
+    if leads():
+        save_model(result, make_step.average.module, _without_mapping(config), identity=identity)
+    wait_for_all()
+    return result
+
+
+def is_pretrained(store: Store, config: Config, seed: int, out: Path) -> bool:
+    """Whether `pretrain` has come to its end in a folder, with the same data and settings.
+
+    Raises:
+        UserError: the file of the network is damaged.
+    """
+    path = out / PRETRAINED_FILE
+    identity = training_identity(store, _for_store(config, store), seed, "pretraining")
+    facts = read_tensors(path)[1].get("facts", "{}") if path.exists() else "{}"
+    return bool(json.loads(facts).get("identity") == identity)
+
+
+def train(
+    store: Store,
+    config: Config,
+    *,
+    variant: str,
+    labels: int,
+    seed: int,
+    out: Path,
+    pretrained: Path | None = None,
+    label_rows: np.ndarray | None = None,
+    device: torch.device = CPU,
+) -> Path:
+    """Train a model: pre-training, unless given, and joint training (eq. 1), resuming where a run stopped.
+
+    Args:
+        store: synthetic, real and twin frames.
+        config: sizes, loss weights, augmentation, iterations.
+        variant: name of a variant of the paper.
+        labels: number n of real frames whose labels are used, chosen by `Store.labelled_rows`.
+        seed: of weights, batches and the choice of the labelled frames.
+        out: run folder for model, configuration, checkpoint and log.
+        pretrained: result of `pretrain` to start from.
+        label_rows: the labelled frames themselves, indices in `real`, in place of a choice by the seed;
+            `labels` is then their number.
+        device: where to compute; a run may go on on another one.
+
+    Returns:
+        File of the trained model.
+
+    Raises:
+        UserError: the data or the folder cannot be used, or the training diverged.
+    """
+    chosen = find_variant(variant)
+    if chosen.real and labels < 1:
+        raise UserError(f"variant '{variant}' needs labelled real frames; give --labels 1 or more")
+    config = _for_store(config, store)
+    if not chosen.mapping:
+        config = _without_mapping(config)
+    rows = store.labelled_rows(labels if chosen.real else 0, seed) if label_rows is None else label_rows
+    source = BatchSource(store, config, chosen, rows, seed, device)
+    settings: dict[str, object] = {"variant": variant, "labels": labels, "seed": seed}
+    chosen_rows = [] if label_rows is None else [rows.tolist()]
+    if chosen_rows:
+        settings["label_rows"] = chosen_rows[0]
+    _start_run(out, settings, config, store)
+    if chosen.mapping and store.twin is None and leads():
+        print(
+            f"murauer: {store.folder} has no twins, so the correspondence loss, eq. (8), is left out; "
+            f"{MAKERS['twin'].format(folder=store.folder)} to have it",
+            file=sys.stderr,
+        )
+    torch.manual_seed(seed)
+    network = HandPoseNetwork(config.network)
+    discriminator = make_discriminator(config.network) if chosen.matching else None
+    origin = ""
+    if chosen.synthetic:
+        pretrained = pretrained or pretrain(store, config, seed, out, device)
+        _load_pretrained(network, pretrained)
+        origin = file_digest(pretrained)
+    network.to(device)
+    if discriminator is not None:
+        discriminator.to(device)
+    make_step = JointStep(network, discriminator, config)
+    optimisers: dict[str, torch.optim.Optimizer] = {"network": make_step.optimiser}
+    modules: dict[str, nn.Module] = {"network": network, "average": make_step.average}
+    if discriminator is not None and make_step.discriminator_optimiser is not None:
+        optimisers["discriminator"] = make_step.discriminator_optimiser
+        modules["discriminator"] = discriminator
+
+    parts = own_parts(config.training.accumulation, config.training.set_size)
+
+    def batch(step: int) -> list[MiniBatch]:
+        return [source.joint(step, part) for part in parts]
+
+    iterations = config.training.joint_iterations
+    stage = Stage(
+        name=variant,
+        modules=modules,
+        optimisers=optimisers,
+        base_rate=config.training.learning_rate,
+        schedule=make_schedule(config.training.schedule, iterations),
+        iterations=iterations,
+        checkpoint=out / CHECKPOINT_FILE,
+        checkpoint_every=config.training.checkpoint_every,
+        identity=training_identity(store, config, seed, variant, labels, origin, *chosen_rows),
+    )
+    with made_ahead(batch, iterations, steps_ahead(device)) as batches:
+        stage.run(lambda step: make_step(*batches(step)), out / "log")
+    model = out / MODEL_FILE
+    if leads():
+        save_model(model, make_step.average.module, config, variant=variant, labels=labels, seed=seed)
+    wait_for_all()
+    return model
+
+
+def _without_mapping(config: Config) -> Config:
+    return msgspec.structs.replace(config, network=msgspec.structs.replace(config.network, mapping_blocks=0))
+
+
+def _for_store(config: Config, store: Store) -> Config:
+    """The configuration with the joints and the cube of the store."""
+    network = msgspec.structs.replace(config.network, joints=len(store.skeleton))
+    return msgspec.structs.replace(
+        config, network=network, skeleton=store.skeleton.name, cube_mm=store.cube_mm
+    )
+
+
+def _load_pretrained(network: HandPoseNetwork, path: Path) -> None:
+    """Take f, p and g from a pre-trained network; m starts as the identity."""
+    tensors, _ = read_tensors(path)
+    unpack_module("network.extractor", network.extractor, tensors, path)
+    unpack_module("network.pose_head", network.pose_head, tensors, path)
+    unpack_module("network.view_generator", network.view_generator, tensors, path)
+
+
+def training_identity(store: Store, config: Config, seed: int, *rest: object) -> str:
+    """What makes two trainings the same; iterations count too, because the schedule depends on them."""
+    return json.dumps([encode_config(config), store.description, seed, *rest], sort_keys=True)
+
+
+def _start_run(out: Path, settings: dict[str, object], config: Config, store: Store) -> None:
+    """Write what the run is, unless the folder holds another one; where the store lies may change."""
+    path = out / RUN_FILE
+    settings = settings | {"config": msgspec.to_builtins(config), "recording": str(store.folder)}
+    text = json.dumps(settings, indent=1)
+    if path.exists() and json.loads(path.read_text()) | {"recording": ""} != json.loads(text) | {
+        "recording": ""
+    }:
+        raise UserError(
+            f"{out} belongs to another training, whose settings are in its {path.name}; choose another "
+            "--out folder or the same settings"
+        )
+    if leads():
+        with written_whole(path) as partial:
+            partial.write_text(text + "\n")

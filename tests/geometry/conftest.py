@@ -1,0 +1,3 @@
+"""The scene that tests of this folder use."""
+
+from rendered_scene import scene  # noqa: F401

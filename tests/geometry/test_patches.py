@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+import torch
+
+from murauer.geometry.camera import CAMERAS, Camera
+from murauer.geometry.crop import crop_hand
+from murauer.geometry.patches import Cubes
+
+CAMERA = CAMERAS["nyu"]
+
+
+def some_depth(count: int, camera: Camera, stream: torch.Generator) -> torch.Tensor:
+    depth = 500 + 500 * torch.rand(count, camera.height, camera.width, generator=stream)
+    return depth * (torch.rand(depth.shape, generator=stream) > 0.1)
+
+
+@pytest.mark.parametrize("patch_size", [32, 64, 128])
+def test_patches_are_those_of_training_to_the_bit(patch_size: int) -> None:
+    stream, count = torch.Generator().manual_seed(patch_size), 40
+    depth = some_depth(count, CAMERA, stream)
+    centre = torch.tensor([-400.0, -300.0, 300.0]) + torch.rand(count, 3, generator=stream) * torch.tensor(
+        [800.0, 600.0, 900.0]  # also near and beyond the image's border
+    )
+    expected, geometry = crop_hand(depth, CAMERA.intrinsics(), centre, patch_size=patch_size)
+    cubes = Cubes(centre.numpy(), CAMERA, 300.0, patch_size)
+    assert np.array_equal(cubes.cut(depth.numpy()), expected.numpy())
+    assert 0.1 < (expected < 1).float().mean() < 0.9
+    joints = torch.rand(count, 14, 3, generator=stream) * 2 - 1
+    xyz = geometry.denormalise_joints(joints)
+    np.testing.assert_allclose(cubes.denormalise_joints(joints.numpy()), xyz.numpy(), atol=1e-3)
+    front = (xyz[..., 2] > 100).all(dim=1)
+    shown = geometry.patch_from_xyz(xyz)[front].numpy()
+    np.testing.assert_allclose(cubes.patch_from_xyz(xyz.numpy())[front], shown, atol=2e-2)
+
+
+def test_patches_of_integer_depth() -> None:
+    stream = torch.Generator().manual_seed(0)
+    depth = some_depth(1, CAMERA, stream).round()
+    cubes = Cubes(np.array([[10.0, -20.0, 700.0]], np.float32), CAMERA, 300.0, 64)
+    assert np.array_equal(cubes.cut(depth.numpy().astype(np.uint16)), cubes.cut(depth.numpy()))

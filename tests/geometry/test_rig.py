@@ -1,0 +1,72 @@
+import math
+
+import pytest
+import torch
+
+from murauer.errors import UserError
+from murauer.geometry.camera import CAMERAS
+from murauer.geometry.rig import CameraRig
+
+
+def rigid(angle: float, translation: tuple[float, float, float]) -> torch.Tensor:
+    """Turn about y, then shift."""
+    pose = torch.eye(4)
+    pose[0, 0] = pose[2, 2] = math.cos(angle)
+    pose[0, 2], pose[2, 0] = math.sin(angle), -math.sin(angle)
+    pose[:3, 3] = torch.tensor(translation)
+    return pose
+
+
+@pytest.fixture
+def rig() -> CameraRig:
+    poses = torch.stack((torch.eye(4), rigid(0.5, (-300, 10, 60)), rigid(-0.7, (400, -20, 90))))
+    return CameraRig((CAMERAS["nyu"],) * 3, poses)
+
+
+def test_transform_from_the_world_camera_applies_the_pose(rig):
+    xyz = torch.tensor([[10.0, 20.0, 700.0]])
+    expected = torch.tensor(
+        [
+            [
+                10 * math.cos(0.5) + 700 * math.sin(0.5) - 300,
+                30.0,
+                -10 * math.sin(0.5) + 700 * math.cos(0.5) + 60,
+            ]
+        ]
+    )
+    torch.testing.assert_close(rig.transform(xyz, 0, 1), expected)
+
+
+def test_transforms_compose_and_keep_distances(rig):
+    generator = torch.Generator().manual_seed(3)
+    xyz = torch.rand(4, 6, 3, generator=generator) * 300 + torch.tensor([0.0, 0.0, 600.0])
+    seen = rig.transform(xyz, 1, 2)
+    torch.testing.assert_close(seen, rig.transform(rig.transform(xyz, 1, 0), 0, 2), rtol=0, atol=1e-3)
+    torch.testing.assert_close(rig.transform(seen, 2, 1), xyz, rtol=0, atol=1e-3)
+    torch.testing.assert_close(torch.cdist(seen, seen), torch.cdist(xyz, xyz), rtol=0, atol=0.1)
+
+
+def test_dictionary_round_trip(rig):
+    again = CameraRig.from_dict(rig.to_dict())
+    assert again.cameras == rig.cameras
+    assert torch.equal(again.camera_from_world, rig.camera_from_world)
+
+
+@pytest.mark.parametrize(
+    "pose", [torch.eye(4) * 2, torch.diag(torch.tensor([-1.0, 1, 1, 1])), torch.full((4, 4), float("nan"))]
+)
+def test_only_rigid_transforms_are_accepted(pose):
+    with pytest.raises(ValueError, match="rigid"):
+        CameraRig((CAMERAS["nyu"],), pose[None])
+
+
+def test_malformed_rig_is_told_to_the_user(rig):
+    values = rig.to_dict()
+    with pytest.raises(UserError, match=r"rig\.json"):
+        CameraRig.from_dict({"cameras": []}, where="rig.json")
+    with pytest.raises(UserError, match="camera 1 lacks fx"):
+        CameraRig.from_dict({**values, "cameras": [values["cameras"][0], {**values["cameras"][1]} and {}]})
+    with pytest.raises(UserError, match="shape"):
+        CameraRig.from_dict({**values, "camera_from_world": values["camera_from_world"][:2]})
+    with pytest.raises(UserError):
+        CameraRig.from_dict({**values, "camera_from_world": "identity"})

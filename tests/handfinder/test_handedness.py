@@ -1,0 +1,31 @@
+import math
+
+import pytest
+
+from murauer.errors import UserError
+from murauer.handfinder.handedness import MOST, agreement, said, seen, side
+
+
+def test_what_is_said_stays_whatever_is_seen() -> None:
+    for handedness in ("right", "left"):
+        for right in (0.0, 0.5, 1.0):
+            assert side(said(handedness) + 100 * seen(right)) == handedness
+    with pytest.raises(UserError, match="'auto', 'right' or 'left', got 'both'"):
+        said("both")  # type: ignore[arg-type]
+
+
+def test_what_is_seen_decides_if_nothing_is_said() -> None:
+    assert side(said("auto") + seen(0.7)) == "right" and side(said("auto") + seen(0.1)) == "left"
+    assert side(said("auto") + seen(0.4)) == "right"  # without clear evidence
+    assert seen(0.5) == 0 and seen(0.6) == pytest.approx(math.log(1.5)) == pytest.approx(-seen(0.4))
+    assert seen(1.0) == pytest.approx(MOST) and seen(0.0) == pytest.approx(-MOST)
+
+
+def test_one_look_does_not_turn_what_two_have_shown() -> None:
+    assert side(seen(1.0) + seen(0.9) + seen(0.0)) == "right"
+
+
+def test_agreement_is_the_probability_of_the_hand_that_is_meant() -> None:
+    assert agreement(math.inf, 0.8) == 0.8 and agreement(-math.inf, 0.8) == pytest.approx(0.2)
+    assert agreement(0.0, 0.1) == agreement(0.0, 0.9) == 0.5
+    assert 0.5 < agreement(1.0, 0.9) < agreement(3.0, 0.9) < 0.9

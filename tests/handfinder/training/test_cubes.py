@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import torch
+
+from murauer.geometry.camera import Camera
+from murauer.geometry.patches import Cubes
+from murauer.geometry.windows import cut_window
+from murauer.hand.rooms import PALM, RoomPrior
+from murauer.handfinder.finder import CUBE_MM, PATCH_SIZE
+from murauer.handfinder.network import STRIDE
+from murauer.handfinder.training.cubes import NEAR_MM, PLACES, JudgedCubes, clear_cubes, cut_cubes, to_patch
+from murauer.handfinder.training.frames import HEIGHT, WIDTH, RoomFrames, simulate_frames
+from murauer.handfinder.training.losses import cells
+
+SEED = 3
+AWAY_MM = 60.0
+
+
+class Knows:
+    """Proposes the first hand in sight of each of the frames, in turn, some way behind where it is."""
+
+    def __init__(self, frames: RoomFrames) -> None:
+        self.frames, self.next = frames, 0
+
+    def __call__(self, depth: torch.Tensor) -> torch.Tensor:
+        hands = self.frames.part(slice(self.next, self.next + len(depth))).hands
+        self.next += len(depth)
+        found = torch.full((len(depth), 4, HEIGHT // STRIDE, WIDTH // STRIDE), -9.0)
+        for row, some in enumerate(hands):
+            for hand in some[some[:, 0].isfinite()][:1]:
+                column, line = cells(hand, HEIGHT // STRIDE, WIDTH // STRIDE).long().tolist()
+                within = (hand[:2] + 0.5) / STRIDE - torch.tensor([column, line]) - 0.5
+                place = torch.cat([torch.tensor([5.0]), within, (hand[2:] + AWAY_MM) / 1000])
+                found[row, :, line, column] = place
+        return found
+
+
+@pytest.fixture(scope="module")
+def frames() -> RoomFrames:
+    return simulate_frames(50, SEED)
+
+
+@pytest.fixture(scope="module")
+def cubes(frames: RoomFrames) -> JudgedCubes:
+    return cut_cubes(frames, Knows(frames), SEED)  # type: ignore[arg-type]
+
+
+def test_cubes_are_as_described(frames: RoomFrames, cubes: JudgedCubes) -> None:
+    assert cubes.patch.shape == (PLACES * len(frames), PATCH_SIZE, PATCH_SIZE)
+    assert cubes.patch.min() >= -1 and cubes.patch.max() == 1
+    sure, hand = cubes.judged.isfinite(), cubes.judged == 1
+    assert 0.2 < cubes.judged[sure].mean() < 0.8
+    assert torch.equal(cubes.right.isfinite(), hand)
+    assert (cubes.joints[hand, PALM].float() * CUBE_MM / 2).norm(dim=-1).max() < NEAR_MM
+
+
+def test_joints_are_those_of_the_hand_that_the_cube_shows() -> None:
+    cubes = clear_cubes(50, SEED)
+    shown = cubes.part(cubes.judged == 1)
+    assert len(shown) > 0.8 * len(cubes) and 0.2 < shown.right.mean() < 0.8
+    bones = (shown.joints - shown.joints[:, PALM, None]).float().norm(dim=-1) * CUBE_MM / 2
+    assert 60 < bones.amax(1).median() < 220  # a fingertip from the palm
+    pixel = ((shown.joints[..., :2].float() + 1) / 2 * PATCH_SIZE).long().clamp(0, PATCH_SIZE - 1)
+    rows = torch.arange(len(shown))[:, None]
+    surface = shown.patch[rows, pixel[..., 1], pixel[..., 0]].float()
+    behind = (shown.joints[..., 2].float() - surface) * CUBE_MM / 2
+    assert ((behind > -15) & (behind < 40)).float().mean() > 0.6  # most joints are just below the surface
+
+
+def test_a_cube_whose_centre_is_right_shows_a_hand(cubes: JudgedCubes) -> None:
+    middle = slice(PATCH_SIZE // 2 - 12, PATCH_SIZE // 2 + 12)
+    seen = (cubes.patch[:, middle, middle] < 1).float().mean((-1, -2))
+    assert seen[cubes.judged == 1].median() > 0.4
+
+
+def test_cubes_are_where_the_network_proposes(frames: RoomFrames, cubes: JudgedCubes) -> None:
+    # Batch by batch: the first place of all its rooms, the second of all its rooms, and so on.
+    proposed = torch.arange(len(cubes)).reshape(2, PLACES, -1)[:, 0].flatten()
+    here = frames.hands[..., 0].isfinite().any(1) & (cubes.judged[proposed] == 1)
+    offset = (cubes.joints[proposed][here][:, PALM].float() * CUBE_MM / 2).abs()
+    assert here.sum() > 10
+    # It proposes the right ray; the depth is that of the surface, not the wrong one that it says.
+    assert offset[:, :2].median() < 5 and offset[:, 2].median() < AWAY_MM / 2
+
+
+def test_rooms_without_hands_have_no_cubes_of_hands() -> None:
+    nobody = RoomPrior(first=0.0)
+    frames = simulate_frames(25, SEED, nobody)
+    cubes = cut_cubes(frames, Knows(frames), SEED, nobody)  # type: ignore[arg-type]
+    assert (cubes.judged == 0).all() and cubes.right.isnan().all()
+    assert (cubes.patch < 1).any((1, 2)).float().mean() > 0.5  # but there is something to be seen
+
+
+def test_windows_of_training_are_the_cubes_of_use() -> None:
+    centre = torch.tensor([30.0, -20.0, 600.0])
+    camera = Camera(470.0, 470.0, 301.3, 243.2, 640, 480)
+    depth = 420 + 360 * torch.rand(480, 640, generator=torch.Generator().manual_seed(0))
+    depth[::3] = 0
+    window, _ = cut_window(depth, camera.intrinsics(), centre, PATCH_SIZE, CUBE_MM)
+    cube = Cubes(centre[None].numpy(), camera, CUBE_MM, PATCH_SIZE).cut(depth[None].numpy())
+    np.testing.assert_allclose(to_patch(window[None], centre[None]), cube, atol=1e-5)
