@@ -228,6 +228,6 @@ def _blend(source: str, target: str) -> dict[str, Any]:
 
 @cache
 def _blends() -> dict[str, dict[str, Any]]:
-    text = resources.files("murauer").joinpath("skeleton_blends.json").read_text(encoding="utf-8")
+    text = resources.files("murauer.geometry").joinpath("skeleton_blends.json").read_text(encoding="utf-8")
     blends: dict[str, dict[str, Any]] = json.loads(text)
     return blends
