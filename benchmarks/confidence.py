@@ -6,8 +6,8 @@
 Simulated hands of many people with things around them, their cubes centred up to beside the hand; and cubes
 in which there is no hand but what is around it, or a table or wall. Prints how confidence and error go
 together: of the plausibility of joints alone, as with a given centre, and times the probability that the hand
-finder's judge gives the place, as where a hand was found or followed. `--plot` draws the latter. `--fit`
-prints weights for `murauer.inference.plausibility` instead; measure with another seed.
+finder's refinement network gives the place, as where a hand was found or followed. `--plot` draws the latter.
+`--fit` prints weights for `murauer.inference.plausibility` instead; measure with another seed.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from murauer.geometry.camera import Camera
 from murauer.geometry.patches import Cubes
 from murauer.handfinder.localisation import look_at_place, packaged_finder
 from murauer.inference import plausibility
-from murauer.inference.backends.load import load_engine
+from murauer.inference.backends.load import load_backend
 from murauer.prepare.rendering.regions import CHUNK
 from murauer.prepare.rendering.simulated import SimulationConfig, Simulator
 
@@ -44,10 +44,10 @@ def measure(
 
     Returns:
         Features of each, (N, 4); mean errors in mm, infinite without a hand, (N,); and the probability of a
-        hand by the judge, (N,).
+        hand by the refinement network, (N,).
     """
-    engine, finder = load_engine(model), packaged_finder()
-    skeleton, random = engine.facts.skeleton, np.random.default_rng(seed)
+    backend, finder = load_backend(model), packaged_finder()
+    skeleton, random = backend.facts.skeleton, np.random.default_rng(seed)
     bones = np.array(skeleton.bones)
     config = SimulationConfig(
         seed=seed, real_frames=frames, training_persons=50, person_spread=1.0, any_share=0.2, free_share=0.3,
@@ -55,7 +55,7 @@ def measure(
         skeleton=skeleton.name,
     )  # fmt: skip
     simulator = Simulator(config)
-    rows, errors, judged = [], [], []
+    rows, errors, confident = [], [], []
     for start in range(0, frames, CHUNK):
         arrays = simulator.chunk("real", start, min(start + CHUNK, frames))
         depth, intrinsics, centre, joints = (
@@ -72,14 +72,14 @@ def measure(
                 place = _beside(centre[index], image[0], camera, offset, joints[index], random)
                 if place is None:
                     continue
-                cubes = Cubes(place[None], camera, engine.facts.cube_mm, engine.facts.patch_size)
+                cubes = Cubes(place[None], camera, backend.facts.cube_mm, backend.facts.patch_size)
                 patch = cubes.cut(image)
-                xyz = cubes.denormalise_joints(engine(patch))
+                xyz = cubes.denormalise_joints(backend(patch))
                 rows.append(plausibility.features(patch, xyz, cubes, bones, skeleton.centre)[0])
                 error = np.linalg.norm(xyz[0] - joints[index], axis=-1).mean()
                 errors.append(error if offset in OFFSETS_MM else np.inf)
-                judged.append(look_at_place(finder, image[0], camera, place).confidence)
-    return np.stack(rows), np.array(errors), np.array(judged)
+                confident.append(look_at_place(finder, image[0], camera, place).confidence)
+    return np.stack(rows), np.array(errors), np.array(confident)
 
 
 def _wall(
@@ -187,15 +187,15 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
-    rows, errors, judged = measure(options.frames, options.seed, options.model)
+    rows, errors, confident = measure(options.frames, options.seed, options.model)
     if options.fit:
         fit(rows, errors)
         return
     plausible = plausibility.probability(rows)
     report("plausibility alone", plausible, errors)
-    report("times the probability of a hand", plausible * judged, errors)
+    report("times the probability of a hand", plausible * confident, errors)
     if options.plot:
-        draw(plausible * judged, errors, options.plot)
+        draw(plausible * confident, errors, options.plot)
 
 
 if __name__ == "__main__":

@@ -26,10 +26,11 @@ from hand_frames import Frame, held, rooms, stream
 from numpy.typing import NDArray
 
 from murauer import Estimator
+from murauer.hand.handedness import Handedness
 from murauer.handfinder.finder import FoundHand, HandFinder
-from murauer.handfinder.handedness import Side, seen, side
+from murauer.handfinder.handedness import evidence, presumed_handedness
 from murauer.handfinder.localisation import LEAST_HAND
-from murauer.inference.backends.load import load_engine
+from murauer.inference.backends.load import load_backend
 from murauer.progress import Progress
 
 AFTER = (1, 3, 10, 30)
@@ -55,12 +56,12 @@ def one_hand(
         found = _sure(finder(frame.depth, frame.camera), sure)
         row = [1e3 * (time.process_time() - start), np.inf, *4 * [np.nan]]
         if found:
-            true_side = _side(frame)
+            true_handedness = _handedness(frame)
             row[1] = float(np.linalg.norm(found[0].centre - frame.palms[0]))
             row[2] = (found[0].right > 0.5) != frame.left[0]
-            row[3] = side(seen(found[0].right)) == true_side
+            row[3] = presumed_handedness(evidence(found[0].right)) == true_handedness
             for column, place in ((4, found[0].centre), (5, frame.palms[0])):
-                pose = estimator(frame.depth, frame.camera, place, true_side)
+                pose = estimator(frame.depth, frame.camera, place, true_handedness)
                 row[column] = np.linalg.norm(pose.joints_xyz - frame.joints[0], axis=-1).mean()
         rows.append(row)
         easy.append(frame.palms[0, 2] < 1000 and frame.share[0] > 0.75)
@@ -87,13 +88,13 @@ def print_errors(name: str, table: Row) -> None:
 
 def in_streams(finder: HandFinder, count: int, seed: int) -> None:
     """Print which hand it is said to be in the course of streams of a second."""
-    estimator = Estimator(load_engine("default"), lambda: finder)
+    estimator = Estimator(load_backend("default"), lambda: finder)
     right = []
     with Progress("streams", count, unit="stream") as progress:
         for number in range(count):
             frames = list(stream(number, max(AFTER), seed))
             poses = estimator.track((frame.depth for frame in frames), frames[0].camera)
-            right.append([pose.handedness == _side(frames[0]) for pose in poses])
+            right.append([pose.handedness == _handedness(frames[0]) for pose in poses])
             progress.advance()
     shares = ", ".join(f"{np.mean(right, 0)[after - 1]:.1%} after {after}" for after in AFTER)
     print(f"{count} streams: handedness right in {shares} frames")
@@ -126,7 +127,7 @@ def _sure(hands: list[FoundHand], sure: float) -> list[FoundHand]:
     return [hand for hand in hands if hand.confidence >= sure]
 
 
-def _side(frame: Frame) -> Side:
+def _handedness(frame: Frame) -> Handedness:
     return "left" if frame.left[0] else "right"
 
 

@@ -38,7 +38,7 @@ from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.inference.backends.load import load_engine
+from murauer.inference.backends.load import load_backend
 from murauer.inference.export.calibration import simulate_patches
 from murauer.inference.export.onnx import export_onnx, run
 from murauer.nets.model_file import load_model
@@ -151,7 +151,7 @@ def take_turns(
 
 def measure_exactness(count: int) -> None:
     """Print part 2."""
-    exact, reference = (load_engine("default", engine=name) for name in ("onnx", "torch"))
+    exact, reference = (load_backend("default", backend=name) for name in ("onnx", "torch"))
     frames = simulate_patches(exact.facts, count, seed=100)
     half = exact.facts.cube_mm / 2
     truth, eager, onnx = frames.joints.numpy(), run(reference, frames), run(exact, frames)
@@ -164,20 +164,20 @@ def measure_exactness(count: int) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
         export_onnx("default", path, int8=True)
-        int8 = run(load_engine(path), frames)
+        int8 = run(load_backend(path), frames)
         moved = float(np.linalg.norm(int8 - eager, axis=-1).mean()) * half
         print(f"int8: mean error {error(int8):.2f} mm ({error(int8) - error(eager):+.2f}), joints move by "
               f"{moved:.2f} mm, {path.stat().st_size / 1000:.0f} kB")  # fmt: skip
         one = frames.patches[:1].numpy()
-        for name, engine in (
-            ("float32", load_engine("default", threads=1)),
-            ("int8", load_engine(path, threads=1)),
+        for name, backend in (
+            ("float32", load_backend("default", threads=1)),
+            ("int8", load_backend(path, threads=1)),
         ):
             for _ in range(20):
-                engine(one)
+                backend(one)
             begin = time.process_time()
             for _ in range(500):
-                engine(one)
+                backend(one)
             print(
                 f"network alone, {name}, one thread: {2 * (time.process_time() - begin):.3f} ms of CPU time"
             )

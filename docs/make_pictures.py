@@ -175,7 +175,7 @@ def twins() -> None:
     config = SimulationConfig(seed=9, synthetic_frames=1, real_frames=60, validation_frames=2, test_frames=2)
     with tempfile.TemporaryDirectory() as folder:
         simulate_store(config, Path(folder) / "recording", workers=1)
-        made = make_twins(Path(folder) / "recording", side="right", replace=True)
+        made = make_twins(Path(folder) / "recording", handedness="right", replace=True)
         save(twin_sheet(made, frames=4, size=152), "twins.png")
 
 

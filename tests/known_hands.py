@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from murauer.geometry.camera import Camera
-from murauer.handfinder.finder import FoundHand, HandFinder, Judged
+from murauer.handfinder.finder import FoundHand, HandFinder, Refined
 
 
 def hand(centre: Any, confidence: float = 0.99, right: float = 0.99) -> FoundHand:
@@ -14,25 +14,25 @@ def hand(centre: Any, confidence: float = 0.99, right: float = 0.99) -> FoundHan
 
 
 class KnownHands(HandFinder):
-    """Finds these hands in every frame; the judge knows them from 100 mm on, and sees nothing elsewhere.
+    """Finds these hands in every frame; they are refined from 100 mm on, and nothing else is.
 
     Attributes:
         hands: may be changed between frames.
         searched: how often a whole frame was looked at.
-        judged: places that were asked for.
+        refined: places that were asked for.
     """
 
     def __init__(self, *hands: FoundHand) -> None:
         self.hands = list(hands)
         self.searched = 0
-        self.judged: list[np.ndarray] = []
+        self.refined: list[np.ndarray] = []
 
     def __call__(self, depth: np.ndarray, camera: Camera) -> list[FoundHand]:
         self.searched += 1
         return sorted(self.hands, key=lambda each: -each.confidence)
 
-    def judge(self, depth: np.ndarray, camera: Camera, centres: np.ndarray) -> Judged:
-        self.judged.extend(centres)
+    def refine(self, depth: np.ndarray, camera: Camera, centres: np.ndarray) -> Refined:
+        self.refined.extend(centres)
         log_odds = np.tile(np.array([-6.0, 0.0], np.float32), (len(centres), 1))
         for row, centre in zip(log_odds, centres, strict=True):
             away = [float(np.linalg.norm(each.centre - centre)) for each in self.hands]
@@ -40,4 +40,4 @@ class KnownHands(HandFinder):
                 nearest = self.hands[int(np.argmin(away))]
                 sure = np.clip((nearest.confidence, nearest.right), 1e-6, 1 - 1e-6)
                 row[:] = np.log(sure / (1 - sure))
-        return Judged(*log_odds.T, centres)
+        return Refined(*log_odds.T, centres)

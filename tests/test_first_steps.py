@@ -13,7 +13,7 @@ from murauer.capture.keypoint_file import read_keypoint_file
 from murauer.cli.main import main, make_parser
 from murauer.store.row_file import read_rows
 from murauer.store.store import open_store
-from murauer.studio.labels.journal import Journal
+from murauer.studio.labels.label_log import LabelLog
 from murauer.training.config import load_config
 from untrained_runs import NETWORK
 
@@ -37,9 +37,9 @@ def label_by_hand(words: list[str]) -> None:
     args = make_parser().parse_args(words)
     skeleton, truth = read_keypoint_file(args.folder / "truth.json")
     joints = {Path(label.image).stem: label.xyz for label in truth}
-    with Journal(args.folder, skeleton) as journal:
+    with LabelLog(args.folder, skeleton) as label_log:
         for row in read_rows(args.frames):
-            journal.change(f"{row:06d}", joints[f"{row:06d}"], "accept", accepted=True)
+            label_log.change(f"{row:06d}", joints[f"{row:06d}"], "accept", accepted=True)
 
 
 def steps() -> list[tuple[str, str]]:

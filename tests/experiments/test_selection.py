@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 import murauer.sweeps.sweep
-from inline_engine import Inline
+from inline_runner import Inline
 from murauer.cli.main import main
 from murauer.experiments import selection
 from murauer.store.row_file import read_rows
@@ -19,8 +19,8 @@ from untrained_runs import NETWORK
 
 @pytest.fixture
 def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    engine = Inline()
-    monkeypatch.setattr(selection, "sweep_engine", lambda args: engine)
+    runner = Inline()
+    monkeypatch.setattr(selection, "sweep_runner", lambda args: runner)
     monkeypatch.setattr(murauer.sweeps.sweep, "POLL_S", 0.01)
     smoke = load_config("smoke")
     training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)

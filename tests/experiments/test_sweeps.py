@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import murauer.sweeps.sweep
-from inline_engine import Inline
+from inline_runner import Inline
 from murauer.cli.main import main
 from murauer.errors import UserError
 from murauer.experiments import ablation, figure4
@@ -25,10 +25,10 @@ FILES = {"figure4.svg", "figure4.png", "figure4.csv", "figure4.json"}
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Inline:
+def runner(monkeypatch: pytest.MonkeyPatch) -> Inline:
     inline = Inline()
     for module in (ablation, figure4):
-        monkeypatch.setattr(module, "sweep_engine", lambda args: inline)
+        monkeypatch.setattr(module, "sweep_runner", lambda args: inline)
     monkeypatch.setattr(murauer.sweeps.sweep, "POLL_S", 0.01)
     return inline
 
@@ -66,7 +66,7 @@ def sweep(store_folder: Path, out: Path, config_file: Path, *words: object) -> i
 
 
 def test_a_sweep_leaves_its_figure_and_what_is_missing_is_trained(
-    store_folder: Path, config_file: Path, tmp_path: Path, engine: Inline
+    store_folder: Path, config_file: Path, tmp_path: Path, runner: Inline
 ) -> None:
     out = tmp_path / "out"
     words = ["--variants", "synth_only", "real_only", "--labels", "4", "all"]
@@ -75,10 +75,10 @@ def test_a_sweep_leaves_its_figure_and_what_is_missing_is_trained(
     assert [(row["variant"], row["n_labelled"]) for row in rows_of(out) if row["kind"] == "run"] == [
         ("synth_only", "0"), ("real_only", "4"), ("real_only", "12"),
     ]  # fmt: skip
-    before, known = rows_of(out), set(engine.folders)
+    before, known = rows_of(out), set(runner.folders)
 
     assert sweep(store_folder, out, config_file, *words, "--seeds", "0", "1") == 0
-    assert not known & set(engine.folders[len(known) :])
+    assert not known & set(runner.folders[len(known) :])
     rows = rows_of(out)
     first = [row["mean_error_mm"] for row in before if row["kind"] == "run"]
     assert [row["mean_error_mm"] for row in rows if row["seed"] == "0"] == first
@@ -95,7 +95,7 @@ def test_a_sweep_leaves_its_figure_and_what_is_missing_is_trained(
 
 
 def test_published_errors_stand_beside_those_of_the_published_test_set(
-    store_folder: Path, config_file: Path, tmp_path: Path, engine: Inline, monkeypatch: pytest.MonkeyPatch
+    store_folder: Path, config_file: Path, tmp_path: Path, runner: Inline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(figure4, "is_published_test_set", lambda store: True)
     words = ["--variants", "real_and_synth", "--labels", "10", "--seeds", "0"]
@@ -108,7 +108,7 @@ def test_published_errors_stand_beside_those_of_the_published_test_set(
 
 
 def test_by_default_a_store_gives_what_it_can(
-    store_folder: Path, config_file: Path, tmp_path: Path, engine: Inline, capsys: pytest.CaptureFixture[str]
+    store_folder: Path, config_file: Path, tmp_path: Path, runner: Inline, capsys: pytest.CaptureFixture[str]
 ) -> None:
     describe(store_folder, view_pair=None)
     assert sweep(store_folder, tmp_path / "out", config_file, "--seeds", "0") == 0
@@ -122,7 +122,7 @@ def test_by_default_a_store_gives_what_it_can(
 
 
 def test_what_cannot_be_measured_is_told_before_anything_is_trained(
-    store_folder: Path, config_file: Path, tmp_path: Path, engine: Inline, capsys: pytest.CaptureFixture[str]
+    store_folder: Path, config_file: Path, tmp_path: Path, runner: Inline, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def told(*words: object) -> str:
         assert sweep(store_folder, tmp_path / "out", config_file, *words) == 2
@@ -134,14 +134,14 @@ def test_what_cannot_be_measured_is_told_before_anything_is_trained(
     assert "expected KEY=VALUE" in told("--engine-option", "long")
     np.lib.format.open_memmap(store_folder / "test" / "labelled.npy", "r+")[:] = False
     assert "have no labels to measure errors with" in told()
-    assert engine.folders == [] and not (tmp_path / "out").exists()
+    assert runner.folders == [] and not (tmp_path / "out").exists()
 
 
 def test_a_failed_training_is_told_after_the_figure_of_the_others(
     store_folder: Path,
     config_file: Path,
     tmp_path: Path,
-    engine: Inline,
+    runner: Inline,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -162,7 +162,7 @@ def test_a_failed_training_is_told_after_the_figure_of_the_others(
 
 
 def test_the_ablation_writes_how_its_page_was_made(
-    store_folder: Path, config_file: Path, tmp_path: Path, engine: Inline, monkeypatch: pytest.MonkeyPatch
+    store_folder: Path, config_file: Path, tmp_path: Path, runner: Inline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ablation, "ablation_cells", lambda store: [("real_only", 4), ("real_only", 9)])
     out, results = tmp_path / "runs", tmp_path / "results"

@@ -9,7 +9,7 @@ from murauer.handfinder.finder import (
     REACH_MM,
     STRIDE,
     HandFinder,
-    Judged,
+    Refined,
     at_surface,
     reduced,
 )
@@ -26,7 +26,7 @@ class Oracle(HandFinder):
     def __init__(self, hands: np.ndarray, camera: Camera, proposed: np.ndarray | None = None) -> None:
         self.hands, self.camera = hands, camera
         self.proposed = hands if proposed is None else proposed
-        self._proposal, self._judge = self, self  # type: ignore[assignment]
+        self._proposal, self._refinement = self, self  # type: ignore[assignment]
         self.asked: list[np.ndarray] = []
 
     def run(self, outputs, inputs):
@@ -39,11 +39,11 @@ class Oracle(HandFinder):
             found[cell] = (5, column - int(column) - 0.5, row - int(row) - 0.5, z / 1000)
         return [found]
 
-    def judge(self, depth, camera, centres):
+    def refine(self, depth, camera, centres):
         self.asked.append(centres)
         away = self.hands[None] - centres[:, None]
         nearest = np.linalg.norm(away, axis=-1).argmin(1)
-        return Judged(
+        return Refined(
             3.0 - nearest, np.where(nearest == 0, 4.0, -4.0), self.hands[nearest].astype(np.float32)
         )
 
@@ -77,7 +77,7 @@ def test_places_move_along_their_rays_to_the_surface() -> None:
     np.testing.assert_array_equal(moved[1:], places[1:])  # nothing is near, in depth or in the image
 
 
-def test_the_judge_moves_proposals_onto_the_hand() -> None:
+def test_the_refinement_moves_proposals_onto_the_hand() -> None:
     finder = Oracle(HAND[None], CAMERA, proposed=HAND[None] + [25.0, -20.0, 30.0])
     (hand,) = finder(blank(CAMERA), CAMERA)
     np.testing.assert_allclose(hand.centre, HAND, atol=0.01)
@@ -86,16 +86,16 @@ def test_the_judge_moves_proposals_onto_the_hand() -> None:
     np.testing.assert_allclose(finder.asked[1], HAND[None], atol=0.01)  # it looks twice
 
 
-def test_the_joint_that_cubes_are_centred_on_is_read_from_the_judge() -> None:
+def test_the_joint_that_cubes_are_centred_on_is_read_from_the_refinement() -> None:
     places = np.array([[10.0, 20.0, 500.0], [0.0, 0.0, 120.0]], np.float32)
     joints = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 14, 3)).astype(np.float32)
     joints[1, CENTRE] = (0.1, 0.0, -0.9)
     raw = np.concatenate([[[2.0, -1.0], [-3.0, 0.0]], joints.reshape(2, -1)], 1).astype(np.float32)
-    judged = Judged.read(raw, places)
-    np.testing.assert_allclose(judged.centres[0], places[0] + joints[0, CENTRE] * CUBE_MM / 2, rtol=1e-5)
-    assert judged.centres[1].tolist() == pytest.approx([15.0, 0.0, REACH_MM[0]])  # nothing is nearer
-    np.testing.assert_allclose(probability(judged.hand), [0.8808, 0.0474], atol=1e-4)
-    np.testing.assert_allclose(probability(judged.right), [0.2689, 0.5], atol=1e-4)
+    refined = Refined.read(raw, places)
+    np.testing.assert_allclose(refined.centres[0], places[0] + joints[0, CENTRE] * CUBE_MM / 2, rtol=1e-5)
+    assert refined.centres[1].tolist() == pytest.approx([15.0, 0.0, REACH_MM[0]])  # nothing is nearer
+    np.testing.assert_allclose(probability(refined.hand), [0.8808, 0.0474], atol=1e-4)
+    np.testing.assert_allclose(probability(refined.right), [0.2689, 0.5], atol=1e-4)
 
 
 def test_two_hands_are_told_apart_and_two_proposals_of_one_are_not() -> None:

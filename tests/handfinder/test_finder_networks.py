@@ -1,14 +1,21 @@
 import torch
 
-from murauer.handfinder.network import JOINTS, MULTIPLE, STRIDE, JudgeNetwork, MirroredJudge, ProposalNetwork
+from murauer.handfinder.network import (
+    JOINTS,
+    MULTIPLE,
+    STRIDE,
+    MirroredRefinement,
+    ProposalNetwork,
+    RefinementNetwork,
+)
 
 
-def test_what_a_mirror_shows_is_judged_as_the_other_hand() -> None:
+def test_what_a_mirror_shows_is_refined_as_the_other_hand() -> None:
     torch.manual_seed(0)
-    judge = MirroredJudge(JudgeNetwork()).eval()
+    refinement = MirroredRefinement(RefinementNetwork()).eval()
     patch = torch.rand(3, 1, 64, 64)
     with torch.no_grad():
-        straight, mirrored = judge(patch), judge(patch.flip(-1))
+        straight, mirrored = refinement(patch), refinement(patch.flip(-1))
     assert straight.shape == (3, 2 + 3 * JOINTS)
     torch.testing.assert_close(mirrored[:, 0], straight[:, 0])  # as surely a hand
     torch.testing.assert_close(mirrored[:, 1], -straight[:, 1])

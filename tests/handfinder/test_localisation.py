@@ -52,25 +52,25 @@ def test_a_look_says_where_and_which() -> None:
     finder = KnownHands(RIGHT, LEFT)
     sighting = look_for_hand(finder, FRAME, CAMERA, 0.0)
     assert sighting.centre is LEFT.centre and sighting.confidence == 0.99
-    assert sighting.side == "left" and sighting.problem is None and sighting.took_ms > 0
-    assert look_for_hand(KnownHands(LEFT), FRAME, CAMERA, math.inf).side == "right"
-    assert look_for_hand(KnownHands(LEFT), FRAME, CAMERA, 5.0).side == "right"
-    assert [each.side for each in look_for_hands(finder, FRAME, CAMERA)] == ["left", "right"]
+    assert sighting.handedness == "left" and sighting.problem is None and sighting.took_ms > 0
+    assert look_for_hand(KnownHands(LEFT), FRAME, CAMERA, math.inf).handedness == "right"
+    assert look_for_hand(KnownHands(LEFT), FRAME, CAMERA, 5.0).handedness == "right"
+    assert [each.handedness for each in look_for_hands(finder, FRAME, CAMERA)] == ["left", "right"]
     assert look_for_hands(KnownHands(hand((0, 0, 700), 0.1)), FRAME, CAMERA) == []
 
 
 def test_two_hands_are_those_of_one_person() -> None:
     rather, clearly = hand((100, 0, 700), 0.99, right=0.7), hand((-100, 0, 700), 0.98, right=0.99)
-    assert [each.side for each in look_for_hands(KnownHands(rather, clearly), FRAME, CAMERA)] == [
+    assert [each.handedness for each in look_for_hands(KnownHands(rather, clearly), FRAME, CAMERA)] == [
         "left",
         "right",
     ]
     third = hand((0, 200, 700), 0.98, right=0.9)
-    sides = [each.side for each in look_for_hands(KnownHands(rather, clearly, third), FRAME, CAMERA)]
+    sides = [each.handedness for each in look_for_hands(KnownHands(rather, clearly, third), FRAME, CAMERA)]
     assert sides == ["right"] * 3
 
 
-def test_a_place_is_judged_where_it_is() -> None:
+def test_a_place_is_refined_where_it_is() -> None:
     finder = KnownHands(RIGHT)
     beside = RIGHT.centre + np.array([30, 0, 0])
     seen = look_at_place(finder, FRAME, CAMERA, beside)
@@ -134,8 +134,8 @@ def test_specks_and_holes_do_not_matter(easy) -> None:
 
 
 def test_right_and_left_of_rendered_hands(scene) -> None:
-    assert sum(look(depth).side == "right" for depth in scene.depth) >= 9
-    assert sum(look(depth.flip(1)).side == "left" for depth in scene.depth) >= 9
+    assert sum(look(depth).handedness == "right" for depth in scene.depth) >= 9
+    assert sum(look(depth.flip(1)).handedness == "left" for depth in scene.depth) >= 9
 
 
 def test_sr305_frames(shared_dir: Path) -> None:

@@ -11,7 +11,7 @@ from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS, Camera
 from murauer.geometry.rig import nyu_like_rig
 from murauer.handfinder import views
-from murauer.handfinder.finder import FoundHand, HandFinder, Judged
+from murauer.handfinder.finder import FoundHand, HandFinder, Refined
 from murauer.handfinder.views import localise, localise_in_views
 
 RIG = nyu_like_rig(CAMERAS["nyu"], 800.0)
@@ -36,8 +36,8 @@ class EachView(HandFinder):
     def __call__(self, depth: np.ndarray, camera: Camera) -> list[FoundHand]:
         return self.of(depth)(depth, camera)
 
-    def judge(self, depth: np.ndarray, camera: Camera, centres: np.ndarray) -> Judged:
-        return self.of(depth).judge(depth, camera, centres)
+    def refine(self, depth: np.ndarray, camera: Camera, centres: np.ndarray) -> Refined:
+        return self.of(depth).refine(depth, camera, centres)
 
 
 def together(monkeypatch: pytest.MonkeyPatch, *finders: KnownHands) -> tuple[np.ndarray, float]:
@@ -62,10 +62,10 @@ def test_what_looks_like_a_hand_from_one_side_only_is_not_taken(monkeypatch: pyt
     centres, sure = together(monkeypatch, first, second)
     np.testing.assert_allclose(centres[0], HAND, atol=1e-3)
     assert sure > 0.9
-    np.testing.assert_allclose(second.judged[0], in_view(OTHER, 1), atol=1e-2)
+    np.testing.assert_allclose(second.refined[0], in_view(OTHER, 1), atol=1e-2)
 
 
-def test_a_hand_that_one_view_finds_is_judged_in_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hand_that_one_view_finds_is_refined_in_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     sees, blind = KnownHands(hand(HAND, 0.9)), KnownHands()
     centres, sure = together(monkeypatch, sees, blind)
     np.testing.assert_allclose(centres, [HAND, in_view(HAND, 1)], atol=1e-2)

@@ -16,7 +16,7 @@ from murauer.geometry.crop import crop_hand
 from murauer.geometry.patches import Floats
 from murauer.geometry.skeletons import SKELETONS
 from murauer.handfinder.finder import FoundHand, HandFinder
-from murauer.inference.backends.load import load_engine
+from murauer.inference.backends.load import load_backend
 from murauer.nets.model_facts import ModelFacts
 
 CAMERA = CAMERAS["nyu"]
@@ -59,14 +59,14 @@ def test_half_a_cube_is_150_mm(scene) -> None:
 
 
 def test_second_pass_cuts_around_the_predicted_joint(scene) -> None:
-    engine = PointAt((0.1, -0.2, 0.1), (0.0, 0.0, 0.0))
-    pose = Estimator(engine)(scene.depth[0], CAMERA, scene.centre[0], "right")
+    backend = PointAt((0.1, -0.2, 0.1), (0.0, 0.0, 0.0))
+    pose = Estimator(backend)(scene.depth[0], CAMERA, scene.centre[0], "right")
     moved = scene.centre[0] + torch.tensor([15.0, -30.0, 15.0])
     np.testing.assert_allclose(pose.centre, moved, atol=1e-2)
     centre = torch.from_numpy(pose.centre)[None]
     expected, _ = crop_hand(scene.depth[:1], CAMERA.intrinsics(), centre, patch_size=64)
-    assert np.array_equal(engine.seen[1], expected.numpy())
-    assert not np.array_equal(engine.seen[0], engine.seen[1])
+    assert np.array_equal(backend.seen[1], expected.numpy())
+    assert not np.array_equal(backend.seen[0], backend.seen[1])
 
 
 def test_a_failed_first_pass_does_not_move_the_cube(scene) -> None:
@@ -117,7 +117,7 @@ def test_left_hands_are_mirrored_right_hands(estimator: Estimator, scene) -> Non
 def known(*hands: FoundHand) -> tuple[Estimator, KnownHands]:
     """The packaged model with a finder that is told what there is."""
     finder = KnownHands(*hands)
-    return Estimator(load_engine("default"), lambda: finder), finder
+    return Estimator(load_backend("default"), lambda: finder), finder
 
 
 def test_right_and_left_hands_of_a_batch_are_predicted_together(estimator: Estimator, scene) -> None:

@@ -10,8 +10,8 @@ from known_hands import KnownHands, hand
 from murauer import Estimator, HandPose, Smoothing, UserError
 from murauer.geometry.camera import CAMERAS
 from murauer.handfinder.finder import FoundHand
-from murauer.inference.backends.load import load_engine
-from murauer.inference.tracking import JUDGED_EVERY, JUDGED_FIRST, OneEuroFilter
+from murauer.inference.backends.load import load_backend
+from murauer.inference.tracking import REFINED_EVERY, REFINED_FIRST, OneEuroFilter
 
 CAMERA = CAMERAS["nyu"]
 
@@ -40,7 +40,7 @@ class Followed:
     def __init__(self, scene, best: int, frame: np.ndarray) -> None:
         self.centre, self.frame = scene.centre[best].numpy(), frame
         self.finder = KnownHands()
-        self.estimator = Estimator(load_engine("default"), lambda: self.finder)
+        self.estimator = Estimator(load_backend("default"), lambda: self.finder)
 
     def __call__(self, looks: Sequence[FoundHand | None], handedness="auto") -> list[HandPose]:
         """Follow the hand, the finder seeing one hand or none in each frame."""
@@ -87,7 +87,7 @@ def test_one_frame_does_not_flip_the_hand(followed: Followed) -> None:
 
 def test_what_is_seen_for_long_wins(followed: Followed) -> None:
     right, left = hand(followed.centre, right=0.9), hand(followed.centre, right=0.1)
-    poses = followed([right] * 20 + [left] * 20 * JUDGED_EVERY)
+    poses = followed([right] * 20 + [left] * 20 * REFINED_EVERY)
     sides = [pose.handedness for pose in poses]
     turned = sides.index("left")
     assert turned > 40 and set(sides[:turned]) == {"right"} and set(sides[turned:]) == {"left"}
@@ -99,15 +99,15 @@ def test_the_side_that_is_said_is_kept(followed: Followed) -> None:
         assert {pose.handedness for pose in poses} == {handedness}
 
 
-def test_the_judge_looks_often_at_first_and_seldom_later(followed: Followed) -> None:
+def test_the_refinement_looks_often_at_first_and_seldom_later(followed: Followed) -> None:
     poses = followed([hand(followed.centre, right=0.9)] * 65)
     assert all(poses) and followed.finder.searched == 1
-    assert len(followed.finder.judged) == (JUDGED_FIRST - 1) + 64 // JUDGED_EVERY
+    assert len(followed.finder.refined) == (REFINED_FIRST - 1) + 64 // REFINED_EVERY
 
 
-def test_what_the_judge_takes_for_no_hand_any_more_is_looked_for(followed: Followed) -> None:
+def test_what_the_refinement_takes_for_no_hand_any_more_is_looked_for(followed: Followed) -> None:
     there = hand(followed.centre, right=0.9)
-    poses = followed([there] * 30 + [None] * 2 * JUDGED_EVERY)
+    poses = followed([there] * 30 + [None] * 2 * REFINED_EVERY)
     assert all(poses[:30]) and poses[-1].confidence == 0
     assert "found no hand" in (poses[-1].problem or "")
 

@@ -92,5 +92,5 @@ def middle_of_view(page: Any) -> tuple[float, float, float]:
 
 
 def written(folder: Path) -> list[str]:
-    """The journal's lines."""
+    """The label log's lines."""
     return (folder / "labelling.jsonl").read_text().splitlines()

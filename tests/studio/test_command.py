@@ -10,7 +10,7 @@ import pytest
 from murauer.cli.main import main
 from murauer.geometry.skeletons import SKELETONS
 from murauer.store.store import open_store
-from murauer.studio.labels.journal import Journal
+from murauer.studio.labels.label_log import LabelLog
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -23,9 +23,9 @@ def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
 def test_export_without_a_page(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no accepted label" in refusal(capsys, "studio", store, "--export")
     label = np.arange(42, dtype=np.float32).reshape(14, 3) + 600
-    with Journal(store, SKELETONS["nyu14"]) as journal:
-        journal.change("real/4", label, "move")
-        journal.change("real/3", label, "accept", accepted=True)
+    with LabelLog(store, SKELETONS["nyu14"]) as label_log:
+        label_log.change("real/4", label, "move")
+        label_log.change("real/3", label, "accept", accepted=True)
     assert main(["studio", str(store), "--export"]) == 0
     assert "1 labels written" in capsys.readouterr().out
     real = open_store(store).need("real")

@@ -14,7 +14,7 @@ from murauer.datasets.joint_files import write_joints
 from murauer.errors import UserError
 from murauer.studio.albums.album import View, moved
 from murauer.studio.albums.open import open_album
-from murauer.studio.labels.journal import Journal
+from murauer.studio.labels.label_log import LabelLog
 from murauer.studio.labels.labelling import Labelling
 from murauer.studio.page.points import cloud
 from murauer.studio.predicting import FilePredictor, Predictor
@@ -25,11 +25,11 @@ from studio.notes import Notes
 @pytest.fixture
 def make(capture: Path) -> Iterator[Callable[..., Studio]]:
     album = open_album(capture)
-    with Journal(capture, album.skeleton) as journal:
+    with LabelLog(capture, album.skeleton) as label_log:
 
         def build(*predictors: Predictor, **listed: np.ndarray) -> Studio:
             page: Any = Notes()
-            return Studio(album, page, predictors, Labelling(journal, album.skeleton), listed)
+            return Studio(album, page, predictors, Labelling(label_log, album.skeleton), listed)
 
         yield build
 

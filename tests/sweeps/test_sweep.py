@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 import murauer.sweeps.sweep
-from inline_engine import Inline
+from inline_runner import Inline
 from murauer.errors import UserError
 from murauer.experiments.ablation_table import Result, sweep_rows
 from murauer.store.store import Store
-from murauer.sweeps.make_runner import make_engine
-from murauer.sweeps.runner import LocalEngine
+from murauer.sweeps.make_runner import make_runner
+from murauer.sweeps.runner import LocalRunner
 from murauer.sweeps.sweep import METRICS_FILE, OUTPUT_FILE, make_jobs, read_result, run_sweep
 from murauer.training.config import Config, load_config
 from murauer.training.loop import Stage
@@ -45,7 +45,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def undisturbed(tiny_store: Store, config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of all cells with seed 0."""
     folder = tmp_path_factory.mktemp("sweep")
-    sweep = run_sweep(tiny_store, config, make_jobs(CELLS, [0], folder), splits=TEST, engine=Inline())
+    sweep = run_sweep(tiny_store, config, make_jobs(CELLS, [0], folder), splits=TEST, runner=Inline())
     assert not sweep.failures
     return folder
 
@@ -67,13 +67,13 @@ def test_every_job_has_its_result_and_its_pretraining_once(
 ) -> None:
     jobs = make_jobs(CELLS, [0], undisturbed)
     again = Inline()
-    sweep = run_sweep(tiny_store, config, jobs, splits=TEST, engine=again)
+    sweep = run_sweep(tiny_store, config, jobs, splits=TEST, runner=again)
     assert [(r["variant"], r["n_labelled"], r["seed"]) for r in sweep.results] == [(*c, 0) for c in CELLS]
     assert again.folders == []  # all of it was there
     assert "step" in (jobs[2].out / OUTPUT_FILE).read_text()
 
     more = make_jobs([*CELLS, ("real_and_synth", 10)], [0], undisturbed.parent / undisturbed.name)
-    sweep = run_sweep(tiny_store, config, more, splits=TEST, engine=again)
+    sweep = run_sweep(tiny_store, config, more, splits=TEST, runner=again)
     assert again.folders == ["real_and_synth_n10_seed0"] and len(sweep.results) == 4
 
 
@@ -84,7 +84,7 @@ def test_another_split_is_added_without_training(
     before = numbers(undisturbed)[job.out.name]
     saved = []
     monkeypatch.setattr(Stage, "save", lambda self, step: saved.append(step))
-    (result,) = run_sweep(tiny_store, config, [job], splits=("validation",), engine=Inline()).results
+    (result,) = run_sweep(tiny_store, config, [job], splits=("validation",), runner=Inline()).results
     assert result["test"] == before and result["validation"]["frames"] == 16 and saved == []
 
 
@@ -116,7 +116,7 @@ def test_one_that_fails_stops_no_other(
 
     monkeypatch.setattr(Stage, "run", diverging)
     jobs = make_jobs(CELLS, [0], tmp_path)
-    sweep = run_sweep(tiny_store, config, jobs, splits=TEST, engine=Inline())
+    sweep = run_sweep(tiny_store, config, jobs, splits=TEST, runner=Inline())
     assert [result["variant"] for result in sweep.results] == ["synth_only"]
     assert sweep.failures["real_only, n = 10, seed 0"] == "the loss is nan"
     assert "ZeroDivisionError" in sweep.failures["full, n = 10, seed 0"]
@@ -127,7 +127,7 @@ def test_one_that_fails_stops_no_other(
 
     monkeypatch.setattr(Stage, "run", steps)
     again = Inline()
-    assert not run_sweep(tiny_store, config, jobs, splits=TEST, engine=again).failures
+    assert not run_sweep(tiny_store, config, jobs, splits=TEST, runner=again).failures
     assert again.folders == ["real_only_n10_seed0", "full_n10_seed0"]
     reference = numbers(undisturbed)
     assert numbers(tmp_path) == {name: reference[name] for name in numbers(tmp_path)}
@@ -136,8 +136,8 @@ def test_one_that_fails_stops_no_other(
 def test_without_its_pretraining_a_training_does_not_start(
     tiny_store: Store, config: Config, tmp_path: Path
 ) -> None:
-    engine = Inline(kill=lambda out: out.name == "pretraining_seed1")
-    sweep = run_sweep(tiny_store, config, make_jobs(CELLS, [1], tmp_path), splits=TEST, engine=engine)
+    runner = Inline(kill=lambda out: out.name == "pretraining_seed1")
+    sweep = run_sweep(tiny_store, config, make_jobs(CELLS, [1], tmp_path), splits=TEST, runner=runner)
     assert [result["variant"] for result in sweep.results] == ["real_only"]
     assert sweep.failures == {
         "pre-training, seed 1": "killed",
@@ -168,7 +168,7 @@ def test_progress_counts_the_steps_of_all_trainings(
     monkeypatch.setattr(murauer.sweeps.sweep, "Progress", Recorder)
     (undisturbed / "full_n10_seed0" / METRICS_FILE).unlink()  # trained, but not evaluated
     jobs = make_jobs([*CELLS, ("distr_match", 10)], [0], undisturbed)
-    run_sweep(tiny_store, config, jobs, splits=TEST, engine=Inline(workers=1))
+    run_sweep(tiny_store, config, jobs, splits=TEST, runner=Inline(workers=1))
     assert shown == [(15, 20, 3), (20, 20, 4)]
 
 
@@ -182,43 +182,43 @@ def die(number: int) -> None:
 
 
 def test_processes_answer_and_die_alone() -> None:
-    engine = LocalEngine(2)
-    assert engine.workers == 2 and LocalEngine().workers >= 1
+    runner = LocalRunner(2)
+    assert runner.workers == 2 and LocalRunner().workers >= 1
     slow, dead, broken = (
-        engine.submit(sleep, 0.1),
-        engine.submit(die, signal.SIGKILL),
-        engine.submit(sleep, "x"),
+        runner.submit(sleep, 0.1),
+        runner.submit(die, signal.SIGKILL),
+        runner.submit(sleep, "x"),
     )
     assert slow.result() == "slept"
     with pytest.raises(RuntimeError, match="signal 9"):
         dead.result()
     with pytest.raises(RuntimeError, match="exit code 1"):
         broken.result()
-    endless = engine.submit(sleep, 1000)
+    endless = runner.submit(sleep, 1000)
     assert not endless.done()
     endless.cancel()
     assert endless.done()
 
 
-def test_engines_are_told_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="unknown engine 'ray'; choose one of local"):
-        make_engine("ray", tmp_path)
+def test_runners_are_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="unknown runner 'ray'; choose one of local"):
+        make_runner("ray", tmp_path)
     with pytest.raises(UserError, match="'local' has no options, such as mem_gb"):
-        make_engine("local", tmp_path, options={"mem_gb": 4})
+        make_runner("local", tmp_path, options={"mem_gb": 4})
 
 
 def test_jobs_of_a_cluster_give_the_same_numbers(
     tiny_store: Store, config: Config, undisturbed: Path, tmp_path: Path
 ) -> None:
     """Through submitit, on two workers; the reference ran without it."""
-    pytest.importorskip("submitit", reason="pip install submitit to test the cluster's engine")
+    pytest.importorskip("submitit", reason="pip install submitit to test the cluster's runner")
     jobs = make_jobs(CELLS[1:], [0], tmp_path / "runs")
-    engine = make_engine("submitit-local", tmp_path / "submitit", workers=2)
-    sweep = run_sweep(tiny_store, config, jobs, splits=TEST, engine=engine)
+    runner = make_runner("submitit-local", tmp_path / "submitit", workers=2)
+    sweep = run_sweep(tiny_store, config, jobs, splits=TEST, runner=runner)
     assert not sweep.failures and len(sweep.results) == 2
     assert len(list((tmp_path / "submitit").glob("*_result.pkl"))) == 3  # with the pre-training
     reference = run_sweep(
-        tiny_store, config, make_jobs(CELLS[1:], [0], undisturbed), splits=TEST, engine=Inline()
+        tiny_store, config, make_jobs(CELLS[1:], [0], undisturbed), splits=TEST, runner=Inline()
     )
     tables = [
         sweep_rows([Result.of(one, "test") for one in results])
@@ -228,17 +228,17 @@ def test_jobs_of_a_cluster_give_the_same_numbers(
 
 
 def test_submitit_is_asked_only_for_what_it_knows(tmp_path: Path) -> None:
-    pytest.importorskip("submitit", reason="pip install submitit to test the cluster's engine")
+    pytest.importorskip("submitit", reason="pip install submitit to test the cluster's runner")
     with pytest.raises(UserError, match="submitit cannot submit jobs to 'local'"):
-        make_engine("submitit-local", tmp_path, options={"slurm_partitoin": "long"})
+        make_runner("submitit-local", tmp_path, options={"slurm_partitoin": "long"})
     if not os.environ.get("SLURM_CONF"):
         with pytest.raises(UserError, match="submitit cannot submit jobs to 'slurm'"):
-            make_engine("slurm", tmp_path)
+            make_runner("slurm", tmp_path)
 
 
 def test_an_interrupted_job_is_started_again(tmp_path: Path) -> None:
     """As a cluster does at a time limit, or to make way for another job."""
-    pytest.importorskip("submitit", reason="pip install submitit to test the cluster's engine")
+    pytest.importorskip("submitit", reason="pip install submitit to test the cluster's runner")
 
     def count_starts(folder: Path) -> int:
         with open(folder / "starts", "a") as file:
@@ -253,8 +253,8 @@ def test_an_interrupted_job_is_started_again(tmp_path: Path) -> None:
             assert time.monotonic() < limit
             time.sleep(0.05)
 
-    engine = make_engine("submitit-local", tmp_path / "submitit", workers=1)
-    task: Any = engine.submit(count_starts, tmp_path)
+    runner = make_runner("submitit-local", tmp_path / "submitit", workers=1)
+    task: Any = runner.submit(count_starts, tmp_path)
     wait_for_start(1)
     children = Path(f"/proc/{task._process.pid}/task/{task._process.pid}/children").read_text()
     os.kill(int(children), signal.SIGUSR2)  # what submitit has Slurm send

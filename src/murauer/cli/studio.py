@@ -66,18 +66,18 @@ def port(text: str) -> int:
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
     from murauer.studio.albums.open import open_album
-    from murauer.studio.labels.journal import Journal
+    from murauer.studio.labels.label_log import LabelLog
     from murauer.studio.page.guard import choose_token, serve
 
     album = open_album(args.folder, args.skeleton)
     listed = None if args.frames is None else {"real": _listed(args.frames, album)}
     token = choose_token(args.host, args.token)
-    with Journal(args.folder, album.skeleton) as journal:
+    with LabelLog(args.folder, album.skeleton) as label_log:
         if args.export:
-            labels = journal.accepted()
+            labels = label_log.accepted()
             if not labels:
                 raise UserError(
-                    f"{journal.path} has no accepted label; label frames with 'murauer studio' first"
+                    f"{label_log.path} has no accepted label; label frames with 'murauer studio' first"
                 )
             print(f"{len(labels)} labels written; {album.write_labels(labels)}")
             return
@@ -90,12 +90,12 @@ def run(args: argparse.Namespace) -> None:
         server = serve(args.host, args.port, token)
         announce(args.host, server.get_port(), token)
         try:
-            run_studio(server, album, predictors, journal, listed)
+            run_studio(server, album, predictors, label_log, listed)
         finally:
             server.stop()
         print(
-            f"{len(journal.accepted())} accepted labels, {len(journal.unfinished())} not accepted yet, in "
-            f"{journal.path}; write the accepted ones with: murauer studio {args.folder} --export"
+            f"{len(label_log.accepted())} accepted labels, {len(label_log.unfinished())} not accepted yet, "
+            f"in {label_log.path}; write the accepted ones with: murauer studio {args.folder} --export"
         )
 
 

@@ -1,12 +1,12 @@
 """Train the two networks of the hand finder on simulated rooms, and write them as ONNX.
 
     python -m murauer.cli.train_finder --out runs/finder [--rooms 80000] [--passes 5] [--in-sight 100000]
-        [--judge-passes 16] [--seed 0] [--bfloat16]
+        [--refinement-passes 16] [--seed 0] [--bfloat16]
 
-First the proposal network on whole frames, then the judge on cubes: at its proposals, and at hands that are
-well in sight. Writes `hand_proposal.onnx` and `hand_judge.onnx`, after having compared them with PyTorch.
-Frames, cubes and the trained proposal network are kept under `--cache`, so that a training that was stopped,
-or the next one, need not begin with them.
+First the proposal network on whole frames, then the refinement network on cubes: at its proposals, and at
+hands that are well in sight. Writes `hand_proposal.onnx` and `hand_judge.onnx`, after having compared them
+with PyTorch. Frames, cubes and the trained proposal network are kept under `--cache`, so that a training that
+was stopped, or the next one, need not begin with them.
 """
 
 import argparse
@@ -18,16 +18,16 @@ from safetensors.torch import load_file, load_model, save_file, save_model
 
 from murauer.arguments import positive_int
 from murauer.files import written_whole
-from murauer.handfinder.finder import JUDGE, PROPOSAL
+from murauer.handfinder.finder import PROPOSAL, REFINEMENT
 from murauer.handfinder.network import ProposalNetwork
-from murauer.handfinder.training.cubes import JudgedCubes, clear_cubes, cut_cubes
+from murauer.handfinder.training.cubes import LabelledCubes, clear_cubes, cut_cubes
 from murauer.handfinder.training.frames import RoomFrames, simulate_frames
 from murauer.handfinder.training.train import (
     Samples,
-    train_judge,
     train_proposal,
-    write_judge,
+    train_refinement,
     write_proposal,
+    write_refinement,
 )
 
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--rooms", type=positive_int, default=80_000)
     parser.add_argument("--passes", type=positive_int, default=5)
     parser.add_argument("--in-sight", type=positive_int, default=100_000)
-    parser.add_argument("--judge-passes", type=positive_int, default=16)
+    parser.add_argument("--refinement-passes", type=positive_int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--bfloat16", action="store_true", help="for processors that have it: 1.6 times as fast"
@@ -66,17 +66,20 @@ def main() -> None:
     write_proposal(proposal, options.out / PROPOSAL)
 
     cubes = _kept(
-        options.cache / f"cubes_{name}_{options.passes}.safetensors",
-        JudgedCubes,
+        options.cache / f"refinement_cubes_{name}_{options.passes}.safetensors",
+        LabelledCubes,
         lambda: cut_cubes(frames, proposal, options.seed),
     )
     in_sight = _kept(
-        options.cache / f"in_sight_{options.seed}_{options.in_sight}.safetensors",
-        JudgedCubes,
+        options.cache / f"refinement_in_sight_{options.seed}_{options.in_sight}.safetensors",
+        LabelledCubes,
         lambda: clear_cubes(options.in_sight, options.seed),
     )
-    cubes = JudgedCubes.joined([cubes, in_sight])
-    write_judge(train_judge(cubes, options.judge_passes, bfloat16=options.bfloat16), options.out / JUDGE)
+    cubes = LabelledCubes.joined([cubes, in_sight])
+    write_refinement(
+        train_refinement(cubes, options.refinement_passes, bfloat16=options.bfloat16),
+        options.out / REFINEMENT,
+    )
 
 
 def _kept(path: Path, kind: type[Samples], make: Callable[[], Samples]) -> Samples:

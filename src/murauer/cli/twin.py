@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> None:
         else:
             chosen = store.labelled_rows(args.labels, args.seed)
     twins = make_twins(
-        args.store, chosen=chosen, side=args.side, max_error_mm=args.max_error_mm, replace=args.replace
+        args.store, chosen=chosen, handedness=args.side, max_error_mm=args.max_error_mm, replace=args.replace
     )
     with written_whole(args.store / PICTURE_FILE) as partial:
         twin_sheet(twins).save(partial)

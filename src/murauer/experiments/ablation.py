@@ -13,7 +13,7 @@ from pathlib import Path
 
 from murauer.arguments import add_run_folder
 from murauer.experiments.ablation_table import write_ablation
-from murauer.experiments.sweeping import add_sweep, sweep_engine
+from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.store.store import CENTRES, Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
@@ -36,11 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, engine = read_config(args.preset), sweep_engine(args)
+    config, runner = read_config(args.preset), sweep_runner(args)
     folder = args.out / "recording"
     store = open_store(folder) if folder.exists() else simulate_store(SimulationConfig(), folder)
     jobs = make_jobs(ablation_cells(store), args.seeds, args.out)
-    sweep = run_sweep(store, config, jobs, splits=("validation", "test"), engine=engine)
+    sweep = run_sweep(store, config, jobs, splits=("validation", "test"), runner=runner)
     if sweep.results:
         command = f"murauer experiment ablation {shlex.join(_words(args))}"
         write_ablation(args.out, args.results, command=command, facts=_facts(args, store))

@@ -1,7 +1,6 @@
 """Arguments that several experiments share."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,3 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 def run_facts(run: Run) -> dict[str, Any]:
     """Say what a run is, for a JSON."""
     return {"title": run.title, "variant": run.name, "n_labelled": run.labels, "seed": run.seed}
-
-
-def all_run_facts(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Say what several runs are."""
-    return [run_facts(run) for run in runs]

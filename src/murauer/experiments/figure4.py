@@ -17,7 +17,7 @@ from murauer.evaluation.figures.published import PublishedSeries, is_published_t
 from murauer.experiments.ablation_figure import ablation_figure
 from murauer.experiments.ablation_table import Result, error_curves, in_order, summarise, sweep_rows
 from murauer.experiments.outputs import write_outputs
-from murauer.experiments.sweeping import add_sweep, sweep_engine
+from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.store.store import CENTRES, Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.batch import BatchSource
@@ -53,12 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
     store, config = open_store(args.data), read_config(args.preset)
-    engine = sweep_engine(args)
+    runner = sweep_runner(args)
     _check_split(store, args.split)
     counts = _label_counts(store, args.labels)
     cells = _cells(store, config, args.variants, counts)
     jobs = make_jobs(cells, args.seeds, args.out / "runs")
-    sweep = run_sweep(store, config, jobs, splits=(args.split,), engine=engine)
+    sweep = run_sweep(store, config, jobs, splits=(args.split,), runner=runner)
     if sweep.results:
         results = in_order([Result.of(stored, args.split) for stored in sweep.results])
         published = _published(store, args.split)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from murauer.arguments import add_run_folder
 from murauer.experiments.outputs import write_outputs
-from murauer.experiments.sweeping import add_sweep, sweep_engine
+from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.files import written_whole
 from murauer.nets.model_file import load_model
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, engine = read_config(args.preset), sweep_engine(args)
+    config, runner = read_config(args.preset), sweep_runner(args)
     folder = args.data or args.out / "recording"
     if folder.exists() or args.data is not None:
         store = open_store(folder)
@@ -58,12 +58,12 @@ def run(args: argparse.Namespace) -> None:
     cells = [(n, seed) for seed in args.seeds for n in args.labels]
     # Random ones first: they make the pre-trained networks that selection needs.
     jobs = {"random": [_job("random", n, seed, args.out) for n, seed in cells]}
-    sweeps = {"random": run_sweep(store, config, jobs["random"], splits=SPLITS, engine=engine)}
+    sweeps = {"random": run_sweep(store, config, jobs["random"], splits=SPLITS, runner=runner)}
     sweeps["random"].check()
     jobs["selected"] = [
         _job("selected", n, seed, args.out, _select(store, n, seed, args.out)) for n, seed in cells
     ]
-    sweeps["selected"] = run_sweep(store, config, jobs["selected"], splits=SPLITS, engine=engine)
+    sweeps["selected"] = run_sweep(store, config, jobs["selected"], splits=SPLITS, runner=runner)
     sweeps["selected"].check()
     rows = [
         {"frames": way, "n_labelled": one["n_labelled"], "seed": one["seed"]}

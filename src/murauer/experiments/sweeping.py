@@ -4,8 +4,8 @@ import argparse
 
 from murauer.arguments import count, positive_int
 from murauer.errors import UserError
-from murauer.sweeps.make_runner import ENGINES, make_engine
-from murauer.sweeps.runner import Engine
+from murauer.sweeps.make_runner import RUNNERS, make_runner
+from murauer.sweeps.runner import Runner
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--engine",
-        choices=ENGINES,
+        choices=RUNNERS,
         default="local",
         help="where to train: processes here, or jobs of a cluster through submitit (default: local)",
     )
@@ -33,13 +33,13 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def sweep_engine(args: argparse.Namespace) -> Engine:
-    """Make the engine that the arguments of `add_sweep` ask for.
+def sweep_runner(args: argparse.Namespace) -> Runner:
+    """Make the runner that the arguments of `add_sweep` ask for.
 
     Raises:
         UserError: it cannot be used here.
     """
-    return make_engine(args.engine, args.out / "submitit", args.workers, dict(args.engine_option))
+    return make_runner(args.engine, args.out / "submitit", args.workers, dict(args.engine_option))
 
 
 def _option(text: str) -> tuple[str, int | str]:

@@ -7,46 +7,12 @@ The nearest surface wins, front and back faces alike. A minimum does not depend 
 taken over, so results are reproducible on every device.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
-from typing import Any
-
 import torch
 import warp as wp
 from torch import Tensor
 
-from murauer.errors import UserError
+from murauer.hand.kernel_launch import launch
 from murauer.hand.rasteriser_kernel import rasterise_triangles
-
-
-@contextmanager
-def _quiet_warp() -> Iterator[None]:
-    """Keep Warp's banner and module messages off the terminal, and its setting as the user left it."""
-    previous = wp.config.log_level
-    wp.config.log_level = max(previous, wp.LOG_ERROR)
-    try:
-        yield
-    finally:
-        wp.config.log_level = previous
-
-
-@cache
-def _start_warp() -> None:
-    """Initialise Warp once, without its complaint about a missing GPU."""
-    if torch.cuda.is_available():
-        wp.init()
-        return
-    # The complaint is printed by native code to file descriptor 2, past any Python setting.
-    terminal = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        wp.init()
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
 
 
 def _check(
@@ -109,41 +75,15 @@ def rasterise_depth(
     """
     _check(vertices, faces, intrinsics, height, width, near_mm)
     depth = vertices.new_full((vertices.shape[0], height, width), torch.inf)
-    if vertices.shape[0] and faces.shape[0]:
-        _launch(
-            vertices.contiguous(),
-            faces.to(torch.int32).contiguous(),
-            intrinsics.to(torch.float32).contiguous(),
+    launch(
+        rasterise_triangles,
+        (vertices.shape[0], faces.shape[0]),
+        [
+            (vertices.contiguous(), wp.vec3),
+            (faces.to(torch.int32).contiguous(), wp.vec3i),
+            (intrinsics.to(torch.float32).contiguous(), wp.vec4),
             near_mm,
             depth,
-        )
+        ],
+    )
     return depth.masked_fill_(depth.isinf(), 0.0)
-
-
-def _launch(vertices: Tensor, faces: Tensor, intrinsics: Tensor, near_mm: float, depth: Tensor) -> None:
-    """Run the kernel on the memory of the tensors, on torch's current stream."""
-    try:
-        with _quiet_warp():
-            _start_warp()
-            stream: Any = None
-            if depth.is_cuda:
-                stream = wp.stream_from_torch(torch.cuda.current_stream(depth.device))
-            wp.launch(
-                rasterise_triangles,
-                dim=(vertices.shape[0], faces.shape[0]),
-                inputs=[
-                    wp.from_torch(vertices.detach(), dtype=wp.vec3),
-                    wp.from_torch(faces, dtype=wp.vec3i),
-                    wp.from_torch(intrinsics.detach(), dtype=wp.vec4),
-                    near_mm,
-                    wp.from_torch(depth),
-                ],
-                device=wp.device_from_torch(depth.device),
-                stream=stream,
-                record_tape=False,
-            )
-    except OSError as error:  # the first launch compiles the kernel into a cache on disk
-        raise UserError(
-            f"cannot store the compiled rasteriser ({error}): "
-            "set WARP_CACHE_PATH to a folder that can be written"
-        ) from error

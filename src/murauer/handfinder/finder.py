@@ -1,9 +1,10 @@
 """Hands in a whole depth frame, by two small networks.
 
-The first proposes places in the whole frame, at a low resolution; the judge looks at each through the cube
-that the pose network would see, moves the cube onto the hand, looks again, and says how sure it is that this
-is a hand, and which. See `murauer.handfinder.network` for the networks and `murauer.handfinder.training` for
-how they are trained, on simulated rooms. They run by ONNX Runtime; nothing here needs PyTorch.
+The first proposes places in the whole frame, at a low resolution; the refinement network looks at each
+through the cube that the pose network would see, moves the cube onto the hand, looks again, and says how sure
+it is that this is a hand, and which. See `murauer.handfinder.network` for the networks and
+`murauer.handfinder.training` for how they are trained, on simulated rooms. They run by ONNX Runtime; nothing
+here needs PyTorch.
 """
 
 from dataclasses import dataclass
@@ -19,26 +20,26 @@ from murauer.geometry.skeletons import SKELETONS
 from murauer.handfinder.handedness import probability
 from murauer.nets.onnx_session import open_session
 
-PROPOSAL, JUDGE = "hand_proposal.onnx", "hand_judge.onnx"
+PROPOSAL, REFINEMENT = "hand_proposal.onnx", "hand_judge.onnx"
 INPUT, OUTPUT = "depth", "found"
 
 PIXELS_PER_RADIAN = 160.0
 """Resolution of the search: 4 mm a pixel at 640 mm, a fifth of a finger."""
 
 CUBE_MM, PATCH_SIZE = 300.0, 64
-"""What the judge sees."""
+"""What the refinement network sees."""
 
 STRIDE, MULTIPLE = 8, 16
 """As in `murauer.handfinder.network`."""
 
 MOST, LEAST_LOG_ODDS = 4, -3.0
-"""Places that are judged, at most, and the log-odds of a hand from which they are, and are once more."""
+"""Proposals that are refined at most, and the least log-odds for a first and for a second refinement."""
 
 LEAST = 0.1
 """Probability of a hand below which a place is none."""
 
 PLACE = slice(2 + 3 * SKELETONS["nyu14"].centre, 5 + 3 * SKELETONS["nyu14"].centre)
-"""Where the judge says that the joint on which cubes are centred is."""
+"""Where the refinement network says that the joint on which cubes are centred is."""
 
 PALM_MM, INSIDE_MM, ROUGH_MM = 35.0, 15.0, 200.0
 """Half of a palm's width, depth of a centre below the surface, how wrong a proposed depth may be."""
@@ -67,8 +68,8 @@ class FoundHand:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """What the judge says of N places.
+class Refined:
+    """What the refinement network says of N places.
 
     Attributes:
         hand: log-odds that a hand is there, (N,).
@@ -81,11 +82,11 @@ class Judged:
     centres: Floats
 
     @classmethod
-    def read(cls, judged: Floats, places: Floats) -> Self:
-        """Read the judge's result, see `murauer.handfinder.network.JudgeNetwork`, on (N, 3) places."""
-        centres = places + judged[:, PLACE] * np.float32(CUBE_MM / 2)
+    def read(cls, refined: Floats, places: Floats) -> Self:
+        """Read the refinement network's result, see `RefinementNetwork`, on (N, 3) places."""
+        centres = places + refined[:, PLACE] * np.float32(CUBE_MM / 2)
         centres[:, 2] = np.maximum(centres[:, 2], REACH_MM[0])
-        return cls(judged[:, 0], judged[:, 1], centres)
+        return cls(refined[:, 0], refined[:, 1], centres)
 
 
 class HandFinder:
@@ -100,8 +101,9 @@ class HandFinder:
 
     def __init__(self, folder: Path) -> None:
         made_by = f"python -m murauer.cli.train_finder --out {folder}"
-        self._proposal, self._judge = (
-            open_session(folder / name, made_by=made_by, mend="train it again") for name in (PROPOSAL, JUDGE)
+        self._proposal, self._refinement = (
+            open_session(folder / name, made_by=made_by, mend="train it again")
+            for name in (PROPOSAL, REFINEMENT)
         )
 
     def __call__(self, depth: NDArray[Any], camera: Camera) -> list[FoundHand]:
@@ -117,13 +119,13 @@ class HandFinder:
         places = self.propose(depth, camera)
         if not len(places):
             return []
-        first = self.judge(depth, camera, places)
+        first = self.refine(depth, camera, places)
         worth = first.hand > LEAST_LOG_ODDS
         if not worth.any():
             return []
-        judged = self.judge(depth, camera, first.centres[worth])
-        centres = judged.centres.astype(np.float64)
-        sure, right = probability(judged.hand), probability(judged.right)
+        refined = self.refine(depth, camera, first.centres[worth])
+        centres = refined.centres.astype(np.float64)
+        sure, right = probability(refined.hand), probability(refined.right)
         hands: list[FoundHand] = []
         for index in np.argsort(-sure):
             apart = all(np.linalg.norm(centres[index] - hand.centre) > APART_MM for hand in hands)
@@ -141,8 +143,8 @@ class HandFinder:
         places = peaks(self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0], intrinsics)
         return at_surface(places, small, intrinsics)
 
-    def judge(self, depth: NDArray[Any], camera: Camera, centres: Floats) -> Judged:
-        """Judge places in one frame.
+    def refine(self, depth: NDArray[Any], camera: Camera, centres: Floats) -> Refined:
+        """Look closely at places in one frame.
 
         Args:
             depth: as for `__call__`.
@@ -151,7 +153,7 @@ class HandFinder:
         """
         cubes = [Cubes(centre[None], camera, CUBE_MM, PATCH_SIZE) for centre in centres]
         patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])  # no copies of the frame
-        return Judged.read(self._judge.run([OUTPUT], {INPUT: patches[:, None]})[0], centres)
+        return Refined.read(self._refinement.run([OUTPUT], {INPUT: patches[:, None]})[0], centres)
 
 
 def peaks(found: Floats, intrinsics: NDArray[Any]) -> Floats:

@@ -4,12 +4,12 @@ Log-odds of independent evidence add up. What is said outright is infinite, so t
 """
 
 import math
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from murauer.errors import UserError
+from murauer.hand.handedness import GivenHandedness, Handedness
 
 SUREST = 1e-9
 """What is surer than this apart from certainty counts as no surer, so that log-odds stay finite."""
@@ -26,39 +26,33 @@ def log_odds(probability: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.log(kept / (1 - kept)))
 
 
-Side = Literal["right", "left"]
-
-Handedness = Literal["auto", "right", "left"]
-"""Which hand is meant; "auto" leaves it to the hand finder."""
-
-
-SAID: dict[Handedness, float] = {"auto": 0.0, "right": math.inf, "left": -math.inf}
+GIVEN: dict[GivenHandedness, float] = {"auto": 0.0, "right": math.inf, "left": -math.inf}
 
 PRESUMED = 2.0
 """Evidence that it takes to call a hand a left one, a probability of 0.88: most hands that are shown are
-right ones, and the judge knows when it is in doubt."""
+right ones, and the refinement network knows when it is in doubt."""
 
-MOST = 3.0
+MOST_EVIDENCE = 3.0
 """Evidence of one frame, at most: a probability of 0.95. Networks are surer than they are right."""
 
 
-def said(handedness: Handedness) -> float:
+def given_log_odds(handedness: GivenHandedness) -> float:
     """Log-odds before anything is seen.
 
     Raises:
         UserError: handedness is none of "auto", "right" and "left".
     """
-    if not isinstance(handedness, str) or handedness not in SAID:
+    if not isinstance(handedness, str) or handedness not in GIVEN:
         raise UserError(f"handedness must be 'auto', 'right' or 'left', got {handedness!r}")
-    return SAID[handedness]
+    return GIVEN[handedness]
 
 
-def seen(right: float) -> float:
+def evidence(right: float) -> float:
     """Log-odds of one look that gave this probability of the right hand."""
-    return float(np.clip(log_odds(right), -MOST, MOST))
+    return float(np.clip(log_odds(right), -MOST_EVIDENCE, MOST_EVIDENCE))
 
 
-def side(right: float) -> Side:
+def presumed_handedness(right: float) -> Handedness:
     """The hand that it is to be taken for, by log-odds: without clear evidence the right one."""
     return "right" if right >= -PRESUMED else "left"
 

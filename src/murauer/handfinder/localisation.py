@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murauer.geometry.camera import Camera
+from murauer.hand.handedness import Handedness
 from murauer.handfinder.finder import REACH_MM, FoundHand, HandFinder
-from murauer.handfinder.handedness import Side, agreement, probability, seen, side
+from murauer.handfinder.handedness import agreement, evidence, presumed_handedness, probability
 
 Place = NDArray[np.floating[Any]]
 """x, y, z in mm, camera coordinates, (3,)."""
@@ -48,9 +49,9 @@ class Sighting:
     took_ms: float = 0.0
 
     @property
-    def side(self) -> Side:
+    def handedness(self) -> Handedness:
         """Which hand it is to be taken for."""
-        return side(self.right)
+        return presumed_handedness(self.right)
 
 
 @cache
@@ -81,7 +82,7 @@ def look_for_hand(
     took_ms = 1e3 * (time.perf_counter() - start)
     if hand is None:
         return Sighting(NOWHERE, 0.0, right, why_no_hand(depth), took_ms)
-    return Sighting(hand.centre, hand.confidence, right + counts * seen(hand.right), took_ms=took_ms)
+    return Sighting(hand.centre, hand.confidence, right + counts * evidence(hand.right), took_ms=took_ms)
 
 
 def look_for_hands(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> list[Sighting]:
@@ -92,7 +93,7 @@ def look_for_hands(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> l
     start = time.perf_counter()
     hands = [hand for hand in finder(depth, camera) if hand.confidence >= LEAST_HAND]
     took_ms = 1e3 * (time.perf_counter() - start)
-    right = [seen(hand.right) for hand in hands]
+    right = [evidence(hand.right) for hand in hands]
     if len(hands) == 2:
         first = math.copysign(math.inf, hands[0].right - hands[1].right)
         right = [first, -first]
@@ -103,7 +104,7 @@ def look_for_hands(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> l
 
 
 def look_at_place(finder: HandFinder, depth: NDArray[Any], camera: Camera, centre: Place) -> FoundHand:
-    """Judge what is at a place: how surely it is a hand, and which.
+    """Tell what is at a place: how surely it is a hand, and which.
 
     Args:
         finder: that looks.
@@ -111,8 +112,8 @@ def look_at_place(finder: HandFinder, depth: NDArray[Any], camera: Camera, centr
         camera: as for `look_for_hand`.
         centre: the place, which is not moved.
     """
-    judged = finder.judge(depth, camera, centre[None].astype(np.float32))
-    sure, right = probability(judged.hand).item(), probability(judged.right).item()
+    refined = finder.refine(depth, camera, centre[None].astype(np.float32))
+    sure, right = probability(refined.hand).item(), probability(refined.right).item()
     return FoundHand(centre.astype(np.float64), sure, right)
 
 

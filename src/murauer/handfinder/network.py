@@ -1,10 +1,10 @@
 """Two small networks that find hands: one looks at the whole frame, one at the cube around a place.
 
 The first proposes places. It is fully convolutional, in the manner of CenterNet (Zhou, Wang and Krähenbühl
-2019): a heat map of hand centres with their place inside the cell and their depth. The judge sees each place
-as the pose network would, at one scale in mm whatever the distance: it moves the centre (as DeepPrior++ and
-V2V-PoseNet do), and says whether it is a hand, and which. Where the joints are it learns for the sake of
-this: the joints of a hand tell a right one from a left one.
+2019): a heat map of hand centres with their place inside the cell and their depth. The refinement network
+sees each place as the pose network would, at one scale in mm whatever the distance: it moves the centre (as
+DeepPrior++ and V2V-PoseNet do), and says whether it is a hand, and which. Where the joints are it learns for
+the sake of this: the joints of a hand tell a right one from a left one.
 """
 
 import torch
@@ -79,8 +79,8 @@ class ProposalNetwork(nn.Module):
         return found
 
 
-class JudgeNetwork(nn.Module):
-    """Judges patches around places that may be hands; patches as for the pose network."""
+class RefinementNetwork(nn.Module):
+    """Looks closely at places that may be hands; patches as for the pose network."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class JudgeNetwork(nn.Module):
         self.head = nn.Sequential(nn.Linear(256 + 3 * JOINTS, 64), nn.ReLU(), nn.Linear(64, 2))
 
     def forward(self, patch: Tensor) -> Tensor:
-        """Judge.
+        """Tell hand from none, right from left, and where the joints are.
 
         Args:
             patch: (B, 1, 64, 64) in [-1, 1], background 1.
@@ -109,21 +109,21 @@ class JudgeNetwork(nn.Module):
         return torch.cat([self.head(torch.cat([hidden, joints], 1)), joints], 1)
 
 
-class MirroredJudge(nn.Module):
-    """Judges as the mean of two looks, at the patch and at its mirror image, where right hands are left ones.
+class MirroredRefinement(nn.Module):
+    """Means of two looks, at the patch and at its mirror image, where right hands are left ones.
 
     Args:
-        judge: that looks.
+        refinement: that looks.
     """
 
     mirrored: Tensor
 
-    def __init__(self, judge: JudgeNetwork) -> None:
+    def __init__(self, refinement: RefinementNetwork) -> None:
         super().__init__()
-        self.judge = judge
+        self.refinement = refinement
         self.register_buffer("mirrored", torch.tensor([1.0, -1.0] + JOINTS * [-1.0, 1.0, 1.0]))
 
     def forward(self, patch: Tensor) -> Tensor:
-        """Judge; see `JudgeNetwork`."""
-        mean: Tensor = (self.judge(patch) + self.mirrored * self.judge(patch.flip(-1))) / 2
+        """See `RefinementNetwork`."""
+        mean: Tensor = (self.refinement(patch) + self.mirrored * self.refinement(patch.flip(-1))) / 2
         return mean

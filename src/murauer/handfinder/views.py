@@ -1,7 +1,7 @@
 """The hand in what one camera sees, or several calibrated ones at a moment: centres for stores.
 
-Each view proposes its hands, and the judge is asked in all others what is there. Evidence of views adds up:
-what looks like a hand from one side only is less likely one.
+Each view proposes its hands, and the refinement network is asked in all others what is there. Evidence of
+views adds up: what looks like a hand from one side only is less likely one.
 """
 
 import math

@@ -29,8 +29,9 @@ from murauer.geometry.camera import Camera
 from murauer.geometry.distortion import Distortion
 from murauer.geometry.patches import Floats
 from murauer.geometry.skeletons import Skeleton
+from murauer.hand.handedness import GivenHandedness
 from murauer.handfinder.finder import HandFinder
-from murauer.handfinder.handedness import Handedness, said, seen
+from murauer.handfinder.handedness import evidence, given_log_odds
 from murauer.handfinder.localisation import (
     Sighting,
     look_at_place,
@@ -38,11 +39,11 @@ from murauer.handfinder.localisation import (
     look_for_hands,
     packaged_finder,
 )
-from murauer.inference.backends.backend import Engine
-from murauer.inference.backends.load import load_engine
+from murauer.inference.backends.backend import Backend
+from murauer.inference.backends.load import load_backend
 from murauer.inference.pose import HandPose
 from murauer.inference.predictor import PosePredictor
-from murauer.nets.model_facts import EngineName
+from murauer.nets.model_facts import BackendName
 
 if TYPE_CHECKING:
     from murauer.inference.tracking import Smoothing
@@ -61,12 +62,12 @@ class Estimator:
     An estimator keeps nothing between calls and may be used from several threads at once.
 
     Args:
-        engine: runs the network.
+        backend: runs the network.
         finder: gives what finds hands, when it is needed first; the packaged one by default.
     """
 
-    def __init__(self, engine: Engine, finder: Callable[[], HandFinder] = packaged_finder) -> None:
-        self._predictor = PosePredictor(engine)
+    def __init__(self, backend: Backend, finder: Callable[[], HandFinder] = packaged_finder) -> None:
+        self._predictor = PosePredictor(backend)
         self._finder = finder
 
     @classmethod
@@ -74,7 +75,7 @@ class Estimator:
         cls,
         source: str | Path = "default",
         *,
-        engine: EngineName | None = None,
+        backend: BackendName | None = None,
         device: str = "cpu",
         threads: int | None = None,
     ) -> "Estimator":
@@ -83,7 +84,7 @@ class Estimator:
         Args:
             source: "default" for the packaged model, a run folder, a .safetensors model file, or an .onnx
                 file that `murauer export` made.
-            engine: "onnx" or "torch", of which "default" comes for both; by default ONNX Runtime if it is
+            backend: "onnx" or "torch", of which "default" comes for both; by default ONNX Runtime if it is
                 installed, which is several times as fast on a CPU and gives the same joints.
             device: for PyTorch, such as "cuda".
             threads: of ONNX Runtime for one prediction; by default 1, which is best for small networks.
@@ -91,7 +92,7 @@ class Estimator:
         Raises:
             UserError: If the model, or what it needs to run, is missing or damaged.
         """
-        return cls(load_engine(source, engine=engine, device=device, threads=threads))
+        return cls(load_backend(source, backend=backend, device=device, threads=threads))
 
     @property
     def skeleton(self) -> Skeleton:
@@ -108,7 +109,7 @@ class Estimator:
         depth: Any,
         camera: Camera,
         centre: Any = None,
-        handedness: Handedness = "auto",
+        handedness: GivenHandedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -145,7 +146,7 @@ class Estimator:
         depths: Sequence[Any] | Any,
         camera: Camera,
         centres: Any = None,
-        handedness: Handedness = "auto",
+        handedness: GivenHandedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -164,7 +165,7 @@ class Estimator:
             UserError: As for `__call__`; it names the frame.
         """
         start = time.perf_counter()
-        right = said(handedness)
+        right = given_log_odds(handedness)
         frames = []
         for index, depth in enumerate(depths):
             try:
@@ -213,7 +214,7 @@ class Estimator:
         self,
         frames: Iterable[Any],
         camera: Camera,
-        handedness: Handedness = "auto",
+        handedness: GivenHandedness = "auto",
         *,
         unit: Unit = "mm",
         distortion: Distortion | None = None,
@@ -245,7 +246,7 @@ class Estimator:
         """
         from murauer.inference.tracking import Smoothing, Tracker
 
-        right = said(handedness)
+        right = given_log_odds(handedness)
         check_device(camera, unit, distortion)
         if not rate > 0:
             raise UserError(f"the rate must be a positive number of frames a second, got {rate!r}")
@@ -255,10 +256,10 @@ class Estimator:
         return tracker.follow(frames, rate)
 
     def _sight(self, image: NDArray[Any], camera: Camera, centre: Floats | None, right: float) -> Sighting:
-        """Look for the hand. A given centre is taken at its word; only which hand is there may be judged."""
+        """Look for the hand. A given centre is taken at its word; only which hand it is may be asked for."""
         if centre is None:
             return look_for_hand(self._finder(), image, camera, right)
         start = time.perf_counter()
         if math.isfinite(right):
-            right += seen(look_at_place(self._finder(), image, camera, centre).right)
+            right += evidence(look_at_place(self._finder(), image, camera, centre).right)
         return Sighting(centre, 1.0, right, took_ms=1e3 * (time.perf_counter() - start))

@@ -6,7 +6,7 @@ import numpy as np
 
 from murauer.geometry.patches import Floats
 from murauer.geometry.skeletons import Skeleton
-from murauer.handfinder.handedness import Side
+from murauer.hand.handedness import Handedness
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class HandPose:
     joints_uvd: Floats
     centre: Floats
     confidence: float
-    handedness: Side | None
+    handedness: Handedness | None
     skeleton: Skeleton
     timings: Timings
     problem: str | None = None

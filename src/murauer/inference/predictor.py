@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from murauer.geometry.camera import Camera, xyz_to_uvd
 from murauer.geometry.patches import Cubes, Floats, Mask, shown
 from murauer.handfinder.localisation import Sighting
-from murauer.inference.backends.backend import Engine
+from murauer.inference.backends.backend import Backend
 from murauer.inference.plausibility import confidence
 from murauer.inference.pose import HandPose, Timings, no_pose
 
@@ -28,13 +28,13 @@ class PosePredictor:
     """Predicts the poses of sighted hands.
 
     Args:
-        engine: runs the network.
+        backend: runs the network.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.facts = engine.facts
-        self._engine = engine
-        self._bones = np.array(engine.facts.skeleton.bones, np.int64).reshape(-1, 2)
+    def __init__(self, backend: Backend) -> None:
+        self.facts = backend.facts
+        self._backend = backend
+        self._bones = np.array(backend.facts.skeleton.bones, np.int64).reshape(-1, 2)
 
     def __call__(
         self,
@@ -58,7 +58,7 @@ class PosePredictor:
         found = np.flatnonzero([problem is None for problem in problems])
         places = np.array([sighting.centre for sighting in sightings], np.float32)
         sure = np.array([sighting.confidence for sighting in sightings], np.float32)
-        left = np.array([sighting.side == "left" for sighting in sightings])
+        left = np.array([sighting.handedness == "left" for sighting in sightings])
         xyz = np.full((len(depth), len(self.facts.skeleton), 3), np.nan, np.float32)
         network = 0.0
         if found.size:
@@ -87,7 +87,7 @@ class PosePredictor:
                     joints_uvd=uvd[index],
                     centre=places[index],
                     confidence=float(sure[index]),
-                    handedness=sighting.side,
+                    handedness=sighting.handedness,
                     skeleton=self.facts.skeleton,
                     timings=took,
                 )
@@ -119,9 +119,9 @@ class PosePredictor:
     def _in_cubes(self, patch: Floats, cubes: Cubes, left: Mask) -> Floats:
         """Predict joints in mm, (B, J, 3); those of left hands from the mirror images of their cubes."""
         if not left.any():
-            return cubes.denormalise_joints(self._engine(patch))
+            return cubes.denormalise_joints(self._backend(patch))
         mirrored = left[:, None, None]
-        joints = self._engine(np.where(mirrored, patch[..., ::-1], patch))
+        joints = self._backend(np.where(mirrored, patch[..., ::-1], patch))
         return cubes.denormalise_joints(np.where(mirrored, joints * MIRROR, joints))
 
 

@@ -4,8 +4,8 @@ Smoothing is the 1 euro filter (Casiez, Roussel and Vogel, CHI 2012): a low-pass
 cutoff frequency rises with speed. A hand at rest is freed from jitter, a fast one is followed closely. It
 looks back only, so that each result is there with its frame.
 
-Which hand it is, is decided by all frames: what the hand finder's judge says of some of them is added up and
-slowly forgotten, see `murauer.handfinder.handedness`.
+Which hand it is, is decided by all frames: what the hand finder's refinement network says of some of them is
+added up and slowly forgotten, see `murauer.handfinder.handedness`.
 """
 
 import math
@@ -24,7 +24,7 @@ from murauer.geometry.camera import Camera, xyz_to_uvd
 from murauer.geometry.distortion import Distortion
 from murauer.geometry.patches import Floats
 from murauer.handfinder.finder import HandFinder
-from murauer.handfinder.handedness import seen, side
+from murauer.handfinder.handedness import evidence, presumed_handedness
 from murauer.handfinder.localisation import Sighting, look_at_place, look_for_hand
 from murauer.inference.pose import HandPose, Timings, no_pose
 from murauer.inference.predictor import PASSES, PosePredictor
@@ -41,9 +41,9 @@ FORGET_AFTER_SECONDS = 0.5
 FARTHEST_STEP_MM = 100.0
 """Of the centre between frames; the cube then still holds most of the hand."""
 
-JUDGED_FIRST, JUDGED_EVERY = 10, 30
-"""Frames of a hand just found that the judge looks at, and how often it looks after them, in frames. A look
-takes as long as all else that following takes."""
+REFINED_FIRST, REFINED_EVERY = 10, 30
+"""Frames of a hand just found that the refinement network looks at, and how often it looks after them, in
+frames. A look takes as long as all else that following takes."""
 
 REMEMBERED, ADDED = 0.9, 0.2
 """Share of the evidence for a side that is left at the next look, and share of what that sees which is added:
@@ -167,7 +167,7 @@ class Tracker:
         elapsed = now - self._seen
         if elapsed > FORGET_AFTER_SECONDS:
             self._place = None
-        before = side(self._right)
+        before = presumed_handedness(self._right)
         pose = self._find(image, elapsed, start)
         if not pose:
             return pose
@@ -189,7 +189,7 @@ class Tracker:
         """Look where the hand should be, and in the whole frame if it is not there."""
         followed, place = None, self._expected(elapsed)
         if place is not None:
-            self._judge(image, place)
+            self._refine(image, place)
             followed = self._predict(image, Sighting(place, self._hand, self._right), start, passes=1)
             if followed and followed.confidence >= LOST_BELOW:
                 return followed
@@ -212,13 +212,13 @@ class Tracker:
         place = self._place + step * np.float32(min(1.0, FARTHEST_STEP_MM / max(length, 1e-6)))
         return place if place[2] > 0 else None
 
-    def _judge(self, image: NDArray[Any], place: Floats) -> None:
+    def _refine(self, image: NDArray[Any], place: Floats) -> None:
         """Look whether it is a hand, and which, if it was found just now or the last look is long ago."""
         self._followed += 1
-        if self._followed < JUDGED_FIRST or self._followed % JUDGED_EVERY == 0:
+        if self._followed < REFINED_FIRST or self._followed % REFINED_EVERY == 0:
             hand = look_at_place(self._finder, image[0], self._camera, place)
             self._hand = hand.confidence
-            self._right = self._remembered + ADDED * seen(hand.right)
+            self._right = self._remembered + ADDED * evidence(hand.right)
 
     @property
     def _remembered(self) -> float:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from murauer.geometry.skeletons import Skeleton
 
-EngineName = Literal["onnx", "torch"]
+BackendName = Literal["onnx", "torch"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ModelFacts:
     patch_size: int
 
 
-def packaged_model(engine: EngineName) -> Path:
-    """Where the packaged model lies, in the format that an engine runs."""
-    suffix = {"onnx": "onnx", "torch": "safetensors"}[engine]
+def packaged_model(backend: BackendName) -> Path:
+    """Where the packaged model lies, in the format that a backend runs."""
+    suffix = {"onnx": "onnx", "torch": "safetensors"}[backend]
     return Path(str(resources.files("murauer") / "models" / f"default.{suffix}"))

@@ -11,7 +11,7 @@ from murauer.errors import UserError
 from murauer.studio.albums.album import Album
 from murauer.studio.controls.label_controls import LabelControls
 from murauer.studio.controls.playback_controls import PlaybackControls
-from murauer.studio.labels.journal import Journal
+from murauer.studio.labels.label_log import LabelLog
 from murauer.studio.labels.labelling import Labelling
 from murauer.studio.page.actions import Actions
 from murauer.studio.page.page import Page
@@ -27,7 +27,7 @@ def run_studio(
     server: "ViserServer",
     album: Album,
     predictors: Sequence[Predictor],
-    journal: Journal,
+    label_log: LabelLog,
     listed: dict[str, NDArray[np.int64]] | None = None,
     worker: Worker | None = None,
 ) -> None:
@@ -37,13 +37,13 @@ def run_studio(
         server: guarded, see `guard.serve`.
         album: the folder.
         predictors: none, one, or two to compare.
-        journal: of the folder's labels.
+        label_log: of the folder's labels.
         listed: frames to leaf through, by set.
         worker: does everything.
     """
     worker = worker or Worker()
     page = Page(server)
-    studio = Studio(album, page, predictors, Labelling(journal, album.skeleton), listed)
+    studio = Studio(album, page, predictors, Labelling(label_log, album.skeleton), listed)
 
     def draw() -> None:
         with page.at_once():

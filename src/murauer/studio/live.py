@@ -14,7 +14,7 @@ from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources.source import Moment, Source
 from murauer.errors import UserError
 from murauer.geometry.distortion import undistort_depth, undistortion_pixels
-from murauer.handfinder.handedness import Handedness
+from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
 from murauer.inference.pose import HandPose
 from murauer.studio.albums.album import Floats, View
@@ -46,7 +46,7 @@ class Follower:
         handedness: of the hand.
     """
 
-    def __init__(self, name: str, estimator: Estimator, source: Source, handedness: Handedness) -> None:
+    def __init__(self, name: str, estimator: Estimator, source: Source, handedness: GivenHandedness) -> None:
         self.name, self.skeleton = name, estimator.skeleton
         self._track = partial(estimator.track, camera=source.cameras[0].camera, handedness=handedness)
 
@@ -208,7 +208,7 @@ def run_live(
     server: "ViserServer",
     source: Source,
     models: Sequence[tuple[str, Estimator]],
-    handedness: Handedness,
+    handedness: GivenHandedness,
     worker: Worker | None = None,
 ) -> None:
     """Show a source on a page; returns when the worker is stopped, or at Ctrl-C.

@@ -9,7 +9,7 @@ import numpy as np
 
 from murauer.errors import UserError
 from murauer.geometry.skeletons import Skeleton, convert
-from murauer.handfinder.handedness import Handedness
+from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
 from murauer.studio.albums.album import Album, Floats, Moment
 
@@ -62,10 +62,10 @@ class ModelPredictor:
         handedness: of the hands.
     """
 
-    def __init__(self, name: str, estimator: Estimator, handedness: Handedness) -> None:
+    def __init__(self, name: str, estimator: Estimator, handedness: GivenHandedness) -> None:
         self.name = name
         self._estimator = estimator
-        self._handedness: Handedness = handedness
+        self._handedness: GivenHandedness = handedness
         self._known: OrderedDict[str, Prediction] = OrderedDict()
 
     def __call__(self, set_name: str, index: int, moment: Moment) -> Prediction | None:
@@ -119,7 +119,7 @@ class FilePredictor:
         return Prediction(self._joints[index], self._skeleton, "read from the file")
 
 
-def open_predictor(source: str, album: Album, handedness: Handedness) -> Predictor:
+def open_predictor(source: str, album: Album, handedness: GivenHandedness) -> Predictor:
     """Load a model, or a text file of predictions.
 
     Raises:

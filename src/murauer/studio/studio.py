@@ -132,7 +132,7 @@ class Studio:
 
     def next_to_label(self) -> None:
         """Turn to the next frame without an accepted label."""
-        accepted = self.labelling.journal.accepted()
+        accepted = self.labelling.label_log.accepted()
         for place in (*range(self.place + 1, len(self.order)), *range(self.place)):
             if self.album.key(self.set_name, int(self.order[place])) not in accepted:
                 return self.go(place)
@@ -234,10 +234,10 @@ class Studio:
             text = "no prediction" if prediction is None else prediction.facts
             off = "" if error is None else f", **{error.mean():.1f} mm** off the label"
             lines.append(f"{letter} {predictor.name}: {text}{off}")
-        journal = self.labelling.journal
+        label_log = self.labelling.label_log
         if self._ranking is not None:
             lines.append(f"Ranking: {self._ranked} frames predicted ...")
-        lines.append(f"{len(journal.accepted())} accepted, {len(journal.unfinished())} not accepted yet")
+        lines.append(f"{len(label_log.accepted())} accepted, {len(label_log.unfinished())} not accepted yet")
         return "  \n".join(lines)
 
     def _orders(self, set_name: str | None = None, order: Order | None = None) -> NDArray[np.int64]:

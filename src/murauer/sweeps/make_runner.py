@@ -5,19 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from murauer.errors import UserError
-from murauer.sweeps.runner import Engine, LocalEngine
+from murauer.sweeps.runner import LocalRunner, Runner
 
-ENGINES = ("local", "submitit-local", "slurm")
-"""Names for `make_engine`: processes; the same through submitit, to try it; the jobs of a Slurm cluster."""
+RUNNERS = ("local", "submitit-local", "slurm")
+"""Names for `make_runner`: processes; the same through submitit, to try it; the jobs of a Slurm cluster."""
 
 
-def make_engine(
+def make_runner(
     name: str, folder: Path, workers: int | None = None, options: Mapping[str, Any] | None = None
-) -> Engine:
-    """Make an engine by its name.
+) -> Runner:
+    """Make a runner by its name.
 
     Args:
-        name: one of `ENGINES`.
+        name: one of `RUNNERS`.
         folder: on a disk that all machines share; a cluster's job files are put there.
         workers: calls at a time; by default as many as there are cores, for a cluster all at once.
         options: what submitit shall ask the cluster for, by its names: `timeout_min`, `slurm_partition`, ...
@@ -26,16 +26,16 @@ def make_engine(
         UserError: the name is unknown, submitit is missing or does not accept an option, or there is no
             cluster.
     """
-    if name not in ENGINES:
-        raise UserError(f"unknown engine '{name}'; choose one of {', '.join(ENGINES)}")
+    if name not in RUNNERS:
+        raise UserError(f"unknown runner '{name}'; choose one of {', '.join(RUNNERS)}")
     if name == "local":
         if options:
-            raise UserError(f"engine 'local' has no options, such as {next(iter(options))}; leave them away")
-        return LocalEngine(workers)
+            raise UserError(f"runner 'local' has no options, such as {next(iter(options))}; leave them away")
+        return LocalRunner(workers)
     try:
-        from murauer.sweeps.slurm import ClusterEngine
+        from murauer.sweeps.slurm import SubmititRunner
     except ImportError as error:
         raise UserError(
-            f"engine '{name}' needs submitit: install it with pip install 'murauer[cluster]'"
+            f"runner '{name}' needs submitit: install it with pip install 'murauer[cluster]'"
         ) from error
-    return ClusterEngine("slurm" if name == "slurm" else "local", folder, workers, options or {})
+    return SubmititRunner("slurm" if name == "slurm" else "local", folder, workers, options or {})

@@ -1,7 +1,7 @@
 """Where the trainings of a sweep run: processes of this machine, or jobs of a cluster.
 
-An engine starts a function elsewhere and can tell whether it has ended. How many run at a time is the sweep's
-decision, what is finished stands in the run folders; an engine keeps nothing.
+A runner starts a function elsewhere and can tell whether it has ended. How many run at a time is the sweep's
+decision, what is finished stands in the run folders; a runner keeps nothing.
 """
 
 import os
@@ -26,7 +26,7 @@ class Task(Protocol):
         """Stop it."""
 
 
-class Engine(Protocol):
+class Runner(Protocol):
     """Starts calls of functions that can be pickled.
 
     Attributes:
@@ -39,7 +39,7 @@ class Engine(Protocol):
         """Start a call."""
 
 
-class LocalEngine:
+class LocalRunner:
     """A process for each call, so that one that is killed takes no other with it.
 
     Args:

@@ -17,7 +17,7 @@ MAX_TIMEOUTS = 100
 """How often a job that reached its time limit is put back into the queue."""
 
 
-class ClusterEngine:
+class SubmititRunner:
     """Submits calls to Slurm, or to processes of this machine by the same way.
 
     Args:

@@ -25,7 +25,7 @@ from murauer.files import file_digest, written_whole
 from murauer.progress import Progress
 from murauer.store.row_file import read_rows
 from murauer.store.store import Store, open_store
-from murauer.sweeps.runner import Engine, LocalEngine, Task
+from murauer.sweeps.runner import LocalRunner, Runner, Task
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config
 from murauer.training.train import (
@@ -126,7 +126,7 @@ def run_sweep(
     jobs: Sequence[Job],
     *,
     splits: Sequence[str],
-    engine: Engine | None = None,
+    runner: Runner | None = None,
 ) -> Sweep:
     """Run trainings that are not finished, and the pre-trainings that they need.
 
@@ -135,9 +135,9 @@ def run_sweep(
         config: of all trainings.
         jobs: what to train.
         splits: sets to evaluate on.
-        engine: where; by default processes of this machine, one for each core.
+        runner: where; by default processes of this machine, one for each core.
     """
-    engine = engine or LocalEngine()
+    runner = runner or LocalRunner()
     results = {job: read_result(store, config, job, splits) for job in jobs}
     todo = [job for job in jobs if results[job] is None]
     seeds = {job.pretraining: job.seed for job in todo if job.pretraining is not None}
@@ -150,7 +150,7 @@ def run_sweep(
     finished_steps = (len(jobs) - len(todo)) * config.training.joint_iterations
     # A seed's pre-training comes right before the first training that needs it.
     order = list(dict.fromkeys(work for own in trainings.values() for work in (own.after, own) if work))
-    failures = _carry_out(order, engine, len(jobs) - len(todo), finished_steps)
+    failures = _carry_out(order, runner, len(jobs) - len(todo), finished_steps)
     for job, work in trainings.items():
         if work not in failures:
             results[job] = read_result(store, config, job, splits)
@@ -232,9 +232,9 @@ def _training_work(
 
 
 def _carry_out(
-    order: Sequence[_Work], engine: Engine, finished: int, finished_steps: int
+    order: Sequence[_Work], runner: Runner, finished: int, finished_steps: int
 ) -> dict[_Work, str]:
-    """Do work with an engine, at most `engine.workers` pieces at a time; returns the reasons of failures."""
+    """Do work with a runner, at most `runner.workers` pieces at a time; returns the reasons of failures."""
     waiting, running, failures = list(order), dict[_Work, Task](), dict[_Work, str]()
     steps = {work: work.steps_done() for work in order}
     total = finished_steps + sum(work.steps for work in order)
@@ -247,9 +247,9 @@ def _carry_out(
                     failures[work] = "its pre-training failed"
                 unfinished = {*waiting, *running}
                 ready = [work for work in waiting if work.after not in unfinished]
-                for work in ready[: max(engine.workers - len(running), 0)]:
+                for work in ready[: max(runner.workers - len(running), 0)]:
                     waiting.remove(work)
-                    running[work] = engine.submit(_attempt, work.out, work.call)
+                    running[work] = runner.submit(_attempt, work.out, work.call)
                 before = sum(steps.values())
                 for work, task in list(running.items()):
                     if task.done():
@@ -266,7 +266,7 @@ def _carry_out(
                 if running:
                     time.sleep(POLL_S)
     finally:
-        for task in running.values():  # Ctrl-C, or the engine's failure
+        for task in running.values():  # Ctrl-C, or the runner's failure
             task.cancel()
     return failures
 

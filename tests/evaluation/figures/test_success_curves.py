@@ -4,7 +4,8 @@ import torch
 from PIL import Image
 
 from murauer.errors import UserError
-from murauer.evaluation.figures.success_curves import plot_success_curves, success_curve_figure
+from murauer.evaluation.figures.drawing import save_figure
+from murauer.evaluation.figures.success_curves import success_curve_figure
 from murauer.evaluation.metrics import PoseMetrics, pose_metrics
 
 
@@ -31,12 +32,12 @@ def test_curves_show_the_shares_with_the_best_first(results, kind):
 
 
 def test_png_and_svg_files(tmp_path, results):
-    plot_success_curves(results, tmp_path / "curves.png")
+    save_figure(success_curve_figure(results), tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as image:
         assert min(image.size) > 600
         assert len(image.convert("RGB").getcolors(1 << 20) or ()) > 10
-    plot_success_curves(results, tmp_path / "curves.svg")
-    plot_success_curves(results, tmp_path / "again.svg")
+    save_figure(success_curve_figure(results), tmp_path / "curves.svg")
+    save_figure(success_curve_figure(results), tmp_path / "again.svg")
     assert (tmp_path / "curves.svg").read_bytes().lstrip().startswith(b"<?xml")
     assert (tmp_path / "curves.svg").read_bytes() == (tmp_path / "again.svg").read_bytes()
 
@@ -48,9 +49,9 @@ def test_png_and_svg_files(tmp_path, results):
 def test_what_cannot_be_written_is_told(tmp_path, results, name, expected):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=expected):
-        plot_success_curves(results, tmp_path / name)
+        save_figure(success_curve_figure(results), tmp_path / name)
 
 
 def test_nothing_to_draw_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no result"):
-        plot_success_curves({}, tmp_path / "curves.png")
+        save_figure(success_curve_figure({}), tmp_path / "curves.png")

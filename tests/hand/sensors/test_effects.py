@@ -16,7 +16,7 @@ SCALES = pytest.mark.parametrize("scale", [1.0, 0.25])
 
 def step_edge(near: float = 500.0, far: float = 900.0, images: int = 8) -> Tensor:
     """A straight edge in the middle, near surface on the left."""
-    depth = torch.full((images, 200, 80), near)
+    depth = torch.full((images, 200, 80), near, dtype=torch.float32)
     depth[:, :, 40:] = far
     return depth
 

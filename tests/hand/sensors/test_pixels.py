@@ -1,10 +1,58 @@
+# mypy: ignore-errors
 import math
 
 import pytest
 import torch
-from torch import Generator
+import warp as wp
+from torch import Generator, Tensor
 
-from murauer.hand.sensors.pixels import incidence_cosine, look_up, patch_noise, round_randomly
+from murauer.hand.kernel_launch import launch
+from murauer.hand.sensors import kernels
+from murauer.hand.sensors.pixels import Patches, incidence_cosine, round_randomly
+
+
+@wp.kernel
+def spread_kernel(
+    values: wp.array(dtype=float, ndim=3),
+    per_pixel: wp.array(dtype=float),
+    phase: wp.array(dtype=float, ndim=2),
+    spread: wp.array(dtype=float, ndim=3),
+):
+    image, row, column = wp.tid()
+    patch_row = kernels.patch_of(row, per_pixel[image], phase[0, image])
+    patch_column = kernels.patch_of(column, per_pixel[image], phase[1, image])
+    spread[image, row, column] = values[image, patch_row, patch_column]
+
+
+@wp.kernel
+def look_up_kernel(
+    depth: wp.array(dtype=float, ndim=3),
+    down: wp.array(dtype=int, ndim=3),
+    right: wp.array(dtype=int, ndim=3),
+    moved: wp.array(dtype=float, ndim=3),
+):
+    image, row, column = wp.tid()
+    moved[image, row, column] = kernels.look_up(
+        depth, image, row + down[image, row, column], column + right[image, row, column]
+    )
+
+
+def patch_noise(
+    images: Tensor, side_px: Tensor, channels: int, generator: Generator, *, normal: bool = False
+) -> Tensor:
+    """What the pixels of images get of random numbers for patches, (channels, B, H, W)."""
+    patches = Patches.over(images, side_px, generator)
+    values = (patches.normal if normal else patches.uniform)(channels, generator)
+    noise = images.new_empty(channels, *images.shape)
+    for own, spread in zip(values, noise, strict=True):
+        launch(spread_kernel, tuple(images.shape), [own, patches.per_pixel, patches.phase, spread])
+    return noise
+
+
+def look_up(depth: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    moved = torch.empty_like(depth)
+    launch(look_up_kernel, tuple(depth.shape), [depth, down.int(), right.int(), moved])
+    return moved
 
 
 def test_patches_are_squares_of_the_given_side() -> None:

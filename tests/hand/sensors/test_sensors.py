@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor
 
+from murauer.hand.kernel_launch import launch
 from murauer.hand.sensors import SENSORS, CleanSensor, MixedSensor, StructuredLightSensor, TimeOfFlightSensor
-from murauer.hand.sensors.time_of_flight import axial_sigma_mm
+from murauer.hand.sensors.kernels import axial_noise_kernel
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
@@ -167,8 +168,10 @@ def test_time_of_flight_noise_grows_with_distance_and_incidence() -> None:
     # Fankhauser et al. 2015 at 1 m and 3 m, frontal: 1.3 mm and 2.7 mm.
     assert deviation(1000) == pytest.approx(1.3, rel=0.05)
     assert deviation(3000) == pytest.approx(2.7, rel=0.05)
-    cosine = torch.tensor([1.0, math.cos(1.0), math.cos(1.3)])
-    sigma = axial_sigma_mm(torch.full((3,), 1000.0), cosine)
+    cosine = torch.tensor([1.0, math.cos(1.0), math.cos(1.3)]).reshape(1, 1, 3)
+    depth, measured = torch.full((1, 1, 3), 1000.0), torch.empty(1, 1, 3)
+    launch(axial_noise_kernel, (1, 1), [depth, depth, cosine, torch.ones(1, 1, 3), 1.0, measured])
+    sigma = (measured - depth).flatten()
     expected = [1.3, 1.3 + 0.1 * (1 / (math.pi / 2 - 1)) ** 2, 1.3 + 0.1 * (1.3 / (math.pi / 2 - 1.3)) ** 2]
     assert sigma.tolist() == pytest.approx(expected, rel=1e-4)
 

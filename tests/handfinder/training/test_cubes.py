@@ -8,7 +8,7 @@ from murauer.geometry.windows import cut_window
 from murauer.hand.rooms import PALM, RoomPrior
 from murauer.handfinder.finder import CUBE_MM, PATCH_SIZE
 from murauer.handfinder.network import STRIDE
-from murauer.handfinder.training.cubes import NEAR_MM, PLACES, JudgedCubes, clear_cubes, cut_cubes, to_patch
+from murauer.handfinder.training.cubes import NEAR_MM, PLACES, LabelledCubes, clear_cubes, cut_cubes, to_patch
 from murauer.handfinder.training.frames import HEIGHT, WIDTH, RoomFrames, simulate_frames
 from murauer.handfinder.training.losses import cells
 
@@ -41,22 +41,22 @@ def frames() -> RoomFrames:
 
 
 @pytest.fixture(scope="module")
-def cubes(frames: RoomFrames) -> JudgedCubes:
+def cubes(frames: RoomFrames) -> LabelledCubes:
     return cut_cubes(frames, Knows(frames), SEED)  # type: ignore[arg-type]
 
 
-def test_cubes_are_as_described(frames: RoomFrames, cubes: JudgedCubes) -> None:
+def test_cubes_are_as_described(frames: RoomFrames, cubes: LabelledCubes) -> None:
     assert cubes.patch.shape == (PLACES * len(frames), PATCH_SIZE, PATCH_SIZE)
     assert cubes.patch.min() >= -1 and cubes.patch.max() == 1
-    sure, hand = cubes.judged.isfinite(), cubes.judged == 1
-    assert 0.2 < cubes.judged[sure].mean() < 0.8
+    sure, hand = cubes.is_hand.isfinite(), cubes.is_hand == 1
+    assert 0.2 < cubes.is_hand[sure].mean() < 0.8
     assert torch.equal(cubes.right.isfinite(), hand)
     assert (cubes.joints[hand, PALM].float() * CUBE_MM / 2).norm(dim=-1).max() < NEAR_MM
 
 
 def test_joints_are_those_of_the_hand_that_the_cube_shows() -> None:
     cubes = clear_cubes(50, SEED)
-    shown = cubes.part(cubes.judged == 1)
+    shown = cubes.part(cubes.is_hand == 1)
     assert len(shown) > 0.8 * len(cubes) and 0.2 < shown.right.mean() < 0.8
     bones = (shown.joints - shown.joints[:, PALM, None]).float().norm(dim=-1) * CUBE_MM / 2
     assert 60 < bones.amax(1).median() < 220  # a fingertip from the palm
@@ -67,16 +67,16 @@ def test_joints_are_those_of_the_hand_that_the_cube_shows() -> None:
     assert ((behind > -15) & (behind < 40)).float().mean() > 0.6  # most joints are just below the surface
 
 
-def test_a_cube_whose_centre_is_right_shows_a_hand(cubes: JudgedCubes) -> None:
+def test_a_cube_whose_centre_is_right_shows_a_hand(cubes: LabelledCubes) -> None:
     middle = slice(PATCH_SIZE // 2 - 12, PATCH_SIZE // 2 + 12)
     seen = (cubes.patch[:, middle, middle] < 1).float().mean((-1, -2))
-    assert seen[cubes.judged == 1].median() > 0.4
+    assert seen[cubes.is_hand == 1].median() > 0.4
 
 
-def test_cubes_are_where_the_network_proposes(frames: RoomFrames, cubes: JudgedCubes) -> None:
+def test_cubes_are_where_the_network_proposes(frames: RoomFrames, cubes: LabelledCubes) -> None:
     # Batch by batch: the first place of all its rooms, the second of all its rooms, and so on.
     proposed = torch.arange(len(cubes)).reshape(2, PLACES, -1)[:, 0].flatten()
-    here = frames.hands[..., 0].isfinite().any(1) & (cubes.judged[proposed] == 1)
+    here = frames.hands[..., 0].isfinite().any(1) & (cubes.is_hand[proposed] == 1)
     offset = (cubes.joints[proposed][here][:, PALM].float() * CUBE_MM / 2).abs()
     assert here.sum() > 10
     # It proposes the right ray; the depth is that of the surface, not the wrong one that it says.
@@ -87,7 +87,7 @@ def test_rooms_without_hands_have_no_cubes_of_hands() -> None:
     nobody = RoomPrior(first=0.0)
     frames = simulate_frames(25, SEED, nobody)
     cubes = cut_cubes(frames, Knows(frames), SEED, nobody)  # type: ignore[arg-type]
-    assert (cubes.judged == 0).all() and cubes.right.isnan().all()
+    assert (cubes.is_hand == 0).all() and cubes.right.isnan().all()
     assert (cubes.patch < 1).any((1, 2)).float().mean() > 0.5  # but there is something to be seen
 
 

@@ -11,7 +11,7 @@ from murauer.handfinder.training.augmentation import (
     other_cubes,
     other_frames,
 )
-from murauer.handfinder.training.cubes import JudgedCubes
+from murauer.handfinder.training.cubes import LabelledCubes
 from murauer.handfinder.training.frames import HEIGHT, WIDTH, RoomFrames, simulate_frames
 
 
@@ -21,13 +21,13 @@ def frames() -> RoomFrames:
 
 
 @pytest.fixture
-def cubes() -> JudgedCubes:
+def cubes() -> LabelledCubes:
     patch = torch.rand(6, 8, 8, generator=torch.Generator().manual_seed(0)) - 0.5
-    judged, right = (
+    is_hand, right = (
         torch.tensor([1.0, 0, torch.nan] * 2),
         torch.tensor([1.0, torch.nan, torch.nan, 0, torch.nan, torch.nan]),
     )
-    return JudgedCubes(patch, judged, torch.rand(6, JOINTS, 3), right)
+    return LabelledCubes(patch, is_hand, torch.rand(6, JOINTS, 3), right)
 
 
 def surface_at_hands(frames: RoomFrames) -> torch.Tensor:
@@ -44,9 +44,9 @@ def test_hands_are_found_where_the_mirrored_frame_shows_them(frames: RoomFrames)
     assert (surface_at_hands(other) == surface_at_hands(frames)).float().mean() > 0.9
 
 
-def test_a_mirrored_hand_is_the_other_one(cubes: JudgedCubes) -> None:
+def test_a_mirrored_hand_is_the_other_one(cubes: LabelledCubes) -> None:
     other = mirrored_cubes(cubes)
-    hand = cubes.judged == 1
+    hand = cubes.is_hand == 1
     assert torch.equal(other.right[hand], 1 - cubes.right[hand])
     assert torch.equal(other.patch[..., 0], cubes.patch[..., -1])
     assert torch.equal(other.joints, cubes.joints * torch.tensor([-1.0, 1, 1]))
@@ -65,7 +65,7 @@ def test_larger_rooms_are_farther_by_as_much_as_their_hands(frames: RoomFrames) 
     assert torch.allclose((other.depth.sum((1, 2)) / before)[image], scale, atol=2e-3)
 
 
-def test_disturbance_only_takes_away(cubes: JudgedCubes) -> None:
+def test_disturbance_only_takes_away(cubes: LabelledCubes) -> None:
     torch.manual_seed(0)
     lost = disturbance(torch.Size((20, 32, 48)))
     assert 0.01 < lost.float().mean() < 0.3 and lost.any((1, 2)).float().mean() > 0.9
@@ -76,7 +76,7 @@ def test_disturbance_only_takes_away(cubes: JudgedCubes) -> None:
     assert (same | (other.patch == BACKGROUND)).all() and same.float().mean() > 0.5
 
 
-def test_half_of_the_cubes_are_mirrored(cubes: JudgedCubes) -> None:
+def test_half_of_the_cubes_are_mirrored(cubes: LabelledCubes) -> None:
     other = other_cubes(cubes)
     assert torch.equal(other.right[0], cubes.right[0]) and torch.equal(other.right[3], 1 - cubes.right[3])
-    assert torch.allclose(other.judged, cubes.judged, equal_nan=True)
+    assert torch.allclose(other.is_hand, cubes.is_hand, equal_nan=True)

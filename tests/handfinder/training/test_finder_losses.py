@@ -3,9 +3,9 @@ from torch.nn.functional import cross_entropy
 
 from murauer.handfinder.finder import PLACE
 from murauer.handfinder.network import JOINTS, STRIDE
-from murauer.handfinder.training.cubes import JudgedCubes
+from murauer.handfinder.training.cubes import LabelledCubes
 from murauer.handfinder.training.frames import HEIGHT, WIDTH, RoomFrames
-from murauer.handfinder.training.losses import heat_target, judge_loss, proposal_loss
+from murauer.handfinder.training.losses import heat_target, proposal_loss, refinement_loss
 
 NONE = (torch.nan, torch.nan, torch.nan)
 NOBODY = torch.full((2, 2, 3), torch.nan)
@@ -62,23 +62,23 @@ def test_a_hand_in_half_a_pixel_at_the_border_is_in_the_last_cell() -> None:
     assert proposal_loss(found, frames_with(hands)).isfinite()
 
 
-def test_the_judge_is_asked_for_place_and_side_of_hands_alone() -> None:
-    judged, right = torch.tensor([1.0, 0.0]), torch.tensor([0.0, torch.nan])
+def test_the_refinement_is_asked_for_place_and_side_of_hands_alone() -> None:
+    is_hand, right = torch.tensor([1.0, 0.0]), torch.tensor([0.0, torch.nan])
     joints = torch.stack([torch.linspace(-0.5, 0.5, 3 * JOINTS), torch.full((3 * JOINTS,), 9.0)])
-    cubes = JudgedCubes(torch.zeros(2, 4, 4), judged, joints.view(2, JOINTS, 3), right)
+    cubes = LabelledCubes(torch.zeros(2, 4, 4), is_hand, joints.view(2, JOINTS, 3), right)
     given = torch.cat([torch.tensor([[2.0, -1.5], [-3.0, 7]]), joints * torch.tensor([[1.0], [0]])], 1)
     hand = cross_entropy(torch.tensor([[0, 2.0], [0, -3.0]]), torch.tensor([1, 0]))
     left = cross_entropy(torch.tensor([[0, -1.5]]), torch.tensor([0]))
-    assert torch.allclose(judge_loss(given, cubes), hand + left)
+    assert torch.allclose(refinement_loss(given, cubes), hand + left)
     fingertip, palm = given.clone(), given.clone()
     fingertip[:, 2] += 0.5
     palm[:, PLACE] += 0.5
-    least = judge_loss(given, cubes)
-    assert judge_loss(palm, cubes) - least > 2 * (judge_loss(fingertip, cubes) - least) > 0.1
+    least = refinement_loss(given, cubes)
+    assert refinement_loss(palm, cubes) - least > 2 * (refinement_loss(fingertip, cubes) - least) > 0.1
 
 
 def test_cubes_without_hands_have_a_loss() -> None:
-    cubes = JudgedCubes(
+    cubes = LabelledCubes(
         torch.zeros(2, 4, 4), torch.zeros(2), torch.zeros(2, JOINTS, 3), torch.full((2,), torch.nan)
     )
-    assert judge_loss(torch.zeros(2, 44), cubes).isfinite()
+    assert refinement_loss(torch.zeros(2, 44), cubes).isfinite()

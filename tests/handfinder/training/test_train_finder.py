@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 import torch
 
+from murauer.cli import train_finder
 from murauer.errors import UserError
 from murauer.geometry.camera import Camera
 from murauer.geometry.patches import Cubes
-from murauer.handfinder.finder import CUBE_MM, JUDGE, PATCH_SIZE, PROPOSAL, HandFinder, Judged
-from murauer.handfinder.network import JudgeNetwork, MirroredJudge, ProposalNetwork
+from murauer.handfinder.finder import CUBE_MM, PATCH_SIZE, PROPOSAL, REFINEMENT, HandFinder, Refined
+from murauer.handfinder.network import MirroredRefinement, ProposalNetwork, RefinementNetwork
 from murauer.handfinder.training import train as finder
 from murauer.handfinder.training.cubes import cut_cubes
 from murauer.handfinder.training.frames import RoomFrames, simulate_frames
-from murauer.handfinder.training.losses import judge_loss, proposal_loss
+from murauer.handfinder.training.losses import proposal_loss, refinement_loss
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +29,11 @@ def test_both_networks_learn(frames: RoomFrames, bfloat16: bool) -> None:
     losses = [proposal_loss(network.train()(frames.depth.float()), frames).item() for network in (few, many)]
     assert losses[1] < 0.7 * losses[0]
     cubes = cut_cubes(frames, many.eval(), 3)
-    few, many = (finder.train_judge(cubes, passes, bfloat16=bfloat16) for passes in (1, 24))
-    known = cubes.part(cubes.judged.isfinite())
+    few, many = (finder.train_refinement(cubes, passes, bfloat16=bfloat16) for passes in (1, 24))
+    known = cubes.part(cubes.is_hand.isfinite())
     losses = [
-        judge_loss(network.train()(known.patch.float()[:, None]), known).item() for network in (few, many)
+        refinement_loss(network.train()(known.patch.float()[:, None]), known).item()
+        for network in (few, many)
     ]
     assert losses[1] < 0.8 * losses[0]
 
@@ -39,8 +41,8 @@ def test_both_networks_learn(frames: RoomFrames, bfloat16: bool) -> None:
 def test_what_is_written_runs_without_pytorch_and_finds_the_same(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     torch.manual_seed(0)
-    judge, proposal = JudgeNetwork().eval(), ProposalNetwork().eval()
-    finder.write_judge(judge, tmp_path / JUDGE)
+    refinement, proposal = RefinementNetwork().eval(), ProposalNetwork().eval()
+    finder.write_refinement(refinement, tmp_path / REFINEMENT)
     finder.write_proposal(proposal, tmp_path / PROPOSAL)
     found_by = HandFinder(tmp_path)
     camera = Camera(160.0, 160.0, 111.5, 79.5, 224, 160)
@@ -50,13 +52,13 @@ def test_what_is_written_runs_without_pytorch_and_finds_the_same(tmp_path: Path)
         [Cubes(c[None], camera, CUBE_MM, PATCH_SIZE).cut(depth[None].numpy()) for c in centres]
     )
     with torch.no_grad():
-        expected = MirroredJudge(judge)(torch.from_numpy(patches)[:, None])
-    judged, read = found_by.judge(depth.numpy(), camera, centres), Judged.read(expected.numpy(), centres)
-    np.testing.assert_allclose(judged.hand, read.hand, atol=1e-4)
-    np.testing.assert_allclose(judged.right, read.right, atol=1e-4)
-    np.testing.assert_allclose(judged.centres, read.centres, atol=0.02)
+        expected = MirroredRefinement(refinement)(torch.from_numpy(patches)[:, None])
+    refined, read = found_by.refine(depth.numpy(), camera, centres), Refined.read(expected.numpy(), centres)
+    np.testing.assert_allclose(refined.hand, read.hand, atol=1e-4)
+    np.testing.assert_allclose(refined.right, read.right, atol=1e-4)
+    np.testing.assert_allclose(refined.centres, read.centres, atol=0.02)
     assert len(found_by.propose(depth.numpy(), camera)) <= 4
-    (tmp_path / JUDGE).write_bytes(b"broken")
+    (tmp_path / REFINEMENT).write_bytes(b"broken")
     with pytest.raises(UserError, match="no complete ONNX model"):
         HandFinder(tmp_path)
     with pytest.raises(UserError, match="does not exist; 'python -m"):
@@ -66,18 +68,18 @@ def test_what_is_written_runs_without_pytorch_and_finds_the_same(tmp_path: Path)
 def test_a_training_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "finder"
     words = ["--out", out, "--cache", tmp_path, "--rooms", 50, "--in-sight", 50]
-    words += ["--passes", 1, "--judge-passes", 1]
+    words += ["--passes", 1, "--refinement-passes", 1]
     monkeypatch.setattr(sys, "argv", ["finder", *map(str, words)])
 
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(finder, "train_judge", stopped)
+        patched.setattr(train_finder, "train_refinement", stopped)
         with pytest.raises(KeyboardInterrupt):
-            finder.main()
+            train_finder.main()
     proposal = (out / PROPOSAL).read_bytes()
     for done in ("simulate_frames", "train_proposal", "cut_cubes", "clear_cubes"):
-        monkeypatch.setattr(finder, done, stopped)
-    finder.main()
-    assert (out / PROPOSAL).read_bytes() == proposal and (out / JUDGE).exists()
+        monkeypatch.setattr(train_finder, done, stopped)
+    train_finder.main()
+    assert (out / PROPOSAL).read_bytes() == proposal and (out / REFINEMENT).exists()

@@ -8,7 +8,7 @@ import torch
 
 from murauer import Estimator, UserError
 from murauer.cli.main import main
-from murauer.inference.backends.load import load_engine
+from murauer.inference.backends.load import load_backend
 from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
 from murauer.training.config import load_config
@@ -41,7 +41,7 @@ def exported(run_folder: Path) -> Path:
 
 
 def test_it_predicts_what_pytorch_does_for_any_batch(run_folder: Path, exported: Path) -> None:
-    there, here = load_engine(exported), load_engine(run_folder)
+    there, here = load_backend(exported), load_backend(run_folder)
     assert there.facts == here.facts
     random = np.random.default_rng(0)
     for batch in (1, 2, 7):
@@ -74,7 +74,7 @@ def test_int8(run_folder: Path, tmp_path: Path, exported: Path, capsys) -> None:
     weights = [each for each in onnx.load(path).graph.initializer if len(each.dims) > 1]
     assert sum(each.data_type == onnx.TensorProto.INT8 for each in weights) >= len(weights) - 2
     assert path.stat().st_size < exported.stat().st_size
-    exact, quantised = load_engine(exported), load_engine(path)
+    exact, quantised = load_backend(exported), load_backend(path)
     assert quantised.facts == exact.facts
     size = exact.facts.patch_size
     patches = np.random.default_rng(0).uniform(-1, 1, (4, size, size)).astype(np.float32)
@@ -83,7 +83,7 @@ def test_int8(run_folder: Path, tmp_path: Path, exported: Path, capsys) -> None:
 
 def test_the_packaged_model_is_the_same_in_both_formats() -> None:
     patches = np.random.default_rng(0).uniform(-1, 1, (50, 64, 64)).astype(np.float32)
-    there, here = (load_engine("default", engine=name) for name in ("onnx", "torch"))
+    there, here = (load_backend("default", backend=name) for name in ("onnx", "torch"))
     assert there.facts == here.facts
     assert np.abs(there(patches) - here(patches)).max() * 150 < 0.01, "export default.safetensors again"
 
@@ -119,12 +119,12 @@ def test_models_that_cannot_be_loaded(run_folder: Path, exported: Path, tmp_path
         (foreign, {}, "was not made by 'murauer export'"),
         (newer, {}, "of format 99"),
         (damaged, {}, "damaged"),
-        (exported, {"engine": "torch"}, "use engine='onnx'"),
+        (exported, {"backend": "torch"}, "use backend='onnx'"),
         (exported, {"device": "cuda"}, "runs on the CPU only"),
-        (run_folder, {"engine": "onnx"}, "'murauer export' it"),
+        (run_folder, {"backend": "onnx"}, "'murauer export' it"),
         (run_folder, {"threads": 1}, "torch.set_num_threads"),
         (run_folder, {"device": "nowhere"}, "cannot run on nowhere"),
-        ("default", {"engine": "tensorrt"}, "unknown engine 'tensorrt'"),
+        ("default", {"backend": "tensorrt"}, "unknown backend 'tensorrt'"),
         (tmp_path / "none", {}, "does not exist"),
     ):
         with pytest.raises(UserError, match=message):

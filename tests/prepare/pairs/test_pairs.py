@@ -140,7 +140,7 @@ def test_an_offset_of_all_labels_in_the_camera_is_seen_in_the_depth(bare: Path, 
     true = np.array(joints[:, 0])
     joints[:, 0] += shift
     joints.flush()
-    make_twins(folder, chosen=np.arange(0, 40, 4), side="right")
+    make_twins(folder, chosen=np.arange(0, 40, 4), handedness="right")
     offsets = JointOffsets.load(folder / "joint_offsets.json")
     assert np.abs(offsets.camera_mm.numpy() - shift).max() < 4.0
     twin = open_store(folder).need("twin")
@@ -214,7 +214,7 @@ def test_labels_that_are_no_hand_end_in_a_sentence(bare: Path, tmp_path: Path) -
     joints[:] *= 0.001  # metres
     joints.flush()
     with pytest.raises(UserError, match="labels must be nyu14 joints in mm"):
-        make_twins(folder, chosen=np.arange(6), side="right")
+        make_twins(folder, chosen=np.arange(6), handedness="right")
     assert open_store(folder).twin is None
 
 

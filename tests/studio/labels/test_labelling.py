@@ -1,4 +1,4 @@
-"""What a person does to a label, and that all of it is in the journal."""
+"""What a person does to a label, and that all of it is in the label log."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +12,16 @@ from murauer.errors import UserError
 from murauer.geometry.skeletons import SKELETONS, Skeleton
 from murauer.studio.albums.album import Moment, View
 from murauer.studio.albums.capture_album import CaptureAlbum
-from murauer.studio.labels.journal import Journal
+from murauer.studio.labels.label_log import LabelLog
 from murauer.studio.labels.labelling import Labelling
 
 NYU = SKELETONS["nyu14"]
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal(tmp_path, NYU) as journal:
-        yield journal
+def label_log(tmp_path: Path) -> Iterator[LabelLog]:
+    with LabelLog(tmp_path, NYU) as label_log:
+        yield label_log
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def moments(capture: Path) -> list[Moment]:
 
 
 @pytest.fixture
-def labelling(journal: Journal) -> Labelling:
-    return Labelling(journal, NYU)
+def labelling(label_log: LabelLog) -> Labelling:
+    return Labelling(label_log, NYU)
 
 
 def shown(labelling: Labelling) -> np.ndarray:
@@ -58,7 +58,7 @@ def test_a_drag_is_one_change(labelling: Labelling, moments: list[Moment]) -> No
     before = shown(labelling).copy()
     for shift in (1, 2, 3):
         labelling.drag(before[2] + shift)
-        assert labelling.journal.label(moments[0].key) is None
+        assert labelling.label_log.label(moments[0].key) is None
     labelling.drop(before[2] + 4)
     assert labelling.state == "not accepted yet"
     np.testing.assert_allclose(shown(labelling)[2], before[2] + 4, atol=1e-3)
@@ -75,7 +75,7 @@ def test_the_folders_label_comes_back_by_undo_even_after_it_was_replaced(
     original = shown(labelling).copy()
     labelling.delete()
     assert labelling.state == "no label"
-    assert dict(labelling.journal.accepted()) == {moments[0].key: None}
+    assert dict(labelling.label_log.accepted()) == {moments[0].key: None}
     labelling.open(Moment(moments[0].key, 0, moments[2].views), None)  # the folder's label is gone
     assert labelling.undo()
     np.testing.assert_allclose(shown(labelling), original, atol=1e-3)
@@ -152,8 +152,8 @@ def test_all_else_goes_on_while_the_hand_is_fitted(
 
 def test_bones_of_other_joints_cannot_be_held(tmp_path: Path) -> None:
     other = Skeleton("two", ("a", "b"), (-1, 0), ("palm", "thumb"), centre=0)
-    with Journal(tmp_path, other) as journal:
-        labelling = Labelling(journal, other)
+    with LabelLog(tmp_path, other) as label_log:
+        labelling = Labelling(label_log, other)
         with pytest.raises(UserError, match="does not have the joints of two"):
             labelling.choose_mode("held bones")
         assert labelling.mode == "one joint"
@@ -169,7 +169,7 @@ def test_snapping_prediction_and_acceptance(
     surface = moments[4].views[0]
     assert abs(shown(labelling)[NYU.centre, 2] - truth[NYU.centre, 2]) < 15 and surface.from_first is not None
     labelling.accept()
-    assert labelling.state == "accepted" and list(labelling.journal.accepted()) == [moments[4].key]
+    assert labelling.state == "accepted" and list(labelling.label_log.accepted()) == [moments[4].key]
     assert labelling.start_from_prediction() and labelling.state == "not accepted yet"
     np.testing.assert_allclose(shown(labelling), truth + np.array([0, 0, 25]), atol=1e-2)
     labelling.open(moments[4], None)
@@ -182,4 +182,4 @@ def test_frames_that_cannot_be_used_are_not_labelled(labelling: Labelling, momen
     for act in (labelling.accept, labelling.delete, labelling.start_from_prediction):
         with pytest.raises(UserError, match=r"cannot be labelled|nothing to label"):
             act()
-    assert not labelling.undo() and labelling.journal.label("x") is None
+    assert not labelling.undo() and labelling.label_log.label("x") is None

@@ -1,14 +1,13 @@
 """Success curves of several methods in one figure, as papers on hand-pose estimation show them."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
-from murauer.evaluation.figures.drawing import new_figure, save_figure, series_style, tidy
+from murauer.evaluation.figures.drawing import new_figure, series_style, tidy
 from murauer.evaluation.metrics import THRESHOLDS_MM, PoseMetrics
 
 CurveKind = Literal["frames_worst", "frames_mean", "joints"]
@@ -20,25 +19,16 @@ _LABELS: dict[CurveKind, tuple[str, str]] = {
 }
 
 
-def plot_success_curves(
-    results: Mapping[str, PoseMetrics], path: str | Path, kind: CurveKind = "frames_worst"
-) -> None:
-    """Write a figure with one curve for each result, best mean error first in its legend.
+def success_curve_figure(results: Mapping[str, PoseMetrics], kind: CurveKind = "frames_worst") -> Figure:
+    """Draw one curve for each result, best mean error first in the legend.
 
     Args:
         results: Metrics by the name to show in the legend.
-        path: File to write; its suffix (.svg, .png, .pdf) chooses the format.
         kind: Which share of what to show.
 
     Raises:
-        UserError: If the file cannot be written or its suffix is unknown.
         ValueError: If there is no result.
     """
-    save_figure(success_curve_figure(results, kind), path)
-
-
-def success_curve_figure(results: Mapping[str, PoseMetrics], kind: CurveKind = "frames_worst") -> Figure:
-    """Draw the figure of `plot_success_curves`, for reports that embed it."""
     figure = new_figure(5.2, 3.9)
     draw_success_curves(figure.add_subplot(), results, kind)
     return figure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,12 +11,11 @@ from murauer.errors import UserError
 from murauer.hand.fitting.problem import FittingProblem, FittingWeights, Unknowns, joined
 from murauer.hand.fitting.solver import fit_frames, fit_jointly
 from murauer.hand.fitting.starts import first_shapes, relative_sizes, starts
+from murauer.hand.handedness import GivenHandedness
 from murauer.hand.joint_offsets import JointOffsets
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel, mirror, place
 from murauer.progress import Progress
-
-Side = Literal["auto", "right", "left"]
 
 FEWEST_JOINTS = 6
 """Frames with fewer labelled joints are not fitted: their pose would be the prior's."""
@@ -86,7 +84,7 @@ def fit_hands(
     skeleton: str,
     *,
     person: Tensor | None = None,
-    side: Side = "auto",
+    handedness: GivenHandedness = "auto",
     learn_offsets: bool = True,
     weights: FittingWeights | None = None,
     shared_frames: int = SHARED_FRAMES,
@@ -99,7 +97,7 @@ def fit_hands(
         labels: (F, J, 3) mm, camera coordinates; NaN where a joint is not labelled.
         skeleton: of the labels, one whose joints the hand model has.
         person: (F,) who is seen, any numbers; one person by default.
-        side: which hands; by default told apart for each person by the better fit.
+        handedness: which hands; by default told apart for each person by the better fit.
         learn_offsets: whether the labels' offsets from the model's joints are learned.
         weights: of the parts of the cost.
         shared_frames: see above.
@@ -135,7 +133,7 @@ def fit_hands(
     )
     persons = int(person.max()) + 1
     _check_size(problem, persons)
-    left = _left_hands(problem, persons, side)
+    left = _left_hands(problem, persons, handedness)
     problem = _mirrored(problem, left[problem.person])
     unknowns = _fit(problem, persons, learn_offsets, shared_frames)
     return _result(problem, unknowns, left, usable, person)
@@ -200,10 +198,10 @@ def fit_poses(problem: FittingProblem, shape: Tensor, offsets: Tensor) -> Unknow
     return best
 
 
-def _left_hands(problem: FittingProblem, persons: int, side: Side) -> Tensor:
+def _left_hands(problem: FittingProblem, persons: int, handedness: GivenHandedness) -> Tensor:
     """Which persons show left hands, (P,)."""
-    if side != "auto":
-        return torch.full((persons,), side == "left")
+    if handedness != "auto":
+        return torch.full((persons,), handedness == "left")
     left = torch.zeros(persons, dtype=torch.bool)
     for person in range(persons):
         rows = (problem.person == person).nonzero()[:, 0]

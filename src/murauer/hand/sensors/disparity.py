@@ -3,7 +3,9 @@
 import torch
 from torch import Generator, Tensor
 
-from murauer.hand.sensors.pixels import patch_noise
+from murauer.hand.kernel_launch import launch
+from murauer.hand.sensors.kernels import disparity_kernel
+from murauer.hand.sensors.pixels import Patches
 
 
 def measure_disparity(
@@ -33,9 +35,12 @@ def measure_disparity(
     Returns:
         mm, 0 where it was 0, (B, H, W).
     """
-    noise = patch_noise(depth, patch_px, 1, generator, normal=True)[0]
-    disparity = focal_px * baseline_mm / depth.clamp(min=1.0) + sigma_px * noise
-    if step_px > 0:
-        disparity = (disparity / step_px).round_().mul_(step_px)
-    # A disparity of zero is infinitely far away: nothing.
-    return torch.where((depth > 0) & (disparity > 0), focal_px * baseline_mm / disparity, 0.0)
+    patches = Patches.over(depth, patch_px, generator)
+    noise = patches.normal(1, generator)[0].mul_(sigma_px)
+    measured = torch.empty_like(depth)
+    launch(
+        disparity_kernel,
+        tuple(depth.shape[:2]),
+        [depth, noise, patches.per_pixel, patches.phase, focal_px * baseline_mm, step_px, measured],
+    )
+    return measured

@@ -5,7 +5,9 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from murauer.hand.sensors.pixels import look_up, on_other_surface, patch_noise, round_randomly
+from murauer.hand.kernel_launch import launch
+from murauer.hand.sensors.kernels import drop_edges_kernel, jitter_kernel, mix_kernel
+from murauer.hand.sensors.pixels import SURFACE_STEP_MM, Patches, image_seeds, round_randomly
 
 
 def jitter_lookup(depth: Tensor, sigma_px: Tensor, patch_px: Tensor, generator: Generator) -> Tensor:
@@ -25,11 +27,17 @@ def jitter_lookup(depth: Tensor, sigma_px: Tensor, patch_px: Tensor, generator: 
     Returns:
         mm, (B, H, W).
     """
-    offset = patch_noise(depth, patch_px, 2, generator, normal=True) * sigma_px[:, None, None]
+    patches = Patches.over(depth, patch_px, generator)
+    offset = patches.normal(2, generator) * sigma_px[:, None, None]
     # Rounded at random within the patches too, or else single pixels would fray at low resolution.
-    down, right = round_randomly(offset, patch_noise(depth, patch_px, 2, generator))
-    moved = look_up(depth, down, right)
-    return torch.where(on_other_surface(depth, moved), moved, depth)
+    down, right = round_randomly(offset, patches.uniform(2, generator))
+    moved = torch.empty_like(depth)
+    launch(
+        jitter_kernel,
+        tuple(depth.shape[:2]),
+        [depth, down, right, patches.per_pixel, patches.phase, SURFACE_STEP_MM, moved],
+    )
+    return moved
 
 
 def drop_edges(
@@ -58,14 +66,22 @@ def drop_edges(
     Returns:
         mm, 0 where lost, (B, H, W).
     """
-    turn, distance, down, right, fails = patch_noise(depth, patch_px, 5, generator)
-    # The square root spreads the places evenly over the disc.
-    radius = distance.sqrt() * radius_px[:, None, None]
-    angle = 2 * math.pi * turn
-    place = look_up(
-        depth, round_randomly(radius * angle.sin(), down), round_randomly(radius * angle.cos(), right)
+    patches = Patches.over(depth, patch_px, generator)
+    turn, distance, down, right = patches.uniform(4, generator)
+    # The square root spreads the places evenly over the disc. Beyond the probability, which is then that of
+    # all distances, a window does not fail and looks at itself.
+    share = distance / max(probability, 1e-6)
+    radius = share.sqrt().mul_(radius_px[:, None, None]).mul_(share < 1)
+    angle = turn.mul_(2 * math.pi)
+    down = round_randomly(radius * angle.sin(), down)
+    right = round_randomly(radius * angle.cos(), right)
+    kept = torch.empty_like(depth)
+    launch(
+        drop_edges_kernel,
+        tuple(depth.shape[:2]),
+        [depth, down, right, patches.per_pixel, patches.phase, step_mm, kept],
     )
-    return torch.where(on_other_surface(depth, place, step_mm) & (fails < probability), 0.0, depth)
+    return kept
 
 
 def mix_edges(depth: Tensor, radius_px: Tensor, min_share: float, generator: Generator) -> Tensor:
@@ -84,17 +100,10 @@ def mix_edges(depth: Tensor, radius_px: Tensor, min_share: float, generator: Gen
     Returns:
         mm, (B, H, W).
     """
-    one_pixel = torch.ones_like(radius_px)
-    turn, down, right, share = patch_noise(depth, one_pixel, 4, generator)
-    angle = 2 * math.pi * turn
-    radius = radius_px[:, None, None]
-    other = look_up(
-        depth, round_randomly(radius * angle.sin(), down), round_randomly(radius * angle.cos(), right)
+    mixed = torch.empty_like(depth)
+    launch(
+        mix_kernel,
+        tuple(depth.shape[:2]),
+        [depth, radius_px, image_seeds(depth, generator), SURFACE_STEP_MM, min_share, mixed],
     )
-    share = 0.5 + 0.5 * share  # the pixel's centre is on its own surface
-    own_light = share * other.square()
-    other_light = (1 - share) * depth.square()
-    mixed = (own_light * depth + other_light * other) / (own_light + other_light).clamp(min=1e-6)
-    lone = torch.where(share < min_share, 0.0, depth)
-    seen = (depth > 0) & on_other_surface(depth, other)
-    return torch.where(seen, torch.where(other > 0, mixed, lone), depth)
+    return mixed

@@ -5,7 +5,9 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from murauer.hand.sensors.pixels import incidence_cosine, patch_noise
+from murauer.hand.kernel_launch import launch
+from murauer.hand.sensors.kernels import drop_grazing_kernel, drop_weak_kernel
+from murauer.hand.sensors.pixels import Patches
 
 
 def drop_grazing(
@@ -30,9 +32,16 @@ def drop_grazing(
     Returns:
         mm, 0 where lost, (B, H, W).
     """
-    limit = patch_noise(depth, patch_px, 1, generator)[0].mul_(to_degrees - from_degrees).add_(from_degrees)
-    turned_away = incidence_cosine(depth, intrinsics) < (limit * (math.pi / 180)).cos_()
-    return torch.where(turned_away, 0.0, depth)
+    patches = Patches.over(depth, patch_px, generator)
+    limit = patches.uniform(1, generator)[0].mul_(to_degrees - from_degrees).add_(from_degrees)
+    smallest = (limit * (math.pi / 180)).cos_()
+    kept = torch.empty_like(depth)
+    launch(
+        drop_grazing_kernel,
+        tuple(depth.shape[:2]),
+        [depth, intrinsics.contiguous(), smallest, patches.per_pixel, patches.phase, kept],
+    )
+    return kept
 
 
 def drop_weak_signal(
@@ -60,5 +69,12 @@ def drop_weak_signal(
     Returns:
         mm, 0 where lost, (B, H, W).
     """
-    reflectivity = (reflectivity_spread * patch_noise(depth, patch_px, 1, generator, normal=True)[0]).exp_()
-    return torch.where(reflectivity * cosine * range_mm**2 < depth.square(), 0.0, depth)
+    patches = Patches.over(depth, patch_px, generator)
+    reflectivity = (reflectivity_spread * patches.normal(1, generator)[0]).exp_()
+    kept = torch.empty_like(depth)
+    launch(
+        drop_weak_kernel,
+        tuple(depth.shape[:2]),
+        [depth, cosine, reflectivity * range_mm**2, patches.per_pixel, patches.phase, kept],
+    )
+    return kept

@@ -28,6 +28,6 @@ class MixedSensor:
         chosen = torch.randint(len(self.sensors), depth.shape[:1], generator=generator, device=depth.device)
         measured = torch.empty_like(depth)
         for index, sensor in enumerate(self.sensors):
-            own = chosen == index
+            own = torch.nonzero(chosen == index)[:, 0]
             measured[own] = sensor(depth[own], intrinsics[own], generator)
         return measured

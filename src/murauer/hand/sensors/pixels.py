@@ -1,7 +1,12 @@
-"""Pixels of a device seen through an image of another resolution: random patches, offsets and look-ups."""
+"""Pixels of a device seen through an image of another resolution: random patches and offsets."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
+
+from murauer.hand.kernel_launch import launch
+from murauer.hand.sensors.kernels import facing_kernel
 
 SURFACE_STEP_MM = 15.0
 """Neighbouring pixels that differ by more lie on different surfaces.
@@ -10,54 +15,64 @@ A finger is about as thick; at 45 degrees and 4 mm a pixel a single surface step
 """
 
 
-def patch_noise(
-    depth: Tensor, patch_px: Tensor, channels: int, generator: Generator, *, normal: bool = False
-) -> Tensor:
-    """Random numbers that are constant on squares, as errors are within one correlation window of a matcher.
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """Squares that cover images: what is within one shares its error, as within a matcher's window.
 
-    Args:
-        depth: Images (B, H, W) to make noise for.
-        patch_px: Side of the squares in image pixels, (B,); less than a pixel gives independent pixels.
-        channels: Independent fields per image.
-        generator: Source of randomness.
-        normal: Standard normal values instead of uniform ones in [0, 1).
+    Random numbers are drawn for squares, of which there are fewer than pixels; kernels find a pixel's square.
 
-    Returns:
-        (channels, B, H, W). The grid of squares has a random position in each image.
+    Attributes:
+        per_pixel: Squares a pixel, (B,).
+        phase: Where in the first square of rows and of columns the images begin, in squares, (2, B).
+        rows: Rows of squares that are enough for every image.
+        columns: Likewise.
     """
-    batch, height, width = depth.shape
-    side = patch_px.clamp(min=1.0)
-    smallest = float(side.min()) if batch else 1.0
-    rows, columns = int(height / smallest) + 2, int(width / smallest) + 2
-    draw = torch.randn if normal else torch.rand
-    noise = draw(channels, batch, rows, columns, generator=generator, device=depth.device)
-    phase = torch.rand(2, batch, 1, generator=generator, device=depth.device)
-    row = (torch.arange(height, device=depth.device) / side[:, None] + phase[0]).long()
-    column = (torch.arange(width, device=depth.device) / side[:, None] + phase[1]).long()
-    index = row[:, :, None] * columns + column[:, None, :]
-    return noise.flatten(2).gather(2, index.flatten(1).expand(channels, -1, -1)).unflatten(2, (height, width))
+
+    per_pixel: Tensor
+    phase: Tensor
+    rows: int
+    columns: int
+
+    @classmethod
+    def over(cls, depth: Tensor, side_px: Tensor, generator: Generator) -> "Patches":
+        """Lay squares in random positions.
+
+        Args:
+            depth: Images (B, H, W).
+            side_px: Side of the squares in image pixels, (B,); less than a pixel gives single pixels.
+            generator: Source of randomness.
+        """
+        batch, height, width = depth.shape
+        side = side_px.clamp(min=1.0)
+        smallest = float(side.min()) if batch else 1.0
+        phase = torch.rand(2, batch, generator=generator, device=depth.device)
+        return cls(1 / side, phase, int(height / smallest) + 2, int(width / smallest) + 2)
+
+    def uniform(self, channels: int, generator: Generator) -> Tensor:
+        """Independent numbers in [0, 1) for the squares, (channels, B, rows, columns)."""
+        shape = (channels, len(self.per_pixel), self.rows, self.columns)
+        return torch.rand(shape, generator=generator, device=self.phase.device)
+
+    def normal(self, channels: int, generator: Generator) -> Tensor:
+        """Independent standard normal numbers for the squares, (channels, B, rows, columns)."""
+        shape = (channels, len(self.per_pixel), self.rows, self.columns)
+        return torch.randn(shape, generator=generator, device=self.phase.device)
 
 
 def round_randomly(offset: Tensor, uniform: Tensor) -> Tensor:
-    """Round offsets up or down with the probabilities that keep their mean.
+    """Round offsets up or down with the probabilities that keep their mean, to int32.
 
     An edge lies anywhere between two pixel centres, so a look-up that is displaced by 0.3 pixels crosses it
     in 30 % of the cases: exact in the mean at every resolution.
     """
-    return (offset + uniform).floor().long()
+    return (offset + uniform).floor_().int()
 
 
-def look_up(depth: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Depth (B, H, W) at integer offsets (B, H, W) from each pixel; beyond the border its last pixel."""
-    height, width = depth.shape[1:]
-    row = (torch.arange(height, device=depth.device)[:, None] + down).clamp_(0, height - 1)
-    column = (torch.arange(width, device=depth.device) + right).clamp_(0, width - 1)
-    return depth.flatten(1).gather(1, (row * width + column).flatten(1)).view_as(depth)
-
-
-def on_other_surface(depth: Tensor, other: Tensor, step_mm: float = SURFACE_STEP_MM) -> Tensor:
-    """Where two depths cannot belong to one surface: too far apart, or one of them missing (0)."""
-    return (depth - other).abs() > step_mm
+def image_seeds(depth: Tensor, generator: Generator) -> Tensor:
+    """Seeds for the random numbers that kernels draw themselves, one an image, int32 (B,)."""
+    return torch.randint(
+        2**31 - 1, depth.shape[:1], generator=generator, device=depth.device, dtype=torch.int32
+    )
 
 
 def incidence_cosine(depth: Tensor, intrinsics: Tensor) -> Tensor:
@@ -66,23 +81,6 @@ def incidence_cosine(depth: Tensor, intrinsics: Tensor) -> Tensor:
     In each direction the smaller of the two one-sided differences is used: next to an edge it is the one that
     stays on the surface. At the border of the image there is one only.
     """
-    fx, fy, u0, v0 = intrinsics.T[:, :, None, None]
-    height, width = depth.shape[1:]
-    v = torch.arange(height, device=depth.device)[:, None] - v0
-    u = torch.arange(width, device=depth.device) - u0
-    across, down = _smaller_difference(depth, 2), _smaller_difference(depth, 1)
-    # The surface (u z / fx, v z / fy, z) has the normal (fx z_u, fy z_v, -(z + u z_u + v z_v)), the viewing
-    # ray is (u / fx, v / fy, 1), and their product is -z.
-    normal = ((fx * across) ** 2 + (fy * down) ** 2 + (depth + u * across + v * down) ** 2).sqrt()
-    ray = ((u / fx) ** 2 + (v / fy) ** 2 + 1).sqrt()
-    return torch.where(depth > 0, depth / (normal * ray).clamp(min=1e-6), 1.0)
-
-
-def _smaller_difference(depth: Tensor, axis: int) -> Tensor:
-    """One-sided difference of smaller magnitude along an axis, (B, H, W)."""
-    if depth.shape[axis] == 1:
-        return torch.zeros_like(depth)
-    step = depth.diff(dim=axis)
-    forward = torch.cat([step, step.narrow(axis, -1, 1)], axis)
-    backward = torch.cat([step.narrow(axis, 0, 1), step], axis)
-    return torch.where(forward.abs() < backward.abs(), forward, backward)
+    cosine = torch.empty_like(depth)
+    launch(facing_kernel, tuple(depth.shape[:2]), [depth, intrinsics.contiguous(), cosine])
+    return cosine

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+from murauer.hand.kernel_launch import launch
+from murauer.hand.sensors.kernels import shadow_kernel
+
 
 def drop_shadow(depth: Tensor, intrinsics: Tensor, projector_mm: float, bridged_px: Tensor) -> Tensor:
     """Remove what lies in the shadow of the projector: without pattern there is no depth.
@@ -24,22 +27,14 @@ def drop_shadow(depth: Tensor, intrinsics: Tensor, projector_mm: float, bridged_
     Returns:
         mm, 0 in the shadow, (B, H, W).
     """
-    batch, height, width = depth.shape
-    if projector_mm == 0 or depth.numel() == 0:
+    if projector_mm == 0:
         return depth
-    seen = depth > 0
-    disparity = intrinsics[:, 0, None, None] * projector_mm / depth.clamp(min=1.0)
-    column = torch.where(seen, torch.arange(width, device=depth.device) - disparity, torch.inf)
-    # Columns relative to the leftmost one of each row; what does not fit into two image widths cannot share a
-    # column with anything that matters.
-    left = column.amin(2, keepdim=True)
-    left = torch.where(left.isinf(), 0.0, left)
-    column = (column - left).clamp_(0, 2 * width - 2)
-    whole = column.long()
-    closeness = torch.where(seen, disparity.abs(), 0.0)
-    nearest = depth.new_zeros((batch, height, 2 * width))
-    # A surface between two columns blocks both: neighbouring pixels may be almost two columns apart.
-    nearest.scatter_reduce_(2, whole, closeness, "amax")
-    nearest.scatter_reduce_(2, whole + 1, closeness, "amax")
-    blocker = torch.minimum(nearest.gather(2, whole), nearest.gather(2, whole + 1))
-    return torch.where(blocker - closeness > bridged_px[:, None, None], 0.0, depth)
+    batch, height, width = depth.shape
+    nearest = depth.new_zeros(batch, height, 2 * width)
+    lit = torch.empty_like(depth)
+    launch(
+        shadow_kernel,
+        (batch, height),
+        [depth, intrinsics.contiguous(), projector_mm, bridged_px, nearest, lit],
+    )
+    return lit

@@ -1,13 +1,14 @@
 """The second Kinect and its relatives: modulated light, its phase measured in every pixel."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
+from murauer.hand.kernel_launch import launch
 from murauer.hand.sensors.edges import mix_edges
 from murauer.hand.sensors.holes import drop_weak_signal
+from murauer.hand.sensors.kernels import axial_noise_kernel
 from murauer.hand.sensors.pixels import incidence_cosine
 from murauer.hand.sensors.sensor import check_images
 
@@ -43,7 +44,6 @@ class TimeOfFlightSensor:
         check_images(depth, intrinsics)
         scale = intrinsics[:, 0] / self.focal_px  # image pixels per device pixel
         cosine = incidence_cosine(depth, intrinsics)
-        sigma = self.noise_scale * axial_sigma_mm(depth, cosine)
         noise = torch.randn(depth.shape, generator=generator, device=depth.device)
         lit = drop_weak_signal(
             depth,
@@ -54,22 +54,10 @@ class TimeOfFlightSensor:
             generator=generator,
         )
         mixed = mix_edges(lit, self.mixing_radius_px * scale, self.min_share, generator)
-        return torch.where(mixed > 0, (mixed + sigma * noise).clamp_(min=1.0), 0.0)
-
-
-def axial_sigma_mm(depth: Tensor, cosine: Tensor) -> Tensor:
-    """Standard deviation of the second Kinect's depth in mm, after Fankhauser et al. 2015.
-
-    sigma = 1.5 - 0.5 z + 0.3 z^2 + 0.1 z^1.5 (theta / (pi/2 - theta))^2 with z in metres and the incidence
-    angle theta, here up to 80 degrees.
-
-    Args:
-        depth: mm, (B, H, W).
-        cosine: Of the incidence angle, (B, H, W).
-
-    Returns:
-        mm, (B, H, W).
-    """
-    z = depth / 1000
-    theta = cosine.clamp(math.cos(math.radians(80)), 1.0).acos()
-    return 1.5 - 0.5 * z + 0.3 * z.square() + 0.1 * z.pow(1.5) * (theta / (math.pi / 2 - theta)).square()
+        measured = torch.empty_like(depth)
+        launch(
+            axial_noise_kernel,
+            tuple(depth.shape[:2]),
+            [mixed, depth, cosine, noise, self.noise_scale, measured],
+        )
+        return measured

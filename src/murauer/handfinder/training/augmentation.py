@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from murauer.geometry.crop import BACKGROUND
-from murauer.handfinder.training.cubes import JudgedCubes
+from murauer.handfinder.training.cubes import LabelledCubes
 from murauer.handfinder.training.frames import RoomFrames
 
 SCALE = 0.12
@@ -29,10 +29,10 @@ def other_frames(frames: RoomFrames) -> RoomFrames:
     return RoomFrames(depth, frames.hands * farther, frames.doubtful * farther)
 
 
-def other_cubes(cubes: JudgedCubes) -> JudgedCubes:
+def other_cubes(cubes: LabelledCubes) -> LabelledCubes:
     """The same number of cubes, as many of them with hands."""
     half = len(cubes) // 2
-    cubes = JudgedCubes.joined([cubes.part(slice(half)), mirrored_cubes(cubes.part(slice(half, None)))])
+    cubes = LabelledCubes.joined([cubes.part(slice(half)), mirrored_cubes(cubes.part(slice(half, None)))])
     patch = cubes.patch.float()
     patch = patch.masked_fill(disturbance(patch.shape, share=0.08), BACKGROUND)
     return replace(cubes, patch=patch)
@@ -45,9 +45,9 @@ def mirrored_frames(frames: RoomFrames) -> RoomFrames:
     return RoomFrames(frames.depth.flip(-1), hands, doubtful)
 
 
-def mirrored_cubes(cubes: JudgedCubes) -> JudgedCubes:
+def mirrored_cubes(cubes: LabelledCubes) -> LabelledCubes:
     """Cubes as in a mirror: right hands are left ones."""
-    return JudgedCubes(cubes.patch.flip(-1), cubes.judged, cubes.joints * OPPOSITE, 1 - cubes.right)
+    return LabelledCubes(cubes.patch.flip(-1), cubes.is_hand, cubes.joints * OPPOSITE, 1 - cubes.right)
 
 
 def disturbance(shape: torch.Size, share: float = 0.15) -> Tensor:

@@ -1,8 +1,8 @@
-"""Cubes cut out of simulated rooms, from which the hand finder's judge is learned.
+"""Cubes cut out of simulated rooms, from which the hand finder's refinement network is learned.
 
 Many are where the trained proposal network believes hands to be: what it takes for hands, heads and elbows
-among them, is what the judge has to tell from them. The others show hands that are well in sight, as which
-hand it is can be learned from these alone.
+among them, is what the refinement network has to tell from them. The others show hands that are well in
+sight, as which hand it is can be learned from these alone.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ PLACES = 4
 """Cubes of each room, all but one of them at proposals, as far as there are any."""
 
 SPREADS_MM = torch.tensor([8.0, 30.0])
-"""Standard deviations of cubes about hands: as the judge leaves them, and as the proposal network does."""
+"""Standard deviations of cubes about hands: as the refinement network leaves them, and as proposals are."""
 
 CLEAR = RoomPrior(
     first=1.0, second=0.2, trunk=0.5, arm=0.3, other=0.0, support=0.3, body=0.1, wall=0.3, thing=0.12,
@@ -47,26 +47,26 @@ NEAR_MM, APART_MM = 90.0, 130.0
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedCubes(Rows):
+class LabelledCubes(Rows):
     """N cubes.
 
     Attributes:
         patch: in [-1, 1], float16 (N, PATCH_SIZE, PATCH_SIZE).
-        judged: 1 for a hand, 0 for none, NaN for what is neither, (N,).
+        is_hand: 1 for a hand, 0 for none, NaN for what is neither, (N,).
         joints: of the hand relative to the cube's centre, in half cubes, float16 (N, 14, 3); of no meaning
             where there is none.
         right: 1 for a right hand, 0 for a left one, NaN where there is none, (N,).
     """
 
     patch: Tensor
-    judged: Tensor
+    is_hand: Tensor
     joints: Tensor
     right: Tensor
 
 
 def cut_cubes(
     frames: RoomFrames, proposal: ProposalNetwork, seed: int, prior: RoomPrior | None = None
-) -> JudgedCubes:
+) -> LabelledCubes:
     """Cut cubes out of the rooms of frames.
 
     Args:
@@ -83,10 +83,10 @@ def cut_cubes(
             stream = random_stream(seed, "cubes", number)
             batches += _cubes(room, seen, _places(room, seen, proposal, stream))
             progress.advance(BATCH)
-    return JudgedCubes.joined(batches)
+    return LabelledCubes.joined(batches)
 
 
-def clear_cubes(count: int, seed: int) -> JudgedCubes:
+def clear_cubes(count: int, seed: int) -> LabelledCubes:
     """Cut one cube about a hand out of each of `count` `CLEAR` rooms, rounded up to whole batches."""
     sampler, batches = RoomSampler(CLEAR), []
     with Progress("cutting out hands in sight", count, unit="room") as progress:
@@ -95,7 +95,7 @@ def clear_cubes(count: int, seed: int) -> JudgedCubes:
             centre = _about(room.rooms.palms[:, 0], room.stream)
             batches.append(_cube(room, room.rooms.there, ~room.rooms.there, centre))
             progress.advance(BATCH)
-    return JudgedCubes.joined(batches)
+    return LabelledCubes.joined(batches)
 
 
 def _places(room: Furnished, seen: RoomFrames, proposal: ProposalNetwork, stream: Generator) -> list[Tensor]:
@@ -127,12 +127,12 @@ def _about(palms: Tensor, stream: Generator) -> Tensor:
     return palms + spread * torch.randn(BATCH, 3, generator=stream)
 
 
-def _cubes(room: Furnished, seen: RoomFrames, places: list[Tensor]) -> list[JudgedCubes]:
+def _cubes(room: Furnished, seen: RoomFrames, places: list[Tensor]) -> list[LabelledCubes]:
     must, may = seen.hands[..., 0].isfinite(), seen.doubtful[..., 0].isfinite()
     return [_cube(room, must, may, centre) for centre in places]
 
 
-def _cube(room: Furnished, must: Tensor, may: Tensor, centre: Tensor) -> JudgedCubes:
+def _cube(room: Furnished, must: Tensor, may: Tensor, centre: Tensor) -> LabelledCubes:
     """Look at cubes around (B, 3), and say what is in them; masks (B, HANDS) as from `in_sight`."""
     centre = torch.cat([centre[:, :2], centre[:, 2:].clamp(min=180.0)], 1)
     window = window_intrinsics(centre, room.intrinsics, PATCH_SIZE, CUBE_MM)
@@ -145,12 +145,12 @@ def _cube(room: Furnished, must: Tensor, may: Tensor, centre: Tensor) -> JudgedC
     rows = torch.arange(BATCH)
     sure = must[rows, nearest] & (share[rows, nearest] > SEEN)
     hidden = ~must[rows, nearest] & ~may[rows, nearest]
-    judged = torch.full((BATCH,), torch.nan)
-    judged[(distance < NEAR_MM) & sure] = 1.0
-    judged[(distance > APART_MM) | hidden] = 0.0
+    is_hand = torch.full((BATCH,), torch.nan)
+    is_hand[(distance < NEAR_MM) & sure] = 1.0
+    is_hand[(distance > APART_MM) | hidden] = 0.0
     joints = (room.rooms.joints[rows, nearest] - centre[:, None]) / (CUBE_MM / 2)
-    right = torch.where(judged == 1, (~room.rooms.left[rows, nearest]).float(), torch.nan)
-    return JudgedCubes(patch.half(), judged, joints.half(), right)
+    right = torch.where(is_hand == 1, (~room.rooms.left[rows, nearest]).float(), torch.nan)
+    return LabelledCubes(patch.half(), is_hand, joints.half(), right)
 
 
 def _in_frame(window: Tensor, intrinsics: Tensor) -> Tensor:

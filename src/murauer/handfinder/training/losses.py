@@ -8,7 +8,7 @@ from torch.nn.functional import smooth_l1_loss
 from murauer.hand.rooms import PALM
 from murauer.handfinder.finder import PIXELS_PER_RADIAN
 from murauer.handfinder.network import JOINTS, STRIDE
-from murauer.handfinder.training.cubes import JudgedCubes
+from murauer.handfinder.training.cubes import LabelledCubes
 from murauer.handfinder.training.frames import RoomFrames
 
 SPREAD_MM = 25.0
@@ -75,18 +75,18 @@ def proposal_loss(found: Tensor, frames: RoomFrames) -> Tensor:
     return (focal + 2 * smooth_l1_loss(actual, expected, beta=0.1, reduction="sum")) / len(found)
 
 
-def judge_loss(judged: Tensor, cubes: JudgedCubes) -> Tensor:
+def refinement_loss(refined: Tensor, cubes: LabelledCubes) -> Tensor:
     """Cross entropy of hand and of handedness, and distance of the joints, of the centre above all.
 
     Args:
-        judged: of the judge, (B, 2 + 3 * JOINTS).
+        refined: of the refinement network, (B, 2 + 3 * JOINTS).
         cubes: that it saw, each surely with a hand or without one.
     """
-    hand = cubes.judged == 1
-    loss = cross_entropy(judged[:, 0], cubes.judged)
+    hand = cubes.is_hand == 1
+    loss = cross_entropy(refined[:, 0], cubes.is_hand)
     if hand.any():
-        actual, expected = judged[hand, 2:].unflatten(1, (JOINTS, 3)), cubes.joints[hand].float()
-        loss = loss + cross_entropy(judged[hand, 1], cubes.right[hand])
+        actual, expected = refined[hand, 2:].unflatten(1, (JOINTS, 3)), cubes.joints[hand].float()
+        loss = loss + cross_entropy(refined[hand, 1], cubes.right[hand])
         loss = loss + 20 * smooth_l1_loss(actual, expected, beta=0.05)
         loss = loss + 3 * smooth_l1_loss(actual[:, PALM], expected[:, PALM], beta=0.05)
     return loss

@@ -1,7 +1,7 @@
 """Training of the two networks of the hand finder, and their files.
 
-The proposal network learns on whole frames, the judge on cubes: at the places that are proposed, and at hands
-that are well in sight. Both are written as ONNX, after having been compared with PyTorch.
+The proposal network learns on whole frames, the refinement network on cubes: at the places that are proposed,
+and at hands that are well in sight. Both are written as ONNX, after having been compared with PyTorch.
 """
 
 import math
@@ -16,11 +16,11 @@ from torch.export import Dim
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.handfinder.finder import INPUT, MULTIPLE, OUTPUT, PATCH_SIZE
-from murauer.handfinder.network import JudgeNetwork, MirroredJudge, ProposalNetwork
+from murauer.handfinder.network import MirroredRefinement, ProposalNetwork, RefinementNetwork
 from murauer.handfinder.training.augmentation import other_cubes, other_frames
-from murauer.handfinder.training.cubes import JudgedCubes
+from murauer.handfinder.training.cubes import LabelledCubes
 from murauer.handfinder.training.frames import RoomFrames, Rows
-from murauer.handfinder.training.losses import judge_loss, proposal_loss
+from murauer.handfinder.training.losses import proposal_loss, refinement_loss
 from murauer.nets.onnx_export import translate
 from murauer.progress import Progress
 
@@ -84,17 +84,17 @@ def train_proposal(frames: RoomFrames, passes: int, *, bfloat16: bool) -> Propos
     return network
 
 
-def train_judge(cubes: JudgedCubes, passes: int, *, bfloat16: bool) -> JudgeNetwork:
-    """Train the network that judges, likewise; of use are cubes that surely show a hand or none."""
-    network, cubes = JudgeNetwork(), cubes.part(cubes.judged.isfinite())
+def train_refinement(cubes: LabelledCubes, passes: int, *, bfloat16: bool) -> RefinementNetwork:
+    """Train the refinement network, likewise; of use are cubes that surely show a hand or none."""
+    network, cubes = RefinementNetwork(), cubes.part(cubes.is_hand.isfinite())
 
-    def loss(some: JudgedCubes) -> Tensor:
+    def loss(some: LabelledCubes) -> Tensor:
         some = other_cubes(some)
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            judged = network(some.patch[:, None])
-        return judge_loss(judged.float(), some)
+            refined = network(some.patch[:, None])
+        return refinement_loss(refined.float(), some)
 
-    train("judge", network, loss, cubes, CUBES_A_STEP, passes)
+    train("refinement", network, loss, cubes, CUBES_A_STEP, passes)
     return network
 
 
@@ -127,9 +127,14 @@ def _write(network: nn.Module, example: Tensor, free: dict[int, Any], path: Path
         onnx.save(model, partial)
 
 
-def write_judge(judge: JudgeNetwork, path: Path) -> None:
-    """Write the judge, for any number of patches, which sees them in a mirror, too; see `_write`."""
-    _write(MirroredJudge(judge), torch.ones(2, 1, PATCH_SIZE, PATCH_SIZE), {0: Dim("batch", min=1)}, path)
+def write_refinement(refinement: RefinementNetwork, path: Path) -> None:
+    """Write it for any number of patches, which it sees in a mirror, too; see `_write`."""
+    _write(
+        MirroredRefinement(refinement),
+        torch.ones(2, 1, PATCH_SIZE, PATCH_SIZE),
+        {0: Dim("batch", min=1)},
+        path,
+    )
 
 
 def write_proposal(proposal: ProposalNetwork, path: Path) -> None:

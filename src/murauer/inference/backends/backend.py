@@ -9,7 +9,7 @@ from murauer.geometry.patches import Floats
 from murauer.nets.model_facts import ModelFacts
 
 
-class Engine(Protocol):
+class Backend(Protocol):
     """Runs f, m and p for real frames."""
 
     @property

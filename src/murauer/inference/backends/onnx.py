@@ -18,7 +18,7 @@ FORMAT_VERSION = 1
 INPUT, OUTPUT = "patch", "joints"
 
 
-class OnnxEngine:
+class OnnxBackend:
     """A file that `murauer export` wrote.
 
     Args:
@@ -36,7 +36,7 @@ class OnnxEngine:
         self.facts = decode_facts(metadata.get(METADATA_KEY), path)
 
     def __call__(self, patches: Floats) -> Floats:
-        """Predict joints, see `Engine`."""
+        """Predict joints, see `Backend`."""
         return np.asarray(self._session.run([OUTPUT], {INPUT: patches[:, None]})[0], np.float32)
 
 

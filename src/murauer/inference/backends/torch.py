@@ -11,7 +11,7 @@ from murauer.nets.model_facts import ModelFacts
 from murauer.nets.model_file import load_model
 
 
-class TorchEngine:
+class TorchBackend:
     """f, m and p of a run folder or a model file.
 
     Args:
@@ -38,7 +38,7 @@ class TorchEngine:
         self._device = device
 
     def __call__(self, patches: Floats) -> Floats:
-        """Predict joints, see `Engine`."""
+        """Predict joints, see `Backend`."""
         with torch.inference_mode():
             joints: torch.Tensor = self._network(torch.from_numpy(patches)[:, None].to(self._device))
             return joints.cpu().numpy()

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.geometry.patches import Floats
-from murauer.inference.backends.onnx import INPUT, METADATA_KEY, OUTPUT, OnnxEngine, encode_facts
-from murauer.inference.backends.torch import TorchEngine
+from murauer.inference.backends.onnx import INPUT, METADATA_KEY, OUTPUT, OnnxBackend, encode_facts
+from murauer.inference.backends.torch import TorchBackend
 from murauer.inference.export.calibration import CalibrationFrames, simulate_patches
 from murauer.nets.model_facts import ModelFacts
 from murauer.nets.model_file import load_model
@@ -84,17 +84,17 @@ def export_onnx(source: str | Path, out: Path, *, int8: bool = False, seed: int 
             gives other joints.
     """
     _require_packages()
-    engine = TorchEngine(source)
-    frames = simulate_patches(engine.facts, CHECKED_FRAMES, seed)
-    size = engine.facts.patch_size
+    backend = TorchBackend(source)
+    frames = simulate_patches(backend.facts, CHECKED_FRAMES, seed)
+    size = backend.facts.patch_size
     example = torch.zeros(2, 1, size, size)  # a batch of 1 would be taken for a constant
     free = {0: torch.export.Dim("batch", min=1)}
     model = translate(_ForRealFrames(load_model(source)[0]), example, (INPUT, OUTPUT), free)
     with TemporaryDirectory() as folder:
         exact = Path(folder) / "exact.onnx"
-        _save(model, exact, engine.facts, precision="float32", source=str(source))
-        expected, actual = run(engine, frames), run(OnnxEngine(exact), frames)
-        difference = float(np.abs(expected - actual).max()) * engine.facts.cube_mm / 2
+        _save(model, exact, backend.facts, precision="float32", source=str(source))
+        expected, actual = run(backend, frames), run(OnnxBackend(exact), frames)
+        difference = float(np.abs(expected - actual).max()) * backend.facts.cube_mm / 2
         if not difference < LARGEST_DIFFERENCE_MM:
             raise UserError(
                 f"the exported model differs from PyTorch by {difference:.3g} mm; nothing is written"
@@ -103,16 +103,16 @@ def export_onnx(source: str | Path, out: Path, *, int8: bool = False, seed: int 
         result = exact
         if int8:
             result = Path(folder) / "int8.onnx"
-            _quantise(exact, result, simulate_patches(engine.facts, CALIBRATION_FRAMES, seed + 1))
-            report = _measure_int8(report, expected, run(OnnxEngine(result), frames), frames)
+            _quantise(exact, result, simulate_patches(backend.facts, CALIBRATION_FRAMES, seed + 1))
+            report = _measure_int8(report, expected, run(OnnxBackend(result), frames), frames)
         with written_whole(out) as partial:
             partial.write_bytes(result.read_bytes())
     return report
 
 
-def run(engine: TorchEngine | OnnxEngine, frames: CalibrationFrames) -> Floats:
+def run(backend: TorchBackend | OnnxBackend, frames: CalibrationFrames) -> Floats:
     """Predict all frames, 100 at a time; (N, J, 3) in half cubes."""
-    return np.concatenate([engine(part.numpy()) for part in frames.patches.split(100)])
+    return np.concatenate([backend(part.numpy()) for part in frames.patches.split(100)])
 
 
 def _measure_int8(

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ from murauer.geometry.rig import CameraRig
 from murauer.handfinder.views import localise, localise_in_views
 
 CentreFormat = Literal["xyz", "xyz-y-up", "uvd"]
-CENTRE_FORMATS: tuple[CentreFormat, ...] = get_args(CentreFormat)
 
 COMPUTED = ("joint", "mean", "localised")
 """Kinds of centres that need no file."""

@@ -25,7 +25,8 @@ from torch import Tensor
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.errors import UserError
 from murauer.files import written_whole
-from murauer.hand.fitting import FEWEST_JOINTS, HandFit, Side, align, fit_hands
+from murauer.hand.fitting import FEWEST_JOINTS, HandFit, align, fit_hands
+from murauer.hand.handedness import GivenHandedness
 from murauer.hand.joint_offsets import JOINT_OFFSETS_FILE
 from murauer.hand.model import HandModel
 from murauer.hand.rasteriser import rasterise_depth
@@ -78,7 +79,7 @@ def make_twins(
     folder: Path,
     *,
     chosen: np.ndarray | None = None,
-    side: Side = "auto",
+    handedness: GivenHandedness = "auto",
     max_error_mm: float = MAX_ERROR_MM,
     replace: bool = False,
 ) -> Twins:
@@ -89,7 +90,7 @@ def make_twins(
     Args:
         folder: folder of the store.
         chosen: indices of the real frames whose labels may be used; all that have labels by default.
-        side: which hands; by default told apart for each person by the better fit.
+        handedness: which hands; by default told apart for each person by the better fit.
         max_error_mm: frames whose joints are on average farther than this from their labels get no twin.
         replace: whether twins that are there may be replaced.
 
@@ -105,7 +106,7 @@ def make_twins(
     rows = _rows_to_fit(store, chosen)
     labels = torch.from_numpy(np.asarray(real.joints[rows, 0]))
     person = torch.from_numpy(real.person[rows].astype(np.int64))
-    fit = fit_hands(labels, store.skeleton.name, person=person, side=side)
+    fit = fit_hands(labels, store.skeleton.name, person=person, handedness=handedness)
     if not bool((fit.error_mm <= max_error_mm).any()):
         raise UserError(
             f"no frame of {folder} is explained within {max_error_mm:g} mm, the best within "

@@ -94,7 +94,7 @@ class LabelControls:
 
     def export(self) -> None:
         """Write the accepted labels where training reads them."""
-        labels = self._labelling.journal.accepted()
+        labels = self._labelling.label_log.accepted()
         if not labels:
             raise UserError("no label is accepted yet: press Enter on a frame whose label is right")
         todo = self._studio.album.write_labels(labels)

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from murauer.geometry.skeletons import Skeleton
-from murauer.hand.fitting import Side, fit_hands
+from murauer.hand.fitting import fit_hands
 from murauer.hand.fitting.fit import fit_poses
 from murauer.hand.fitting.problem import FittingProblem, FittingWeights, Unknowns
 from murauer.hand.fitting.solver import fit_frames
+from murauer.hand.handedness import GivenHandedness
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel, mirror
 from murauer.studio.albums.album import Floats
@@ -36,14 +37,14 @@ class HeldHand:
     Args:
         labels: joints that it is fitted to, mm, (F, J, 3), at least 6 in a frame; NaN where not known.
         skeleton: of the joints.
-        side: which hand; told apart by the better fit by default.
+        handedness: which hand; told apart by the better fit by default.
 
     Raises:
         UserError: the hand model does not have these joints, or they are those of no hand.
     """
 
-    def __init__(self, labels: Floats, skeleton: Skeleton, side: Side = "auto") -> None:
-        fit = fit_hands(torch.from_numpy(labels), skeleton.name, side=side, learn_offsets=False)
+    def __init__(self, labels: Floats, skeleton: Skeleton, handedness: GivenHandedness = "auto") -> None:
+        fit = fit_hands(torch.from_numpy(labels), skeleton.name, handedness=handedness, learn_offsets=False)
         best = int(fit.error_mm.nan_to_num(torch.inf).argmin())
         self._skeleton = skeleton
         self._model = HandModel().double()

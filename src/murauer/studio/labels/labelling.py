@@ -12,7 +12,7 @@ from murauer.geometry.skeletons import Skeleton
 from murauer.studio.albums.album import Floats, Moment, View
 from murauer.studio.labels.hand_fits import Fit, HandFits
 from murauer.studio.labels.held_hand import DRAG_ITERATIONS, HeldHand
-from murauer.studio.labels.journal import Journal
+from murauer.studio.labels.label_log import LabelLog
 from murauer.studio.labels.snapping import snap
 
 Mode = Literal["one joint", "held bones", "whole hand"]
@@ -28,11 +28,11 @@ UNTURNED = np.eye(3)
 class Labelling:
     """The label of one frame after another.
 
-    What is shown is the label as the journal has it, else as the folder has it, else what the model
-    predicts. Every change is in the journal when its method returns; a drag is one change, at its end.
+    What is shown is the label as the label log has it, else as the folder has it, else what the model
+    predicts. Every change is in the label log when its method returns; a drag is one change, at its end.
 
     Args:
-        journal: where changes go.
+        label_log: where changes go.
         skeleton: of the labels.
 
     Attributes:
@@ -41,8 +41,8 @@ class Labelling:
         joints: as shown, mm, coordinates of the first camera, (J, 3); None where there is nothing to show.
     """
 
-    def __init__(self, journal: Journal, skeleton: Skeleton) -> None:
-        self.journal = journal
+    def __init__(self, label_log: LabelLog, skeleton: Skeleton) -> None:
+        self.label_log = label_log
         self._skeleton = skeleton
         self._moment: Moment | None = None
         self._prediction: Floats | None = None
@@ -74,7 +74,7 @@ class Labelling:
         """What the joints that are shown are, in words."""
         if self._moment is None or self.joints is None:
             return "no label"
-        label = self.journal.label(self._moment.key)
+        label = self.label_log.label(self._moment.key)
         if label is not None and label.joints is not None:
             return "accepted" if label.accepted else "not accepted yet"
         if label is not None:
@@ -168,25 +168,25 @@ class Labelling:
 
     def undo(self) -> bool:
         """Take the last change of this frame back; False if there is none."""
-        return self._moment is not None and self.journal.undo(self._moment.key) and self._show()
+        return self._moment is not None and self.label_log.undo(self._moment.key) and self._show()
 
     def redo(self) -> bool:
         """Make the last change that was undone again; False if there is none."""
-        return self._moment is not None and self.journal.redo(self._moment.key) and self._show()
+        return self._moment is not None and self.label_log.redo(self._moment.key) and self._show()
 
     def _change(self, joints: Floats | None, action: str, accepted: bool = False) -> None:
         moment = self._opened()
         try:
-            if self.journal.label(moment.key) is None and moment.label is not None:
+            if self.label_log.label(moment.key) is None and moment.label is not None:
                 # So that undo leads back to it even after it was replaced in the folder.
-                self.journal.change(moment.key, moment.label, "label of the folder", accepted=True)
-            self.journal.change(moment.key, joints, action, accepted)
+                self.label_log.change(moment.key, moment.label, "label of the folder", accepted=True)
+            self.label_log.change(moment.key, joints, action, accepted)
         finally:
             self._show()
 
     def _show(self) -> bool:
         assert self._moment is not None
-        label = self.journal.label(self._moment.key)
+        label = self.label_log.label(self._moment.key)
         if label is not None and label.joints is not None:
             self._base = label.joints
         elif label is not None or self._moment.label is None:

@@ -1,6 +1,6 @@
 """Labels in the making: every change is on disk before the next is made, and none is ever overwritten.
 
-The journal is a text of one JSON object a line, to which lines are only added. Each says what became of the
+The label log is a text of one JSON object a line, to which lines are only added. Each says what became of the
 label of one frame; undo and redo are lines like all others. What a frame's label is, and what can be undone,
 follows from reading it from the beginning, so a studio that was killed goes on where it was. A line that a
 power cut left unfinished is dropped: it is the change that was being made.
@@ -22,7 +22,7 @@ from murauer.errors import UserError
 from murauer.geometry.skeletons import Skeleton
 from murauer.studio.albums.album import Floats
 
-JOURNAL_FILE = "labelling.jsonl"
+LABEL_LOG_FILE = "labelling.jsonl"
 UNDO, REDO = "undo", "redo"
 DECIMALS = 3
 """Digits behind the point: micrometres."""
@@ -67,20 +67,20 @@ class _History:
         return True
 
 
-class Journal:
+class LabelLog:
     """The labels that a person makes in a folder, with all that they were before; a context manager.
 
     Args:
-        folder: that is labelled; the journal lies in it.
+        folder: that is labelled; the label log lies in it.
         skeleton: of the labels.
 
     Raises:
-        UserError: the journal is damaged, of another skeleton, in use by another studio, or cannot be
+        UserError: the label log is damaged, of another skeleton, in use by another studio, or cannot be
             written.
     """
 
     def __init__(self, folder: Path, skeleton: Skeleton) -> None:
-        self.path = folder / JOURNAL_FILE
+        self.path = folder / LABEL_LOG_FILE
         self._skeleton = skeleton
         self._histories: dict[str, _History] = {}
         try:
@@ -100,7 +100,7 @@ class Journal:
             self.close()
             raise
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> "LabelLog":
         return self
 
     def __exit__(
@@ -190,7 +190,7 @@ class Journal:
         history.add(Label(joints, bool(entry["accepted"]), str(entry["action"])))
 
     def _read(self) -> None:
-        """Follow what was done before; a new journal begins with what its joints are."""
+        """Follow what was done before; a new label log begins with what its joints are."""
         self._file.seek(0)
         text = self._file.read()
         whole = text[: text.rfind(b"\n") + 1]

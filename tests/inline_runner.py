@@ -1,4 +1,4 @@
-"""An engine for tests of sweeps, without the seconds that a process takes to start."""
+"""A runner for tests of sweeps, without the seconds that a process takes to start."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from murauer.sweeps.runner import Task
 
 
 class Inline:
-    """An engine that carries a call out at once; counts them, and what runs at a time."""
+    """A runner that carries a call out at once; counts them, and what runs at a time."""
 
     def __init__(self, workers: int = 2, kill: Callable[[Path], bool] = lambda out: False):
         self.workers, self.kill = workers, kill
