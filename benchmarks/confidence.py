@@ -26,7 +26,7 @@ from murauer.geometry.patches import Cubes
 from murauer.handfinder.localisation import look_at_place, packaged_finder
 from murauer.inference import plausibility
 from murauer.inference.backends.load import load_backend
-from murauer.prepare.rendering.regions import CHUNK
+from murauer.prepare.rendering.regions import RENDER_CHUNK
 from murauer.prepare.rendering.simulated import SimulationConfig, Simulator
 
 OFFSETS_MM = (0.0, 10.0, 20.0, 40.0, 80.0, 130.0)
@@ -56,8 +56,8 @@ def measure(
     )  # fmt: skip
     simulator = Simulator(config)
     rows, errors, confident = [], [], []
-    for start in range(0, frames, CHUNK):
-        arrays = simulator.chunk("real", start, min(start + CHUNK, frames))
+    for start in range(0, frames, RENDER_CHUNK):
+        arrays = simulator.chunk("real", start, min(start + RENDER_CHUNK, frames))
         depth, intrinsics, centre, joints = (
             arrays[name][:, 0].numpy().astype(np.float32)
             for name in ("depth", "intrinsics", "centre", "joints")

@@ -120,7 +120,7 @@ def measure_samples(config_name: str, seconds: float) -> dict[str, Any]:
         while time.process_time() < end or not ours:
             theirs.append(len(loader.dataset) / cpu_seconds(lambda: list(loader)))  # type: ignore[arg-type]
             ours.append(BATCH * 8 / cpu_seconds(lambda: [source.joint(k) for k in range(8)]))
-        window = store.need("real").depth.shape[-1]
+        window = store.require("real").depth.shape[-1]
     pixels = config.network.patch_size**2
     moved = 2 * window**2 + 4 * pixels  # 16 bits read, 32 written
     return {

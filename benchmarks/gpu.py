@@ -42,7 +42,7 @@ from murauer.store.store import Store, open_store
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config, read_config
-from murauer.training.device import made_ahead, open_device, steps_ahead, to_device
+from murauer.training.device import open_device, prefetched, steps_ahead, to_device
 from murauer.training.step import JointStep, PretrainingStep
 from murauer.training.train import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE
 from murauer.training.variants import VARIANTS, Variant
@@ -87,7 +87,7 @@ def training(
 ) -> dict[str, dict[str, float]]:
     """Images a second and share of the peak of both steps, by their names and precision."""
     result = {}
-    rows = store.labelled_rows(min(100, len(store.need("real"))), 0)
+    rows = store.labelled_rows(min(100, len(store.require("real"))), 0)
     for kind, (precision, tf32) in PRECISIONS.items():
         if kind == "tf32" and device.type != "cuda":
             continue
@@ -120,7 +120,7 @@ def training(
 
 def rate_with_data(step: Any, batch: Callable[[int], Any], device: torch.device) -> float:
     """Steps a second where each draws, reads and cuts out a batch of its own, as a training does."""
-    with made_ahead(batch, WARM_UP + DATA_STEPS, steps_ahead(device)) as batches:
+    with prefetched(batch, WARM_UP + DATA_STEPS, steps_ahead(device)) as batches:
         for index in range(WARM_UP):
             step(batches(index))
         finish(device)

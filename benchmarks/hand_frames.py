@@ -122,7 +122,7 @@ def stream(number: int, frames: int, seed: int) -> Iterator[Frame]:
         seed=seed + number, person=seed + number, sensor=sensors[number % len(sensors)], paced=False
     )
     for index in range(frames):
-        moment = source.moment(index)
+        moment = source.frame(index)
         assert moment.joints is not None
         yield _one_held(moment.depths[0], source.cameras[0].camera, moment.joints, left=number % 2 == 1)
 

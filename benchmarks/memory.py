@@ -29,7 +29,7 @@ import torch
 from training_step import FRAMES, networks
 
 from murauer.evaluation.figures.drawing import new_figure, save_figure, tidy
-from murauer.prepare.rendering.regions import CHUNK
+from murauer.prepare.rendering.regions import RENDER_CHUNK
 from murauer.prepare.rendering.simulated import SimulationConfig, Simulator, simulate_store
 from murauer.progress import Progress
 from murauer.store.store import open_store
@@ -119,10 +119,10 @@ def over_rendered_frames(count: int) -> Series:
     with Progress("rendering", count, unit="frame") as progress:
         while done < count:
             for name in ("synthetic", "real"):
-                rendered = simulator.chunk(name, start, start + CHUNK)["depth"].shape[:2].numel()
+                rendered = simulator.chunk(name, start, start + RENDER_CHUNK)["depth"].shape[:2].numel()
                 done += rendered
                 progress.advance(rendered)
-            start += CHUNK
+            start += RENDER_CHUNK
             series.done.append(done)
             series.resident.append(resident_bytes())
     return series

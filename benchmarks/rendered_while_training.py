@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.prepare.rendering.regions import CHUNK
+from murauer.prepare.rendering.regions import RENDER_CHUNK
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.prepare.rendering.synthetic import SynthesisConfig, Synthesiser
 from murauer.prepare.rendering.while_training import EndlessConfig, render_while_training
@@ -31,7 +31,7 @@ from murauer.training.variants import VARIANTS
 
 LABELS = 100
 STORE = SimulationConfig(synthetic_frames=1000, real_frames=500, validation_frames=10, test_frames=10)
-SYNTHESIS = SynthesisConfig(frames=CHUNK)
+SYNTHESIS = SynthesisConfig(frames=RENDER_CHUNK)
 
 
 def cpu_ms_a_chunk(folder: Path, repeats: int = 3) -> float:
@@ -39,7 +39,7 @@ def cpu_ms_a_chunk(folder: Path, repeats: int = 3) -> float:
     renderer, times = Synthesiser(SYNTHESIS, folder), []
     for number in range(repeats + 1):  # the first one warms up
         start = time.process_time()
-        renderer.chunk("synthetic", number * CHUNK, (number + 1) * CHUNK)
+        renderer.chunk("synthetic", number * RENDER_CHUNK, (number + 1) * RENDER_CHUNK)
         times.append(1e3 * (time.process_time() - start))
     return min(times[1:])
 

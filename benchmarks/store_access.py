@@ -91,7 +91,7 @@ def patches_from_images(dataset: Dataset, rows: np.ndarray) -> list[torch.Tensor
 
 
 def patches_from_store(store: Store, rows: np.ndarray) -> torch.Tensor:
-    region = store.need("real").regions(rows)
+    region = store.require("real").regions(rows)
     return to_samples(region, still(len(rows)), patch_size=PATCH, cube_mm=store.cube_mm).patch
 
 
@@ -109,8 +109,8 @@ def measure(folder: Path, frames: int, seconds: float) -> dict[str, float]:
         "png_kilobytes": np.mean([path.stat().st_size for path in folder.rglob("depth_*.png")]) / 1000,
         "decoded_per_s": rate(lambda rows: from_images(dataset, rows), frames, 8, seconds),
         "decoded_patches_per_s": rate(lambda rows: patches_from_images(dataset, rows), frames, 8, seconds),
-        "store_single_per_s": rate(store.need("real").regions, frames, 1, seconds),
-        "store_batches_per_s": rate(store.need("real").regions, frames, BATCH, seconds),
+        "store_single_per_s": rate(store.require("real").regions, frames, 1, seconds),
+        "store_batches_per_s": rate(store.require("real").regions, frames, BATCH, seconds),
         "store_patches_per_s": rate(lambda rows: patches_from_store(store, rows), frames, BATCH, seconds),
     }
     result["ratio_single"] = result["store_single_per_s"] / result["decoded_per_s"]

@@ -140,7 +140,7 @@ def sample_windows(count: int) -> np.ndarray:
         config = SimulationConfig(
             synthetic_frames=1, real_frames=120, validation_frames=1, test_frames=1, region_size=SIZE
         )
-        depth = simulate_store(config, Path(folder) / "recording", workers=1).need("real").depth
+        depth = simulate_store(config, Path(folder) / "recording", workers=1).require("real").depth
         flat = np.array(depth).reshape(-1, SIZE, SIZE)
     return np.resize(flat, (count, SIZE, SIZE))
 

@@ -35,14 +35,14 @@ CLOSE_MM = 40.0
 
 
 @dataclass(frozen=True)
-class Moment:
+class RenderedFrame:
     """One scene: depth (V, H, W) in mm, true centres (V, 3), infinite without a hand."""
 
     depth: Tensor
     centre: Tensor
 
 
-def moments(count: int, seed: int) -> Iterator[Moment]:
+def moments(count: int, seed: int) -> Iterator[RenderedFrame]:
     """Render scenes."""
     held_hands = HeldHands()
     intrinsics = CAMERA.intrinsics().expand(BATCH, 4)
@@ -56,7 +56,9 @@ def moments(count: int, seed: int) -> Iterator[Moment]:
             seen = [sensor(scenes.depth(RIG, v, intrinsics, CAMERA.height, CAMERA.width), intrinsics, stream)
                     for v in range(VIEWS)]  # fmt: skip
             centres = torch.stack([RIG.transform(centre, 0, view) for view in range(VIEWS)], 1)
-            yield from map(Moment, torch.stack(seen, 1), centres.fill_(torch.inf) if without else centres)
+            yield from map(
+                RenderedFrame, torch.stack(seen, 1), centres.fill_(torch.inf) if without else centres
+            )
             progress.advance(BATCH)
 
 

@@ -21,8 +21,8 @@ from murauer.hand.model import HandModel, place
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.sensors import SENSORS
 from murauer.hand.shape import SHAPE_NAMES, ShapePrior
-from murauer.prepare.pairs.pairs import make_twins
-from murauer.prepare.pairs.pictures import twin_sheet
+from murauer.prepare.pairs.pairs import make_pairs
+from murauer.prepare.pairs.pictures import pairs_sheet
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.store.augmentation import still, to_samples
 from murauer.store.frame_set import FrameSet
@@ -162,21 +162,21 @@ def domains() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = simulate_store(config, Path(folder) / "recording", workers=1)
         # Of each eighth of the frames the hand that is open widest, which says most at this size.
-        extent = np.ptp(store.twin.joints[:, 0, :, :2], axis=1)
+        extent = np.ptp(store.pairs.joints[:, 0, :, :2], axis=1)
         reach = extent.max(axis=1).reshape(8, -1)
         rows = reach.argmax(axis=1) + np.arange(8) * reach.shape[1]
         cube = store.cube_mm
-        sheet = grid([patches(store.twin, rows, cube, True), patches(store.real, rows, cube, False)])
+        sheet = grid([patches(store.pairs, rows, cube, True), patches(store.real, rows, cube, False)])
     save(sheet, "domains.png")
 
 
-def twins() -> None:
-    """Real frames, the twins that were fitted to their labels, and how far apart the surfaces are."""
+def pairs() -> None:
+    """Real frames, the pairs that were fitted to their labels, and how far apart the surfaces are."""
     config = SimulationConfig(seed=9, synthetic_frames=1, real_frames=60, validation_frames=2, test_frames=2)
     with tempfile.TemporaryDirectory() as folder:
         simulate_store(config, Path(folder) / "recording", workers=1)
-        made = make_twins(Path(folder) / "recording", handedness="right", replace=True)
-        save(twin_sheet(made, frames=4, size=152), "twins.png")
+        made = make_pairs(Path(folder) / "recording", handedness="right", replace=True)
+        save(pairs_sheet(made, frames=4, size=152), "twins.png")
 
 
 if __name__ == "__main__":
@@ -184,4 +184,4 @@ if __name__ == "__main__":
     gestures()
     sensors()
     domains()
-    twins()
+    pairs()

@@ -74,7 +74,7 @@ if __name__ == "__main__":
     store = open_store(work / "simulated")
     assert store.skeleton is find_skeleton("tips6") and len(store.skeleton) == 6
     assert store.description["simulation"]["sensor"] == "active_stereo"
-    synthetic, real = store.twin.depth[:, 0] > 0, store.real.depth[:, 0] > 0
+    synthetic, real = store.pairs.depth[:, 0] > 0, store.real.depth[:, 0] > 0
     assert 0.3 * synthetic.sum() < real.sum()
     hand = torch.arange(21 * 3.0).reshape(21, 3)
     assert convert(hand, "anny21", "tips6")[:, 0].tolist() == [27, 12, 24, 36, 48, 60]

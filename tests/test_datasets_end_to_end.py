@@ -109,7 +109,7 @@ def test_nyu_of_several_hundred_frames(tmp_path, capsys):
     [("icvl", write_icvl, 16), ("msra15", write_msra15, 21), ("hands17", write_hands17, 21)],
 )
 def test_real_frames_alone(few_steps, name, write, joints):
-    """What comes with labels and one camera, and then gets rendered hands and twins of labelled frames."""
+    """What comes with labels and one camera, and then gets rendered hands and synthetic pairs."""
     folder, store = write(few_steps.folder / name).path, few_steps.folder / "store"
     few_steps("import", name, folder, "--out", store, "--workers", "1")
     runs = [few_steps.train(store, "real_only", 4)]

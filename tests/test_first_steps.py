@@ -88,7 +88,7 @@ def test_the_whole_way(
 
     store = open_store(Path("stores/first"))
     chosen = read_rows(Path("captures/to_label.txt"))
-    assert np.flatnonzero(store.need("real").labelled).tolist() == sorted(chosen)
-    assert len(chosen) == 4 and len(store.need("real")) == 12
-    assert store.need("test").labelled.all() and store.rig is not None
+    assert np.flatnonzero(store.require("real").labelled).tolist() == sorted(chosen)
+    assert len(chosen) == 4 and len(store.require("real")) == 12
+    assert store.require("test").labelled.all() and store.rig is not None
     assert "mm" in capsys.readouterr().out

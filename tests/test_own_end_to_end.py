@@ -1,4 +1,4 @@
-"""From one's own cameras to a trained model: without labels, with ten, with and without twins."""
+"""From one's own cameras to a trained model: without labels, with ten, with and without synthetic pairs."""
 
 import csv
 import json
@@ -49,7 +49,7 @@ def test_without_labels(recorded: Recorded, config_file: str, tmp_path: Path) ->
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
     imported = open_store(store)
-    real = imported.need("real")
+    real = imported.require("real")
     assert imported.rig is None and imported.centre_kind("real") == "localised"
     assert not real.labelled.any()
 
@@ -85,7 +85,7 @@ def test_labels_of_the_first_of_two_cameras_whose_poses_are_unknown(
     write_capture(tmp_path / "monday", recorded, labelled=range(8), extrinsics=False)
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
-    real = open_store(store).need("real")
+    real = open_store(store).require("real")
     assert real.labelled.tolist() == [index < 8 for index in range(16)]
     assert np.isfinite(real.joints[:8, 0]).all() and np.isnan(real.joints[:, 1]).all()
     murauer(
@@ -101,7 +101,7 @@ def test_with_ten_labels(
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
     imported = open_store(store)
-    real, test = imported.need("real"), imported.need("test")
+    real, test = imported.require("real"), imported.require("test")
     assert imported.centre_kind("real") == "localised" and imported.centre_kind("test") == "joint"
     assert set(np.flatnonzero(real.labelled)) <= set(range(10)) and real.labelled.sum() >= 7
     moved = imported.rig.transform(recorded.joints[:12, 0], 0, 1).numpy()
@@ -112,10 +112,10 @@ def test_with_ten_labels(
     murauer("synthesise", store, "--frames", 12, "--workers", 1)
     labels = len(real.usable_rows(0, labelled=True))
     runs = []
-    for twins in (False, True):
-        if twins:
+    for pairs in (False, True):
+        if pairs:
             murauer("twin", store, "--labels", labels)
-        runs.append(tmp_path / f"run_{twins}")
+        runs.append(tmp_path / f"run_{pairs}")
         murauer(
             "train",
             "--data",
@@ -136,16 +136,16 @@ def test_with_ten_labels(
     murauer("report", *runs, "--out", tmp_path / "report.html")
 
 
-def test_twins_that_come_with_the_capture(recorded: Recorded, tmp_path: Path) -> None:
-    write_capture(tmp_path / "monday", recorded, labelled=range(16), twins=True)
+def test_pairs_that_come_with_the_capture(recorded: Recorded, tmp_path: Path) -> None:
+    write_capture(tmp_path / "monday", recorded, labelled=range(16), pairs=True)
     murauer("import", "recording", tmp_path / "monday", "--out", tmp_path / "store", "--workers", 1)
     imported = open_store(tmp_path / "store")
-    real, twin = imported.need("real"), imported.need("twin")
-    assert len(twin) == len(real) and twin.views == 1
-    np.testing.assert_allclose(twin.joints[:, 0], real.joints[:, 0])
-    np.testing.assert_allclose(twin.centre[:, 0], real.centre[:, 0])
-    hand = twin.depth[:, 0] > 0
-    assert (np.abs(real.depth[:, 0].astype(int) - twin.depth[:, 0])[hand] <= 2).mean() > 0.9
+    real, pair = imported.require("real"), imported.require("twin")
+    assert len(pair) == len(real) and pair.views == 1
+    np.testing.assert_allclose(pair.joints[:, 0], real.joints[:, 0])
+    np.testing.assert_allclose(pair.centre[:, 0], real.centre[:, 0])
+    hand = pair.depth[:, 0] > 0
+    assert (np.abs(real.depth[:, 0].astype(int) - pair.depth[:, 0])[hand] <= 2).mean() > 0.9
 
 
 def test_synthetic_hands_are_where_the_stores_are(recorded: Recorded, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_synthetic_hands_are_where_the_stores_are(recorded: Recorded, tmp_path: 
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
     murauer("synthesise", store, "--frames", 100, "--workers", 1, "--seed", 3)
     imported = open_store(store)
-    real, synthetic = imported.need("real"), imported.need("synthetic")
+    real, synthetic = imported.require("real"), imported.require("synthetic")
     assert len(synthetic) == 100 and synthetic.views == 2 and synthetic.labelled.all()
     rows = real.usable_rows(0)
     for axis in range(3):
@@ -189,12 +189,12 @@ def test_synthesis_is_repeatable_and_replaces_only_when_told(
     murauer("synthesise", store, "--frames", 260, "--workers", 1)
     assert "a guess" in capsys.readouterr().out
     first = open_store(store)
-    before = {name: np.array(array) for name, array in vars(first.need("synthetic")).items()}
+    before = {name: np.array(array) for name, array in vars(first.require("synthetic")).items()}
     assert synthesis_rig(first).camera_from_world.shape == (2, 4, 4)
     assert main(["synthesise", str(store), "--frames", "10"]) == 2
     assert "give --replace" in capsys.readouterr().err
-    assert len(open_store(store).need("synthetic")) == 260
+    assert len(open_store(store).require("synthetic")) == 260
     murauer("synthesise", store, "--frames", 260, "--workers", 2, "--replace")
-    again = vars(open_store(store).need("synthetic"))
+    again = vars(open_store(store).require("synthetic"))
     assert all(np.array_equal(before[name], again[name]) for name in before)
     murauer("info", "--data", store, "--verify")

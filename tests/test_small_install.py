@@ -42,7 +42,7 @@ def test_the_extra_is_what_the_command_line_takes_it_for() -> None:
 @pytest.fixture
 def frame(tmp_path: Path) -> Path:
     """A rendered hand before a person, 80 cm from a camera as NYU has it."""
-    (depth,) = SimulatedSource(paced=False).moment(0).depths
+    (depth,) = SimulatedSource(paced=False).frame(0).depths
     path = tmp_path / "frame.png"
     Image.fromarray(depth.round().astype(np.uint16)).save(path)
     return path

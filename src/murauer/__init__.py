@@ -1,5 +1,6 @@
 """3D hand poses from depth cameras with almost no labels (MURAUER, Poier et al., WACV 2019)."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from murauer.version import __version__
@@ -28,6 +29,5 @@ def __getattr__(name: str) -> Any:
     """Import the public names when they are first used, so that `import murauer` takes no time."""
     if name not in _HOMES:
         raise AttributeError(f"module 'murauer' has no attribute {name!r}")
-    import importlib
 
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -103,7 +103,7 @@ def shard_of(args: argparse.Namespace) -> "Shard | None":
     Raises:
         UserError: there is no such shard.
     """
-    from murauer.chunks import Shard
+    from murauer.chunks import Shard  # start-up
 
     return None if args.shard is None else Shard.parse(args.shard)
 

@@ -86,7 +86,7 @@ def work_through(
         running: deque[Future[int]] = deque()
         try:
             for chunk in chunks:
-                running.append(pool.submit(work_on, chunk))
+                running.append(pool.submit(run_chunk, chunk))
                 if len(running) == QUEUED * workers:
                     progress.advance(running.popleft().result())
             while running:
@@ -97,7 +97,7 @@ def work_through(
 
 
 def worker_pool(make: Callable[[], Callable[[Any], Any]], workers: int) -> ProcessPoolExecutor:
-    """Processes that each make what does a chunk's work, to which chunks are submitted with `work_on`."""
+    """Processes that each make what does a chunk's work, to which chunks are submitted with `run_chunk`."""
     return ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (make,))
 
 
@@ -139,7 +139,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def work_on(chunk: Any) -> Any:
+def run_chunk(chunk: Any) -> Any:
     """Do a chunk's work, in a process of a pool."""
     assert _worker is not None
     return _worker(chunk)

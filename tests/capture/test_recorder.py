@@ -11,7 +11,7 @@ from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.keypoint_file import read_keypoint_file
 from murauer.capture.recorder import record
 from murauer.capture.sources import open_source
-from murauer.capture.sources.source import Moment, Source
+from murauer.capture.sources.source import Source, SourceFrame
 from murauer.cli.main import main
 from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
@@ -35,11 +35,11 @@ class Scripted(Source):
         )
         self._moments, self._action = moments, action
 
-    def __iter__(self) -> Iterator[Moment]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         for index in self._moments:
             depth = np.full((48, 64), 500.0 + index, np.float32)
             joints = np.full((14, 3), 500.0 + index, np.float32)
-            yield Moment(10 + index / 10, (depth, depth + 100), dropped=index % 2, joints=joints)
+            yield SourceFrame(10 + index / 10, (depth, depth + 100), dropped=index % 2, joints=joints)
         if self._action is not None:
             raise self._action
 

@@ -88,7 +88,7 @@ def write_capture(
     *,
     skeleton: str = "nyu14",
     labelled: Sequence[int] = (),
-    twins: bool = False,
+    pairs: bool = False,
     extrinsics: bool = True,
     lens: Distortion = PINHOLE,
     depth_scale: float = 0.25,
@@ -108,5 +108,5 @@ def write_capture(
                 joints={0: recorded.joints[index, 0].numpy()} if index in labelled else None,
                 person=person(index),
                 held_out=held_out(index),  # type: ignore[arg-type]
-                twins=[recorded.clean[index, 0].numpy()] if twins else (),
+                pairs=[recorded.clean[index, 0].numpy()] if pairs else (),
             )

@@ -34,7 +34,7 @@ def template(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Pa
         folder,
         recorded,
         labelled=(0, 2, 4, 5),
-        twins=True,
+        pairs=True,
         held_out=lambda index: {4: "validation", 5: "test"}.get(index),
         person=lambda index: 7 if index == 5 else 0,
     )
@@ -71,8 +71,8 @@ def test_reads_what_was_written(template: Path, recorded: Recorded) -> None:
                 assert distance_to_hand(recorded.clean[index, view], uv).max() <= 15
             else:
                 assert frame.joints is None
-        twin = dataset.frame("twin", index, 0)
-        assert (twin.depth - recorded.clean[index, 0]).abs().max() <= 0.125
+        pair = dataset.frame("twin", index, 0)
+        assert (pair.depth - recorded.clean[index, 0]).abs().max() <= 0.125
     assert dataset.frame("test", 0, 0).name == "front/000005.png"
     assert dataset.frame("test", 0, 0).person == 7
 
@@ -165,10 +165,10 @@ def test_a_truncated_image_spoils_only_its_frame(folder: Path) -> None:
     assert dataset.frame("real", 1, 1).depth.any()
 
 
-def test_a_frame_without_twin_spoils_only_itself(folder: Path) -> None:
+def test_a_frame_without_pair_spoils_only_itself(folder: Path) -> None:
     (folder / "twin/front/000001.png").unlink()
     dataset = CaptureDataset(folder)
-    with pytest.raises(UserError, match="no synthetic twin"):
+    with pytest.raises(UserError, match="no synthetic pair"):
         dataset.frame("twin", 1, 0)
     assert dataset.frame("twin", 2, 0).depth.any()
 

@@ -108,7 +108,7 @@ def test_encoding_maps_the_real_side_alone(store, runs):
     without_mapping, _ = load_model(runs["synth_only"])
     same = encode_pairs(without_mapping, alike, 300.0)
     assert torch.equal(same.real, same.synthetic)
-    few = encode_pairs(without_mapping, pairs_of(store.validation, store.validation_twin), 300.0, limit=5)
+    few = encode_pairs(without_mapping, pairs_of(store.validation, store.validation_pairs), 300.0, limit=5)
     torch.testing.assert_close(few.real, same.real[::2])
 
 
@@ -120,22 +120,22 @@ def damaged(frames, row):
 
 def test_pairs_are_those_of_validation_that_are_usable_in_both_domains(store):
     frames = corresponding_frames(store, np.arange(5))
-    assert frames.real is store.validation and frames.synthetic is store.validation_twin
+    assert frames.real is store.validation and frames.synthetic is store.validation_pairs
     assert frames.rows.tolist() == list(range(10))
     holes = dataclasses.replace(
         store, validation=damaged(store.validation, 2),
-        validation_twin=damaged(store.validation_twin, 7),
+        validation_pairs=damaged(store.validation_pairs, 7),
     )  # fmt: skip
     assert corresponding_frames(holes, np.arange(5)).rows.tolist() == [0, 1, 3, 4, 5, 6, 8, 9]
     assert frames.spread(3).rows.tolist() == [0, 3, 6]
 
 
-def test_without_validation_twins_pairs_are_real_frames_not_labelled_in_training(store):
-    own = dataclasses.replace(store, validation_twin=None)
+def test_without_validation_pairs_pairs_are_real_frames_not_labelled_in_training(store):
+    own = dataclasses.replace(store, validation_pairs=None)
     frames = corresponding_frames(own, np.array([0, 3, 11]))
-    assert frames.real is store.real and frames.synthetic is store.twin
+    assert frames.real is store.real and frames.synthetic is store.pairs
     assert frames.rows.tolist() == [1, 2, 4, 5, 6, 7, 8, 9, 10]
     with pytest.raises(UserError, match="seen all pairs"):
         corresponding_frames(own, np.arange(12))
     with pytest.raises(UserError, match="murauer twin"):
-        corresponding_frames(dataclasses.replace(own, twin=None), np.arange(2))
+        corresponding_frames(dataclasses.replace(own, pairs=None), np.arange(2))

@@ -175,7 +175,7 @@ def test_without_view_prediction_there_is_no_such_section(store, runs, tmp_path)
 
 
 def test_what_the_store_has_nothing_for_is_left_out_and_told(store, runs, tmp_path):
-    poor = dataclasses.replace(store, twin=None, validation_twin=None, view_pair=None)
+    poor = dataclasses.replace(store, pairs=None, validation_pairs=None, view_pair=None)
     page = report(tmp_path / "report.html", poor, [runs["full"]])
     assert page.words["h2"] == [
         "Results", "Predictions", "Best and worst frames", "Success curves", "How this came about"

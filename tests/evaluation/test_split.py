@@ -15,11 +15,11 @@ from murauer.store.store import Store
 
 
 def changed(store: Store, **arrays: np.ndarray) -> Store:
-    return dataclasses.replace(store, test=dataclasses.replace(store.need("test"), **arrays))
+    return dataclasses.replace(store, test=dataclasses.replace(store.require("test"), **arrays))
 
 
 def test_unusable_and_unlabelled_frames_are_left_out_and_counted(store: Store, runs: dict[str, Path]) -> None:
-    test = store.need("test")
+    test = store.require("test")
     valid, labelled, joints = test.valid.copy(), test.labelled.copy(), test.joints.copy()
     valid[[0, 7]], labelled[[3]], joints[[3]] = False, False, np.nan
     result = evaluate_split(
@@ -35,7 +35,7 @@ def test_unusable_and_unlabelled_frames_are_left_out_and_counted(store: Store, r
 
 
 def test_the_smaller_cube_is_for_one_person_and_reported(store: Store, runs: dict[str, Path]) -> None:
-    test = store.need("test")
+    test = store.require("test")
     network, _ = load_model(runs["full"])
     usual = evaluate_split(runs["full"], store, "test")
     small = evaluate_split(runs["full"], store, "test", small_cube_person=1)

@@ -17,8 +17,8 @@ from murauer.store.store import Store
 @pytest.fixture
 def expected(tiny_store: Store, small_model: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """Joints of the real frames, 40 in chunks of 7."""
-    monkeypatch.setattr(store_prediction, "CHUNK", 7)
-    return predict_frames(load_model(small_model)[0], tiny_store.need("real"), tiny_store.cube_mm)
+    monkeypatch.setattr(store_prediction, "PREDICTION_CHUNK", 7)
+    return predict_frames(load_model(small_model)[0], tiny_store.require("real"), tiny_store.cube_mm)
 
 
 def test_a_killed_prediction_goes_on(
@@ -75,7 +75,7 @@ def test_processes_share_the_work_and_unusable_frames_are_left_out(
     out = tmp_path / "joints.npy"
     assert predict_store(tiny_store, "validation", small_model, out, workers=2)
     joints = np.load(out)
-    frames = tiny_store.need("validation")
+    frames = tiny_store.require("validation")
     assert joints.shape == (len(frames), 14, 3) and np.isfinite(joints).all()
 
     class OneUnusable(ChunkPrediction):

@@ -149,7 +149,7 @@ def test_figure6_leaves_every_distance_and_the_numbers_beside_them(runs, tmp_pat
         alignment = run["alignment"]
         assert sorted(distances)[4] == pytest.approx(alignment["median_distance"], abs=1e-4)
         assert sorted(ranks)[4] == alignment["median_rank"]
-        assert ranks.count(1) / 10 == alignment["true_twin_first"]
+        assert ranks.count(1) / 10 == alignment["true_pair_first"]
         assert 0 <= alignment["probe_accuracy"] <= 1
     assert "Real&Synth | Full: median distance" in capsys.readouterr().out
 
@@ -201,7 +201,7 @@ def store_without(store, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["figure5", "figure6"])
-def test_without_twins_there_are_no_latent_pairs(store_without, runs, tmp_path, capsys, name):
+def test_without_pairs_there_are_no_latent_pairs(store_without, runs, tmp_path, capsys, name):
     data = store_without("twin", "validation_twin")
     assert experiment(name, runs["full"], "--data", data, "--out", tmp_path / "out") == 2
     assert f"has no twin frames; fit them to the labelled frames with 'murauer twin {data}'" in (

@@ -96,10 +96,10 @@ def test_finds_hidden_offsets_and_the_true_hand_of_an_unseen_person(hidden: Scen
     assert (own_joints - hidden.joints).norm(dim=-1).median() < 3.0
     intrinsics = torch.tensor([[200.0, 200.0, 47.5, 47.5]]).repeat(len(rows), 1)
     intrinsics[:, 2:] -= 200 * hidden.joints.mean(1)[:, :2] / hidden.joints.mean(1)[:, 2:]
-    true, twin = (rasterise_depth(v, model.faces, intrinsics, 96, 96) for v in (hidden.vertices, vertices))
-    hand = (true > 0) & (twin > 0)
+    true, pair = (rasterise_depth(v, model.faces, intrinsics, 96, 96) for v in (hidden.vertices, vertices))
+    hand = (true > 0) & (pair > 0)
     assert hand.sum() > 0.6 * (true > 0).sum()
-    assert (true - twin)[hand].abs().median() < 5.0
+    assert (true - pair)[hand].abs().median() < 5.0
 
 
 def test_fit_stays_within_human_limits(fitted: HandFit) -> None:

@@ -12,7 +12,7 @@ from murauer.store.store import Store
 
 
 def with_arrays(store: Store, name: str, **arrays: np.ndarray) -> Store:
-    return dataclasses.replace(store, **{name: dataclasses.replace(store.need(name), **arrays)})
+    return dataclasses.replace(store, **{name: dataclasses.replace(store.require(name), **arrays)})
 
 
 def test_with_all_frames_usable_draws_are_those_over_all_rows(tiny_store: Store) -> None:

@@ -26,7 +26,7 @@ def test_more_labels_than_frames_are_refused(tiny_store: Store) -> None:
 
 
 def with_real(store: Store, **arrays: np.ndarray) -> Store:
-    return dataclasses.replace(store, real=dataclasses.replace(store.need("real"), **arrays))
+    return dataclasses.replace(store, real=dataclasses.replace(store.require("real"), **arrays))
 
 
 def test_only_usable_labelled_frames_are_chosen(tiny_store: Store) -> None:
@@ -68,13 +68,13 @@ def test_wrong_files_of_labelled_frames_are_refused(tiny_store: Store, tmp_path:
 
 
 def test_missing_sets_name_the_command_that_makes_them(tiny_store: Store) -> None:
-    bare = dataclasses.replace(tiny_store, synthetic=None, twin=None, test=None)
+    bare = dataclasses.replace(tiny_store, synthetic=None, pairs=None, test=None)
     assert list(bare.sets) == ["real", "validation", "validation_twin"]
     for name, message in (("synthetic", "murauer synthesise"), ("twin", "murauer twin"), ("test", "import")):
         with pytest.raises(UserError, match=message):
-            bare.need(name)
+            bare.require(name)
     with pytest.raises(UserError, match="no set 'train'"):
-        bare.need("train")
+        bare.require("train")
 
 
 def test_format_version_1_is_read_with_everything_usable(copy: Path) -> None:
@@ -86,7 +86,7 @@ def test_format_version_1_is_read_with_everything_usable(copy: Path) -> None:
         for name in LATER_ARRAYS:
             (copy / split / f"{name}.npy").unlink()
     store = open_store(copy)
-    real = store.need("real")
+    real = store.require("real")
     assert (
         real.valid.shape == (40, 2)
         and real.valid.all()
@@ -121,10 +121,10 @@ def test_arrays_of_different_sets_are_not_mixed(copy: Path) -> None:
         open_store(copy)
 
 
-def test_twins_must_be_as_many_as_their_frames(copy: Path) -> None:
+def test_pairs_must_be_as_many_as_their_frames(copy: Path) -> None:
     shutil.rmtree(copy / "twin")
     shutil.copytree(copy / "validation_twin", copy / "twin")
-    with pytest.raises(UserError, match="40 real frames but 16 twins"):
+    with pytest.raises(UserError, match="40 real frames but 16 synthetic pairs"):
         open_store(copy)
 
 

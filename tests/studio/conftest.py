@@ -17,7 +17,7 @@ def recorded() -> Recorded:
 @pytest.fixture(scope="session")
 def _capture(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("studio") / "monday"
-    write_capture(folder, recorded, labelled=[0, 1], twins=True)
+    write_capture(folder, recorded, labelled=[0, 1], pairs=True)
     return folder
 
 

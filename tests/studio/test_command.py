@@ -28,7 +28,7 @@ def test_export_without_a_page(store: Path, capsys: pytest.CaptureFixture[str]) 
         label_log.change("real/3", label, "accept", accepted=True)
     assert main(["studio", str(store), "--export"]) == 0
     assert "1 labels written" in capsys.readouterr().out
-    real = open_store(store).need("real")
+    real = open_store(store).require("real")
     assert np.flatnonzero(real.labelled).tolist() == [0, 1, 3]
     np.testing.assert_allclose(real.joints[3, 0], label, atol=1e-3)
 

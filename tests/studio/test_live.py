@@ -11,14 +11,14 @@ import pytest
 from dataset_folders.own import Recorded
 from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources import open_source
-from murauer.capture.sources.source import Moment, Source
+from murauer.capture.sources.source import Source, SourceFrame
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS, xyz_to_uvd
 from murauer.geometry.overlay import FINGER_COLOURS, draw_frame
 from murauer.geometry.skeletons import SKELETONS
 from murauer.inference.estimator import Estimator
 from murauer.inference.pose import HandPose, Timings, no_pose
-from murauer.studio.albums.album import View
+from murauer.studio.albums.album import AlbumView
 from murauer.studio.albums.open import open_album
 from murauer.studio.live import Follower, Live
 from murauer.studio.page.pictures import WHOLE_SIZE, picture
@@ -100,9 +100,9 @@ class Unplugged(Source):
     def __init__(self, moments: int) -> None:
         self.moments = moments
 
-    def __iter__(self) -> Iterator[Moment]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         for index in range(self.moments):
-            yield Moment(index / 30, (np.full((480, 640), 700, np.float32),))
+            yield SourceFrame(index / 30, (np.full((480, 640), 700, np.float32),))
         raise UserError("the camera gave nothing for 5 s; is it plugged in?")
 
 
@@ -121,7 +121,7 @@ def test_a_source_that_fails_is_told_and_tried_again(moments: int) -> None:
 
 
 def test_a_whole_image_and_the_hand_in_it(capture: Path, recorded: Recorded) -> None:
-    view, skeleton = open_album(capture).moment("real", 0).views[0], SKELETONS["nyu14"]
+    view, skeleton = open_album(capture).frame("real", 0).views[0], SKELETONS["nyu14"]
     joints = recorded.joints[0, 0].numpy()
     image = picture(view, joints[skeleton.centre], joints, skeleton, "the whole image")
     assert image.size == WHOLE_SIZE
@@ -138,7 +138,7 @@ def test_a_whole_image_of_another_shape_without_a_hand() -> None:
     depth = np.full((90, 240), 700, np.float32)
     depth[:, 120:] = 1500
     camera, skeleton = CAMERAS["nyu"], SKELETONS["nyu14"]
-    image = picture(View("front", depth, camera, np.eye(4)), None, None, skeleton, "the whole image")
+    image = picture(AlbumView("front", depth, camera, np.eye(4)), None, None, skeleton, "the whole image")
     plain = np.asarray(draw_frame(depth, camera, None, None, skeleton))
     assert image.size == WHOLE_SIZE  # 240 x 90 in the middle, twice as large, and nothing above and below
     shown = np.asarray(image)

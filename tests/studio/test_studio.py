@@ -12,7 +12,7 @@ import torch
 from dataset_folders.own import Recorded
 from murauer.datasets.joint_files import write_joints
 from murauer.errors import UserError
-from murauer.studio.albums.album import View, moved
+from murauer.studio.albums.album import AlbumView, moved
 from murauer.studio.albums.open import open_album
 from murauer.studio.labels.label_log import LabelLog
 from murauer.studio.labels.labelling import Labelling
@@ -113,14 +113,14 @@ def test_what_is_drawn(make: Callable[..., Studio], predicted: FilePredictor, re
     assert set(page.points) == {"front", "side"}
     np.testing.assert_allclose(page.skeletons["label"], recorded.joints[0, 0], atol=0.01)
     np.testing.assert_allclose(page.skeletons["model 2"][:, 0], recorded.joints[0, 0, :, 0] + 1, atol=0.01)
-    studio.pictures, studio.twin = "twin", True
+    studio.pictures, studio.pair = "pair", True
     studio.draw()
-    assert page.pictures == ["front", "twin"] and set(page.points) == {"front", "side", "twin"}
+    assert page.pictures == ["front", "pair"] and set(page.points) == {"front", "side", "pair"}
     studio.pictures = "cameras"
     studio.toggle_points()
     studio.go(4)  # without a label: the prediction is the label's proposal, and not drawn twice
     studio.draw()
-    assert page.pictures == ["front", "side"] and set(page.points) == {"twin"}
+    assert page.pictures == ["front", "side"] and set(page.points) == {"pair"}
     assert "model 1" not in page.skeletons and "**prediction**" in page.status
 
 
@@ -149,7 +149,7 @@ def test_predictions_of_another_set(capture: Path, recorded: Recorded) -> None:
 
 def test_points_are_few_mostly_of_the_hand_and_on_the_surface(capture: Path, recorded: Recorded) -> None:
     joints = recorded.joints[0, 0].numpy()
-    for view in open_album(capture).moment("real", 0).views:
+    for view in open_album(capture).frame("real", 0).views:
         assert view.from_first is not None
         points, colours = cloud(view, joints[0], 2000)
         assert len(points) <= 2000 and colours.dtype == np.uint8 and len(colours) == len(points)
@@ -158,5 +158,5 @@ def test_points_are_few_mostly_of_the_hand_and_on_the_surface(capture: Path, rec
         columns = np.rint(view.camera.fx * own[:, 0] / own[:, 2] + view.camera.u0).astype(int)
         rows = np.rint(view.camera.fy * own[:, 1] / own[:, 2] + view.camera.v0).astype(int)
         np.testing.assert_allclose(view.depth[rows, columns], own[:, 2], atol=0.01)
-    nothing = View("front", np.zeros_like(view.depth), view.camera, np.eye(4))
+    nothing = AlbumView("front", np.zeros_like(view.depth), view.camera, np.eye(4))
     assert len(cloud(nothing, None)[0]) == 0

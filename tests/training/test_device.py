@@ -26,7 +26,7 @@ from murauer.training import step as steps
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config
-from murauer.training.device import CPU, made_ahead, open_device, steps_ahead
+from murauer.training.device import CPU, open_device, prefetched, steps_ahead
 from murauer.training.loop import Stage
 from murauer.training.step import JointStep, PretrainingStep
 from murauer.training.train import train
@@ -138,7 +138,7 @@ def test_without_a_gpu_the_user_is_told_what_to_do() -> None:
 @pytest.mark.parametrize("ahead", [0, 3])
 def test_batches_made_ahead_are_those_of_their_steps(ahead: int) -> None:
     made: list[int] = []
-    with made_ahead(lambda step: made.append(step) or step * step, 10, ahead) as batch:
+    with prefetched(lambda step: made.append(step) or step * step, 10, ahead) as batch:
         assert [batch(step) for step in range(4, 10)] == [16, 25, 36, 49, 64, 81]
     assert sorted(made) == [4, 5, 6, 7, 8, 9]
 
@@ -151,7 +151,7 @@ def test_the_next_batches_are_begun_while_a_step_computes() -> None:
             begun.set()
         return step
 
-    with made_ahead(make, 5, 2) as batch:
+    with prefetched(make, 5, 2) as batch:
         assert batch(0) == 0 and begun.wait(10)
 
 
@@ -161,7 +161,7 @@ def test_an_error_of_a_batch_made_ahead_is_raised_in_its_step() -> None:
             raise UserError("unreadable")
         return step
 
-    with made_ahead(make, 5, 2) as batch:
+    with prefetched(make, 5, 2) as batch:
         assert batch(0) == 0
         with pytest.raises(UserError, match="unreadable"):
             batch(1)

@@ -190,9 +190,9 @@ def test_parts_of_a_batch_are_its_samples_in_order(tiny_store: Store) -> None:
         assert whole.corresponding and whole.real_views and whole.unlabelled
         together = torch.cat([part.corresponding.real.patch for part in parts if part.corresponding])
         assert torch.equal(together, whole.corresponding.real.patch)
-        twins = [part.corresponding.synthetic for part in parts if part.corresponding]
+        pairs = [part.corresponding.synthetic for part in parts if part.corresponding]
         assert whole.corresponding.synthetic is not None
-        together = torch.cat([samples.patch for samples in twins if samples])
+        together = torch.cat([samples.patch for samples in pairs if samples])
         assert torch.equal(together, whole.corresponding.synthetic.patch)
         together = torch.cat([part.real_views.condition for part in parts if part.real_views])
         assert torch.equal(together, whole.real_views.condition)

@@ -163,7 +163,7 @@ def test_pretraining_leaves_the_mapping_and_trains_the_rest(tiny_store: Store, c
 def test_sets_cut_out_together_are_those_cut_out_one_by_one(tiny_store: Store, config: Config) -> None:
     """Windows of different sizes cannot be cut out together: the same frames in larger windows."""
     rows = tiny_store.labelled_rows(10, 0)
-    synthetic = tiny_store.need("synthetic")
+    synthetic = tiny_store.require("synthetic")
     pad = ((0, 0), (0, 0), (3, 5), (2, 6))
     intrinsics = synthetic.intrinsics + np.array([0, 0, 2, 3], np.float32)
     wide = dataclasses.replace(synthetic, depth=np.pad(synthetic.depth, pad), intrinsics=intrinsics)

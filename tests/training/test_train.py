@@ -166,20 +166,20 @@ def test_non_finite_loss_stops_and_keeps_the_checkpoint(
 def test_view_prediction_needs_a_second_camera(
     tiny_store: Store, config: Config, pretrained: Path, tmp_path: Path
 ) -> None:
-    alone = dataclasses.replace(tiny_store, real=tiny_store.need("twin"))
+    alone = dataclasses.replace(tiny_store, real=tiny_store.require("twin"))
     with pytest.raises(UserError, match="view of a second camera"):
         full(alone, config, tmp_path / "run", pretrained)
     assert not (tmp_path / "run").exists()
 
 
-def test_without_twins_the_correspondence_loss_is_left_out_with_a_notice(
+def test_without_pairs_the_correspondence_loss_is_left_out_with_a_notice(
     tiny_store: Store,
     config: Config,
     pretrained: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    alone = dataclasses.replace(tiny_store, twin=None)
+    alone = dataclasses.replace(tiny_store, pairs=None)
     rows = alone.labelled_rows(10, 0)
     for name, expected in (("full", 1), ("real_and_synth", 0)):
         full(alone, config, tmp_path / name, pretrained, variant=name)
@@ -188,19 +188,19 @@ def test_without_twins_the_correspondence_loss_is_left_out_with_a_notice(
     assert batch.corresponding is not None and batch.corresponding.synthetic is None
 
 
-def test_frames_whose_twin_is_unusable_are_trained_without_it(
+def test_frames_whose_pair_is_unusable_are_trained_without_it(
     tiny_store: Store, config: Config, pretrained: Path, tmp_path: Path
 ) -> None:
-    """What the twin's images and joints hold where it is unusable changes nothing."""
+    """What the synthetic pair's images and joints hold where it is unusable changes nothing."""
     rows = tiny_store.labelled_rows(10, 0)
-    twin = tiny_store.need("twin")
-    valid, depth, joints = twin.valid.copy(), twin.depth.copy(), twin.joints.copy()
+    pair = tiny_store.require("twin")
+    valid, depth, joints = pair.valid.copy(), pair.depth.copy(), pair.joints.copy()
     valid[rows[:5]] = False
-    marked = dataclasses.replace(tiny_store, twin=dataclasses.replace(twin, valid=valid))
+    marked = dataclasses.replace(tiny_store, pairs=dataclasses.replace(pair, valid=valid))
     reference = full(marked, config, tmp_path / "a", pretrained)
     depth[rows[:5]], joints[rows[:5]] = 0, np.nan
-    damaged = dataclasses.replace(twin, valid=valid, depth=depth, joints=joints)
-    other = full(dataclasses.replace(tiny_store, twin=damaged), config, tmp_path / "b", pretrained)
+    damaged = dataclasses.replace(pair, valid=valid, depth=depth, joints=joints)
+    other = full(dataclasses.replace(tiny_store, pairs=damaged), config, tmp_path / "b", pretrained)
     assert_same_tensors(reference, other)
     source = BatchSource(marked, config, VARIANTS["full"], rows, 0)
     counts = set()
@@ -211,7 +211,7 @@ def test_frames_whose_twin_is_unusable_are_trained_without_it(
         if batch.synthetic is not None:
             assert torch.equal(batch.real.crop.rotation[batch.paired], batch.synthetic.crop.rotation)
         assert len(batch.paired) == (0 if batch.synthetic is None else len(batch.synthetic.patch))
-    assert len(counts) > 2  # none, some or all of a batch have twins
+    assert len(counts) > 2  # none, some or all of a batch have synthetic pairs
 
 
 def test_labels_from_a_file_are_the_ones_used(
@@ -226,7 +226,7 @@ def test_labels_from_a_file_are_the_ones_used(
 
 
 def test_missing_synthetic_frames_name_the_remedy(tiny_store: Store, config: Config, tmp_path: Path) -> None:
-    bare = dataclasses.replace(tiny_store, synthetic=None, twin=None)
+    bare = dataclasses.replace(tiny_store, synthetic=None, pairs=None)
     with pytest.raises(UserError, match="murauer synthesise"):
         train(bare, config, variant="full", labels=10, seed=0, out=tmp_path / "run")
     train(bare, config, variant="real_only", labels=10, seed=0, out=tmp_path / "real_only")
@@ -236,6 +236,6 @@ def test_missing_synthetic_frames_name_the_remedy(tiny_store: Store, config: Con
 def test_synthetic_frames_of_one_camera_pretrain_without_views(
     tiny_store: Store, config: Config, tmp_path: Path
 ) -> None:
-    alone = dataclasses.replace(tiny_store, synthetic=tiny_store.need("twin"), view_pair=None)
+    alone = dataclasses.replace(tiny_store, synthetic=tiny_store.require("twin"), view_pair=None)
     network, _ = load_model(pretrain(alone, config, 0, tmp_path))
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())

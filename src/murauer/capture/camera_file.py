@@ -166,9 +166,9 @@ def camera_document(cameras: Iterable[CaptureCamera]) -> dict[str, Any]:
 
 def make_rig(cameras: tuple[CaptureCamera, ...]) -> "CameraRig | None":
     """Return the calibrated rig; None if there are several cameras whose poses are unknown."""
-    import torch
+    import torch  # extra
 
-    from murauer.geometry.rig import CameraRig
+    from murauer.geometry.rig import CameraRig  # extra
 
     if len(cameras) == 1 and cameras[0].camera_from_world is None:
         return CameraRig((cameras[0].camera,), torch.eye(4)[None])

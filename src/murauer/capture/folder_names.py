@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-LABEL_FILE, PERSON_FILE, TWIN_FOLDER = "labels.json", "persons.csv", "twin"
+LABEL_FILE, PERSON_FILE, PAIR_FOLDER = "labels.json", "persons.csv", "twin"
 
 SUFFIXES = (".png", ".npy")
 """Of depth images."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from murauer.capture.sources.folder import TIME_FILE, read_times
-from murauer.capture.sources.source import Moment, Source
+from murauer.capture.sources.source import Source, SourceFrame
 from murauer.capture.writer import CaptureWriter
 from murauer.errors import UserError
 from murauer.progress import Progress
@@ -20,7 +20,7 @@ class Recorded:
     Attributes:
         frames: in the capture now.
         new: of them, those that were added.
-        dropped: moments that the source lost meanwhile, or that could not be written in time.
+        dropped: frames that the source lost meanwhile, or that could not be written in time.
         seconds: by the clock of the source, from the first new frame to the last.
     """
 
@@ -56,12 +56,12 @@ def record(
     read_times(folder / TIME_FILE)  # a damaged file is better known before than after
     with writer, Progress("recording", frames, before, "frame") as progress:
         try:
-            for moment in source:
-                first = moment.time_s if first is None else first
-                if seconds is not None and moment.time_s - first > seconds:
+            for frame in source:
+                first = frame.time_s if first is None else first
+                if seconds is not None and frame.time_s - first > seconds:
                     break
-                _write(writer, moment)
-                dropped, last = dropped + moment.dropped, moment.time_s
+                _write(writer, frame)
+                dropped, last = dropped + frame.dropped, frame.time_s
                 progress.advance(dropped=dropped)
                 if writer.frames == frames:
                     break
@@ -72,11 +72,11 @@ def record(
     return Recorded(writer.frames, writer.frames - before, dropped, last - (first or 0.0))
 
 
-def _write(writer: CaptureWriter, moment: Moment) -> None:
+def _write(writer: CaptureWriter, frame: SourceFrame) -> None:
     """Write images, time, and joints if there are any."""
-    joints = None if moment.joints is None else {0: moment.joints}
-    name = writer.write(moment.depths, joints=joints)
+    joints = None if frame.joints is None else {0: frame.joints}
+    name = writer.write(frame.depths, joints=joints)
     path = writer.folder / TIME_FILE
     head = "" if path.exists() else "frame,time_s,dropped\n"
     with path.open("a", encoding="utf-8") as file:
-        file.write(f"{head}{name},{moment.time_s:.6f},{moment.dropped}\n")
+        file.write(f"{head}{name},{frame.time_s:.6f},{frame.dropped}\n")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from murauer.capture.camera_file import CAMERA_FILE, CaptureCamera, read_camera_file, write_camera_file
-from murauer.capture.folder_names import LABEL_FILE, PERSON_FILE, TWIN_FOLDER
+from murauer.capture.folder_names import LABEL_FILE, PAIR_FOLDER, PERSON_FILE
 from murauer.capture.keypoint_file import Keypoints, read_keypoint_file, write_keypoint_file
 from murauer.errors import UserError
 from murauer.files import written_whole
@@ -81,7 +81,7 @@ class CaptureWriter:
         joints: Mapping[int, Floats] | None = None,
         person: int | None = None,
         held_out: Literal["validation", "test"] | None = None,
-        twins: Sequence[Floats] = (),
+        pairs: Sequence[Floats] = (),
     ) -> str:
         """Write one moment.
 
@@ -90,7 +90,7 @@ class CaptureWriter:
             joints: Labels by camera, in its coordinates in mm, NaN where not labelled; each (J, 3).
             person: Number of the person seen, if known.
             held_out: Set that this moment belongs to if it is not for training.
-            twins: Rendered images of the same pose from the first cameras, without distortion; mm, (H, W).
+            pairs: Rendered images of the same pose from the first cameras, without distortion; mm, (H, W).
 
         Returns:
             The name of the frame.
@@ -108,8 +108,8 @@ class CaptureWriter:
         except BaseException:  # Ctrl-C too: every camera has every moment, or the capture is none
             self._remove(name)
             raise
-        for camera, depth in zip(self.cameras, twins, strict=False):
-            _write_depth(self.folder / TWIN_FOLDER / camera.name / f"{name}.png", depth, camera)
+        for camera, depth in zip(self.cameras, pairs, strict=False):
+            _write_depth(self.folder / PAIR_FOLDER / camera.name / f"{name}.png", depth, camera)
         for view, xyz in (joints or {}).items():
             self._labels.append(self._label(name, self.cameras[view], xyz))
         if person is not None:

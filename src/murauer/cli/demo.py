@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.experiments.demo import run_demo
+    from murauer.experiments.demo import run_demo  # start-up
 
     metrics = run_demo(args.out)
     for name, result in metrics["variants"].items():

@@ -5,9 +5,11 @@ murauer evaluate PREDICTIONS.txt --ground-truth LABELS.txt --format uvd --camera
 """
 
 import argparse
+import json
 from pathlib import Path
 
 from murauer.arguments import add_json, count
+from murauer.errors import UserError
 
 FORMATS = ("uvd", "xyz", "xyz-y-up")
 
@@ -42,11 +44,9 @@ def run(args: argparse.Namespace) -> None:
 
 def _evaluate_model(args: argparse.Namespace) -> None:
     """Predict a split of a store, with the recorded centre as centre of the cube."""
-    import json
-
-    from murauer.evaluation.split import evaluate_split
-    from murauer.nets.model_file import model_path
-    from murauer.store.store import open_store
+    from murauer.evaluation.split import evaluate_split  # start-up
+    from murauer.nets.model_file import model_path  # start-up
+    from murauer.store.store import open_store  # start-up
 
     store = open_store(args.data)
     result = evaluate_split(model_path(args.source), store, args.split or "test", args.small_cube)
@@ -55,12 +55,9 @@ def _evaluate_model(args: argparse.Namespace) -> None:
 
 def _evaluate_file(args: argparse.Namespace) -> None:
     """Compare two text files of joints."""
-    import json
-
-    from murauer.errors import UserError
-    from murauer.evaluation.metrics import metrics_table
-    from murauer.evaluation.prediction_files import evaluate_prediction_file
-    from murauer.geometry.camera import find_camera
+    from murauer.evaluation.metrics import metrics_table  # start-up
+    from murauer.evaluation.prediction_files import evaluate_prediction_file  # start-up
+    from murauer.geometry.camera import find_camera  # start-up
 
     if args.split is not None or args.small_cube is not None:
         raise UserError("--split and --small-cube are for models on --data, not for files of predictions")

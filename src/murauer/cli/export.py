@@ -7,9 +7,12 @@ The exported model is run on simulated frames and compared with PyTorch before i
 """
 
 import argparse
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from murauer.arguments import add_json
+from murauer.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,11 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    import json
-    from dataclasses import asdict
-
-    from murauer.errors import UserError
-    from murauer.inference.export.onnx import export_onnx
+    from murauer.inference.export.onnx import export_onnx  # start-up
 
     if args.out.suffix != ".onnx":
         raise UserError(f"cannot tell the format of {args.out}; let its name end in .onnx")

@@ -12,12 +12,11 @@ import argparse
 from pathlib import Path
 
 from murauer.arguments import add_workers, positive_float, positive_int, shard_of, tell_shard_is_done
+from murauer.datasets import DATASETS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    from murauer.datasets import DATASETS
-
     parser.add_argument("dataset", choices=tuple(DATASETS), metavar="NAME", help=", ".join(DATASETS))
     parser.add_argument("path", type=Path, metavar="PATH", help="folder of the dataset")
     parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="folder to write to")
@@ -51,10 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.datasets import DATASETS
-    from murauer.prepare.importing.images import ImportSettings
-    from murauer.prepare.importing.run import import_dataset, import_shard
-    from murauer.store.summary import summary
+    from murauer.prepare.importing.images import ImportSettings  # start-up
+    from murauer.prepare.importing.run import import_dataset, import_shard  # start-up
+    from murauer.store.summary import summary  # start-up
 
     names = ("cube_mm", "region_mm", "region_size", "max_frames", "least_confidence")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}

@@ -5,9 +5,15 @@ store holds instead; --verify compares its files with the checksums that were wr
 """
 
 import argparse
+import json
+import platform
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any
 
 from murauer.arguments import add_data, add_json
+from murauer.errors import UserError
+from murauer.version import __version__
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,10 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    import json
-
-    from murauer.errors import UserError
-
     if args.data:
         _show_store(args)
         return
@@ -43,11 +45,9 @@ def run(args: argparse.Namespace) -> None:
 
 def _show_store(args: argparse.Namespace) -> None:
     """Tell what a store holds, and with --verify whether it is still what was written."""
-    import json
-
-    from murauer.store.integrity import verify
-    from murauer.store.store import open_store
-    from murauer.store.summary import store_facts, summary
+    from murauer.store.integrity import verify  # start-up
+    from murauer.store.store import open_store  # start-up
+    from murauer.store.summary import store_facts, summary  # start-up
 
     store = open_store(args.data)
     verified = verify(args.data, store.description) if args.verify else None
@@ -61,14 +61,9 @@ def _show_store(args: argparse.Namespace) -> None:
 
 def _installation() -> dict[str, Any]:
     """Collect what does not depend on a config."""
-    import platform
-    from importlib.metadata import version
-    from importlib.util import find_spec
-
-    from murauer.geometry.camera import CAMERAS
-    from murauer.geometry.skeletons import SKELETONS
-    from murauer.nets.model_facts import packaged_model
-    from murauer.version import __version__
+    from murauer.geometry.camera import CAMERAS  # start-up
+    from murauer.geometry.skeletons import SKELETONS  # start-up
+    from murauer.nets.model_facts import packaged_model  # start-up
 
     default_model = packaged_model("onnx")
     facts = {
@@ -86,13 +81,11 @@ def _installation() -> dict[str, Any]:
 
 def _for_training() -> dict[str, Any]:
     """Collect what the extra "train" brings."""
-    from importlib.metadata import version
+    import torch  # extra
 
-    import torch
-
-    from murauer.hand.sensors import SENSORS
-    from murauer.training.config import config_names
-    from murauer.training.variants import VARIANTS
+    from murauer.hand.sensors import SENSORS  # start-up
+    from murauer.training.config import config_names  # start-up
+    from murauer.training.variants import VARIANTS  # start-up
 
     cuda = torch.cuda.is_available()
     return {
@@ -107,10 +100,10 @@ def _for_training() -> dict[str, Any]:
 
 def _config(name: str) -> dict[str, Any]:
     """Build the networks of a config and count their parameters."""
-    import msgspec
+    import msgspec  # start-up
 
-    from murauer.nets.network import HandPoseNetwork, make_discriminator, parameter_counts
-    from murauer.training.config import load_config
+    from murauer.nets.network import HandPoseNetwork, make_discriminator, parameter_counts  # start-up
+    from murauer.training.config import load_config  # start-up
 
     config = load_config(name)
     counts = parameter_counts(HandPoseNetwork(config.network), make_discriminator(config.network))

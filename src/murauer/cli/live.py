@@ -26,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.capture.sources import open_source
-    from murauer.inference.estimator import Estimator
-    from murauer.studio.live import run_live
-    from murauer.studio.page.guard import choose_token, serve
+    from murauer.capture.sources import open_source  # start-up
+    from murauer.inference.estimator import Estimator  # start-up
+    from murauer.studio.live import run_live  # start-up
+    from murauer.studio.page.guard import choose_token, serve  # start-up
 
     token = choose_token(args.host, args.token)
     paths = [path for path in (args.model, args.compare) if path is not None]

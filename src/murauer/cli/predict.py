@@ -35,6 +35,7 @@ from murauer.arguments import (
     tell_shard_is_done,
 )
 from murauer.errors import UserError
+from murauer.files import written_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,9 +84,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.capture.camera_file import camera_of_frames
-    from murauer.inference.estimator import Estimator
-    from murauer.inference.pose_files import check_pose_path
+    from murauer.capture.camera_file import camera_of_frames  # start-up
+    from murauer.inference.estimator import Estimator  # start-up
+    from murauer.inference.pose_files import check_pose_path  # start-up
 
     if args.split is not None:
         _predict_set(args)
@@ -106,9 +107,9 @@ def run(args: argparse.Namespace) -> None:
 
 def _predict_set(args: argparse.Namespace) -> None:
     """Predict all frames of a set."""
-    from murauer.chunks import WHOLE
-    from murauer.evaluation.store_prediction import predict_store
-    from murauer.store.store import open_store
+    from murauer.chunks import WHOLE  # start-up
+    from murauer.evaluation.store_prediction import predict_store  # start-up
+    from murauer.store.store import open_store  # start-up
 
     useless = [name for name in OF_FRAMES if getattr(args, name) is not None]
     if args.handedness != "auto":
@@ -125,18 +126,17 @@ def _predict_set(args: argparse.Namespace) -> None:
     store = open_store(args.frames[0])
     (out,) = args.out
     if predict_store(store, args.split, args.model, out, shard=shard, workers=args.workers):
-        print(f"{out}: joints of the {len(store.need(args.split))} {args.split} frames")
+        print(f"{out}: joints of the {len(store.require(args.split))} {args.split} frames")
     else:
         tell_shard_is_done(shard)
 
 
 def predict_frames(args: argparse.Namespace, camera: "CaptureCamera", estimator: "Estimator") -> None:
     """Predict all frames, then write everything, so that a bad frame leaves older results as they were."""
-    from murauer.capture.depth import centre_from_uvd, read_depth, read_frame
-    from murauer.files import written_whole
-    from murauer.geometry.overlay import contact_sheet
-    from murauer.inference.pose_files import to_document, to_json, write_poses
-    from murauer.progress import Progress
+    from murauer.capture.depth import centre_from_uvd, read_depth, read_frame  # start-up
+    from murauer.geometry.overlay import contact_sheet  # start-up
+    from murauer.inference.pose_files import to_document, to_json, write_poses  # start-up
+    from murauer.progress import Progress  # start-up
 
     pinhole = camera.camera
     given = None if args.centre is None else centre_from_uvd(args.centre, pinhole)
@@ -182,9 +182,9 @@ def _draw(
     depth: "NDArray[np.float32]", camera: "Camera", pose: "HandPose", cube_mm: float, whole: bool
 ) -> "Image":
     """Draw the hand, beside the whole frame if wanted; of a frame without a hand all of it."""
-    from PIL import ImageOps
+    from PIL import ImageOps  # start-up
 
-    from murauer.geometry.overlay import BACKGROUND_COLOUR, draw_frame, draw_hand, side_by_side
+    from murauer.geometry.overlay import BACKGROUND_COLOUR, draw_frame, draw_hand, side_by_side  # start-up
 
     if not pose:
         picture = draw_frame(depth, camera, None, None, pose.skeleton)

@@ -8,6 +8,8 @@ again, the command goes on with it.
 """
 
 import argparse
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from murauer.arguments import add_json, positive_float, positive_int
@@ -24,11 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    import json
-    from dataclasses import asdict
-
-    from murauer.capture.recorder import record
-    from murauer.capture.sources import open_source
+    from murauer.capture.recorder import record  # start-up
+    from murauer.capture.sources import open_source  # start-up
 
     with open_source(args.source) as source:
         done = record(source, args.out, frames=args.frames, seconds=args.seconds)

@@ -2,7 +2,8 @@
 
 murauer report runs/real_and_synth runs/full --out report.html
 
-Sections that the store has nothing for (no twins, one camera) are left out; the last section says why.
+Sections that the store has nothing for (no synthetic pairs, one camera) are left out; the last section says
+why.
 """
 
 import argparse
@@ -22,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.evaluation.report import write_report
-    from murauer.evaluation.runs import load_runs, store_of
+    from murauer.evaluation.report import write_report  # start-up
+    from murauer.evaluation.runs import load_runs, store_of  # start-up
 
     runs = load_runs(args.runs)
     store = store_of(runs, args.data)

@@ -8,6 +8,8 @@ labels count as chosen already. The file has the index of a frame on each line, 
 """
 
 import argparse
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from murauer.arguments import add_json, count, positive_int
@@ -34,12 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    import json
-    from dataclasses import asdict
-
-    from murauer.nets.model_file import load_model
-    from murauer.selection.selecting import format_proposals, propose_frames, write_proposals
-    from murauer.store.store import open_store
+    from murauer.nets.model_file import load_model  # start-up
+    from murauer.selection.selecting import format_proposals, propose_frames, write_proposals  # start-up
+    from murauer.store.store import open_store  # start-up
 
     store = open_store(args.store)
     network, config = load_model(args.model)
@@ -58,4 +57,4 @@ def run(args: argparse.Namespace) -> None:
     elif args.out is None:
         print(format_proposals(proposals), end="")
     else:
-        print(f"{args.out}: {len(proposals)} of {len(store.need('real'))} frames")
+        print(f"{args.out}: {len(proposals)} of {len(store.require('real'))} frames")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from murauer.arguments import add_run_folder, add_workers, count, positive_int, shard_of, tell_shard_is_done
+from murauer.errors import UserError
 
 if TYPE_CHECKING:
     from murauer.prepare.rendering.simulated import SimulationConfig
@@ -31,12 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    import msgspec
+    import msgspec  # start-up
 
-    from murauer.errors import UserError
-    from murauer.geometry.skeletons import find_skeleton
-    from murauer.hand.sensors import SENSORS
-    from murauer.prepare.rendering.simulated import SimulationConfig, simulate_shard, simulate_store
+    from murauer.geometry.skeletons import find_skeleton  # start-up
+    from murauer.hand.sensors import SENSORS  # start-up
+    from murauer.prepare.rendering.simulated import (  # start-up
+        SimulationConfig,
+        simulate_shard,
+        simulate_store,
+    )
 
     names = ("seed", "sensor", *(f"{split}_frames" for split in FRAMES))
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -50,16 +54,15 @@ def run(args: argparse.Namespace) -> None:
         tell_shard_is_done(shard)
         return
     store = simulate_store(config, args.out, args.workers)
-    synthetic, real = (len(store.need(name)) for name in ("synthetic", "real"))
+    synthetic, real = (len(store.require(name)) for name in ("synthetic", "real"))
     print(f"{store.folder}: {synthetic} synthetic, {real} real frames")
 
 
 def _read_config(path: Path) -> "SimulationConfig":
     """Read the fields that differ from the defaults."""
-    import msgspec
+    import msgspec  # start-up
 
-    from murauer.errors import UserError
-    from murauer.prepare.rendering.simulated import SimulationConfig
+    from murauer.prepare.rendering.simulated import SimulationConfig  # start-up
 
     try:
         return msgspec.json.decode(path.read_bytes(), type=SimulationConfig)

@@ -65,9 +65,9 @@ def port(text: str) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.studio.albums.open import open_album
-    from murauer.studio.labels.label_log import LabelLog
-    from murauer.studio.page.guard import choose_token, serve
+    from murauer.studio.albums.open import open_album  # start-up
+    from murauer.studio.labels.label_log import LabelLog  # start-up
+    from murauer.studio.page.guard import choose_token, serve  # start-up
 
     album = open_album(args.folder, args.skeleton)
     listed = None if args.frames is None else {"real": _listed(args.frames, album)}
@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> None:
             print(f"{len(labels)} labels written; {album.write_labels(labels)}")
             return
 
-        from murauer.studio.app import run_studio
-        from murauer.studio.predicting import open_predictor
+        from murauer.studio.app import run_studio  # start-up
+        from murauer.studio.predicting import open_predictor  # start-up
 
         sources = [source for source in (args.model, args.compare) if source not in (None, "none")]
         predictors = [open_predictor(source, album, args.handedness) for source in sources]
@@ -109,9 +109,9 @@ def announce(host: str, port: int, token: str | None) -> None:
 
 def _listed(path: Path, album: "Album") -> "np.ndarray":
     """Read the frames to leaf through."""
-    import numpy as np
+    import numpy as np  # start-up
 
-    from murauer.store.row_file import read_rows
+    from murauer.store.row_file import read_rows  # start-up
 
     rows = np.array(read_rows(path), np.int64)
     frames = album.sets.get("real", 0)

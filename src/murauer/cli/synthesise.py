@@ -44,12 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.prepare.rendering.regions import CHUNK
-    from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise, synthesise_shard
-    from murauer.prepare.rendering.while_training import EndlessConfig, render_while_training
+    from murauer.prepare.rendering.regions import RENDER_CHUNK  # start-up
+    from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise, synthesise_shard  # start-up
+    from murauer.prepare.rendering.while_training import EndlessConfig, render_while_training  # start-up
 
     given = {name: getattr(args, name) for name in VIEWPOINTS if getattr(args, name) is not None}
-    config = SynthesisConfig(frames=args.frames or CHUNK, seed=args.seed, **given)
+    config = SynthesisConfig(frames=args.frames or RENDER_CHUNK, seed=args.seed, **given)
     if args.while_training is not None:
         if args.shard is not None:
             raise UserError("--shard is for --frames; with --while-training there is nothing to share")
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
         tell_shard_is_done(shard)
         return
     store = synthesise(args.store, config, replace=args.replace, workers=args.workers)
-    frames = store.need("synthetic")
+    frames = store.require("synthetic")
     print(f"{store.folder}: {len(frames)} synthetic frames from {frames.views} camera(s)")
     if store.rig is None and frames.views > 1:
         print("the poses of the cameras are not known: synthetic views but the first are a guess")

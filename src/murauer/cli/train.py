@@ -7,9 +7,11 @@ With `torchrun --nproc-per-node N -m murauer train ...` N processes share each m
 """
 
 import argparse
+import json
 from pathlib import Path
 
 from murauer.arguments import add_data, add_json, add_run_folder, count, labels
+from murauer.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,15 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    import json
-
-    from murauer.errors import UserError
-    from murauer.evaluation.split import evaluate_split
-    from murauer.store.store import open_store
-    from murauer.training.config import read_config
-    from murauer.training.device import open_device
-    from murauer.training.parallel import processes
-    from murauer.training.train import RUN_FILE, train
+    from murauer.evaluation.split import evaluate_split  # start-up
+    from murauer.store.store import open_store  # start-up
+    from murauer.training.config import read_config  # start-up
+    from murauer.training.device import open_device  # start-up
+    from murauer.training.parallel import processes  # start-up
+    from murauer.training.train import RUN_FILE, train  # start-up
 
     store = open_store(args.data)
     if args.resume and not (args.out / RUN_FILE).exists():

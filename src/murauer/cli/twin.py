@@ -1,18 +1,20 @@
-"""Make synthetic twins of labelled real frames by fitting the hand model to their joints.
+"""Make synthetic pairs of labelled real frames by fitting the hand model to their joints.
 
-The twins are what the correspondence loss compares real frames with. Written into the store: the twins as
-seen by every camera, twins.csv with the error of each fit, twins.png with pictures of some, and
-joint_offsets.json: where this dataset's joints lie in the hand.
+The synthetic pairs are what the correspondence loss compares real frames with. Written into the store: the
+synthetic pairs as seen by every camera, twins.csv with the error of each fit, twins.png with pictures of
+some, and joint_offsets.json: where this dataset's joints lie in the hand.
 """
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from murauer.arguments import add_json, count, labels, positive_float
+from murauer.files import written_whole
 
 if TYPE_CHECKING:
-    from murauer.prepare.pairs.pairs import Twins
+    from murauer.prepare.pairs.pairs import SyntheticPairs
 
 PICTURE_FILE = "twins.png"
 LISTED = 10
@@ -34,20 +36,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-error-mm", type=positive_float, default=10.0, metavar="X",
-        help="frames whose labels are explained worse than this get no twin (default: 10)",
+        help="frames whose labels are explained worse than this get no synthetic pair (default: 10)",
     )  # fmt: skip
-    parser.add_argument("--replace", action="store_true", help="replace twins that are there")
+    parser.add_argument("--replace", action="store_true", help="replace synthetic pairs that are there")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    import json
-
-    from murauer.files import written_whole
-    from murauer.prepare.pairs.pairs import make_twins
-    from murauer.prepare.pairs.pictures import twin_sheet
-    from murauer.store.store import open_store
+    from murauer.prepare.pairs.pairs import make_pairs  # start-up
+    from murauer.prepare.pairs.pictures import pairs_sheet  # start-up
+    from murauer.store.store import open_store  # start-up
 
     chosen = None
     if args.labels is not None:
@@ -56,50 +55,50 @@ def run(args: argparse.Namespace) -> None:
             chosen = store.labelled_rows_from(args.labels)
         else:
             chosen = store.labelled_rows(args.labels, args.seed)
-    twins = make_twins(
+    pairs = make_pairs(
         args.store, chosen=chosen, handedness=args.side, max_error_mm=args.max_error_mm, replace=args.replace
     )
     with written_whole(args.store / PICTURE_FILE) as partial:
-        twin_sheet(twins).save(partial)
+        pairs_sheet(pairs).save(partial)
     if args.json:
-        print(json.dumps(_facts(twins)))
+        print(json.dumps(_facts(pairs)))
     else:
-        _print_summary(twins)
+        _print_summary(pairs)
 
 
-def _facts(twins: "Twins") -> dict[str, object]:
-    error = twins.fit.error_mm
+def _facts(pairs: "SyntheticPairs") -> dict[str, object]:
+    error = pairs.fit.error_mm
     return {
-        "fitted_frames": len(twins.rows),
-        "twins": int(twins.good.sum()),
+        "fitted_frames": len(pairs.rows),
+        "twins": int(pairs.good.sum()),
         "median_error_mm": float(error.median()),
         "mean_error_mm": float(error.mean()),
         "largest_error_mm": float(error.max()),
-        "left_hands": int(twins.fit.left.sum()),
-        "without_twin": twins.rows[~twins.good.numpy()].tolist(),
+        "left_hands": int(pairs.fit.left.sum()),
+        "without_twin": pairs.rows[~pairs.good.numpy()].tolist(),
     }
 
 
-def _print_summary(twins: "Twins") -> None:
-    from murauer.prepare.pairs.pairs import TWINS_FILE
+def _print_summary(pairs: "SyntheticPairs") -> None:
+    from murauer.prepare.pairs.pairs import PAIRS_FILE  # start-up
 
-    folder, facts, error = twins.store.folder, _facts(twins), twins.fit.error_mm
-    print(f"{folder}: {facts['twins']} twins of {len(twins.rows)} labelled frames")
+    folder, facts, error = pairs.store.folder, _facts(pairs), pairs.fit.error_mm
+    print(f"{folder}: {facts['twins']} synthetic pairs of {len(pairs.rows)} labelled frames")
     print(
         f"  mean distance of joint and label: median {error.median():.1f} mm, 90 % of the frames within "
         f"{error.quantile(0.9):.1f} mm, largest {error.max():.1f} mm"
     )
-    names = twins.store.skeleton.joints
-    lengths = twins.fit.offsets.offsets.norm(dim=1)
+    names = pairs.store.skeleton.joints
+    lengths = pairs.fit.offsets.offsets.norm(dim=1)
     farthest = lengths.argsort(descending=True)[:3].tolist()
     largest = ", ".join(f"{names[j]} {lengths[j]:.0f} mm" for j in farthest)
     print(f"  labels lie beside the model's joints by {lengths.median():.0f} mm (median); most: {largest}")
-    bad = twins.rows[~twins.good.numpy()]
+    bad = pairs.rows[~pairs.good.numpy()]
     if len(bad):
         listed = ", ".join(map(str, bad[:LISTED].tolist())) + (", ..." if len(bad) > LISTED else "")
-        print(f"  {len(bad)} frames without twin, explained worse than {twins.max_error_mm:g} mm: {listed}")
-    print(f"  per frame: {folder / TWINS_FILE}; pictures: {folder / PICTURE_FILE}")
-    if not twins.store.description.get("synthesis", {}).get("joint_offsets", True):
+        print(f"  {len(bad)} frames without one, explained worse than {pairs.max_error_mm:g} mm: {listed}")
+    print(f"  per frame: {folder / PAIRS_FILE}; pictures: {folder / PICTURE_FILE}")
+    if not pairs.store.description.get("synthesis", {}).get("joint_offsets", True):
         print(
             "  the store's synthetic frames were rendered before its joints' offsets were known: give "
             f"'murauer synthesise {folder} --frames N --replace' to label them alike"

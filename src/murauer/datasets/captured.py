@@ -16,7 +16,7 @@ from torch import Tensor
 
 from murauer.capture.camera_file import CAMERA_FILE, CaptureCamera, make_rig, read_camera_file
 from murauer.capture.depth import MINIMUM_DEPTH_RANGE_MM, read_depth
-from murauer.capture.folder_names import LABEL_FILE, PERSON_FILE, SUFFIXES, TWIN_FOLDER, frame_files
+from murauer.capture.folder_names import LABEL_FILE, PAIR_FOLDER, PERSON_FILE, SUFFIXES, frame_files
 from murauer.capture.keypoint_file import Keypoints, read_keypoint_file
 from murauer.datasets.dataset import Frame, FrameSetInfo
 from murauer.errors import UserError
@@ -53,7 +53,7 @@ class CaptureDataset:
         self.folder = folder
         if not folder.is_dir():
             raise UserError(f"{folder} is no folder; give the folder of a capture")
-        folders = {path.name for path in folder.iterdir() if path.is_dir() and path.name != TWIN_FOLDER}
+        folders = {path.name for path in folder.iterdir() if path.is_dir() and path.name != PAIR_FOLDER}
         with_frames = [name for name in folders if any(frame_files(folder / name))]
         self.cameras = read_camera_file(folder / CAMERA_FILE, with_frames)
         self.rig = make_rig(self.cameras)
@@ -82,7 +82,7 @@ class CaptureDataset:
         name = self.names[set_name][index]
         camera = self.cameras[view]
         if set_name.endswith("twin"):
-            path = _find(self.folder / TWIN_FOLDER / camera.name, name)
+            path = _find(self.folder / PAIR_FOLDER / camera.name, name)
             depth = read_depth(path, camera.camera, camera.depth_scale)
         else:
             path = self._paths[view][name]
@@ -230,10 +230,10 @@ class CaptureDataset:
         names: dict[str, list[str]] = {set_name: [] for set_name in ("real", *HELD_OUT)}
         for name in self._paths[0]:
             names[held_out.get(name, "real")].append(name)
-        twins = self.folder / TWIN_FOLDER / self.cameras[0].name
-        have_twins = {path.stem for path in frame_files(twins)} if twins.is_dir() else set()
+        pairs = self.folder / PAIR_FOLDER / self.cameras[0].name
+        have_pairs = {path.stem for path in frame_files(pairs)} if pairs.is_dir() else set()
         for set_name, frames in (("twin", names["real"]), ("validation_twin", names["validation"])):
-            names[set_name] = frames if have_twins.intersection(frames) else []
+            names[set_name] = frames if have_pairs.intersection(frames) else []
         return {set_name: frames for set_name, frames in names.items() if frames}
 
     def _read_persons(self) -> dict[str, int]:
@@ -273,7 +273,7 @@ def _find(folder: Path, name: str) -> Path:
     for suffix in SUFFIXES:
         if (path := folder / f"{name}{suffix}").is_file():
             return path
-    raise UserError(f"there is no {folder / name}{SUFFIXES[0]}: this frame has no synthetic twin")
+    raise UserError(f"there is no {folder / name}{SUFFIXES[0]}: this frame has no synthetic pair")
 
 
 def _check_sizes(paths: dict[str, Path], camera: CaptureCamera) -> None:

@@ -15,7 +15,7 @@ from murauer.inference.frames import batches
 from murauer.nets.network import HandPoseNetwork
 from murauer.store.augmentation import Samples
 from murauer.store.frame_set import FrameSet, spread_rows
-from murauer.store.store import Store
+from murauer.store.store import PAIRS, Store
 
 PROBE_BLOCKS = 10
 """The probe learns from every other of so many blocks of consecutive pairs, and is tested on the rest."""
@@ -100,7 +100,7 @@ class LatentPairs:
         return Alignment(
             pairs=len(self.real),
             median_distance=float(self.distances().median()),
-            true_twin_first=self.retrieval_share(),
+            true_pair_first=self.retrieval_share(),
             median_rank=float(self.retrieval_ranks().double().median()),
             probe_accuracy=self.probe_accuracy(),
         )
@@ -113,14 +113,14 @@ class Alignment:
     Attributes:
         pairs: N, number of corresponding pairs.
         median_distance: of a pair, where 1 is the mean distance between different poses.
-        true_twin_first: share of real frames whose nearest synthetic frame is their own twin.
-        median_rank: place of the twin among all N synthetic frames, sorted by distance.
+        true_pair_first: share of real frames whose nearest synthetic frame is their own synthetic pair.
+        median_rank: place of the synthetic pair among all N synthetic frames, sorted by distance.
         probe_accuracy: of a fresh linear classifier of the domain on held-out pairs; 0.5 is chance.
     """
 
     pairs: int
     median_distance: float
-    true_twin_first: float
+    true_pair_first: float
     median_rank: float
     probe_accuracy: float
 
@@ -173,24 +173,24 @@ def corresponding_frames(store: Store, seen: np.ndarray) -> CorrespondingFrames:
 
     Args:
         store: the data.
-        seen: real frames whose labels, and so their twins, the training used.
+        seen: real frames whose labels, and so their synthetic pairs, the training used.
 
     Raises:
-        UserError: the store has no synthetic twins, or the training has seen nearly all pairs.
+        UserError: the store has no synthetic pairs, or the training has seen nearly all pairs.
     """
-    validation, twin = store.validation, store.validation_twin
-    if validation is not None and twin is not None:
-        rows = np.intersect1d(validation.usable_rows(0), twin.usable_rows(0))
+    validation, pair = store.validation, store.validation_pairs
+    if validation is not None and pair is not None:
+        rows = np.intersect1d(validation.usable_rows(0), pair.usable_rows(0))
         if len(rows) > 1:
-            return CorrespondingFrames(validation, twin, rows, "validation frames")
-    real, twin = store.need("real"), store.need("twin")
-    rows = np.setdiff1d(np.intersect1d(real.usable_rows(0), twin.usable_rows(0)), seen)
+            return CorrespondingFrames(validation, pair, rows, "validation frames")
+    real, pair = store.require("real"), store.require(PAIRS)
+    rows = np.setdiff1d(np.intersect1d(real.usable_rows(0), pair.usable_rows(0)), seen)
     if len(rows) < 2:
         raise UserError(
             f"the training has seen all pairs of real and synthetic frames in {store.folder}; use a run "
-            "with fewer labels, or a store with a validation split and its twins"
+            "with fewer labels, or a store with a validation split and its synthetic pairs"
         )
-    return CorrespondingFrames(real, twin, rows, "real frames not labelled in training")
+    return CorrespondingFrames(real, pair, rows, "real frames not labelled in training")
 
 
 @torch.no_grad()

@@ -212,7 +212,7 @@ def predict_split(run: Run, store: Store, split: str = "test") -> Predictions:
     Raises:
         UserError: the store has no such split, or none of its frames has a label.
     """
-    frames = store.need(split)
+    frames = store.require(split)
     rows = frames.usable_rows(0, labelled=True)
     if not len(rows):
         raise UserError(f"no usable frame of the {split} split of {store.folder} has labels")

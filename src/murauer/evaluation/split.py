@@ -88,7 +88,7 @@ def evaluate_split(
             f"{model} predicts the joints '{config.skeleton}', but {store.folder} has "
             f"'{store.skeleton.name}'; evaluate on a store of the same joints"
         )
-    frames = store.need(split)
+    frames = store.require(split)
     usable, rows = frames.usable_rows(0), frames.usable_rows(0, labelled=True)
     if not len(rows):
         raise UserError(

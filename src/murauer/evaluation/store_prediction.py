@@ -20,7 +20,7 @@ from murauer.nets.model_file import load_model, model_path
 from murauer.progress import Progress
 from murauer.store.store import Store, open_store
 
-CHUNK = 4096
+PREDICTION_CHUNK = 4096
 """Frames predicted at a time: the unit of work, and the most that a kill costs each process."""
 
 IDENTITY_FILE = "prediction.txt"
@@ -39,13 +39,13 @@ class ChunkPrediction:
     def __init__(self, model: str | Path, folder: Path, split: str, chunks: Path) -> None:
         self.network, _ = load_model(model)
         self.store = open_store(folder)
-        self.frames = self.store.need(split)
+        self.frames = self.store.require(split)
         self.real = "synthetic" not in split and "twin" not in split
         self.chunks = chunks
 
     def __call__(self, start: int) -> int:
-        """Predict frames `start` to `start + CHUNK`, on disk when this returns; NaN for unusable ones."""
-        stop = min(start + CHUNK, len(self.frames))
+        """Predict a chunk that begins at `start`, on disk when this returns; NaN for unusable frames."""
+        stop = min(start + PREDICTION_CHUNK, len(self.frames))
         joints = np.full((stop - start, len(self.store.skeleton), 3), np.nan, np.float32)
         rows = start + np.flatnonzero(self.frames.valid[start:stop, 0])
         if len(rows):
@@ -91,13 +91,13 @@ def predict_store(
             f"{model} predicts the joints '{config.skeleton}', but {store.folder} has "
             f"'{store.skeleton.name}'; choose a model for these"
         )
-    frames = len(store.need(split))
+    frames = len(store.require(split))
     chunks = out.with_name(out.name + ".chunks")
     _claim(chunks, f"{file_digest(model_path(model))} {store.folder.resolve().name} {split} {frames}\n")
-    starts = range(0, frames, CHUNK)
+    starts = range(0, frames, PREDICTION_CHUNK)
     left = [start for start in shard.of(starts) if not _chunk_file(chunks, start).exists()]
-    total = sum(min(CHUNK, frames - start) for start in shard.of(starts))
-    done = total - sum(min(CHUNK, frames - start) for start in left)
+    total = sum(min(PREDICTION_CHUNK, frames - start) for start in shard.of(starts))
+    done = total - sum(min(PREDICTION_CHUNK, frames - start) for start in left)
     with Progress("predicting", total, done, unit="frame") as progress:
         make = partial(ChunkPrediction, model, store.folder, split, chunks)
         work_through(make, left, progress, workers)
@@ -106,7 +106,7 @@ def predict_store(
     with written_whole(out) as file:
         joints = open_memmap(file, "w+", np.float32, (frames, len(store.skeleton), 3))
         for start in starts:
-            joints[start : start + CHUNK] = np.load(_chunk_file(chunks, start))
+            joints[start : start + PREDICTION_CHUNK] = np.load(_chunk_file(chunks, start))
         joints.flush()
     shutil.rmtree(chunks, ignore_errors=True)
     return True

@@ -55,7 +55,7 @@ def ablation_cells(store: Store) -> list[tuple[str, int]]:
     """
     cells = [("synth_only", 0), *((variant, LABELS) for variant in VARIANTS)]
     cells += [(variant, n) for n in OTHER_LABELS for variant in OTHER_LABELS_VARIANTS]
-    return [*cells, ("real_and_synth", len(store.need("real")))]  # the floor: every frame labelled
+    return [*cells, ("real_and_synth", len(store.require("real")))]  # the floor: every frame labelled
 
 
 def _words(args: argparse.Namespace) -> list[str]:
@@ -65,7 +65,7 @@ def _words(args: argparse.Namespace) -> list[str]:
 
 
 def _facts(args: argparse.Namespace, store: Store) -> list[str]:
-    synthetic, real = (f"{len(store.need(name)):,}" for name in ("synthetic", "real"))
+    synthetic, real = (f"{len(store.require(name)):,}" for name in ("synthetic", "real"))
     centres = CENTRES[store.centre_kind("test")]
     return [
         f"Config `{args.preset}`; simulated, {synthetic} synthetic and {real} real moments, n of "

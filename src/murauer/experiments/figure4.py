@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _check_split(store: Store, split: str) -> None:
     """See to it, before hours of training, that their results can be measured."""
-    if not len(store.need(split).usable_rows(0, labelled=True)):
+    if not len(store.require(split).usable_rows(0, labelled=True)):
         raise UserError(
             f"the {split} frames of {store.folder} have no labels to measure errors with; choose another "
             "--split"

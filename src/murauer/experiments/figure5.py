@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
         for index, (frame, (x, y)) in enumerate(zip(frames.rows, points, strict=True))
     ]
     values = {"run": run_facts(run), "frames": frames.name, "alignment": asdict(pairs.alignment())}
-    title = f"{run.title}: {len(frames.rows):,} {frames.name} and their synthetic twins"
+    title = f"{run.title}: {len(frames.rows):,} {frames.name} and their synthetic pairs"
     size = run.config.network.patch_size
     figure = embedding_figure(embedding, frames, size, store.cube_mm, title)
     write_outputs(args.out, "figure5", figure, rows, values)

@@ -3,9 +3,9 @@
 murauer experiment figure6 runs/real_and_synth runs/full --out figures
 
 The unit is the mean distance between frames of different poses, since networks differ in the scale of z.
-Below the distributions: the median; the share of real frames whose nearest synthetic frame is their own twin,
-and the median rank of the twin; and how often a fresh linear classifier tells held-out real from synthetic
-latents (50 % where it cannot).
+Below the distributions: the median; the share of real frames whose nearest synthetic frame is their own
+synthetic pair, and the median rank of the synthetic pair; and how often a fresh linear classifier tells
+held-out real from synthetic latents (50 % where it cannot).
 """
 
 import argparse

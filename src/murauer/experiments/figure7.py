@@ -2,9 +2,9 @@
 
 murauer experiment figure7 runs/full --out figures
 
-Frames of the training data whose labels and twins the runs did not use: the ones with a second view. The JSON
-has mean absolute errors, depth scaled to [-1, 1], beside that of the best picture that is the same for all
-frames.
+Frames of the training data whose labels and synthetic pairs the runs did not use: the ones with a second
+view. The JSON has mean absolute errors, depth scaled to [-1, 1], beside that of the best picture that is the
+same for all frames.
 """
 
 import argparse

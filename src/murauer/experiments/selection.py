@@ -121,7 +121,7 @@ def _write_page(
         f"    murauer experiment selection {shlex.join(words)}",
         "",
         f"Real&Synth, config `{args.preset}` ({config.training.joint_iterations:,} steps), "
-        f"{len(store.need('real')):,} real frames to choose from; mean joint error in mm ± "
+        f"{len(store.require('real')):,} real frames to choose from; mean joint error in mm ± "
         f"standard deviation over {len(args.seeds)} seeds.",
         "",
         "| n | split | " + " | ".join(WAYS.values()) + " | difference by seed |",

@@ -121,7 +121,7 @@ def _file_metrics(
             path, args.ground_truth, format, camera, ground_truth_format=args.ground_truth_format
         )
     assert store is not None
-    test = store.need("test")
+    test = store.require("test")
     predicted = read_joints(path, format, camera)
     if predicted.shape[:2] != (len(test), len(store.skeleton)):
         raise UserError(

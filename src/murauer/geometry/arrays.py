@@ -23,7 +23,7 @@ def concatenate(parts: Sequence[Points]) -> Points:
     """Join along the last axis; all parts are of one kind and agree in the other axes."""
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts, axis=-1)
-    import torch
+    import torch  # extra
 
     return torch.cat(tuple(parts), dim=-1)
 

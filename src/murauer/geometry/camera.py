@@ -61,7 +61,7 @@ class Camera:
 
     def intrinsics(self, device: "torch.device | str | None" = None) -> "Tensor":
         """Return fx, fy, u0, v0 as a float32 tensor of shape (4,)."""
-        import torch
+        import torch  # extra
 
         return torch.tensor([self.fx, self.fy, self.u0, self.v0], dtype=torch.float32, device=device)
 

@@ -21,6 +21,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from murauer.hand.articulation import BONE_NAMES
 from murauer.hand.model import ASSET_PATH
@@ -69,7 +71,7 @@ class Body:
     """Anny at its reference pose, in millimetres."""
 
     def __init__(self) -> None:
-        import anny
+        import anny  # extra
 
         self.model = anny.Anny(rig="anny", topology="anny", local_changes="default")
         self.labels: list[str] = self.model.bone_labels
@@ -138,8 +140,6 @@ def _boundary_loop(faces: np.ndarray) -> np.ndarray:
 
 
 def _largest_component(faces: np.ndarray) -> np.ndarray:
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
 
     n = int(faces.max()) + 1
     pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])

@@ -29,7 +29,7 @@ LEAST, MOST = -2.0, 4.0
 
 
 @dataclass(frozen=True)
-class View:
+class SearchedView:
     """What one camera sees.
 
     Attributes:
@@ -83,7 +83,7 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
     views = []
     for depth, camera in zip(depths, rig.cameras, strict=False):
         image = depth.detach().cpu().numpy()
-        views.append(View(image, camera, finder(image, camera)))
+        views.append(SearchedView(image, camera, finder(image, camera)))
     places = [
         _in_all(finder, views, rig, source, hand) for source, view in enumerate(views) for hand in view.hands
     ]
@@ -96,7 +96,7 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
 
 
 def _in_all(
-    finder: HandFinder, views: Sequence[View], rig: CameraRig, source: int, hand: FoundHand
+    finder: HandFinder, views: Sequence[SearchedView], rig: CameraRig, source: int, hand: FoundHand
 ) -> list[FoundHand]:
     """What all views say of a hand that one of them found; those that cannot see the place say nothing."""
     seen = []

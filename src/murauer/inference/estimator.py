@@ -17,7 +17,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +43,8 @@ from murauer.inference.backends.backend import Backend
 from murauer.inference.backends.load import load_backend
 from murauer.inference.pose import HandPose
 from murauer.inference.predictor import PosePredictor
+from murauer.inference.tracking import Smoothing, Tracker
 from murauer.nets.model_facts import BackendName
-
-if TYPE_CHECKING:
-    from murauer.inference.tracking import Smoothing
 
 
 class Estimator:
@@ -219,7 +217,7 @@ class Estimator:
         unit: Unit = "mm",
         distortion: Distortion | None = None,
         rate: float = 30.0,
-        smoothing: "Smoothing | None" = None,
+        smoothing: Smoothing | None = None,
     ) -> Iterator[HandPose]:
         """Follow one hand through a stream: located where it was in the last frame, smoothed over time.
 
@@ -244,8 +242,6 @@ class Estimator:
         Raises:
             UserError: If an argument cannot be, or the hand finder cannot be loaded, at once.
         """
-        from murauer.inference.tracking import Smoothing, Tracker
-
         right = given_log_odds(handedness)
         check_device(camera, unit, distortion)
         if not rate > 0:

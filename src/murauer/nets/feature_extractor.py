@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from murauer.nets.config import NetworkConfig
 from murauer.nets.fused.normalisation import BatchNorm
 from murauer.nets.fused.stem import PooledConvolution
+from murauer.nets.projection import Projection
 
 
 class FeatureExtractor(nn.Module):
@@ -76,9 +77,7 @@ class ResidualBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.downsample: nn.Module = nn.Identity()
         if stride != 1 or channels != width:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(channels, width, kernel_size=1, stride=stride, bias=False), BatchNorm(width)
-            )
+            self.downsample = nn.Sequential(Projection(channels, width, stride), BatchNorm(width))
 
     def branch(self, maps: Tensor) -> Tensor:
         """The residual that is added to the shortcut."""

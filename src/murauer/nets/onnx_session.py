@@ -22,7 +22,7 @@ def open_session(path: Path, *, made_by: str, mend: str, threads: int = 1) -> "I
         UserError: The file is missing or damaged, or ONNX Runtime is not installed.
     """
     try:
-        import onnxruntime
+        import onnxruntime  # start-up
     except ModuleNotFoundError as error:
         raise UserError(
             f"{path} needs ONNX Runtime, which is not installed: pip install onnxruntime"

@@ -61,7 +61,7 @@ def propose_frames(
     Raises:
         UserError: there are not as many frames.
     """
-    real = store.need("real")
+    real = store.require("real")
     usable, labelled = real.usable_rows(0), real.usable_rows(0, labelled=True)
     known = labelled[:0] if among_labelled else labelled
     rows = labelled if among_labelled else np.setdiff1d(usable, labelled)
@@ -86,7 +86,7 @@ def encode(store: Store, network: HandPoseNetwork, rows: np.ndarray, cube_mm: fl
     """Take real frames of the first camera to the latent space: z of `rows`, (N, F)."""
     parts = []
     with Progress("looking at frames", len(rows), unit="frame") as progress:
-        for samples in batches(store.need("real"), network.config.patch_size, cube_mm, rows):
+        for samples in batches(store.require("real"), network.config.patch_size, cube_mm, rows):
             parts.append(network.latent(samples.patch, real=True).double().numpy())
             progress.advance(len(samples.patch))
     return np.concatenate(parts)

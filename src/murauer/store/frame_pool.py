@@ -41,7 +41,7 @@ class FramePool:
         Raises:
             UserError: the set is missing or has no such frame of its first camera.
         """
-        pool = cls.among(store.need(name), store.view_pair, labelled)
+        pool = cls.among(store.require(name), store.view_pair, labelled)
         if not len(pool.first):
             kind = "usable labelled" if labelled else "usable"
             raise UserError(f"{store.folder / name} has no {kind} frame of its first camera")

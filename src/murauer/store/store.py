@@ -19,12 +19,18 @@ FORMAT_VERSION = 2
 DESCRIPTION_FILE = "recording.json"
 PROBLEMS_FILE = "problems.csv"
 
-SPLITS = ("synthetic", "real", "twin", "validation", "validation_twin", "test")
+PAIRS, VALIDATION_PAIRS = "twin", "validation_twin"
+"""The sets of synthetic pairs, by their names on disk."""
+
+SPLITS = ("synthetic", "real", PAIRS, "validation", VALIDATION_PAIRS, "test")
 """The sets that a store can have."""
+
+FIELDS = {PAIRS: "pairs", VALIDATION_PAIRS: "validation_pairs"}
+"""Fields of `Store` that are called otherwise than their sets."""
 
 MAKERS = {
     "synthetic": "render one with 'murauer synthesise {folder}'",
-    "twin": "fit them to the labelled frames with 'murauer twin {folder}'",
+    PAIRS: "fit them to the labelled frames with 'murauer twin {folder}'",
 }
 """How to come by a set that a store lacks; the others come with the dataset alone."""
 
@@ -44,7 +50,7 @@ CENTRES = {
 class Store:
     """Everything that training and evaluation read: a store, imported from a dataset or simulated.
 
-    A set that the store does not have is None; `need` raises a sentence instead.
+    A set that the store does not have is None; `require` raises a sentence instead.
 
     Attributes:
         folder: where it lies.
@@ -56,10 +62,10 @@ class Store:
         real: frames of the sensor, the cameras of `view_pair` (or the first alone, for variants without view
             prediction). Their joints are labels only for the frames that `labelled_rows` names; nothing else
             of them may be read in training.
-        twin: rendered frames that correspond one to one to `real`, first camera. May be the same frames as
+        pairs: rendered frames that correspond one to one to `real`, first camera. May be the same frames as
             `synthetic`, as in the NYU dataset.
         validation, test: frames of the sensor, first camera; `test` touches no training or tuning decision.
-        validation_twin: rendered frames that correspond to `validation`, to analyse the latent space.
+        validation_pairs: rendered frames that correspond to `validation`, to analyse the latent space.
         unseen_persons: persons of validation and test who do not appear in `real`.
         description: the file that describes the store, as read.
     """
@@ -71,9 +77,9 @@ class Store:
     view_pair: tuple[int, int] | None
     synthetic: FrameSet | None
     real: FrameSet | None
-    twin: FrameSet | None
+    pairs: FrameSet | None
     validation: FrameSet | None
-    validation_twin: FrameSet | None
+    validation_pairs: FrameSet | None
     test: FrameSet | None
     unseen_persons: frozenset[int]
     description: dict[str, Any]
@@ -81,10 +87,10 @@ class Store:
     @property
     def sets(self) -> dict[str, FrameSet]:
         """The sets that there are, in the order of `SPLITS`."""
-        found = {name: getattr(self, name) for name in SPLITS}
+        found = {name: getattr(self, FIELDS.get(name, name)) for name in SPLITS}
         return {name: frames for name, frames in found.items() if frames is not None}
 
-    def need(self, name: str) -> FrameSet:
+    def require(self, name: str) -> FrameSet:
         """Return a set that something cannot do without.
 
         Raises:
@@ -92,7 +98,7 @@ class Store:
         """
         if name not in SPLITS:
             raise UserError(f"there is no set '{name}'; choose one of {', '.join(SPLITS)}")
-        frames: FrameSet | None = getattr(self, name)
+        frames: FrameSet | None = getattr(self, FIELDS.get(name, name))
         if frames is None:
             remedy = MAKERS.get(name, "import a dataset that has one").format(folder=self.folder)
             raise UserError(f"{self.folder} has no {name.replace('_', ' ')} frames; {remedy}")
@@ -120,7 +126,7 @@ class Store:
         """
         if n == 0:
             return np.zeros(0, int)
-        real = self.need("real")
+        real = self.require("real")
         candidates = real.usable_rows(0, labelled=True)
         if not 0 <= n <= len(candidates):
             held = f"{len(real)} real frames"
@@ -143,7 +149,7 @@ class Store:
             UserError: the file cannot be read, or an index is out of range, twice there, or of a frame that
                 is not labelled or not usable.
         """
-        real = self.need("real")
+        real = self.require("real")
         values, counts = np.unique(read_rows(path), return_counts=True)
         for wrong, reason in (
             (values[(values < 0) | (values >= len(real))], f"is none of its {len(real)} real frames"),
@@ -216,10 +222,10 @@ def open_store(folder: Path) -> Store:
         names = description.get("sets", SPLITS)
         sets = {name: open_frame_set(folder / name) for name in names if name not in aliases}
         sets |= {name: sets[target] for name, target in aliases.items()}
-        for name, twin in (("real", "twin"), ("validation", "validation_twin")):
-            if name in sets and twin in sets and len(sets[name]) != len(sets[twin]):
+        for name, rendered in (("real", PAIRS), ("validation", VALIDATION_PAIRS)):
+            if name in sets and rendered in sets and len(sets[name]) != len(sets[rendered]):
                 raise UserError(
-                    f"it has {len(sets[name])} {name} frames but {len(sets[twin])} twins of them; "
+                    f"it has {len(sets[name])} {name} frames but {len(sets[rendered])} synthetic pairs; "
                     "make the store again"
                 )
         rig, pair = description["rig"], description["view_pair"]
@@ -231,7 +237,7 @@ def open_store(folder: Path) -> Store:
             view_pair=None if pair is None else (int(pair[0]), int(pair[1])),
             unseen_persons=frozenset(description["unseen_persons"]),
             description=description,
-            **{name: sets.get(name) for name in SPLITS},
+            **{FIELDS.get(name, name): sets.get(name) for name in SPLITS},
         )
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

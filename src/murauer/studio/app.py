@@ -56,13 +56,13 @@ def run_studio(
     labels = LabelControls(studio, actions)
 
     def tick() -> float | None:
-        moment, wait = studio.moment, None
+        frame, wait = studio.frame, None
         try:
             wait = studio.tick()
         except UserError as error:
             actions.tell(str(error))
             draw()
-        if studio.moment is not moment:
+        if studio.frame is not frame:
             draw()
         return wait
 

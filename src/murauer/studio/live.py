@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murauer.capture.camera_file import CaptureCamera
-from murauer.capture.sources.source import Moment, Source
+from murauer.capture.sources.source import Source, SourceFrame
 from murauer.errors import UserError
 from murauer.geometry.distortion import undistort_depth, undistortion_pixels
 from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
 from murauer.inference.pose import HandPose
-from murauer.studio.albums.album import Floats, View
+from murauer.studio.albums.album import AlbumView, Floats
 from murauer.studio.page.actions import Actions
 from murauer.studio.page.display import show_views
 from murauer.studio.page.frame_rate import FrameRate
@@ -81,7 +81,7 @@ class Live:
         self._pixels = [undistortion_pixels(each.camera, each.distortion) for each in source.cameras]
         self._motions = [_from_first(source.cameras, view) for view in range(len(source.cameras))]
         self._rate, self._drawing_ms = FrameRate(), 0.0
-        self._last: tuple[Moment, list[View], list[HandPose]] | None = None
+        self._last: tuple[SourceFrame, list[AlbumView], list[HandPose]] | None = None
         self._pace = Pace()
         self.paused, self.ended, self.points, self.extent = False, False, True, EXTENTS[0]
         self._begin()
@@ -102,8 +102,8 @@ class Live:
         """Take the next frame if it is due, and draw it if it is time; returns when to be called again."""
         if self.paused or self.ended:
             return None
-        moment = self._next()
-        if moment is not None and not self._source.live and (wait := self._pace.wait_s(moment.time_s)) > 0:
+        frame = self._next()
+        if frame is not None and not self._source.live and (wait := self._pace.wait_s(frame.time_s)) > 0:
             return wait
         self._take()
         if self.ended or time.monotonic() - self._drawn_at >= 1 / SHOWN_PER_SECOND:
@@ -112,38 +112,38 @@ class Live:
         return 0.0
 
     def _begin(self) -> None:
-        self._moments: Iterator[Moment] = iter(self._source)
-        self._waiting: Moment | None = None
+        self._frames: Iterator[SourceFrame] = iter(self._source)
+        self._waiting: SourceFrame | None = None
         self._failure: str | None = None
         self._dropped, self.ended, self._drawn_at = 0, False, 0.0
         for follower in self._followers:
             follower.begin_anew()
 
-    def _next(self) -> Moment | None:
-        """The moment that is taken next; None if there is none any more."""
+    def _next(self) -> SourceFrame | None:
+        """The frame that is taken next; None if there is none any more."""
         if self._waiting is None and not self.ended:
             try:
-                self._waiting = next(self._moments, None)
+                self._waiting = next(self._frames, None)
             except UserError as error:  # the device is gone, or a message is damaged
                 self._failure = str(error)
             self.ended = self._waiting is None
         return self._waiting
 
     def _take(self) -> None:
-        moment = self._next()
-        if moment is None:
+        frame = self._next()
+        if frame is None:
             return
         self._waiting = None
         views = [
-            View(each.name, _pinhole(depth, pixels), each.camera, motion)
+            AlbumView(each.name, _pinhole(depth, pixels), each.camera, motion)
             for each, depth, pixels, motion in zip(
-                self._source.cameras, moment.depths, self._pixels, self._motions, strict=True
+                self._source.cameras, frame.depths, self._pixels, self._motions, strict=True
             )
         ]
-        poses = [follower(moment.time_s, views[0].depth) for follower in self._followers]
+        poses = [follower(frame.time_s, views[0].depth) for follower in self._followers]
         self._rate.count()
-        self._dropped += moment.dropped
-        self._last = moment, views, poses
+        self._dropped += frame.dropped
+        self._last = frame, views, poses
 
     def draw(self) -> None:
         """Show the last frame."""
@@ -151,7 +151,7 @@ class Live:
             self._page.show_status(f"**{self._state()}**")
             return
         start = self._drawn_at = time.monotonic()
-        moment, views, poses = self._last
+        frame, views, poses = self._last
         joints = poses[0].joints_xyz if poses[0] else None
         middle = None if joints is None else joints[poses[0].skeleton.centre]
         if middle is not None:
@@ -173,10 +173,10 @@ class Live:
             ]
         )
         errors = [
-            (letter, _error(moment, pose, self._source)) for letter, pose in zip("AB", poses, strict=False)
+            (letter, _error(frame, pose, self._source)) for letter, pose in zip("AB", poses, strict=False)
         ]
         self._page.show_table(joint_table(self._followers[0].skeleton, joints, errors, None))
-        self._page.show_status(self._status(moment, poses))
+        self._page.show_status(self._status(frame, poses))
         self._drawing_ms = 1e3 * (time.monotonic() - start)
 
     def _state(self) -> str:
@@ -186,9 +186,9 @@ class Live:
             return "ended"
         return "paused" if self.paused else f"{self._rate.per_second:.1f} frames/s"
 
-    def _status(self, moment: Moment, poses: Sequence[HandPose]) -> str:
+    def _status(self, frame: SourceFrame, poses: Sequence[HandPose]) -> str:
         lines = [
-            f"**{self._state()}**, {moment.time_s:.2f} s, {self._dropped} dropped",
+            f"**{self._state()}**, {frame.time_s:.2f} s, {self._dropped} dropped",
             f"Drawing: {self._drawing_ms:.0f} ms, at most {SHOWN_PER_SECOND} a second",
         ]
         for letter, follower, pose in zip("AB", self._followers, poses, strict=False):
@@ -248,8 +248,8 @@ def _pinhole(depth: Floats, pixels: NDArray[np.int64]) -> Floats:
     return image
 
 
-def _error(moment: Moment, pose: HandPose, source: Source) -> Floats | None:
+def _error(frame: SourceFrame, pose: HandPose, source: Source) -> Floats | None:
     """Distance of each joint in mm, where the source knows where the joints are."""
-    if moment.joints is None or source.skeleton != pose.skeleton or not pose:
+    if frame.joints is None or source.skeleton != pose.skeleton or not pose:
         return None
-    return np.linalg.norm(pose.joints_xyz - moment.joints, axis=-1)
+    return np.linalg.norm(pose.joints_xyz - frame.joints, axis=-1)

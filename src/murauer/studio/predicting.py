@@ -1,4 +1,4 @@
-"""What models, or files of predictions, say of moments."""
+"""What models, or files of predictions, say of frames."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from murauer.errors import UserError
 from murauer.geometry.skeletons import Skeleton, convert
 from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
-from murauer.studio.albums.album import Album, Floats, Moment
+from murauer.studio.albums.album import Album, AlbumFrame, Floats
 
 REMEMBERED = 500
 """Predictions that are kept for going back: a few hundred kilobytes."""
@@ -48,7 +48,7 @@ class Predictor(Protocol):
 
     name: str
 
-    def __call__(self, set_name: str, index: int, moment: Moment) -> Prediction | None:
+    def __call__(self, set_name: str, index: int, frame: AlbumFrame) -> Prediction | None:
         """Say where the joints are; None if nothing can be said."""
         ...
 
@@ -68,22 +68,22 @@ class ModelPredictor:
         self._handedness: GivenHandedness = handedness
         self._known: OrderedDict[str, Prediction] = OrderedDict()
 
-    def __call__(self, set_name: str, index: int, moment: Moment) -> Prediction | None:
+    def __call__(self, set_name: str, index: int, frame: AlbumFrame) -> Prediction | None:
         """See `Predictor`."""
-        if moment.problem is not None:
+        if frame.problem is not None:
             return None
-        if moment.key not in self._known:
-            first = moment.views[0]
+        if frame.key not in self._known:
+            first = frame.views[0]
             pose = self._estimator(first.depth, first.camera, first.centre, self._handedness)
             took = pose.timings
             facts = pose.problem or (
                 f"{pose.handedness} hand, confidence {pose.confidence:.2f}, {took.total:.1f} ms "
                 f"(hand found in {took.localisation:.1f}, network {took.network:.1f})"
             )
-            self._known[moment.key] = Prediction(pose.joints_xyz if pose else None, pose.skeleton, facts)
+            self._known[frame.key] = Prediction(pose.joints_xyz if pose else None, pose.skeleton, facts)
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
-        return self._known[moment.key]
+        return self._known[frame.key]
 
 
 class FilePredictor:
@@ -98,7 +98,7 @@ class FilePredictor:
     """
 
     def __init__(self, path: Path, album: Album) -> None:
-        from murauer.datasets.joint_files import read_joints
+        from murauer.datasets.joint_files import read_joints  # extra
 
         self.name = path.name
         self._joints = read_joints(path, "xyz").float().numpy()
@@ -112,7 +112,7 @@ class FilePredictor:
             )
         self._sets = fitting
 
-    def __call__(self, set_name: str, index: int, moment: Moment) -> Prediction | None:
+    def __call__(self, set_name: str, index: int, frame: AlbumFrame) -> Prediction | None:
         """See `Predictor`."""
         if set_name not in self._sets:
             return None

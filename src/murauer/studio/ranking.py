@@ -30,10 +30,10 @@ def worst_first(album: Album, set_name: str, predictor: Predictor) -> Ranking:
     indices: list[int] = []
     errors: list[float] = []
     for index in spread_rows(album.sets[set_name], MOST_FRAMES).tolist():
-        moment = album.moment(set_name, index)
+        frame = album.frame(set_name, index)
         error = None
-        if moment.label is not None:
-            error = error_mm(predictor(set_name, index, moment), moment.label, album.skeleton)
+        if frame.label is not None:
+            error = error_mm(predictor(set_name, index, frame), frame.label, album.skeleton)
         if error is not None:
             indices.append(index)
             errors.append(float(error.mean()))

@@ -1,4 +1,4 @@
-"""The studio of a folder: leaf through its moments, see what models make of them, label them."""
+"""The studio of a folder: leaf through its frames, see what models make of them, label them."""
 
 import time
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from murauer.errors import UserError
-from murauer.studio.albums.album import Album, Floats, Moment, View, moved
+from murauer.studio.albums.album import Album, AlbumFrame, AlbumView, Floats, moved
 from murauer.studio.labels.labelling import Labelling
 from murauer.studio.page.display import show_views
 from murauer.studio.page.frame_rate import FrameRate
@@ -21,7 +21,7 @@ from murauer.studio.predicting import Prediction, Predictor, error_mm
 from murauer.studio.ranking import Ranking, worst_first
 
 Order = Literal["as recorded", "worst first", "given list"]
-Pictures = Literal["cameras", "models", "twin"]
+Pictures = Literal["cameras", "models", "pair"]
 PICTURES: tuple[Pictures, ...] = get_args(Pictures)
 
 RANKED_AT_A_TIME = 5
@@ -49,8 +49,8 @@ class Studio:
         pictures: which pictures are shown.
         wide: whether they show what is around the hand.
         points: whether what the cameras measured is shown in space.
-        twin: whether the twin is, too.
-        moment: the frame that is shown.
+        pair: whether the synthetic pair is, too.
+        frame: the frame that is shown.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Studio:
         self.place = 0
         self.playing, self.rate, self._shown_at, self._measured = False, USUAL_RATE, 0.0, FrameRate()
         self.pictures: Pictures = "models" if len(predictors) > 1 else "cameras"
-        self.wide, self.twin, self.points = False, False, True
-        self.moment: Moment
+        self.wide, self.pair, self.points = False, False, True
+        self.frame: AlbumFrame
         self._predictions: list[Prediction | None] = []
         self._ranking: Ranking | None = None
         self._ranked, self._worst = 0, np.zeros(0, np.int64)
@@ -83,12 +83,12 @@ class Studio:
     def go(self, place: int) -> None:
         """Turn to another frame; places beyond the ends are the ends."""
         self.place = min(max(place, 0), len(self.order) - 1)
-        self.moment = self.album.moment(self.set_name, self.index)
+        self.frame = self.album.frame(self.set_name, self.index)
         self._predictions = [
-            predictor(self.set_name, self.index, self.moment) for predictor in self.predictors
+            predictor(self.set_name, self.index, self.frame) for predictor in self.predictors
         ]
         first = self._predictions[0] if self._predictions else None
-        self.labelling.open(self.moment, None if first is None else first.as_label(self.album.skeleton))
+        self.labelling.open(self.frame, None if first is None else first.as_label(self.album.skeleton))
 
     def toggle_points(self) -> None:
         """Show or hide what the cameras measured, inside which the joints are."""
@@ -165,10 +165,10 @@ class Studio:
 
     def draw(self) -> None:
         """Bring the page up to date."""
-        label, views, middle = self.labelling.joints, self.moment.views, self._middle()
+        label, views, middle = self.labelling.joints, self.frame.views, self._middle()
         if middle is not None:
             self.page.keep_in_view(middle)
-        show_views(self.page, views if self.points else (), self.moment.twin if self.twin else None, middle)
+        show_views(self.page, views if self.points else (), self.frame.pair if self.pair else None, middle)
         self.page.skeleton("label", self.album.skeleton).show(label)
         for number, prediction in enumerate(self._predictions):
             name, same = f"model {number + 1}", number == 0 and self.labelling.state == "prediction"
@@ -191,19 +191,19 @@ class Studio:
         """Where the hand is, coordinates of the first camera."""
         if self.labelling.joints is not None:
             return self.labelling.joints[self.album.skeleton.centre]
-        for view in self.moment.views:
+        for view in self.frame.views:
             if view.centre is not None and view.from_first is not None:
                 return moved(view.centre, np.linalg.inv(view.from_first))
         return None
 
     def _pictures(self, middle: Floats | None) -> list[tuple[str, Image]]:
-        label, skeleton, views = self.labelling.joints, self.album.skeleton, self.moment.views
+        label, skeleton, views = self.labelling.joints, self.album.skeleton, self.frame.views
         if not views:
             return []
 
         extent: Extent = "around the hand" if self.wide else "the hand"
 
-        def draw(title: str, view: View, joints: Floats | None) -> tuple[str, Image]:
+        def draw(title: str, view: AlbumView, joints: Floats | None) -> tuple[str, Image]:
             return title, picture(view, middle, joints, skeleton, extent)
 
         if self.pictures == "models" and self._predictions:
@@ -217,9 +217,9 @@ class Studio:
                     "AB", self.predictors, self._predictions, strict=False
                 )
             ]
-        if self.pictures == "twin" and self.moment.twin is not None:
-            twin = self.moment.twin
-            return [draw(views[0].name, views[0], label), draw("twin", twin, twin.joints)]
+        if self.pictures == "pair" and self.frame.pair is not None:
+            pair = self.frame.pair
+            return [draw(views[0].name, views[0], label), draw("pair", pair, pair.joints)]
         return [draw(view.name, view, label) for view in views[:MOST_PICTURES]]
 
     def _status(self) -> str:
@@ -227,7 +227,7 @@ class Studio:
         lines = [
             f"**{self.set_name}**, frame {self.index} ({self.place + 1} of {len(self.order)})"
             + (f", {self._measured.per_second:.1f} frames/s" if self.playing else ""),
-            self.moment.problem or f"Label: **{self.labelling.state}**{fitting}",
+            self.frame.problem or f"Label: **{self.labelling.state}**{fitting}",
         ]
         for letter, predictor, prediction in zip("AB", self.predictors, self._predictions, strict=False):
             error = error_mm(prediction, self._truth(), self.album.skeleton)

@@ -33,7 +33,7 @@ def make_runner(
             raise UserError(f"runner 'local' has no options, such as {next(iter(options))}; leave them away")
         return LocalRunner(workers)
     try:
-        from murauer.sweeps.slurm import SubmititRunner
+        from murauer.sweeps.slurm import SubmititRunner  # extra
     except ImportError as error:
         raise UserError(
             f"runner '{name}' needs submitit: install it with pip install 'murauer[cluster]'"

@@ -29,8 +29,8 @@ class CorrespondingPairs:
 
     Attributes:
         real: B labelled real frames.
-        synthetic: the twins of those of them that have a usable one, in the same order; None where the
-            variant has no mapping to learn from them, or no frame of the batch has one.
+        synthetic: the synthetic pairs of those of them that have a usable one, in the same order; None where
+            the variant has no mapping to learn from them, or no frame of the batch has one.
         paired: which of the real frames these are, indices, ascending, shape (n,). A mask would make the
             processor wait until a GPU has counted it.
     """
@@ -70,7 +70,7 @@ class MiniBatch:
     """The four sets of the supplement; a set that the variant does not use is None.
 
     Attributes:
-        corresponding: labelled real frames with their synthetic twins.
+        corresponding: labelled real frames with their synthetic pairs.
         synthetic: labelled synthetic frames.
         real_views, synthetic_views: the multi-view set of either domain.
         unlabelled: real and synthetic frames for matching the distributions.
@@ -276,18 +276,18 @@ class BatchSource:
         return Draw(pool.frames, rows, cameras, placement, self._noise(size, generator))
 
     def _draw_corresponding(self, size: int, generator: Generator, part: slice) -> tuple[list[Draw], Tensor]:
-        """Part of the labelled frames, the twins of those that have one, if any, and which these are."""
+        """Part of the labelled frames, their synthetic pairs if any have one, and which of them have."""
         rows = draw_rows(self.labelled_rows, size, generator)
         placement = draw_placement(size, self.config.augmentation, generator)
-        real = Draw(self.store.need("real"), rows, 0, placement, self._noise(size, generator))
-        twin = self.store.twin
-        if twin is None or not self.variant.mapping:
+        real = Draw(self.store.require("real"), rows, 0, placement, self._noise(size, generator))
+        pair = self.store.pairs
+        if pair is None or not self.variant.mapping:
             return [real.part(part)], torch.zeros(len(rows[part]), dtype=torch.bool)
-        paired = twin.valid[rows, 0] & twin.labelled[rows]
+        paired = pair.valid[rows, 0] & pair.labelled[rows]
         noise = torch.empty_like(real.noise)
         noise[paired] = self._noise(int(paired.sum()), generator)
-        twins = Draw(twin, rows, 0, placement, noise).part(part).part(paired[part])
-        return [real.part(part), *([twins] if len(twins.rows) else [])], torch.from_numpy(paired[part])
+        pairs = Draw(pair, rows, 0, placement, noise).part(part).part(paired[part])
+        return [real.part(part), *([pairs] if len(pairs.rows) else [])], torch.from_numpy(paired[part])
 
     def _draw_views(
         self, pool: FramePool, size: int, generator: Generator, labelled_rows: np.ndarray | None = None

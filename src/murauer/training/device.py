@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
@@ -16,6 +17,12 @@ from murauer.errors import UserError
 Batch = TypeVar("Batch")
 
 CPU = torch.device("cpu")
+
+PROCESSOR = Path("/proc/cpuinfo")
+"""Where Linux says what the processor can do."""
+
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+"""Linux's names of instructions that multiply in bfloat16: two of x86, and that of ARM."""
 
 STEPS_AHEAD = 4
 """Steps whose batches are made while a GPU computes; as many threads draw and read them."""
@@ -54,7 +61,7 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 @contextmanager
-def made_ahead(make: Callable[[int], Batch], steps: int, ahead: int) -> Iterator[Callable[[int], Batch]]:
+def prefetched(make: Callable[[int], Batch], steps: int, ahead: int) -> Iterator[Callable[[int], Batch]]:
     """Yields what has the batch of a step, and has begun those of the next steps in threads.
 
     Args:
@@ -95,6 +102,26 @@ def networks_in(precision: Precision, device: str) -> AbstractContextManager[obj
     the results of all networks, weights, their gradients, the statistics of normalisations and the losses.
     """
     return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def slowness(precision: Precision, device: str) -> str | None:
+    """Say that a precision is slower here than float32, in one sentence, if it is.
+
+    Args:
+        precision: of the networks.
+        device: kind of device that they are on.
+
+    Returns:
+        None also where the system does not tell what its processor can do.
+    """
+    if precision != "bfloat16" or device != "cpu" or not PROCESSOR.exists():
+        return None
+    if BFLOAT16_FLAGS.intersection(PROCESSOR.read_text().split()):
+        return None
+    return (
+        "this processor has no bfloat16 instructions, so training.precision bfloat16 is slower here than "
+        "float32; set training.precision to float32"
+    )
 
 
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # parameters of mallopt(3)

@@ -13,11 +13,11 @@ from murauer.errors import UserError
 from murauer.files import file_digest, written_whole
 from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model, unpack_module
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.store.store import MAKERS, Store
+from murauer.store.store import MAKERS, PAIRS, Store
 from murauer.training.batch import BatchSource, MiniBatch, PretrainingBatch
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, encode_config
-from murauer.training.device import CPU, made_ahead, steps_ahead
+from murauer.training.device import CPU, prefetched, slowness, steps_ahead
 from murauer.training.loop import Stage
 from murauer.training.parallel import leads, own_parts, wait_for_all
 from murauer.training.schedule import make_schedule
@@ -78,7 +78,7 @@ def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.d
         checkpoint_every=config.training.checkpoint_every,
         identity=identity,
     )
-    with made_ahead(batch, iterations, steps_ahead(device)) as batches:
+    with prefetched(batch, iterations, steps_ahead(device)) as batches:
         stage.run(lambda step: make_step(*batches(step)), out / "log")
     if leads():
         save_model(result, make_step.average.module, _without_mapping(config), identity=identity)
@@ -113,7 +113,7 @@ def train(
     """Train a model: pre-training, unless given, and joint training (eq. 1), resuming where a run stopped.
 
     Args:
-        store: synthetic, real and twin frames.
+        store: synthetic, real and synthetic pair frames.
         config: sizes, loss weights, augmentation, iterations.
         variant: name of a variant of the paper.
         labels: number n of real frames whose labels are used, chosen by `Store.labelled_rows`.
@@ -143,12 +143,15 @@ def train(
     if chosen_rows:
         settings["label_rows"] = chosen_rows[0]
     _start_run(out, settings, config, store)
-    if chosen.mapping and store.twin is None and leads():
+    if chosen.mapping and store.pairs is None and leads():
         print(
-            f"murauer: {store.folder} has no twins, so the correspondence loss, eq. (8), is left out; "
-            f"{MAKERS['twin'].format(folder=store.folder)} to have it",
+            f"murauer: {store.folder} has no synthetic pairs, so the correspondence loss, eq. (8), is left "
+            f"out; {MAKERS[PAIRS].format(folder=store.folder)} to have it",
             file=sys.stderr,
         )
+    slow = slowness(config.training.precision, device.type)
+    if slow and leads():
+        print(f"murauer: {slow}", file=sys.stderr)
     torch.manual_seed(seed)
     network = HandPoseNetwork(config.network)
     discriminator = make_discriminator(config.network) if chosen.matching else None
@@ -184,7 +187,7 @@ def train(
         checkpoint_every=config.training.checkpoint_every,
         identity=training_identity(store, config, seed, variant, labels, origin, *chosen_rows),
     )
-    with made_ahead(batch, iterations, steps_ahead(device)) as batches:
+    with prefetched(batch, iterations, steps_ahead(device)) as batches:
         stage.run(lambda step: make_step(*batches(step)), out / "log")
     model = out / MODEL_FILE
     if leads():

@@ -16,7 +16,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         title: name in tables and figures, as in the paper.
         synthetic: labelled synthetic frames, eq. (5), and pre-training on them.
         real: the n labelled real frames, eq. (5).
-        mapping: the mapping m with the correspondence loss, eq. (8), on labelled frames and twins.
+        mapping: the mapping m with the correspondence loss, eq. (8), on labelled frames and synthetic pairs.
         view_prediction: eq. (10) on unlabelled pairs of views, of each domain that is used.
         matching: eqs. (12) and (13) on unlabelled frames.
     """

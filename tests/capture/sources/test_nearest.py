@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from murauer.capture.sources.nearest import nearest_in_time
-from murauer.capture.sources.source import Moment
+from murauer.capture.sources.source import SourceFrame
 from murauer.errors import UserError
 
 
-def stream(times: list[float], dropped: dict[int, int] | None = None) -> Iterator[Moment]:
+def stream(times: list[float], dropped: dict[int, int] | None = None) -> Iterator[SourceFrame]:
     """Moments whose depth is their time."""
     for index, time_s in enumerate(times):
-        yield Moment(time_s, (np.full((1, 1), time_s, np.float32),), (dropped or {}).get(index, 0))
+        yield SourceFrame(time_s, (np.full((1, 1), time_s, np.float32),), (dropped or {}).get(index, 0))
 
 
-def pairs(*streams: Iterator[Moment]) -> list[tuple[list[float], int]]:
+def pairs(*streams: Iterator[SourceFrame]) -> list[tuple[list[float], int]]:
     found = nearest_in_time(streams, period_s=1.0)
     return [([round(float(depth[0, 0]), 3) for depth in each.depths], each.dropped) for each in found]
 

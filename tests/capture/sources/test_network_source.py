@@ -37,7 +37,7 @@ def address() -> str:
 
 @pytest.fixture
 def sender(address: str) -> Iterator[None]:
-    """Sends a moment every 20 ms."""
+    """Sends a frame every 20 ms."""
     stop = threading.Event()
 
     def work() -> None:
@@ -60,12 +60,12 @@ def test_receives_what_is_sent_and_counts_what_was_missed(address: str, sender: 
         assert source.cameras[0].camera == CAMERAS[0].camera
         assert source.cameras[0].distortion == CAMERAS[0].distortion
         before, lost = None, 0
-        for moment, _ in zip(source, range(30), strict=False):
-            number = round(moment.time_s * 50)
-            np.testing.assert_array_equal(moment.depths[0], (1000 + number) / 2)
-            np.testing.assert_array_equal(moment.depths[1], np.full((24, 32), 700 + number, np.float32))
-            assert before is None or number == before + 1 + moment.dropped
-            before, lost = number, lost + moment.dropped
+        for frame, _ in zip(source, range(30), strict=False):
+            number = round(frame.time_s * 50)
+            np.testing.assert_array_equal(frame.depths[0], (1000 + number) / 2)
+            np.testing.assert_array_equal(frame.depths[1], np.full((24, 32), 700 + number, np.float32))
+            assert before is None or number == before + 1 + frame.dropped
+            before, lost = number, lost + frame.dropped
             if _ == 10:
                 time.sleep(0.8)  # about 40 messages; the queue holds a few
         assert lost >= 10
@@ -89,9 +89,9 @@ def test_message_is_as_documented(encoding: str) -> None:
     }  # fmt: skip
     if encoding == "raw":
         assert parts[1] == (703).to_bytes(2, "little") * 24 * 32
-    cameras, sequence, moment = decode([header, *parts], "here")
-    assert (len(cameras), sequence, moment.time_s) == (2, 7, 1.5)
-    assert float(moment.depths[0].min()) == 501.5
+    cameras, sequence, frame = decode([header, *parts], "here")
+    assert (len(cameras), sequence, frame.time_s) == (2, 7, 1.5)
+    assert float(frame.depths[0].min()) == 501.5
 
 
 @pytest.mark.parametrize(

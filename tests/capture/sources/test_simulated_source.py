@@ -26,7 +26,7 @@ def test_all_cameras_see_the_joints_where_their_poses_say() -> None:
         tuple(each.camera for each in source.cameras),
         torch.tensor(np.stack([each.camera_from_world for each in source.cameras]), dtype=torch.float32),
     )
-    moment = source.moment(7)
+    moment = source.frame(7)
     for view, depth in enumerate(moment.depths):
         joints = rig.transform(torch.from_numpy(moment.joints), 0, view)
         u, v, d = xyz_to_uvd(joints, rig.cameras[view].intrinsics()).round().int().numpy().T
@@ -49,7 +49,7 @@ def test_motion_is_smooth_and_goes_somewhere() -> None:
 
 def test_moments_that_nobody_took_in_time_are_counted() -> None:
     source = SimulatedSource(rate=20)
-    source.moment(0)  # the first moment pays for setting up
+    source.frame(0)  # the first moment pays for setting up
     moments = iter(source)
     next(moments)
     time.sleep(0.6)

@@ -53,7 +53,7 @@ def test_errors_are_means_over_pixels():
 
 def test_single_camera_has_no_truth(store, runs):
     network, _ = load_model(runs["full"])
-    views = predict_views(network, store.twin, store, np.arange(2), real=False)
+    views = predict_views(network, store.pairs, store, np.arange(2), real=False)
     assert views.truth is None
     with pytest.raises(ValueError, match="no other camera"):
         views.errors()
@@ -78,21 +78,21 @@ def test_stores_without_second_view_are_told(store):
     with pytest.raises(UserError, match="has one camera"):
         two_view_rows(dataclasses.replace(store, view_pair=None), np.zeros(0, int), 5)
     with pytest.raises(UserError, match="has one camera"):
-        two_view_rows(dataclasses.replace(store, real=store.twin), np.zeros(0, int), 5)
+        two_view_rows(dataclasses.replace(store, real=store.pairs), np.zeros(0, int), 5)
     with pytest.raises(UserError, match="no real frame with two usable views"):
         two_view_rows(store, np.arange(12), 5)
 
 
-def test_both_domains_are_compared_where_there_are_twins(store, runs):
+def test_both_domains_are_compared_where_there_are_pairs(store, runs):
     network, _ = load_model(runs["full"])
     rows = np.arange(4)
     both = compare_views(network, store, rows)
-    expected = predict_views(network, store.twin, store, rows, real=False)
+    expected = predict_views(network, store.pairs, store, rows, real=False)
     assert torch.equal(both.synthetic.predicted, expected.predicted)
     assert both.difference().tolist() == pytest.approx(
         [float((both.real.predicted[i] - expected.predicted[i]).abs().mean()) for i in range(4)]
     )
-    alone = compare_views(network, dataclasses.replace(store, twin=None), rows)
+    alone = compare_views(network, dataclasses.replace(store, pairs=None), rows)
     assert alone.synthetic is None and alone.difference() is None
     assert torch.equal(alone.real.predicted, both.real.predicted)
     figure = view_figure({"a | b": both, "c": alone}, np.array([1, 3]))

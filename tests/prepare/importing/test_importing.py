@@ -50,7 +50,7 @@ def test_the_store_knows_what_the_dataset_told(store: Store, dataset: FakeDatase
     assert store.skeleton is dataset.skeleton and store.rig is None and store.view_pair == (0, 1)
     assert {name: len(frames) for name, frames in store.sets.items()} == dataset.frames
     assert store.validation is None and store.unseen_persons == {7}
-    assert store.need("real").person.tolist() == [3, 7] * 35
+    assert store.require("real").person.tolist() == [3, 7] * 35
     counts = store.description["counts"]["real"]
     assert counts == {"frames": 70, "of": 70, "views": 2, "usable_images": 138, "labelled_frames": 70}
 
@@ -59,7 +59,7 @@ def test_windows_show_what_the_images_show(store: Store, dataset: FakeDataset) -
     """Each measured pixel of a window, taken to 3D and into the image, falls on the same depth there."""
     for name, index, view in (("real", 0, 1), ("real", 69, 0), ("test", 9, 0)):
         joints, depth = dataset.draw(name, index, view)
-        region = store.need(name).regions(np.array([index]), view)
+        region = store.require(name).regions(np.array([index]), view)
         assert torch.allclose(region.joints[0], joints, atol=1e-3)
         assert torch.equal(region.centre[0], joints[dataset.skeleton.centre])
         v, u = torch.nonzero(region.depth[0], as_tuple=True)
@@ -79,7 +79,7 @@ def test_windows_hold_all_that_training_crops(store: Store, dataset: FakeDataset
     fine = load(
         replace(dataset, frames={"real": 1}), store.folder.with_name("fine"), settings=ImportSettings()
     )
-    region = fine.need("real").regions(np.array([0]))
+    region = fine.require("real").regions(np.array([0]))
     for degrees in (0, 45, -60):
         options = {
             "cube_mm": 300.0,
@@ -109,9 +109,9 @@ def test_problems_are_listed_and_nothing_is_dropped(store: Store) -> None:
         wrong = {(row["set"], int(row["index"]), int(row["view"])) for row in rows}
         found = {(name, *place) for place in np.argwhere(~frames.valid).tolist()}
         assert found == {place for place in wrong if place[0] == name}
-    assert store.need("test").labelled.tolist() == [i not in (2, 4) for i in range(10)]
+    assert store.require("test").labelled.tolist() == [i not in (2, 4) for i in range(10)]
     # One usable labelled view is enough.
-    assert store.need("real").labelled.all()
+    assert store.require("real").labelled.all()
 
 
 def same_files(first: Path, second: Path) -> bool:
@@ -174,14 +174,14 @@ def test_frames_are_spread_over_the_set_when_limited(dataset: FakeDataset, tmp_p
         "real": 7, "twin": 7, "synthetic": 7, "test": 7
     }  # fmt: skip
     joints, _ = dataset.draw("real", 60, 1)
-    assert np.allclose(few.need("real").joints[6, 1], joints.numpy(), atol=1e-3)
+    assert np.allclose(few.require("real").joints[6, 1], joints.numpy(), atol=1e-3)
     assert few.description["counts"]["real"]["of"] == 70
 
 
 def test_aliases_share_the_frames(tmp_path: Path) -> None:
     dataset = FakeDataset(frames={"synthetic": 4, "real": 4}, aliases={"twin": "synthetic"})
     store = load(dataset, tmp_path / "store")
-    assert store.twin is store.synthetic and not (store.folder / "twin").exists()
+    assert store.pairs is store.synthetic and not (store.folder / "twin").exists()
     assert store.centre_kind("twin") == "joint"
 
 
@@ -244,7 +244,7 @@ def test_the_journal_is_the_same_whatever_the_number_of_workers(
     dataset: FakeDataset, store: Store, tmp_path: Path
 ) -> None:
     assert same_files(store.folder, load(dataset, tmp_path / "s", centres=["joint"], workers=2).folder)
-    assert importing.CHUNK < 70  # so that the sets above have several chunks
+    assert importing.IMPORT_CHUNK < 70  # so that the sets above have several chunks
     facts = json.loads((store.folder / "recording.json").read_text())["import"]
     assert facts["folder"] == "fake" and "somewhere" not in json.dumps(facts)
     assert HAND_MM < 1500

@@ -100,13 +100,13 @@ def test_no_pose_is_shared_between_splits(tiny_store: Store) -> None:
         assert distances.min() > 1.0, (first, second)
 
 
-def test_twins_show_the_pose_of_their_real_frame(tiny_store: Store) -> None:
-    real, twin = tiny_store.real, tiny_store.twin
+def test_pairs_show_the_pose_of_their_real_frame(tiny_store: Store) -> None:
+    real, pair = tiny_store.real, tiny_store.pairs
     centre = tiny_store.skeleton.centre
     real_pose = real.joints[:, 0] - real.joints[:, 0, centre : centre + 1]
-    twin_pose = twin.joints[:, 0] - twin.joints[:, 0, centre : centre + 1]
-    own = np.linalg.norm(real_pose - twin_pose, axis=-1).mean(1)
-    other = np.linalg.norm(real_pose - np.roll(twin_pose, 1, 0), axis=-1).mean(1)
+    pair_pose = pair.joints[:, 0] - pair.joints[:, 0, centre : centre + 1]
+    own = np.linalg.norm(real_pose - pair_pose, axis=-1).mean(1)
+    other = np.linalg.norm(real_pose - np.roll(pair_pose, 1, 0), axis=-1).mean(1)
     assert own.max() < 25 and own.mean() < 0.5 * other.mean()
 
 

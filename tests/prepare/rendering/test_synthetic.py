@@ -30,7 +30,7 @@ def test_shards_are_put_together_to_the_same_bytes(
     copies: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, many = copies
-    monkeypatch.setattr(synthesised, "CHUNK", 7)
+    monkeypatch.setattr(synthesised, "RENDER_CHUNK", 7)
     synthesise(one, CONFIG, replace=True, workers=1)
     with pytest.raises(UserError, match="--replace"):
         synthesise_shard(many, CONFIG, Shard(1, 2))
@@ -45,5 +45,5 @@ def test_shards_are_put_together_to_the_same_bytes(
 
     monkeypatch.setattr(synthesised, "Synthesiser", CannotRender)
     together = synthesise(many, CONFIG, replace=True, workers=1)
-    assert len(together.need("synthetic")) == 20
+    assert len(together.require("synthetic")) == 20
     assert files(one) == files(many)

@@ -35,9 +35,11 @@ def endless(copy: Path) -> Store:
 
 
 def test_the_stored_set_is_the_beginning(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(synthesised, "CHUNK", 8)
+    monkeypatch.setattr(synthesised, "RENDER_CHUNK", 8)
     other = Path(shutil.copytree(copy, tmp_path / "other"))
-    stored = synthesise(other, SynthesisConfig(frames=24, seed=5), replace=True, workers=1).need("synthetic")
+    stored = synthesise(other, SynthesisConfig(frames=24, seed=5), replace=True, workers=1).require(
+        "synthetic"
+    )
     frames = EndlessFrames(render_while_training(copy, CONFIG, replace=True), workers=1)
     for step in (8, 0, 3, 1):  # those of a resumed training too
         chunk = slice(step // 3 * 8, step // 3 * 8 + 8)
@@ -76,6 +78,6 @@ def test_the_command_and_the_way_back(copy: Path, capsys: pytest.CaptureFixture[
     assert store.synthetic is None and not (copy / "synthetic").exists()
     assert "rendered while training, others every 20 steps" in summary(store)
     with pytest.raises(UserError, match="no synthetic frames"):
-        store.need("synthetic")
+        store.require("synthetic")
     stored = synthesise(copy, SynthesisConfig(frames=5), workers=1)
-    assert "endless" not in stored.description and len(stored.need("synthetic")) == 5
+    assert "endless" not in stored.description and len(stored.require("synthetic")) == 5

@@ -1,4 +1,4 @@
-"""Captures and stores give the same moments, and take labels to where training reads them."""
+"""Captures and stores give the same frames, and take labels to where training reads them."""
 
 import json
 from pathlib import Path
@@ -16,28 +16,28 @@ from murauer.studio.albums.album import moved
 from murauer.studio.albums.open import open_album
 
 
-def test_moments_of_a_capture(capture: Path, recorded: Recorded) -> None:
+def test_frames_of_a_capture(capture: Path, recorded: Recorded) -> None:
     album = open_album(capture)
     assert dict(album.sets) == {"real": 6} and album.to_label == ("real",)
-    moment = album.moment("real", 1)
-    assert moment.key == "000001" and [view.name for view in moment.views] == ["front", "side"]
-    for view, truth, seen in zip(moment.views, recorded.joints[1], recorded.seen[1], strict=True):
+    frame = album.frame("real", 1)
+    assert frame.key == "000001" and [view.name for view in frame.views] == ["front", "side"]
+    for view, truth, seen in zip(frame.views, recorded.joints[1], recorded.seen[1], strict=True):
         np.testing.assert_allclose(view.joints, truth, atol=0.02)
         np.testing.assert_allclose(view.depth, seen, atol=0.13)
-        assert moment.label is not None and view.from_first is not None
-        np.testing.assert_allclose(moved(moment.label, view.from_first), truth, atol=0.02)
-    assert moment.twin is not None
-    np.testing.assert_allclose(moment.twin.depth, recorded.clean[1, 0], atol=0.13)
-    assert album.moment("real", 4).label is None
+        assert frame.label is not None and view.from_first is not None
+        np.testing.assert_allclose(moved(frame.label, view.from_first), truth, atol=0.02)
+    assert frame.pair is not None
+    np.testing.assert_allclose(frame.pair.depth, recorded.clean[1, 0], atol=0.13)
+    assert album.frame("real", 4).label is None
 
 
-def test_moments_of_a_store(store: Path, recorded: Recorded) -> None:
+def test_frames_of_a_store(store: Path, recorded: Recorded) -> None:
     album = open_album(store)
-    moment = album.moment("real", 0)
-    assert moment.key == "real/0" and moment.problem is None and len(moment.views) == 2
-    np.testing.assert_allclose(moment.label, recorded.joints[0, 0], atol=0.02)
-    first = moment.views[0]
-    assert first.depth.shape == (192, 192) and first.centre is not None and moment.twin is not None
+    frame = album.frame("real", 0)
+    assert frame.key == "real/0" and frame.problem is None and len(frame.views) == 2
+    np.testing.assert_allclose(frame.label, recorded.joints[0, 0], atol=0.02)
+    first = frame.views[0]
+    assert first.depth.shape == (192, 192) and first.centre is not None and frame.pair is not None
     # Joints project to about their own depth in the window.
     uv = first.camera.fx * first.joints[:, 0] / first.joints[:, 2] + first.camera.u0
     assert ((uv > 20) & (uv < 172)).all()
@@ -50,11 +50,11 @@ def test_labels_of_a_capture_come_through_the_import(capture: Path, recorded: Re
     labels = {label.image: label for label in read_keypoint_file(capture / "labels.json")[1]}
     assert sorted(labels) == ["front/000001.png", "front/000004.png"]
     again = open_album(capture)
-    assert again.moment("real", 0).label is None
-    np.testing.assert_allclose(again.moment("real", 4).label, new[4], atol=1e-3)
+    assert again.frame("real", 0).label is None
+    np.testing.assert_allclose(again.frame("real", 4).label, new[4], atol=1e-3)
     store = capture.with_name("made")
     assert main(["import", "recording", str(capture), "--out", str(store), "--workers", "1"]) == 0
-    real = open_store(store).need("real")
+    real = open_store(store).require("real")
     assert np.flatnonzero(real.labelled).tolist() == [1, 4]
     np.testing.assert_allclose(real.joints[4, 0], new[4], atol=0.02)
 
@@ -62,26 +62,26 @@ def test_labels_of_a_capture_come_through_the_import(capture: Path, recorded: Re
 def test_labels_of_a_store_are_what_training_sees(store: Path, recorded: Recorded) -> None:
     album = open_album(store)
     before = open_store(store)
-    usable = before.need("real").usable_rows(0)
+    usable = before.require("real").usable_rows(0)
     row = int(usable[-1])
-    assert before.need("real").labelled.tolist() == [True, True, False, False, False, False]
+    assert before.require("real").labelled.tolist() == [True, True, False, False, False, False]
     label = recorded.joints[row, 0].numpy()
     album.write_labels({f"real/{row}": label, "real/0": None})
     after = open_store(store)
-    real = after.need("real")
+    real = after.require("real")
     assert np.flatnonzero(real.labelled).tolist() == [1, row]
     np.testing.assert_allclose(real.joints[row], recorded.joints[row], atol=0.02)
     assert np.isnan(real.joints[0]).all()
     assert after.labelled_rows(2, seed=0).tolist() == [1, row]
     assert verify(store, after.description) and after.description["counts"]["real"]["labelled_frames"] == 2
-    np.testing.assert_allclose(album.moment("real", row).label, label, atol=1e-3)
+    np.testing.assert_allclose(album.frame("real", row).label, label, atol=1e-3)
     assert main(["twin", str(store), "--side", "right", "--replace"]) == 0
-    assert open_store(store).need("twin").labelled[row]
+    assert open_store(store).require("twin").labelled[row]
 
 
 def test_views_whose_poses_are_not_known(recorded: Recorded, tmp_path: Path) -> None:
     write_capture(tmp_path / "loose", recorded, labelled=[0], extrinsics=False)
-    first, side = open_album(tmp_path / "loose").moment("real", 0).views
+    first, side = open_album(tmp_path / "loose").frame("real", 0).views
     assert first.from_first is not None and side.from_first is None and side.joints is None
 
 
@@ -89,12 +89,12 @@ def test_images_that_cannot_be_used(capture: Path, store: Path) -> None:
     (capture / "front" / "000002.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (capture / "side" / "000003.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     album = open_album(capture)
-    assert "000002.png" in (album.moment("real", 2).problem or "") and album.moment("real", 2).label is None
-    assert album.moment("real", 3).problem is None and len(album.moment("real", 3).views) == 1
+    assert "000002.png" in (album.frame("real", 2).problem or "") and album.frame("real", 2).label is None
+    assert album.frame("real", 3).problem is None and len(album.frame("real", 3).views) == 1
     valid = np.load(store / "real" / "valid.npy")
     valid[1, 0] = False
     np.save(store / "real" / "valid.npy", valid)
-    assert "cannot be used" in (open_album(store).moment("real", 1).problem or "")
+    assert "cannot be used" in (open_album(store).frame("real", 1).problem or "")
 
 
 def test_what_is_no_folder_to_show(capture: Path, store: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from dataset_folders.own import Recorded
 from murauer.errors import UserError
 from murauer.geometry.skeletons import SKELETONS, Skeleton
-from murauer.studio.albums.album import Moment, View
+from murauer.studio.albums.album import AlbumFrame, AlbumView
 from murauer.studio.albums.capture_album import CaptureAlbum
 from murauer.studio.labels.label_log import LabelLog
 from murauer.studio.labels.labelling import Labelling
@@ -25,9 +25,9 @@ def label_log(tmp_path: Path) -> Iterator[LabelLog]:
 
 
 @pytest.fixture
-def moments(capture: Path) -> list[Moment]:
+def frames(capture: Path) -> list[AlbumFrame]:
     album = CaptureAlbum(capture)
-    return [album.moment("real", index) for index in range(6)]
+    return [album.frame("real", index) for index in range(6)]
 
 
 @pytest.fixture
@@ -40,25 +40,25 @@ def shown(labelling: Labelling) -> np.ndarray:
     return labelling.joints
 
 
-def test_what_is_shown_first(labelling: Labelling, moments: list[Moment], recorded: Recorded) -> None:
-    labelling.open(moments[0], None)
+def test_what_is_shown_first(labelling: Labelling, frames: list[AlbumFrame], recorded: Recorded) -> None:
+    labelling.open(frames[0], None)
     assert labelling.state == "label of the folder"
     np.testing.assert_allclose(shown(labelling), recorded.joints[0, 0], atol=0.01)
-    labelling.open(moments[3], None)
+    labelling.open(frames[3], None)
     assert labelling.state == "no label" and labelling.joints is None and not labelling.can_label
     with pytest.raises(UserError, match="nothing to label"):
         labelling.accept()
-    labelling.open(moments[3], recorded.joints[3, 0].numpy() + 5)
+    labelling.open(frames[3], recorded.joints[3, 0].numpy() + 5)
     assert labelling.state == "prediction" and labelling.can_label
 
 
-def test_a_drag_is_one_change(labelling: Labelling, moments: list[Moment]) -> None:
-    labelling.open(moments[0], None)
+def test_a_drag_is_one_change(labelling: Labelling, frames: list[AlbumFrame]) -> None:
+    labelling.open(frames[0], None)
     labelling.select(2)
     before = shown(labelling).copy()
     for shift in (1, 2, 3):
         labelling.drag(before[2] + shift)
-        assert labelling.label_log.label(moments[0].key) is None
+        assert labelling.label_log.label(frames[0].key) is None
     labelling.drop(before[2] + 4)
     assert labelling.state == "not accepted yet"
     np.testing.assert_allclose(shown(labelling)[2], before[2] + 4, atol=1e-3)
@@ -69,21 +69,23 @@ def test_a_drag_is_one_change(labelling: Labelling, moments: list[Moment]) -> No
 
 
 def test_the_folders_label_comes_back_by_undo_even_after_it_was_replaced(
-    labelling: Labelling, moments: list[Moment]
+    labelling: Labelling, frames: list[AlbumFrame]
 ) -> None:
-    labelling.open(moments[0], None)
+    labelling.open(frames[0], None)
     original = shown(labelling).copy()
     labelling.delete()
     assert labelling.state == "no label"
-    assert dict(labelling.label_log.accepted()) == {moments[0].key: None}
-    labelling.open(Moment(moments[0].key, 0, moments[2].views), None)  # the folder's label is gone
+    assert dict(labelling.label_log.accepted()) == {frames[0].key: None}
+    labelling.open(AlbumFrame(frames[0].key, 0, frames[2].views), None)  # the folder's label is gone
     assert labelling.undo()
     np.testing.assert_allclose(shown(labelling), original, atol=1e-3)
     assert labelling.state == "accepted"
 
 
-def test_the_whole_hand_moves_and_turns_about_the_joint(labelling: Labelling, moments: list[Moment]) -> None:
-    labelling.open(moments[0], None)
+def test_the_whole_hand_moves_and_turns_about_the_joint(
+    labelling: Labelling, frames: list[AlbumFrame]
+) -> None:
+    labelling.open(frames[0], None)
     labelling.mode = "whole hand"
     labelling.select(5)
     before = shown(labelling).copy()
@@ -95,8 +97,10 @@ def test_the_whole_hand_moves_and_turns_about_the_joint(labelling: Labelling, mo
     np.testing.assert_allclose(after - after[5], (before - before[5]) @ quarter.T, atol=2e-3)
 
 
-def test_bones_are_held_through_drags_previews_and_undo(labelling: Labelling, moments: list[Moment]) -> None:
-    labelling.open(moments[0], None)
+def test_bones_are_held_through_drags_previews_and_undo(
+    labelling: Labelling, frames: list[AlbumFrame]
+) -> None:
+    labelling.open(frames[0], None)
     fitted = Event()
     assert labelling.fit_hand(lambda _: fitted.set()) and not labelling.fit_hand(lambda _: None)
     assert fitted.wait(300) and not labelling.is_fitting
@@ -119,7 +123,7 @@ def test_bones_are_held_through_drags_previews_and_undo(labelling: Labelling, mo
 
 
 def test_all_else_goes_on_while_the_hand_is_fitted(
-    labelling: Labelling, moments: list[Moment], monkeypatch: pytest.MonkeyPatch
+    labelling: Labelling, frames: list[AlbumFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on, ended = Event(), Event()
 
@@ -131,13 +135,13 @@ def test_all_else_goes_on_while_the_hand_is_fitted(
             raise UserError("these are the joints of no hand")
 
     monkeypatch.setattr("murauer.studio.labels.hand_fits.HeldHand", NoHand)
-    labelling.open(moments[0], None)
+    labelling.open(frames[0], None)
     labelling.choose_mode("held bones")
     assert not labelling.can_drag
     assert labelling.fit_hand(lambda fit: ended.set()) and labelling.is_fitting
     with pytest.raises(UserError, match="not fitted to this hand yet"):
         labelling.drop(shown(labelling)[labelling.selected] + 1)
-    labelling.open(moments[1], None)  # of the same person
+    labelling.open(frames[1], None)  # of the same person
     assert labelling.is_fitting and not labelling.can_drag
     labelling.choose_mode("one joint")
     labelling.drop(shown(labelling)[labelling.selected] + 1)
@@ -160,25 +164,25 @@ def test_bones_of_other_joints_cannot_be_held(tmp_path: Path) -> None:
 
 
 def test_snapping_prediction_and_acceptance(
-    labelling: Labelling, moments: list[Moment], recorded: Recorded
+    labelling: Labelling, frames: list[AlbumFrame], recorded: Recorded
 ) -> None:
     truth = recorded.joints[4, 0].numpy()
-    labelling.open(moments[4], truth + np.array([0, 0, 25], np.float32))
+    labelling.open(frames[4], truth + np.array([0, 0, 25], np.float32))
     labelling.select(NYU.joints.index("PALM_3"))
-    assert labelling.snap(moments[4].views[0], 8.0)
-    surface = moments[4].views[0]
+    assert labelling.snap(frames[4].views[0], 8.0)
+    surface = frames[4].views[0]
     assert abs(shown(labelling)[NYU.centre, 2] - truth[NYU.centre, 2]) < 15 and surface.from_first is not None
     labelling.accept()
-    assert labelling.state == "accepted" and list(labelling.label_log.accepted()) == [moments[4].key]
+    assert labelling.state == "accepted" and list(labelling.label_log.accepted()) == [frames[4].key]
     assert labelling.start_from_prediction() and labelling.state == "not accepted yet"
     np.testing.assert_allclose(shown(labelling), truth + np.array([0, 0, 25]), atol=1e-2)
-    labelling.open(moments[4], None)
+    labelling.open(frames[4], None)
     assert not labelling.start_from_prediction()
 
 
-def test_frames_that_cannot_be_used_are_not_labelled(labelling: Labelling, moments: list[Moment]) -> None:
-    view = View("front", moments[0].views[0].depth, moments[0].views[0].camera, np.eye(4))
-    labelling.open(Moment("x", 0, (view,), problem="it is damaged"), np.zeros((14, 3), np.float32))
+def test_frames_that_cannot_be_used_are_not_labelled(labelling: Labelling, frames: list[AlbumFrame]) -> None:
+    view = AlbumView("front", frames[0].views[0].depth, frames[0].views[0].camera, np.eye(4))
+    labelling.open(AlbumFrame("x", 0, (view,), problem="it is damaged"), np.zeros((14, 3), np.float32))
     for act in (labelling.accept, labelling.delete, labelling.start_from_prediction):
         with pytest.raises(UserError, match=r"cannot be labelled|nothing to label"):
             act()

@@ -3,14 +3,14 @@
 import numpy as np
 
 from murauer.geometry.camera import Camera
-from murauer.studio.albums.album import View
+from murauer.studio.albums.album import AlbumView
 from murauer.studio.labels.snapping import snap
 
 CAMERA = Camera(fx=500.0, fy=500.0, u0=32.0, v0=24.0, width=64, height=48)
 
 
-def seen(depth: np.ndarray, motion: np.ndarray | None = None) -> View:
-    return View("front", depth, CAMERA, np.eye(4) if motion is None else motion)
+def seen(depth: np.ndarray, motion: np.ndarray | None = None) -> AlbumView:
+    return AlbumView("front", depth, CAMERA, np.eye(4) if motion is None else motion)
 
 
 def test_along_the_ray_onto_the_surface() -> None:

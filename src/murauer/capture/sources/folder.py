@@ -4,9 +4,9 @@ import csv
 from pathlib import Path
 
 from murauer.capture.depth import read_depth
-from murauer.capture.folder_names import TWIN_FOLDER, frame_files
+from murauer.capture.folder_names import PAIR_FOLDER, frame_files
 from murauer.capture.sources.camera_option import choose_cameras
-from murauer.capture.sources.source import Moment, StoredSource, check_positive
+from murauer.capture.sources.source import SourceFrame, StoredSource, check_positive
 from murauer.errors import UserError
 
 TIME_FILE = "times.csv"
@@ -52,7 +52,7 @@ class FolderSource(StoredSource):
         """Return the number of moments."""
         return len(self.names)
 
-    def __getitem__(self, index: int) -> Moment:
+    def __getitem__(self, index: int) -> SourceFrame:
         """Read one moment; see `StoredSource`."""
         assert self.rate is not None
         time_s, dropped = self._times.get(self.names[index], (index / self.rate, 0))
@@ -60,7 +60,7 @@ class FolderSource(StoredSource):
             read_depth(paths[index], each.camera, each.depth_scale)
             for paths, each in zip(self._images, self.cameras, strict=True)
         )
-        return Moment(time_s, tuple(depths), dropped)
+        return SourceFrame(time_s, tuple(depths), dropped)
 
 
 def read_times(path: Path) -> dict[str, tuple[float, int]]:
@@ -86,7 +86,7 @@ def read_times(path: Path) -> dict[str, tuple[float, int]]:
 def _image_folders(folder: Path) -> dict[str, Path]:
     """Return the folder of each camera by the camera's name: its subfolders, or the folder itself."""
     within = {path.name: path for path in sorted(folder.iterdir()) if path.is_dir()}
-    found = {name: path for name, path in within.items() if name != TWIN_FOLDER and frame_files(path)}
+    found = {name: path for name, path in within.items() if name != PAIR_FOLDER and frame_files(path)}
     if found and not frame_files(folder):
         return found
     if not frame_files(folder):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from murauer.capture.camera_file import CaptureCamera, camera_document, parse_cameras
-from murauer.capture.sources.source import Moment, Source, check_positive
+from murauer.capture.sources.source import Source, SourceFrame, check_positive
 from murauer.errors import UserError
 
 VERSION = 1
@@ -58,23 +58,23 @@ class NetworkSource(Source):
             raise
         self.cameras = self._first[0]
 
-    def __iter__(self) -> Iterator[Moment]:
-        """Give the moments as they come; see `Source`."""
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """Give the frames as they come; see `Source`."""
         before = None
-        cameras, sequence, moment = self._first
+        cameras, sequence, frame = self._first
         while True:
             if camera_document(cameras) != camera_document(self.cameras):
                 raise UserError(f"{self._where}: the cameras have changed; open it again")
             lost = 0 if before is None else max(0, sequence - before - 1)
-            yield Moment(moment.time_s, moment.depths, lost)
+            yield SourceFrame(frame.time_s, frame.depths, lost)
             before = sequence
-            cameras, sequence, moment = self._receive()
+            cameras, sequence, frame = self._receive()
 
     def close(self) -> None:
         """Close the connection."""
         self._socket.close()
 
-    def _receive(self) -> tuple[tuple[CaptureCamera, ...], int, Moment]:
+    def _receive(self) -> tuple[tuple[CaptureCamera, ...], int, SourceFrame]:
         if not self._socket.poll(1000 * self._timeout):
             raise UserError(
                 f"{self._where} sent nothing for {self._timeout:g} s; is the program there running?"
@@ -86,7 +86,7 @@ class NetworkSource(Source):
 
 
 class Publisher:
-    """Sends moments to all that listen; a context manager.
+    """Sends frames to all that listen; a context manager.
 
     Args:
         cameras: That the images are from, as in a camera file: depth_scale is that of the images sent.
@@ -110,7 +110,7 @@ class Publisher:
             raise UserError(f"cannot send from {address}: {error}") from error
 
     def send(self, time_s: float, images: Sequence[NDArray[np.uint16]]) -> None:
-        """Send one moment.
+        """Send one frame.
 
         Args:
             time_s: When it was.
@@ -135,7 +135,7 @@ def encode(
     images: Sequence[NDArray[np.uint16]],
     encoding: Encoding = "raw",
 ) -> list[bytes]:
-    """Make a message of a moment: a header in JSON, and an image for each camera."""
+    """Make a message of a frame: a header in JSON, and an image for each camera."""
     header = {
         "murauer": VERSION,
         "sequence": sequence,
@@ -146,7 +146,7 @@ def encode(
     return [json.dumps(header).encode(), *(_pack(image, encoding) for image in images)]
 
 
-def decode(parts: Sequence[bytes], where: str) -> tuple[tuple[CaptureCamera, ...], int, Moment]:
+def decode(parts: Sequence[bytes], where: str) -> tuple[tuple[CaptureCamera, ...], int, SourceFrame]:
     """Read a message: its cameras, its number and what they saw.
 
     Raises:
@@ -170,7 +170,7 @@ def decode(parts: Sequence[bytes], where: str) -> tuple[tuple[CaptureCamera, ...
     depths = tuple(
         _unpack(part, each, encoding, where) for part, each in zip(parts[1:], cameras, strict=True)
     )
-    return cameras, sequence, Moment(time_s, depths)
+    return cameras, sequence, SourceFrame(time_s, depths)
 
 
 def _pack(image: NDArray[np.uint16], encoding: Encoding) -> bytes:
@@ -202,7 +202,7 @@ def _unpack(data: bytes, each: CaptureCamera, encoding: Encoding, where: str) ->
 
 def _import_zmq() -> Any:
     try:
-        import zmq
+        import zmq  # extra
     except ImportError as error:
         raise UserError("depth over the network needs pyzmq; pip install 'murauer[network]'") from error
     return zmq

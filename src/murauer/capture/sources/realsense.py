@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources.nearest import nearest_in_time
-from murauer.capture.sources.source import Moment, Source
+from murauer.capture.sources.source import Source, SourceFrame
 from murauer.errors import UserError
 from murauer.geometry.camera import Camera
 from murauer.geometry.distortion import PINHOLE, Distortion, fit_distortion
@@ -59,7 +59,7 @@ class RealSenseSource(Source):
         self.cameras = tuple(device.camera for device in self._devices)
         self.rate = self._devices[0].rate
 
-    def __iter__(self) -> Iterator[Moment]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """Give the moments as they come; see `Source`."""
         if len(self._devices) == 1:
             return self._devices[0].moments(_time_s)
@@ -104,7 +104,7 @@ class _Device:
             raise UserError(f"{self._where}: {error}") from error
         self.rate = float(stream.fps())
 
-    def moments(self, time_s: Callable[[Any], float]) -> Iterator[Moment]:
+    def moments(self, time_s: Callable[[Any], float]) -> Iterator[SourceFrame]:
         """Give the moments as they come, with their times."""
         before = None
         while True:
@@ -116,7 +116,7 @@ class _Device:
             frame = frames.get_depth_frame()
             if frame:
                 dropped = 0 if before is None else max(0, frame.get_frame_number() - before - 1)
-                yield Moment(time_s(frame), (_depth(frame, self.camera),), dropped)
+                yield SourceFrame(time_s(frame), (_depth(frame, self.camera),), dropped)
                 before = frame.get_frame_number()
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ def lens_of(intrinsics: Any) -> Distortion:
 
 def _import_realsense() -> Any:
     try:
-        import pyrealsense2
+        import pyrealsense2  # extra
     except ImportError as error:
         raise UserError("RealSense cameras need pyrealsense2; pip install 'murauer[realsense]'") from error
     return pyrealsense2

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.depth import DEPTH_UNIT_MM
-from murauer.capture.sources.source import Moment, Source, check_positive
+from murauer.capture.sources.source import Source, SourceFrame, check_positive
 from murauer.errors import UserError
 from murauer.geometry.camera import find_camera
 from murauer.geometry.rig import nyu_like_rig
@@ -40,11 +40,11 @@ class SimulatedSource(Source):
     Args:
         address: Nothing.
         cameras: How many; the others are 35 degrees to the side of the first.
-        rate: Moments a second.
+        rate: Frames a second.
         seed: Of the motion and the noise.
         person: Whose hand it is; any number.
         sensor: Sensor model, see `murauer info`.
-        paced: Whether time passes as it does for a camera: a moment can be had when it has come, and those
+        paced: Whether time passes as it does for a camera: a frame can be had when it has come, and those
             that come while the last one is being worked on are lost. Without, they come as fast as they
             are rendered.
 
@@ -94,12 +94,12 @@ class SimulatedSource(Source):
     def _hand(self) -> HandModel:
         return HandModel()
 
-    def moment(self, index: int, dropped: int = 0) -> Moment:
-        """Render one moment.
+    def frame(self, index: int, dropped: int = 0) -> SourceFrame:
+        """Render one frame.
 
         Args:
             index: Its number, from 0.
-            dropped: What it says of the moments before it.
+            dropped: What it says of the frames before it.
         """
         assert self.rate is not None and self.skeleton is not None
         time_s = index / self.rate
@@ -113,10 +113,10 @@ class SimulatedSource(Source):
             exact = scenes.depth(self._rig, view, intrinsics, each.camera.height, each.camera.width)
             depths.append(self._sensor(exact, intrinsics, noise)[0].numpy())
         joints = scenes.joints(self.skeleton.name)[0].numpy()
-        return Moment(time_s, tuple(depths), dropped, joints)
+        return SourceFrame(time_s, tuple(depths), dropped, joints)
 
-    def __iter__(self) -> Iterator[Moment]:
-        """Give moments without end; see `Source`."""
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """Give frames without end; see `Source`."""
         assert self.rate is not None
         started, index = time.monotonic(), 0
         while True:
@@ -124,7 +124,7 @@ class SimulatedSource(Source):
             if self.live:
                 dropped = max(0, int((time.monotonic() - started) * self.rate) - index)
                 time.sleep(max(0.0, started + index / self.rate - time.monotonic()))
-            yield self.moment(index + dropped, dropped)
+            yield self.frame(index + dropped, dropped)
             index += dropped + 1
 
 

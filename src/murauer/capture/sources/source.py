@@ -1,4 +1,4 @@
-"""What a source of depth is: cameras, and the moments that they see."""
+"""What a source of depth is: cameras, and the frames that they see."""
 
 import math
 from abc import ABC, abstractmethod
@@ -17,13 +17,13 @@ from murauer.geometry.skeletons import Skeleton
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class SourceFrame:
     """What all cameras of a source saw at one time.
 
     Attributes:
         time_s: when, in seconds by the clock of the source.
         depths: image of each camera in mm, float32 (H, W), 0 = no measurement, as the lens gave it.
-        dropped: moments that were lost between the one before and this one.
+        dropped: frames that were lost between the one before and this one.
         joints: where the joints are in the first camera's coordinates, mm, (J, 3), if the source knows.
     """
 
@@ -34,14 +34,14 @@ class Moment:
 
 
 class Source(ABC):
-    """Gives depth images, moment by moment; a context manager that lets go of its device or file.
+    """Gives depth images, frame by frame; a context manager that lets go of its device or file.
 
     Attributes:
         cameras: those that it has, with all that is known of them; the first is the input view. Images have
             the size in `cameras[i].camera`; undo the lens with `cameras[i].distortion`.
-        rate: moments a second, nominally; None if nobody knows.
-        skeleton: names the joints of `Moment.joints`; None if the source knows none.
-        live: whether moments pass when nobody takes them.
+        rate: frames a second, nominally; None if nobody knows.
+        skeleton: names the joints of `SourceFrame.joints`; None if the source knows none.
+        live: whether frames pass when nobody takes them.
     """
 
     cameras: tuple[CaptureCamera, ...]
@@ -50,8 +50,8 @@ class Source(ABC):
     live: bool = False
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Moment]:
-        """Give the moments in the order of time, each once; those of a live source from now on.
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """Give the frames in the order of time, each once; those of a live source from now on.
 
         Raises:
             UserError: There are none, or the device failed.
@@ -71,47 +71,47 @@ class Source(ABC):
 
 
 class StoredSource(Source):
-    """A source whose moments can be had in any order, because they are all there."""
+    """A source whose frames can be had in any order, because they are all there."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """Return the number of moments."""
+        """Return the number of frames."""
 
     @abstractmethod
-    def __getitem__(self, index: int) -> Moment:
-        """Read one moment.
+    def __getitem__(self, index: int) -> SourceFrame:
+        """Read one frame.
 
         Raises:
             IndexError: It is none of 0 to len - 1.
             UserError: It is damaged or holds no measurement.
         """
 
-    def __iter__(self) -> Iterator[Moment]:
-        """Give all moments that can be read; the others count as dropped.
+    def __iter__(self) -> Iterator[SourceFrame]:
+        """Give all frames that can be read; the others count as dropped.
 
         Raises:
             UserError: None can be read; it says what is wrong with the last.
         """
-        return those_that_can_be_read(partial(self.__getitem__, index) for index in range(len(self)))
+        return skip_unreadable(partial(self.__getitem__, index) for index in range(len(self)))
 
 
-def those_that_can_be_read(moments: Iterable[Callable[[], Moment]]) -> Iterator[Moment]:
-    """Give the moments that can be read; the others count as dropped.
+def skip_unreadable(frames: Iterable[Callable[[], SourceFrame]]) -> Iterator[SourceFrame]:
+    """Give the frames that can be read; the others count as dropped.
 
     Args:
-        moments: Each reads one moment, and raises a UserError if it is damaged or holds no measurement.
+        frames: Each reads one frame, and raises a UserError if it is damaged or holds no measurement.
 
     Raises:
         UserError: None can be read; it says what is wrong with the last.
     """
     dropped, problem, none = 0, None, True
-    for read in moments:
+    for read in frames:
         try:
-            moment = read()
+            frame = read()
         except UserError as error:
             dropped, problem = dropped + 1, error
             continue
-        yield replace(moment, dropped=moment.dropped + dropped)
+        yield replace(frame, dropped=frame.dropped + dropped)
         dropped, none = 0, False
     if problem is not None and none:
         raise problem

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from murauer.capture.depth import read_frame
 from murauer.capture.sources.camera_option import choose_cameras
-from murauer.capture.sources.source import Moment, StoredSource, check_positive
+from murauer.capture.sources.source import SourceFrame, StoredSource, check_positive
 from murauer.errors import UserError
 
 TIME_ARRAY = "time_s"
@@ -59,7 +59,7 @@ class StackSource(StoredSource):
         """Return the number of moments."""
         return len(self._stacks[0])
 
-    def __getitem__(self, index: int) -> Moment:
+    def __getitem__(self, index: int) -> SourceFrame:
         """Read one moment; see `StoredSource`."""
         assert self.rate is not None
         time_s = index / self.rate if self._times is None else float(self._times[index])
@@ -70,7 +70,7 @@ class StackSource(StoredSource):
             )
         except UserError as error:
             raise UserError(f"{self.path}, frame {index}: {error}") from error
-        return Moment(time_s, depths)
+        return SourceFrame(time_s, depths)
 
 
 def _read(path: Path) -> dict[str, NDArray[np.generic]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from murauer.capture.depth import read_frame
 from murauer.capture.sources.camera_option import choose_cameras
-from murauer.capture.sources.source import Moment, Source, those_that_can_be_read
+from murauer.capture.sources.source import Source, SourceFrame, skip_unreadable
 from murauer.errors import UserError
 
 GREY = ("gray16le", "gray16be")
@@ -50,9 +50,9 @@ class VideoSource(Source):
                 each.camera.for_image(streams[index].width, streams[index].height)
             self.rate = None if streams[0].average_rate is None else float(streams[0].average_rate)
 
-    def __iter__(self) -> Iterator[Moment]:
+    def __iter__(self) -> Iterator[SourceFrame]:
         """Give the moments of the video from its beginning, without blank ones; see `Source`."""
-        return those_that_can_be_read(partial(self._moment, frames) for frames in self._frames())
+        return skip_unreadable(partial(self._moment, frames) for frames in self._frames())
 
     def _frames(self) -> Iterator[list[Any]]:
         """Decode one frame of each camera after the other."""
@@ -66,7 +66,7 @@ class VideoSource(Source):
             except self._av.error.FFmpegError as error:
                 raise UserError(f"{self.path} is damaged ({error}); the frames before are good") from error
 
-    def _moment(self, frames: list[Any]) -> Moment:
+    def _moment(self, frames: list[Any]) -> SourceFrame:
         time_s = float(frames[0].time or 0.0)
         try:
             depths = tuple(
@@ -75,7 +75,7 @@ class VideoSource(Source):
             )
         except UserError as error:
             raise UserError(f"{self.path}, at {time_s:.3f} s: {error}") from error
-        return Moment(time_s, depths)
+        return SourceFrame(time_s, depths)
 
     def _open(self) -> Any:
         try:
@@ -86,7 +86,7 @@ class VideoSource(Source):
 
 def _import_av() -> Any:
     try:
-        import av
+        import av  # extra
     except ImportError as error:
         raise UserError("depth in videos needs PyAV; pip install 'murauer[video]'") from error
     return av

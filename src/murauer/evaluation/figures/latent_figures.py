@@ -88,7 +88,7 @@ def embed(pairs: LatentPairs, seed: int = 0) -> Embedding:
         UserError: scikit-learn is not installed.
     """
     try:
-        from sklearn.manifold import TSNE
+        from sklearn.manifold import TSNE  # extra
     except ImportError:
         raise UserError(
             "t-SNE needs scikit-learn, which is not installed; run pip install 'murauer[figures]'"
@@ -192,7 +192,7 @@ def distance_distributions(distances: Mapping[str, Tensor]) -> Figure:
     return figure
 
 
-ALIGNMENT_HEADS = ("Median distance", "True twin nearest", "Median rank of twin", "Accuracy of probe")
+ALIGNMENT_HEADS = ("Median distance", "True pair nearest", "Median rank of pair", "Accuracy of probe")
 """Columns of `alignment_cells`."""
 
 
@@ -200,7 +200,7 @@ def alignment_cells(alignment: Alignment) -> list[str]:
     """Format the numbers of an alignment, with what they are out of."""
     return [
         f"{alignment.median_distance:.3f}",
-        f"{100 * alignment.true_twin_first:.1f} %",
+        f"{100 * alignment.true_pair_first:.1f} %",
         f"{alignment.median_rank:,.0f} of {alignment.pairs:,}",
         f"{100 * alignment.probe_accuracy:.1f} %",
     ]

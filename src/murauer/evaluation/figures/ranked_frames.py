@@ -73,7 +73,7 @@ def ranked_frames(
     frame_errors = predictions.errors.mean(dim=1)
     chosen = frame_errors.argsort(stable=True)[list(places)]
     rows = predictions.rows[chosen.numpy()]
-    frames = store.need(split)
+    frames = store.require(split)
     samples = _samples(frames, rows, 0, store)
     truth, predicted = predictions.truth[chosen], predictions.joints[chosen]
     poses = nearest_training_poses(run, store, truth - torch.from_numpy(frames.centre[rows, 0])[:, None])
@@ -113,7 +113,7 @@ def nearest_training_poses(run: Run, store: Store, poses: Tensor) -> list[Traini
         ]
     best: list[TrainingPose | None] = [None] * len(poses)
     for split, rows, view in sets:
-        frames = store.need(split)
+        frames = store.require(split)
         if not len(rows):
             continue
         known = torch.from_numpy(frames.joints[rows, view] - frames.centre[rows, view, None])
@@ -155,7 +155,7 @@ def ranked_figure(title: str, best: Sequence[RankedFrame], worst: Sequence[Ranke
 
 
 def _picture_of(pose: TrainingPose, store: Store) -> Image:
-    frames = store.need(pose.split)
+    frames = store.require(pose.split)
     rows = np.array([pose.row])
     joints = torch.from_numpy(frames.joints[rows, pose.view])
     (picture,) = overlays(_samples(frames, rows, pose.view, store), joints, store.skeleton)

@@ -89,9 +89,9 @@ def predict_views(
 
 
 def two_view_rows(store: Store, seen: np.ndarray, limit: int) -> np.ndarray:
-    """Real frames seen by both cameras whose labels and twins a training did not use, spread evenly.
+    """Real frames seen by both cameras whose labels a training did not use, spread evenly.
 
-    Frames with a twin, if the store has any.
+    Frames with a synthetic pair, if the store has any.
 
     Args:
         store: the data.
@@ -101,14 +101,14 @@ def two_view_rows(store: Store, seen: np.ndarray, limit: int) -> np.ndarray:
     Raises:
         UserError: the store has one camera, or no such frame.
     """
-    real = store.need("real")
+    real = store.require("real")
     if store.view_pair is None or real.views <= max(store.view_pair):
         raise UserError(
             f"{store.folder} has one camera, so there is no other view to predict; use a store of two"
         )
     rows = np.setdiff1d(real.usable_rows(*store.view_pair), seen)
-    if store.twin is not None:
-        paired = np.intersect1d(rows, store.twin.usable_rows(store.view_pair[0]))
+    if store.pairs is not None:
+        paired = np.intersect1d(rows, store.pairs.usable_rows(store.view_pair[0]))
         rows = paired if len(paired) else rows
     if not len(rows):
         raise UserError(
@@ -123,26 +123,26 @@ class ViewComparison:
 
     Attributes:
         real: from real input.
-        synthetic: from the twins; None where these frames have none.
+        synthetic: from the synthetic pairs; None where these frames have none.
     """
 
     real: ViewPredictions
     synthetic: ViewPredictions | None
 
     def difference(self) -> Tensor | None:
-        """Mean absolute difference of the two predictions of each moment, (N,); None without twins."""
+        """Mean absolute difference of the two predictions of each moment, (N,); None without pairs."""
         if self.synthetic is None:
             return None
         return (self.real.predicted - self.synthetic.predicted).abs().mean(dim=(1, 2))
 
 
 def compare_views(network: HandPoseNetwork, store: Store, rows: np.ndarray) -> ViewComparison:
-    """Predict the other view of real frames, and of their twins where all of them have one."""
-    real = predict_views(network, store.need("real"), store, rows, real=True)
-    twin, synthetic = store.twin, None
+    """Predict the other view of real frames, and of their synthetic pairs where all of them have one."""
+    real = predict_views(network, store.require("real"), store, rows, real=True)
+    pair, synthetic = store.pairs, None
     assert store.view_pair is not None, "see two_view_rows"
-    if twin is not None and twin.valid[rows, store.view_pair[0]].all():
-        synthetic = predict_views(network, twin, store, rows, real=False)
+    if pair is not None and pair.valid[rows, store.view_pair[0]].all():
+        synthetic = predict_views(network, pair, store, rows, real=False)
     return ViewComparison(real, synthetic)
 
 

@@ -20,8 +20,8 @@ def write_report(
 ) -> None:
     """Write a page that shows what trainings achieve on a store; it needs no other file and no network.
 
-    Sections that the store has nothing for (no twins, one camera) are left out; the last one says why.
-    The same input on the same machine gives the same page.
+    Sections that the store has nothing for (no synthetic pairs, one camera) are left out; the last one says
+    why. The same input on the same machine gives the same page.
 
     Args:
         path: file to write.

@@ -162,7 +162,7 @@ def predictions(store: Store, compared: Sequence[Predictions]) -> Section:
     ranked = errors[-1].argsort(stable=True)
     chosen = ranked[[percent * (len(ranked) - 1) // 100 for percent in DIFFICULTIES]]
     rows = last.rows[chosen.numpy()]
-    samples = _samples(store, store.need("test"), rows, last.run)
+    samples = _samples(store, store.require("test"), rows, last.run)
     heads = ["Ground truth", *(own.run.title for own in compared)]
     columns = [
         overlays(samples, joints[chosen], store.skeleton)

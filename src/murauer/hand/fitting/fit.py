@@ -32,7 +32,7 @@ OUTLIER = 3.0
 _STARTS = 3
 _FRAME_ITERATIONS = 12
 _JOINT_ITERATIONS = (8, 30, 15)  # without offsets, with them, after new starts
-_CHUNK = 250
+FITTING_CHUNK = 250
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def _fit(problem: FittingProblem, persons: int, learn_offsets: bool, shared_fram
         found = fit_jointly(few, found, last, offsets=learn_offsets, after_step=progress.advance)
     poses = []
     with Progress("fitting poses", len(problem.person), unit="frame") as progress:
-        for rows in torch.arange(len(problem.person)).split(_CHUNK):
+        for rows in torch.arange(len(problem.person)).split(FITTING_CHUNK):
             poses.append(fit_poses(problem.of_frames(rows), found.shape, found.offsets))
             progress.advance(len(rows))
     everything = joined(poses)

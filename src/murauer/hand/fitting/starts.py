@@ -12,7 +12,7 @@ from murauer.hand.gestures import GESTURE_NAMES, gesture
 from murauer.hand.pose_prior import PosePrior
 
 LIBRARY_SIZE = 200
-CHUNK = 200
+STARTS_CHUNK = 200
 """Frames compared with the library at a time."""
 
 
@@ -58,7 +58,7 @@ def starts(problem: FittingProblem, shape: Tensor, offsets: Tensor, number: int)
     """
     library = pose_library()
     chosen = []
-    for rows in torch.arange(len(problem.person)).split(CHUNK):
+    for rows in torch.arange(len(problem.person)).split(STARTS_CHUNK):
         part = problem.of_frames(rows)
         # All persons differ in size; the mean shape is near enough to rank poses.
         joints, bones = problem.model.joint_frames(library, shape.mean(0, keepdim=True), problem.skeleton)

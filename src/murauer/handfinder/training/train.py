@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from onnxruntime import InferenceSession
 from torch import Tensor, nn
 from torch.export import Dim
 
@@ -110,8 +111,7 @@ def _write(network: nn.Module, example: Tensor, free: dict[int, Any], path: Path
     Raises:
         UserError: it gives something else.
     """
-    import onnx
-    from onnxruntime import InferenceSession
+    import onnx  # extra
 
     model = translate(network, example, (INPUT, OUTPUT), free)
     seen = torch.rand(example.shape) * 2

@@ -35,13 +35,13 @@ def load_backend(
     if exported:
         if device != "cpu":
             raise UserError(f"{source} runs on the CPU only; load the run folder to use {device}")
-        from murauer.inference.backends.onnx import OnnxBackend
+        from murauer.inference.backends.onnx import OnnxBackend  # start-up
 
         return OnnxBackend(path, threads or 1)
     if threads is not None:
         raise UserError("threads are those of ONNX Runtime; for PyTorch call torch.set_num_threads")
     try:
-        from murauer.inference.backends.torch import TorchBackend
+        from murauer.inference.backends.torch import TorchBackend  # extra
     except ModuleNotFoundError as error:
         raise UserError(
             f"{source} needs {error.name}, which is not installed; use an exported model (.onnx), or "

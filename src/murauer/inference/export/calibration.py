@@ -8,7 +8,7 @@ from torch import Tensor
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.geometry.crop import CropGeometry, crop_hand
 from murauer.nets.model_facts import ModelFacts
-from murauer.prepare.rendering.regions import CHUNK
+from murauer.prepare.rendering.regions import RENDER_CHUNK
 from murauer.prepare.rendering.simulated import SimulationConfig, Simulator
 from murauer.random_streams import random_stream
 
@@ -56,8 +56,8 @@ def simulate_patches(facts: ModelFacts, frames: int, seed: int = 0) -> Calibrati
         skeleton=facts.skeleton.name,
     )
     simulator = Simulator(config)
-    starts = range(0, frames, CHUNK)
-    chunks = [simulator.chunk("real", start, min(start + CHUNK, frames)) for start in starts]
+    starts = range(0, frames, RENDER_CHUNK)
+    chunks = [simulator.chunk("real", start, min(start + RENDER_CHUNK, frames)) for start in starts]
     depth, intrinsics, centre, joints = (
         torch.cat([chunk[name][:, 0] for chunk in chunks])
         for name in ("depth", "intrinsics", "centre", "joints")

@@ -133,7 +133,7 @@ def _measure_int8(
 
 
 def _save(model: "ModelProto", path: Path, facts: ModelFacts, **more: object) -> None:
-    import onnx
+    import onnx  # extra
 
     onnx.helper.set_model_props(model, {METADATA_KEY: encode_facts(facts, murauer=__version__, **more)})
     onnx.checker.check_model(model, full_check=True)
@@ -142,9 +142,14 @@ def _save(model: "ModelProto", path: Path, facts: ModelFacts, **more: object) ->
 
 def _quantise(exact: Path, out: Path, frames: CalibrationFrames) -> None:
     """Quantise by the ranges that weights, and activations on simulated frames, have."""
-    import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
+    import onnx  # extra
+    from onnxruntime.quantization import (  # extra
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+    from onnxruntime.quantization.shape_inference import quant_pre_process  # extra
 
     class Frames(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self, parts: Sequence[Tensor]) -> None:

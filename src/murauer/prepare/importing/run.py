@@ -31,7 +31,7 @@ from murauer.store.store import (
     write_description,
 )
 
-CHUNK = 64
+IMPORT_CHUNK = 64
 """Moments imported at a time: the unit of work, and the most that a kill costs each worker."""
 
 
@@ -108,7 +108,7 @@ def _prepare(
         sizes={name: (importer.frames(name), info.views) for name, info in dataset.sets.items()},
         region_size=settings.region_size,
         joints=len(dataset.skeleton),
-        chunk=CHUNK,
+        chunk=IMPORT_CHUNK,
         identity=facts | {"source": str(source.resolve()), "skeleton": dataset.skeleton.name},
     )
     return importer, sets, facts

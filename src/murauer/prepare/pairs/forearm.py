@@ -1,8 +1,9 @@
 """How the wrist is bent, from the measured depth: no dataset labels the forearm, but every frame shows it.
 
-The correspondence loss compares what the network makes of a real frame and of its twin; a forearm that leaves
-the hand in another direction would be a difference that is no difference of pose. The wrist's angles do not
-move any label, so they can be chosen afterwards: those for which the rendered arm covers the measured one.
+The correspondence loss compares what the network makes of a real frame and of its synthetic pair; a forearm
+that leaves the hand in another direction would be a difference that is no difference of pose. The wrist's
+angles do not move any label, so they can be chosen afterwards: those for which the rendered arm covers the
+measured one.
 """
 
 from dataclasses import replace
@@ -66,7 +67,7 @@ def fit_forearms(store: Store, rows: np.ndarray, fit: HandFit, model: HandModel)
 
 def _best_wrists(store: Store, rows: np.ndarray, fit: HandFit, model: HandModel, some: Tensor) -> Tensor:
     """Wrist angles (B, 2) of a few frames, by trying out."""
-    region = store.need("real").regions(rows[some.numpy()])
+    region = store.require("real").regions(rows[some.numpy()])
     stride = max(1, region.depth.shape[-1] // RENDERED_PX)
     measured, intrinsics = region.depth[:, ::stride, ::stride], region.intrinsics / stride
     low, high = model.angle_limits[_WRIST].T

@@ -1,14 +1,14 @@
-"""Synthetic twins of a store's labelled frames: the hand model fitted to the labels, and rendered.
+"""Synthetic pairs of a store's labelled frames: the hand model fitted to the labels, and rendered.
 
 The correspondence loss, eq. (8), compares each labelled real frame with a synthetic frame of the same pose.
 NYU comes with such frames; for any other store they are made here, for every camera, with the windows and
 crop centres of the real frames, so that both patches show the same cube.
 
 One convention of joints. What is evaluated are the dataset's joints, so p must predict those, for synthetic
-hands as well. A twin's joints are therefore not the hand model's own but the model's plus the offsets learned
-with the fit: where this dataset's annotators would put them on the rendered hand. They differ from the label
-of the real frame by the error of the fit alone. The offsets are kept in the store (`JOINT_OFFSETS_FILE`)
-for other synthetic frames, see `JointOffsets.apply`.
+hands as well. A synthetic pair's joints are therefore not the hand model's own but the model's plus the
+offsets learned with the fit: where this dataset's annotators would put them on the rendered hand. They differ
+from the label of the real frame by the error of the fit alone. The offsets are kept in the store
+(`JOINT_OFFSETS_FILE`) for other synthetic frames, see `JointOffsets.apply`.
 """
 
 import csv
@@ -35,32 +35,32 @@ from murauer.prepare.pairs.registration import register_to_depth
 from murauer.prepare.rendering.regions import check_joints_are_modelled
 from murauer.progress import Progress
 from murauer.store.frame_set import FrameSet, create_frame_set, open_frame_set
-from murauer.store.store import Store, open_store, write_description
+from murauer.store.store import PAIRS, Store, open_store, write_description
 
-TWINS_FILE = "twins.csv"
+PAIRS_FILE = "twins.csv"
 COLUMNS = (
     "index", "person", "side", "labelled_joints", "error_mm", "worst_joint", "worst_joint_mm", "twin"
 )  # fmt: skip
 
 MAX_ERROR_MM = 10.0
-"""Frames that are explained worse than this get no twin: the labels contradict each other, or any hand."""
+"""Frames that are explained worse than this get no pair: the labels contradict each other, or any hand."""
 
 VIEWS_AGREE_MM = 5.0
 """Labels of two cameras that differ more than this after a rigid motion do not tell how the cameras stand."""
 
-_CHUNK = 250
+PAIRS_CHUNK = 250
 
 
 @dataclass(frozen=True)
-class Twins:
+class SyntheticPairs:
     """What was made.
 
     Attributes:
-        store: opened again, with its twins.
+        store: opened again, with its synthetic pairs.
         rows: the M real frames that were fitted, ascending, (M,).
         fit: the M hands.
         joint_error_mm: distance of each fitted joint to its label, NaN without one, (M, J).
-        max_error_mm: frames with a larger mean have no twin.
+        max_error_mm: frames with a larger mean have no synthetic pair.
     """
 
     store: Store
@@ -71,38 +71,40 @@ class Twins:
 
     @property
     def good(self) -> Tensor:
-        """Which of the fitted frames have a twin, (M,)."""
+        """Which of the fitted frames have a synthetic pair, (M,)."""
         return self.fit.error_mm <= self.max_error_mm
 
 
-def make_twins(
+def make_pairs(
     folder: Path,
     *,
     chosen: np.ndarray | None = None,
     handedness: GivenHandedness = "auto",
     max_error_mm: float = MAX_ERROR_MM,
     replace: bool = False,
-) -> Twins:
-    """Fit the hand model to the labelled real frames of a store and render them as its twins.
+) -> SyntheticPairs:
+    """Fit the hand model to the labelled real frames of a store and render them as its synthetic pairs.
 
-    Writes the frame set `twin`, `TWINS_FILE` with the error of every fitted frame, and the joint offsets.
+    Writes the frame set `twin`, `PAIRS_FILE` with the error of every fitted frame, and the joint offsets.
 
     Args:
         folder: folder of the store.
         chosen: indices of the real frames whose labels may be used; all that have labels by default.
         handedness: which hands; by default told apart for each person by the better fit.
-        max_error_mm: frames whose joints are on average farther than this from their labels get no twin.
-        replace: whether twins that are there may be replaced.
+        max_error_mm: frames whose joints are on average farther than this from their labels get no synthetic
+            pair.
+        replace: whether synthetic pairs that are there may be replaced.
 
     Returns:
         What was made.
 
     Raises:
-        UserError: there is nothing to fit to, the joints are not known to the hand model, or there are twins.
+        UserError: there is nothing to fit to, the joints are not known to the hand model, or there are
+            synthetic pairs.
     """
     store = open_store(folder)
     _check(store, replace)
-    real = store.need("real")
+    real = store.require("real")
     rows = _rows_to_fit(store, chosen)
     labels = torch.from_numpy(np.asarray(real.joints[rows, 0]))
     person = torch.from_numpy(real.person[rows].astype(np.int64))
@@ -116,34 +118,34 @@ def make_twins(
     model = HandModel()
     fit = register_to_depth(store, rows, fit, model, max_error_mm)
     fit = fit_forearms(store, rows, fit, model)
-    working = folder / "twin.partial"
+    working = folder / f"{PAIRS}.partial"
     shutil.rmtree(working, ignore_errors=True)
     create_frame_set(working, len(real), real.views, real.depth.shape[-1], len(store.skeleton))
     errors = _render(store, working, rows, fit, max_error_mm)
-    shutil.rmtree(folder / "twin", ignore_errors=True)
-    os.replace(working, folder / "twin")
+    shutil.rmtree(folder / PAIRS, ignore_errors=True)
+    os.replace(working, folder / PAIRS)
     fit.offsets.save(folder / JOINT_OFFSETS_FILE)
     write_description(folder, _describe(store, len(rows), max_error_mm))
-    twins = Twins(open_store(folder), rows, fit, errors, max_error_mm)
-    _write_table(twins, folder / TWINS_FILE)
-    return twins
+    pairs = SyntheticPairs(open_store(folder), rows, fit, errors, max_error_mm)
+    _write_table(pairs, folder / PAIRS_FILE)
+    return pairs
 
 
 def _check(store: Store, replace: bool) -> None:
     """Refuse what cannot or should not be done before anything is fitted."""
     check_joints_are_modelled(store)
-    if store.twin is None:
+    if store.pairs is None:
         return
     aliases = store.description.get("aliases", {})
-    if "twin" in aliases or "twin" in aliases.values():
-        raise UserError(f"{store.folder} came with twins, its {aliases.get('twin', 'twin')} frames")
+    if PAIRS in aliases or PAIRS in aliases.values():
+        raise UserError(f"{store.folder} came with synthetic pairs, its {aliases.get(PAIRS, PAIRS)} frames")
     if not replace:
-        raise UserError(f"{store.folder} has twins; give --replace to make others in their place")
+        raise UserError(f"{store.folder} has synthetic pairs; give --replace to make others in their place")
 
 
 def _rows_to_fit(store: Store, chosen: np.ndarray | None) -> np.ndarray:
     """Usable real frames with enough labelled joints."""
-    real = store.need("real")
+    real = store.require("real")
     known = np.isfinite(real.joints[:, 0]).all(-1).sum(1)
     rows = np.flatnonzero(np.asarray(real.valid[:, 0]) & (known >= FEWEST_JOINTS))
     rows = rows if chosen is None else np.intersect1d(rows, chosen)
@@ -158,30 +160,30 @@ def _rows_to_fit(store: Store, chosen: np.ndarray | None) -> np.ndarray:
 
 def _render(store: Store, folder: Path, rows: np.ndarray, fit: HandFit, max_error_mm: float) -> Tensor:
     """Fill the frame set; returns the distance of every joint to its label, (M, J)."""
-    real, twin = store.need("real"), open_frame_set(folder, writable=True)
+    real, pair = store.require("real"), open_frame_set(folder, writable=True)
     for name in ("intrinsics", "centre", "person", "confidence"):
-        getattr(twin, name)[:] = getattr(real, name)
-    twin.joints[:] = np.nan
+        getattr(pair, name)[:] = getattr(real, name)
+    pair.joints[:] = np.nan
     model, errors = HandModel(), []
-    with Progress("rendering twins", len(rows), unit="frame") as progress:
-        for some in torch.arange(len(rows)).split(_CHUNK):
+    with Progress("rendering synthetic pairs", len(rows), unit="frame") as progress:
+        for some in torch.arange(len(rows)).split(PAIRS_CHUNK):
             vertices, joints = fit.pose(model, some)
             labels = torch.from_numpy(np.asarray(real.joints[rows[some], 0]))
             errors.append((joints - labels).norm(dim=-1))
             good = fit.error_mm[some] <= max_error_mm
-            twin.labelled[rows[some]] = good.numpy()
+            pair.labelled[rows[some]] = good.numpy()
             for view in range(real.views):
                 rotation, translation, known = _camera_motion(store, rows[some], view)
                 seen = vertices @ rotation.mT + translation[:, None]
                 depth = _windows(seen, model.faces, real, rows[some], view)
                 visible = good & known & (depth > 0).any(-1).any(-1)
-                twin.depth[rows[some], view] = (depth * visible[:, None, None] / DEPTH_UNIT_MM).round()
-                twin.valid[rows[some], view] = visible.numpy()
-                twin.joints[rows[some], view] = torch.where(
+                pair.depth[rows[some], view] = (depth * visible[:, None, None] / DEPTH_UNIT_MM).round()
+                pair.valid[rows[some], view] = visible.numpy()
+                pair.joints[rows[some], view] = torch.where(
                     (good & known)[:, None, None], joints @ rotation.mT + translation[:, None], torch.nan
                 )
             progress.advance(len(some))
-    twin.flush()
+    pair.flush()
     return torch.cat(errors)
 
 
@@ -201,7 +203,7 @@ def _camera_motion(store: Store, rows: np.ndarray, view: int) -> tuple[Tensor, T
 
     From the calibrated rig, else from the labels of both cameras in the same moment.
     """
-    real = store.need("real")
+    real = store.require("real")
     n = len(rows)
     if view == 0 or store.rig is not None:
         motion = torch.eye(4) if store.rig is None else store.rig.target_from_source(0, view).float()
@@ -218,36 +220,36 @@ def _camera_motion(store: Store, rows: np.ndarray, view: int) -> tuple[Tensor, T
 
 
 def _describe(store: Store, fitted: int, max_error_mm: float) -> dict[str, Any]:
-    """The store's description with its twins."""
+    """The store's description with its synthetic pairs."""
     description = {key: value for key, value in store.description.items() if key != "format_version"}
-    description["sets"] = [*(name for name in store.sets if name != "twin"), "twin"]
+    description["sets"] = [*(name for name in store.sets if name != PAIRS), PAIRS]
     description["centres"] = {name: store.centre_kind(name) for name in store.sets} | {
-        "twin": store.centre_kind("real")
+        PAIRS: store.centre_kind("real")
     }
     sums = store.description.get("checksums", {})
-    description["checksums"] = {file: sums[file] for file in sums if not file.startswith("twin/")}
+    description["checksums"] = {file: sums[file] for file in sums if not file.startswith(f"{PAIRS}/")}
     description["twins"] = {"fitted_frames": fitted, "max_error_mm": max_error_mm}
     return description
 
 
-def _write_table(twins: Twins, path: Path) -> None:
-    """One line per fitted frame: how well its labels are explained, and whether it has a twin."""
-    names = twins.store.skeleton.joints
-    errors = twins.joint_error_mm
+def _write_table(pairs: SyntheticPairs, path: Path) -> None:
+    """One line per fitted frame: how well its labels are explained, and whether it has a synthetic pair."""
+    names = pairs.store.skeleton.joints
+    errors = pairs.joint_error_mm
     worst = errors.nan_to_num(-1.0).max(1)
     with written_whole(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
-        for k, row in enumerate(twins.rows.tolist()):
+        for k, row in enumerate(pairs.rows.tolist()):
             table.writerow(
                 [
                     row,
-                    int(twins.store.need("real").person[row]),
-                    "left" if twins.fit.left[k] else "right",
+                    int(pairs.store.require("real").person[row]),
+                    "left" if pairs.fit.left[k] else "right",
                     int(errors[k].isfinite().sum()),
-                    f"{float(twins.fit.error_mm[k]):.3f}",
+                    f"{float(pairs.fit.error_mm[k]):.3f}",
                     names[int(worst.indices[k])],
                     f"{float(worst.values[k]):.3f}",
-                    "yes" if twins.good[k] else "no",
+                    "yes" if pairs.good[k] else "no",
                 ]
             )

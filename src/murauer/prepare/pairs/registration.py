@@ -1,4 +1,4 @@
-"""Where the surface is: twins moved onto the measured depth, all by the same few millimetres.
+"""Where the surface is: synthetic pairs moved onto the measured depth, all by the same few millimetres.
 
 Labels alone cannot tell an offset that is the same in camera coordinates for all frames (a tracker or a
 second camera calibrated a little wrong): the hand as a whole just seems to be elsewhere. The depth image can.
@@ -50,7 +50,7 @@ def register_to_depth(
     """
     good = (fit.error_mm <= max_error_mm).nonzero()[:, 0]
     some = good[torch.linspace(0, len(good) - 1, min(FRAMES, len(good))).round().long()]
-    region = store.need("real").regions(rows[some.numpy()])
+    region = store.require("real").regions(rows[some.numpy()])
     vertices, joints = fit.pose(model, some)
     size = region.depth.shape[-1]
     v, u = torch.meshgrid(torch.arange(float(size)), torch.arange(float(size)), indexing="ij")

@@ -17,7 +17,7 @@ from murauer.hand.sensors import Sensor
 from murauer.store.frame_set import array_specs
 from murauer.store.store import Store
 
-CHUNK = 250
+RENDER_CHUNK = 250
 """Frames rendered at a time: the unit of work, of randomness and of progress."""
 
 
@@ -43,7 +43,7 @@ class ChunkRenderer(Protocol):
 
         Args:
             set_name: which frame set.
-            start: first frame, a multiple of `CHUNK`, as each chunk has random streams of its own.
+            start: first frame, a multiple of `RENDER_CHUNK`, as each chunk has random streams of its own.
             stop: the frame after the last.
 
         Returns:

@@ -4,7 +4,7 @@ Three synchronised cameras look at one hand; of the real domain two are kept, as
 *synthetic* domain is clean renderings of one average hand; the *real* domain has other people's hands, the
 noise of a depth sensor, and things around the hand. The two share the distribution of poses and viewpoints
 (never the samples) and nothing else: no shape, sensor model or frame of the real domain reaches the synthetic
-side. The only exception is asked for by the method: each real frame has a synthetic twin of the same pose, of
+side. The only exception is asked for by the method: each real frame has a synthetic pair of the same pose, of
 which training may read the n labelled ones.
 """
 
@@ -28,12 +28,14 @@ from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.prepare.rendering.regions import CHUNK, RenderedChunks, render_regions
+from murauer.prepare.rendering.regions import RENDER_CHUNK, RenderedChunks, render_regions
 from murauer.random_streams import random_stream
 from murauer.store.chunked_sets import ChunkedSets
 from murauer.store.store import (
     DESCRIPTION_FILE,
+    PAIRS,
     SPLITS,
+    VALIDATION_PAIRS,
     Store,
     check_place,
     open_store,
@@ -115,7 +117,7 @@ class Split:
     real: bool
     persons: tuple[int, ...]
     poses: str
-    """Splits with the same `poses` show the same poses: a set of real frames and its twins."""
+    """Splits with the same `poses` show the same poses: a set of real frames and its synthetic pairs."""
 
 
 def splits(config: SimulationConfig) -> tuple[Split, ...]:
@@ -126,9 +128,9 @@ def splits(config: SimulationConfig) -> tuple[Split, ...]:
     return (
         Split("synthetic", config.synthetic_frames, 3, False, (-1,), "synthetic"),
         Split("real", config.real_frames, 2, True, seen, "real"),
-        Split("twin", config.real_frames, 1, False, (-1,), "real"),
+        Split(PAIRS, config.real_frames, 1, False, (-1,), "real"),
         Split("validation", config.validation_frames, 1, True, validation_persons, "validation"),
-        Split("validation_twin", config.validation_frames, 1, False, (-1,), "validation"),
+        Split(VALIDATION_PAIRS, config.validation_frames, 1, False, (-1,), "validation"),
         Split("test", config.test_frames, 1, True, test_persons, "test"),
     )
 
@@ -264,6 +266,6 @@ def _chunked_sets(config: SimulationConfig, folder: Path) -> ChunkedSets:
         sizes={split.name: (split.frames, split.views) for split in splits(config)},
         region_size=config.region_size,
         joints=len(SKELETONS[config.skeleton].joints),
-        chunk=CHUNK,
+        chunk=RENDER_CHUNK,
         identity=msgspec.to_builtins(config),
     )

@@ -27,7 +27,12 @@ from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
-from murauer.prepare.rendering.regions import CHUNK, RenderedChunks, check_joints_are_modelled, render_regions
+from murauer.prepare.rendering.regions import (
+    RENDER_CHUNK,
+    RenderedChunks,
+    check_joints_are_modelled,
+    render_regions,
+)
 from murauer.random_streams import random_stream
 from murauer.store.chunked_sets import ChunkedSets, discard
 from murauer.store.frame_set import FrameSet
@@ -184,7 +189,7 @@ def _chunked_sets(store: Store, config: SynthesisConfig, replace: bool) -> Chunk
         sizes={"synthetic": (config.frames, len(rig.cameras))},
         region_size=region_size,
         joints=len(store.skeleton),
-        chunk=CHUNK,
+        chunk=RENDER_CHUNK,
         identity=describe_synthesis(store, config),
     )
 

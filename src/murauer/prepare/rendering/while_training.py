@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from murauer.chunks import work_on, worker_pool
+from murauer.chunks import run_chunk, worker_pool
 from murauer.prepare.rendering.regions import RenderedChunks
 from murauer.prepare.rendering.synthetic import (
     SynthesisConfig,
@@ -34,7 +34,7 @@ class EndlessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is rendered.
 
     Attributes:
-        synthesis: a chunk; with `rendered.CHUNK` frames, chunks are those of a stored set.
+        synthesis: a chunk; with `RENDER_CHUNK` frames, chunks are those of a stored set.
         steps: training steps that draw from a chunk before the next one is due.
     """
 
@@ -96,7 +96,7 @@ class EndlessFrames:
                 del self._coming[passed]
             for later in range(number, number + self._workers + 1):
                 if later not in self._coming:
-                    self._coming[later] = pool.submit(work_on, later)
+                    self._coming[later] = pool.submit(run_chunk, later)
             chunk = self._coming[number]
         return chunk.result()
 

@@ -1,4 +1,4 @@
-"""What the studio leafs through: moments, each seen by one or more cameras."""
+"""What the studio leafs through: frames, each seen by one or more cameras."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class AlbumView:
     """What one camera saw.
 
     Attributes:
@@ -37,21 +37,21 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class AlbumFrame:
     """Images that were taken at the same time.
 
     Attributes:
         key: what its label is kept under; stays the same when the folder grows.
         person: number of the person seen; -1 if unknown.
         views: of the cameras whose image can be used, the first camera first.
-        twin: the synthetic image of the same pose as the first camera would see it, if there is one.
+        pair: the synthetic image of the same pose as the first camera would see it, if there is one.
         problem: why the first camera's image cannot be used, in one sentence; None if it can.
     """
 
     key: str
     person: int
-    views: tuple[View, ...]
-    twin: View | None = None
+    views: tuple[AlbumView, ...]
+    pair: AlbumView | None = None
     problem: str | None = None
 
     @property
@@ -62,12 +62,12 @@ class Moment:
 
 
 class Album(Protocol):
-    """A folder of moments.
+    """A folder of frames.
 
     Attributes:
         folder: where it lies.
         skeleton: of its labels.
-        sets: number of moments of each of its sets.
+        sets: number of frames of each of its sets.
         to_label: the sets whose frames a person may label: those of a sensor.
     """
 
@@ -77,11 +77,11 @@ class Album(Protocol):
     to_label: tuple[str, ...]
 
     def key(self, set_name: str, index: int) -> str:
-        """What the label of a moment is kept under."""
+        """What the label of a frame is kept under."""
         ...
 
-    def moment(self, set_name: str, index: int) -> Moment:
-        """Read a moment; what cannot be read says so in its `problem`."""
+    def frame(self, set_name: str, index: int) -> AlbumFrame:
+        """Read a frame; what cannot be read says so in its `problem`."""
         ...
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:

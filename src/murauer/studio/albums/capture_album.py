@@ -11,11 +11,12 @@ from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
 from murauer.geometry.distortion import project
 from murauer.geometry.skeletons import find_skeleton
-from murauer.studio.albums.album import Floats, Moment, View
+from murauer.store.store import PAIRS, VALIDATION_PAIRS
+from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats
 
 
 class CaptureAlbum:
-    """See `Album`. The key of a moment is the name of its frames.
+    """See `Album`. The key of a frame is the name of its images.
 
     Args:
         folder: of the capture.
@@ -43,10 +44,10 @@ class CaptureAlbum:
         """See `Album`."""
         return self._capture.names[set_name][index]
 
-    def moment(self, set_name: str, index: int) -> Moment:
+    def frame(self, set_name: str, index: int) -> AlbumFrame:
         """See `Album`."""
         key = self.key(set_name, index)
-        views: list[View] = []
+        views: list[AlbumView] = []
         problem = None
         for view in range(len(self._capture.cameras)):
             try:
@@ -54,10 +55,10 @@ class CaptureAlbum:
             except UserError as error:
                 problem = str(error) if view == 0 else problem
         person = int(self._capture.sets[set_name].person[index])
-        return Moment(key, person, tuple(views), self._twin(set_name, index), problem)
+        return AlbumFrame(key, person, tuple(views), self._pair(set_name, index), problem)
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
-        """See `Album`: new labels replace all that the keypoint file has of their moments."""
+        """See `Album`: new labels replace all that the keypoint file has of their frames."""
         known = {name for names in self._capture.names.values() for name in names}
         if lost := sorted(set(labels) - known):
             raise UserError(f"{self.folder} has no frame {lost[0]} to label; it is not the capture it was")
@@ -78,10 +79,10 @@ class CaptureAlbum:
         write_keypoint_file(path, self.skeleton, every)
         return f"to train with them: murauer import recording {self.folder} --out STORE"
 
-    def _view(self, set_name: str, index: int, view: int) -> View:
+    def _view(self, set_name: str, index: int, view: int) -> AlbumView:
         frame, rig = self._capture.frame(set_name, index, view), self._capture.rig
         motion = None if rig is None else rig.target_from_source(0, view).numpy()
-        return View(
+        return AlbumView(
             name=self._capture.cameras[view].name,
             depth=frame.depth.numpy(),
             camera=frame.camera,
@@ -89,16 +90,16 @@ class CaptureAlbum:
             joints=None if frame.joints is None else frame.joints.numpy(),
         )
 
-    def _twin(self, set_name: str, index: int) -> View | None:
-        twins = {"real": "twin", "validation": "validation_twin"}.get(set_name, "")
-        if twins not in self._capture.sets:
+    def _pair(self, set_name: str, index: int) -> AlbumView | None:
+        pairs = {"real": PAIRS, "validation": VALIDATION_PAIRS}.get(set_name, "")
+        if pairs not in self._capture.sets:
             return None
         try:
-            frame = self._capture.frame(twins, index, 0)
+            frame = self._capture.frame(pairs, index, 0)
         except UserError:
             return None  # not every frame has one
         joints = None if frame.joints is None else frame.joints.numpy()
-        return View("twin", frame.depth.numpy(), frame.camera, np.eye(4), joints)
+        return AlbumView("pair", frame.depth.numpy(), frame.camera, np.eye(4), joints)
 
     def _suffix(self, key: str) -> str:
         return next((self.folder / self._capture.cameras[0].name).glob(f"{key}.*")).suffix

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+from murauer.capture.camera_file import CAMERA_FILE
 from murauer.errors import UserError
+from murauer.store.store import DESCRIPTION_FILE
 from murauer.studio.albums.album import Album
+from murauer.studio.albums.capture_album import CaptureAlbum
+from murauer.studio.albums.store_album import StoreAlbum
 
 
 def open_album(folder: Path, skeleton: str | None = None) -> Album:
@@ -16,11 +20,6 @@ def open_album(folder: Path, skeleton: str | None = None) -> Album:
     Raises:
         UserError: there is neither, or it is damaged.
     """
-    from murauer.capture.camera_file import CAMERA_FILE
-    from murauer.store.store import DESCRIPTION_FILE
-    from murauer.studio.albums.capture_album import CaptureAlbum
-    from murauer.studio.albums.store_album import StoreAlbum
-
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; give a store or the folder of a capture")
     if (folder / DESCRIPTION_FILE).is_file():

@@ -11,15 +11,15 @@ from murauer.files import written_whole
 from murauer.geometry.camera import Camera
 from murauer.store.frame_set import FrameSet, open_frame_set
 from murauer.store.integrity import file_checksum
-from murauer.store.store import open_store, write_description
-from murauer.studio.albums.album import Floats, Moment, View, moved
+from murauer.store.store import PAIRS, VALIDATION_PAIRS, open_store, write_description
+from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats, moved
 
-TWINS = {"real": "twin", "validation": "validation_twin"}
-RENDERED = ("synthetic", "twin", "validation_twin")
+PAIRS_OF = {"real": PAIRS, "validation": VALIDATION_PAIRS}
+RENDERED = ("synthetic", PAIRS, VALIDATION_PAIRS)
 
 
 class StoreAlbum:
-    """See `Album`. The key of a moment is its set and its index, such as `real/12`.
+    """See `Album`. The key of a frame is its set and its index, such as `real/12`.
 
     Args:
         folder: of the store.
@@ -33,7 +33,7 @@ class StoreAlbum:
         self._store = open_store(folder)
         self.skeleton = self._store.skeleton
         self.sets: Mapping[str, int] = {
-            name: len(frames) for name, frames in self._store.sets.items() if name not in TWINS.values()
+            name: len(frames) for name, frames in self._store.sets.items() if name not in PAIRS_OF.values()
         }
         self.to_label = tuple(name for name in self.sets if name not in RENDERED)
 
@@ -41,15 +41,15 @@ class StoreAlbum:
         """See `Album`."""
         return f"{set_name}/{index}"
 
-    def moment(self, set_name: str, index: int) -> Moment:
+    def frame(self, set_name: str, index: int) -> AlbumFrame:
         """See `Album`."""
-        frames, key = self._store.need(set_name), self.key(set_name, index)
+        frames, key = self._store.require(set_name), self.key(set_name, index)
         seen = np.flatnonzero(frames.valid[index]).tolist()
         views = tuple(self._view(frames, index, view) for view in seen)
         problem = None
         if 0 not in seen:
             problem = f"the image of the first camera cannot be used: see problems.csv of {self.folder}"
-        return Moment(key, int(frames.person[index]), views, self._twin(set_name, index), problem)
+        return AlbumFrame(key, int(frames.person[index]), views, self._pair(set_name, index), problem)
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
         """See `Album`: arrays and description are each replaced as a whole."""
@@ -78,7 +78,7 @@ class StoreAlbum:
 
     def _write_set(self, set_name: str, rows: Mapping[int, Floats | None]) -> None:
         """Write joints, of every camera whose pose is known, and which frames have labels."""
-        frames = self._store.need(set_name)
+        frames = self._store.require(set_name)
         joints, labelled = np.array(frames.joints), np.array(frames.labelled)
         for row, label in rows.items():
             joints[row], labelled[row] = np.nan, label is not None
@@ -90,12 +90,12 @@ class StoreAlbum:
             with written_whole(self.folder / set_name / f"{name}.npy") as partial:
                 np.save(partial, array)
 
-    def _view(self, frames: FrameSet, index: int, view: int) -> View:
+    def _view(self, frames: FrameSet, index: int, view: int) -> AlbumView:
         region = frames.regions(np.array([index]), view)
         side = region.depth.shape[-1]
         joints = region.joints[0].numpy()
         fx, fy, u0, v0 = region.intrinsics[0].tolist()
-        return View(
+        return AlbumView(
             name=f"camera {view + 1}",
             depth=region.depth[0].numpy(),
             camera=Camera(fx, fy, u0, v0, side, side),
@@ -104,9 +104,9 @@ class StoreAlbum:
             centre=region.centre[0].numpy(),
         )
 
-    def _twin(self, set_name: str, index: int) -> View | None:
-        twins = self._store.sets.get(TWINS.get(set_name, ""))
-        return None if twins is None or not twins.valid[index, 0] else self._view(twins, index, 0)
+    def _pair(self, set_name: str, index: int) -> AlbumView | None:
+        pairs = self._store.sets.get(PAIRS_OF.get(set_name, ""))
+        return None if pairs is None or not pairs.valid[index, 0] else self._view(pairs, index, 0)
 
     def _from_first(self, view: int) -> np.ndarray | None:
         if view == 0:

@@ -102,7 +102,7 @@ class LabelControls:
 
     async def _moved(self, event: Any) -> None:
         """Follow the mouse; a coroutine, since those are called in the order of what happened."""
-        import viser.transforms
+        import viser.transforms  # extra
 
         place = np.asarray(event.target.position, np.float32) * UNIT_MM
         rotation = viser.transforms.SO3(np.asarray(event.target.wxyz)).as_matrix().astype(np.float64)
@@ -142,7 +142,7 @@ class LabelControls:
 
     def _snap(self) -> None:
         self._may_label()
-        if not self._labelling.snap(self._studio.moment.views[0], self._below.value):
+        if not self._labelling.snap(self._studio.frame.views[0], self._below.value):
             raise UserError("no surface was measured near this joint")
 
     def _restart(self) -> None:

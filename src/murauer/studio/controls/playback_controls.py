@@ -45,7 +45,10 @@ class PlaybackControls:
             self._points: Any = gui.add_checkbox("Points (P)", studio.points)
             value(self._points, lambda on: setattr(studio, "points", on))
             value(gui.add_checkbox("Around the hand", studio.wide), lambda on: setattr(studio, "wide", on))
-            value(gui.add_checkbox("Points of the twin", studio.twin), lambda on: setattr(studio, "twin", on))
+            value(
+                gui.add_checkbox("Points of the synthetic pair", studio.pair),
+                lambda on: setattr(studio, "pair", on),
+            )
             actions.key("Points on or off", "P", studio.toggle_points)
             actions.button("Look at the hand", "H", studio.look_at_hand)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from murauer.errors import UserError
 from murauer.geometry.skeletons import Skeleton
-from murauer.studio.albums.album import Floats, Moment, View
+from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats
 from murauer.studio.labels.hand_fits import Fit, HandFits
 from murauer.studio.labels.held_hand import DRAG_ITERATIONS, HeldHand
 from murauer.studio.labels.label_log import LabelLog
@@ -44,7 +44,7 @@ class Labelling:
     def __init__(self, label_log: LabelLog, skeleton: Skeleton) -> None:
         self.label_log = label_log
         self._skeleton = skeleton
-        self._moment: Moment | None = None
+        self._frame: AlbumFrame | None = None
         self._prediction: Floats | None = None
         self._accepted: dict[int, dict[str, Floats]] = defaultdict(dict)
         self._hands = HandFits(skeleton)
@@ -54,32 +54,32 @@ class Labelling:
         self.selected = skeleton.centre
         self.joints: Floats | None = None
 
-    def open(self, moment: Moment, prediction: Floats | None) -> None:
+    def open(self, frame: AlbumFrame, prediction: Floats | None) -> None:
         """Turn to a frame.
 
         Args:
-            moment: the frame.
+            frame: the frame.
             prediction: what a label may start from, coordinates of the first camera, (J, 3).
         """
-        self._moment, self._prediction = moment, prediction
+        self._frame, self._prediction = frame, prediction
         self._show()
 
     @property
     def can_label(self) -> bool:
         """Whether there is a frame with an image to label, and something to start from."""
-        return self._moment is not None and self._moment.problem is None and self.joints is not None
+        return self._frame is not None and self._frame.problem is None and self.joints is not None
 
     @property
     def state(self) -> str:
         """What the joints that are shown are, in words."""
-        if self._moment is None or self.joints is None:
+        if self._frame is None or self.joints is None:
             return "no label"
-        label = self.label_log.label(self._moment.key)
+        label = self.label_log.label(self._frame.key)
         if label is not None and label.joints is not None:
             return "accepted" if label.accepted else "not accepted yet"
         if label is not None:
             return "label deleted"
-        return "label of the folder" if self._moment.label is not None else "prediction"
+        return "label of the folder" if self._frame.label is not None else "prediction"
 
     def select(self, joint: int) -> None:
         """Choose the joint to move; numbers go round."""
@@ -98,14 +98,14 @@ class Labelling:
     @property
     def can_drag(self) -> bool:
         """Whether a drag moves anything: with held bones not before the hand of the person seen is fitted."""
-        if not self.can_label or self._moment is None:
+        if not self.can_label or self._frame is None:
             return False
-        return self.mode != "held bones" or self._hands.hand(self._moment.person) is not None
+        return self.mode != "held bones" or self._hands.hand(self._frame.person) is not None
 
     @property
     def is_fitting(self) -> bool:
         """Whether the hand of the person seen is being fitted."""
-        return self._moment is not None and self._hands.running(self._moment.person)
+        return self._frame is not None and self._hands.running(self._frame.person)
 
     def fit_hand(self, then: Callable[[Fit], object]) -> bool:
         """Fit the hand model to the person seen in the background, unless it is fitted or being fitted.
@@ -121,9 +121,9 @@ class Labelling:
         Raises:
             UserError: there are no joints to fit it to.
         """
-        moment, start = self._opened(), self._start()
-        known = np.stack([*self._accepted[moment.person].values(), start])
-        return self._hands.start(moment.person, known, then)
+        frame, start = self._opened(), self._start()
+        known = np.stack([*self._accepted[frame.person].values(), start])
+        return self._hands.start(frame.person, known, then)
 
     def drag(self, target: Floats, rotation: NDArray[np.float64] = UNTURNED) -> None:
         """Show the selected joint at a place; nothing is changed before `drop`.
@@ -142,7 +142,7 @@ class Labelling:
         if self.mode == "held bones":
             self._hand_base = self._base
 
-    def snap(self, view: View, below_mm: float) -> bool:
+    def snap(self, view: AlbumView, below_mm: float) -> bool:
         """Put the selected joint below the surface that a camera measured; False if there is none near."""
         place = snap(self._start()[self.selected], view, below_mm)
         if place is not None:
@@ -158,9 +158,9 @@ class Labelling:
 
     def accept(self) -> None:
         """Be done with the frame: its label is for training."""
-        moment, joints = self._opened(), self._start()
+        frame, joints = self._opened(), self._start()
         self._change(joints, "accept", accepted=True)
-        self._accepted[moment.person][moment.key] = joints
+        self._accepted[frame.person][frame.key] = joints
 
     def delete(self) -> None:
         """Have no label here."""
@@ -168,31 +168,31 @@ class Labelling:
 
     def undo(self) -> bool:
         """Take the last change of this frame back; False if there is none."""
-        return self._moment is not None and self.label_log.undo(self._moment.key) and self._show()
+        return self._frame is not None and self.label_log.undo(self._frame.key) and self._show()
 
     def redo(self) -> bool:
         """Make the last change that was undone again; False if there is none."""
-        return self._moment is not None and self.label_log.redo(self._moment.key) and self._show()
+        return self._frame is not None and self.label_log.redo(self._frame.key) and self._show()
 
     def _change(self, joints: Floats | None, action: str, accepted: bool = False) -> None:
-        moment = self._opened()
+        frame = self._opened()
         try:
-            if self.label_log.label(moment.key) is None and moment.label is not None:
+            if self.label_log.label(frame.key) is None and frame.label is not None:
                 # So that undo leads back to it even after it was replaced in the folder.
-                self.label_log.change(moment.key, moment.label, "label of the folder", accepted=True)
-            self.label_log.change(moment.key, joints, action, accepted)
+                self.label_log.change(frame.key, frame.label, "label of the folder", accepted=True)
+            self.label_log.change(frame.key, joints, action, accepted)
         finally:
             self._show()
 
     def _show(self) -> bool:
-        assert self._moment is not None
-        label = self.label_log.label(self._moment.key)
+        assert self._frame is not None
+        label = self.label_log.label(self._frame.key)
         if label is not None and label.joints is not None:
             self._base = label.joints
-        elif label is not None or self._moment.label is None:
+        elif label is not None or self._frame.label is None:
             self._base = self._prediction
         else:
-            self._base = self._moment.label
+            self._base = self._frame.label
         self.joints = self._base
         return True
 
@@ -209,8 +209,8 @@ class Labelling:
 
     def _hand(self) -> HeldHand:
         """The hand of the person seen, where the drag starts."""
-        moment, start = self._opened(), self._start()
-        hand = self._hands.hand(moment.person)
+        frame, start = self._opened(), self._start()
+        hand = self._hands.hand(frame.person)
         if hand is None:
             raise UserError("the hand model is not fitted to this hand yet; press 1 to move a joint alone")
         if self._hand_base is not start:
@@ -223,7 +223,7 @@ class Labelling:
             raise UserError("there is nothing to label in this frame: no hand was found in it")
         return self._base
 
-    def _opened(self) -> Moment:
-        if self._moment is None or self._moment.problem is not None:
+    def _opened(self) -> AlbumFrame:
+        if self._frame is None or self._frame.problem is not None:
             raise UserError("this frame cannot be labelled: its image cannot be used")
-        return self._moment
+        return self._frame

@@ -3,7 +3,7 @@
 import numpy as np
 
 from murauer.geometry.camera import uvd_to_xyz, xyz_to_uvd
-from murauer.studio.albums.album import Floats, View, moved
+from murauer.studio.albums.album import AlbumView, Floats, moved
 
 REACH_PX = 6
 """A joint at the edge of a finger is seen beside it; the surface is looked for this far around."""
@@ -13,7 +13,7 @@ UNDER_THE_SKIN_MM = 8.0
 """Joints are inside the finger, about half its thickness below the surface."""
 
 
-def snap(joint: Floats, view: View, below_mm: float = UNDER_THE_SKIN_MM) -> Floats | None:
+def snap(joint: Floats, view: AlbumView, below_mm: float = UNDER_THE_SKIN_MM) -> Floats | None:
     """Put a joint below the surface that a camera measured.
 
     Args:

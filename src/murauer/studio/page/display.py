@@ -4,27 +4,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from murauer.studio.albums.album import Floats, View
+from murauer.studio.albums.album import AlbumView, Floats
 from murauer.studio.page.page import Page
 from murauer.studio.page.points import MOST_POINTS, cloud
 
 TINTS = np.array([[1.0, 1.0, 1.0], [0.72, 0.95, 0.85], [1.0, 0.85, 0.7]])
 """Of the points of the first camera, the second and the third."""
-TWIN = "twin"
-TWIN_TINT = np.array([0.5, 0.7, 1.0])
+PAIR = "pair"
+PAIR_TINT = np.array([0.5, 0.7, 1.0])
 
 
-def show_views(page: Page, views: Sequence[View], twin: View | None, middle: Floats | None) -> None:
+def show_views(page: Page, views: Sequence[AlbumView], pair: AlbumView | None, middle: Floats | None) -> None:
     """Show the points of all cameras whose pose is known, and none of what was shown before.
 
     Args:
         page: where.
         views: what the cameras saw.
-        twin: the synthetic image of the same pose; None not to show it.
+        pair: the synthetic image of the same pose; None not to show it.
         middle: of the hand, mm, coordinates of the first camera, (3,).
     """
     shown = [view for view in views if view.from_first is not None]
-    tinted = list(zip(shown, TINTS, strict=False)) + ([] if twin is None else [(twin, TWIN_TINT)])
+    tinted = list(zip(shown, TINTS, strict=False)) + ([] if pair is None else [(pair, PAIR_TINT)])
     for view, tint in tinted:
         points, colours = cloud(view, middle, MOST_POINTS // len(tinted))
         distance = 600.0 if middle is None else float(middle[2])

@@ -99,7 +99,7 @@ def serve(host: str, port: int, token: str | None) -> "ViserServer":
         UserError: viser is not installed, or the address cannot be used.
     """
     try:
-        import viser
+        import viser  # extra
     except ImportError as error:
         raise UserError(
             f"the page needs the package {error.name}, which is not installed: pip install 'murauer[studio]'"
@@ -124,7 +124,7 @@ def _guarded(guard: Guard) -> Iterator[Callable[[], bool]]:
     Yields:
         A function that tells whether a server is guarded.
     """
-    import websockets.asyncio.server as library
+    import websockets.asyncio.server as library  # extra
 
     original, started = library.serve, False
 
@@ -175,8 +175,8 @@ def _equal(given: str, token: str) -> bool:
 
 
 def _response(status: http.HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> "Response":
-    from websockets import Headers
-    from websockets.http11 import Response
+    from websockets import Headers  # extra
+    from websockets.http11 import Response  # extra
 
     fields = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", **(headers or {})}
     fields |= {"Content-Length": str(len(body)), "Connection": "close"}

@@ -10,16 +10,16 @@ LONGEST_GAP_S = 2.0
 
 
 class Pace:
-    """Tells how long to wait for each moment of a capture."""
+    """Tells how long to wait for each frame of a capture."""
 
     def __init__(self) -> None:
         self._began: float | None = None
 
     def wait_s(self, time_s: float) -> float:
-        """Return in how many seconds a moment is due.
+        """Return in how many seconds a frame is due.
 
         Args:
-            time_s: of the moment, by the clock of the capture.
+            time_s: of the frame, by the clock of the capture.
         """
         now = time.monotonic()
         if self._began is None or not -LATE_S <= self._began + time_s - now <= LONGEST_GAP_S:
@@ -27,5 +27,5 @@ class Pace:
         return max(0.0, self._began + time_s - now)
 
     def begin_anew(self) -> None:
-        """Have the next moment be due at once."""
+        """Have the next frame be due at once."""
         self._began = None

@@ -10,7 +10,7 @@ from PIL.Image import Image
 from murauer.geometry.camera import Camera
 from murauer.geometry.overlay import BACKGROUND_COLOUR, draw_frame, draw_hand
 from murauer.geometry.skeletons import Skeleton
-from murauer.studio.albums.album import Floats, View, moved
+from murauer.studio.albums.album import AlbumView, Floats, moved
 
 PICTURE_SIZE = 288
 MOST_PICTURES = 4
@@ -25,7 +25,7 @@ SIDE_MM: dict[Extent, float] = {"around the hand": 900.0, "the hand": 300.0}
 
 
 def picture(
-    view: View, middle: Floats | None, joints: Floats | None, skeleton: Skeleton, extent: Extent
+    view: AlbumView, middle: Floats | None, joints: Floats | None, skeleton: Skeleton, extent: Extent
 ) -> Image:
     """Draw what a camera saw, with a skeleton.
 
@@ -58,7 +58,7 @@ def picture(
     )
 
 
-def _resized(view: View) -> tuple[Floats, Camera]:
+def _resized(view: AlbumView) -> tuple[Floats, Camera]:
     """The depth at the size of its picture, since drawing takes time for each pixel, and its camera."""
     height, width = view.depth.shape
     scale = min(WHOLE_SIZE[0] / width, WHOLE_SIZE[1] / height)
@@ -76,7 +76,7 @@ def _resized(view: View) -> tuple[Floats, Camera]:
     return view.depth[taken], camera
 
 
-def _middle(view: View) -> Floats:
+def _middle(view: AlbumView) -> Floats:
     """The hand as the folder has it, or the point on the camera's axis at the distance of what it sees."""
     if view.centre is not None:
         return view.centre

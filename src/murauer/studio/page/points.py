@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from murauer.geometry.camera import uvd_to_xyz
 from murauer.geometry.overlay import FAR_COLOUR, NEAR_COLOUR
-from murauer.studio.albums.album import Floats, View, moved
+from murauer.studio.albums.album import AlbumView, Floats, moved
 
 MOST_POINTS = 10_000
 NEAR_SHARE = 0.8
@@ -18,7 +18,9 @@ SLOPE_MM = 8.0
 """Change of depth across two pixels at which light and shadow saturate."""
 
 
-def cloud(view: View, middle: Floats | None, limit: int = MOST_POINTS) -> tuple[Floats, NDArray[np.uint8]]:
+def cloud(
+    view: AlbumView, middle: Floats | None, limit: int = MOST_POINTS
+) -> tuple[Floats, NDArray[np.uint8]]:
     """Points that a camera measured, most of them near the hand.
 
     Args:
@@ -66,7 +68,7 @@ def _colours(
 
 
 def _beside(
-    rows: NDArray[np.int64], columns: NDArray[np.int64], view: View, middle: Floats
+    rows: NDArray[np.int64], columns: NDArray[np.int64], view: AlbumView, middle: Floats
 ) -> NDArray[np.bool_]:
     """Which pixels may show what is near the hand: those of a box around it, few of many."""
     camera = view.camera

@@ -1,6 +1,6 @@
 """How well the hand model is fitted to the labels of a person it has never seen.
 
-    python benchmarks/twin_fitting.py [--frames 100] [--skeleton nyu14] [--offset 8] [--noise 0]
+    python benchmarks/pair_fitting.py [--frames 100] [--skeleton nyu14] [--offset 8] [--noise 0]
 
 Labels are the joints of simulated hands of one unseen person, shifted by a hidden constant offset per joint
 in the frame of the joint's bone (a random direction, a length up to --offset mm). The fit sees nothing else.
@@ -93,17 +93,17 @@ def measure(truth: Truth, skeleton: str) -> tuple[HandFit, Errors]:
     middle = truth.vertices[:, :, :2].mean(1) * 0 + truth.joints.mean(1)[:, :2]
     centre = (WINDOW_PX - 1) / 2 - middle * focal[:, None] / truth.joints.mean(1)[:, 2:]
     intrinsics = torch.cat([focal[:, None], focal[:, None], centre], 1)
-    real, twin = (
+    real, pair = (
         rasterise_depth(v, model.faces, intrinsics, WINDOW_PX, WINDOW_PX) for v in (truth.vertices, vertices)
     )
     # The forearm follows no label; what lies outside of the hand cube is not compared.
     near = (real - truth.joints.mean(1)[:, 2, None, None]).abs() < 150
-    both = (real > 0) & (twin > 0) & near
-    either = ((real > 0) | (twin > 0)) & (near | (real == 0))
+    both = (real > 0) & (pair > 0) & near
+    either = ((real > 0) | (pair > 0)) & (near | (real == 0))
     return fit, Errors(
         to_labels=float((joints - truth.labels).norm(dim=-1).median()),
         to_true_joints=float((own_joints - truth.joints).norm(dim=-1).median()),
-        depth=float((real - twin)[both].abs().median()),
+        depth=float((real - pair)[both].abs().median()),
         silhouette_iou=float(both.sum() / either.sum()),
         seconds=seconds,
     )
