@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from murauer.nets.dense import DenseConfig
+from murauer.nets.config import DenseConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork, PlacewiseDiscriminator
 from murauer.training.losses import (
     correspondence_loss,

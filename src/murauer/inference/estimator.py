@@ -42,7 +42,7 @@ from murauer.handfinder.localisation import (
 from murauer.inference.backends.backend import Backend
 from murauer.inference.backends.load import load_backend
 from murauer.inference.pose import HandPose
-from murauer.inference.predictor import PosePredictor
+from murauer.inference.predictor import PosePredictor, Quality
 from murauer.inference.tracking import Smoothing, Tracker
 from murauer.nets.model_facts import BackendName
 
@@ -62,10 +62,17 @@ class Estimator:
     Args:
         backend: runs the network.
         finder: gives what finds hands, when it is needed first; the packaged one by default.
+        quality: "best" averages the joints over several rotations of the hand's image, which takes several
+            times as long.
     """
 
-    def __init__(self, backend: Backend, finder: Callable[[], HandFinder] = packaged_finder) -> None:
-        self._predictor = PosePredictor(backend)
+    def __init__(
+        self,
+        backend: Backend,
+        finder: Callable[[], HandFinder] = packaged_finder,
+        quality: Quality = "fast",
+    ) -> None:
+        self._predictor = PosePredictor(backend, quality)
         self._finder = finder
 
     @classmethod
@@ -76,6 +83,7 @@ class Estimator:
         backend: BackendName | None = None,
         device: str = "cpu",
         threads: int | None = None,
+        quality: Quality = "fast",
     ) -> "Estimator":
         """Load a model.
 
@@ -86,11 +94,13 @@ class Estimator:
                 installed, which is several times as fast on a CPU and gives the same joints.
             device: for PyTorch, such as "cuda".
             threads: of ONNX Runtime for one prediction; by default 1, which is best for small networks.
+            quality: "best" averages the joints over several rotations of the hand's image, which takes several
+                times as long.
 
         Raises:
             UserError: If the model, or what it needs to run, is missing or damaged.
         """
-        return cls(load_backend(source, backend=backend, device=device, threads=threads))
+        return cls(load_backend(source, backend=backend, device=device, threads=threads), quality=quality)
 
     @property
     def skeleton(self) -> Skeleton:

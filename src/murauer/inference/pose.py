@@ -1,5 +1,6 @@
 """What comes of a frame: joints, how sure they are, whose hand, how long it took."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,8 @@ class HandPose:
         skeleton: names the J joints.
         timings: what took how long.
         problem: why there are no joints, in one sentence; None if there are.
+        size: of the hand, 1 for the mean adult's; NaN if there is a problem, or if the model does not ask
+            for it.
     """
 
     joints_xyz: Floats
@@ -44,6 +47,7 @@ class HandPose:
     skeleton: Skeleton
     timings: Timings
     problem: str | None = None
+    size: float = math.nan
 
     def __bool__(self) -> bool:
         """Whether there are joints."""

@@ -2,16 +2,20 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from murauer.errors import UserError
 from murauer.geometry.camera import Camera, xyz_to_uvd
+from murauer.geometry.hand_size import hand_scale
 from murauer.geometry.patches import Cubes, Floats, Mask, shown
+from murauer.geometry.skeletons import convert
 from murauer.handfinder.localisation import Sighting
 from murauer.inference.backends.backend import Backend
-from murauer.inference.plausibility import confidence
+from murauer.inference.plausibility import confidence, confidence_from_errors
 from murauer.inference.pose import HandPose, Timings, no_pose
 
 MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
@@ -21,7 +25,16 @@ MINIMUM_HAND_SHARE = 0.005
 
 PASSES = 2
 """Times that a hand is cut out and predicted when its centre was located or given. The second time the cube
-is centred on the centre joint that was predicted first, since in training it was centred on that joint."""
+is centred on the centre joint that was predicted first, since in training it was centred on that joint; and
+that of a dense network is as large as the hand asks for."""
+
+SMALLEST_HAND, LARGEST_HAND = 0.6, 1.4
+"""Sizes of hands that cubes are made for, 1 for the mean adult's."""
+
+TURNS_DEG = (-40.0, -20.0, 0.0, 20.0, 40.0)
+"""In-plane rotations whose predictions are averaged for the best quality."""
+
+Quality = Literal["fast", "best"]
 
 
 class PosePredictor:
@@ -29,11 +42,13 @@ class PosePredictor:
 
     Args:
         backend: runs the network.
+        quality: "best" averages over several rotations in the last pass, which takes as many times as long.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, quality: Quality = "fast") -> None:
         self.facts = backend.facts
         self._backend = backend
+        self._turns = np.deg2rad(TURNS_DEG if quality == "best" else (0.0,)).astype(np.float32)
         self._bones = np.array(backend.facts.skeleton.bones, np.int64).reshape(-1, 2)
 
     def __call__(
@@ -57,6 +72,7 @@ class PosePredictor:
         problems = [sighting.problem for sighting in sightings]
         found = np.flatnonzero([problem is None for problem in problems])
         places = np.array([sighting.centre for sighting in sightings], np.float32)
+        sizes = np.array([sighting.size for sighting in sightings], np.float32)
         sure = np.array([sighting.confidence for sighting in sightings], np.float32)
         left = np.array([sighting.handedness == "left" for sighting in sightings])
         xyz = np.full((len(depth), len(self.facts.skeleton), 3), np.nan, np.float32)
@@ -64,13 +80,11 @@ class PosePredictor:
         if found.size:
             begin = time.perf_counter()
             seen = depth if found.size == len(depth) else depth[found]  # no copy of a single frame
-            xyz[found], centre, plausibility, empty = self._joints(
-                seen, camera, places[found], left[found], passes
-            )
-            for index in found[empty].tolist():
+            look = self._look(seen, camera, places[found], sizes[found], left[found], passes)
+            for index in found[look.empty].tolist():
                 problems[index] = _empty_cube(places[index], camera)
-            places[found] = centre
-            sure[found] *= plausibility
+            xyz[found], places[found], sizes[found] = look.xyz, look.centre, look.size
+            sure[found] *= look.plausibility
             network = 1e3 * (time.perf_counter() - begin) / len(depth)
         uvd = xyz_to_uvd(xyz, _intrinsics(camera))
         looked = [sighting.took_ms for sighting in sightings]
@@ -90,39 +104,89 @@ class PosePredictor:
                     handedness=sighting.handedness,
                     skeleton=self.facts.skeleton,
                     timings=took,
+                    size=float(sizes[index]),
                 )
             )
         return poses
 
-    def _joints(
-        self, depth: NDArray[Any], camera: Camera, centre: Floats, left: Mask, passes: int
-    ) -> tuple[Floats, Floats, Floats, Mask]:
-        """Predict joints around (B, 3) centres: joints, last centres, plausibility, which cubes are empty."""
+    def _look(
+        self, depth: NDArray[Any], camera: Camera, centre: Floats, size: Floats, left: Mask, passes: int
+    ) -> "_Look":
+        """Predict joints around centres (B, 3), of hands of known size (B,) or NaN."""
         facts = self.facts
-        cubes = Cubes(centre, camera, facts.cube_mm, facts.patch_size)
+        cubes = self._cubes(centre, camera, size)
         patch = cubes.cut(depth)
         empty = shown(patch) < MINIMUM_HAND_SHARE
-        xyz = self._in_cubes(patch, cubes, left)
-        for _ in range(passes - 1):
+        for number in range(passes):
+            last = number == passes - 1
+            xyz, error = self._averaged(depth, cubes, left) if last else self._in_cubes(patch, cubes, left)
+            if last:
+                break
             predicted = xyz[:, facts.skeleton.centre]
-            near = (
-                np.linalg.norm(predicted - cubes.centre, axis=-1) < facts.cube_mm / 4
-            )  # farther is a failure
+            near = np.linalg.norm(predicted - cubes.centre, axis=-1) < facts.cube_mm / 4  # else a failure
             near &= predicted[:, 2] > 0
             moved = np.where(near[:, None], predicted, cubes.centre)
-            cubes = Cubes(moved, camera, facts.cube_mm, facts.patch_size)
+            cubes = self._cubes(moved, camera, np.where(near & np.isnan(size), self._size(xyz), size))
             patch = cubes.cut(depth)
-            xyz = self._in_cubes(patch, cubes, left)
-        sure = confidence(patch, xyz, cubes, self._bones, facts.skeleton.centre)
-        return xyz, cubes.centre, sure, empty
+        if error is None:
+            sure = confidence(patch, xyz, cubes, self._bones, facts.skeleton.centre)
+        else:
+            sure = confidence_from_errors(error)
+        return _Look(xyz, cubes.centre, self._size(xyz), sure, empty)
 
-    def _in_cubes(self, patch: Floats, cubes: Cubes, left: Mask) -> Floats:
-        """Predict joints in mm, (B, J, 3); those of left hands from the mirror images of their cubes."""
-        if not left.any():
-            return cubes.denormalise_joints(self._backend(patch))
+    def _cubes(self, centre: Floats, camera: Camera, size: Floats) -> Cubes:
+        side: float | Floats = self.facts.cube_mm
+        if self.facts.dense:
+            known = np.where(np.isnan(size), np.float32(1.0), size)
+            side = self.facts.cube_mm * known.clip(SMALLEST_HAND, LARGEST_HAND)
+        return Cubes(centre, camera, side, self.facts.patch_size)
+
+    def _size(self, xyz: Floats) -> Floats:
+        """Sizes of hands with joints (B, J, 3), for a dense network's cubes; NaN for any other."""
+        if not self.facts.dense:
+            return np.full(len(xyz), np.nan, np.float32)
+        return hand_scale(convert(xyz, self.facts.skeleton.name, "hand21"))
+
+    def _averaged(self, depth: NDArray[Any], cubes: Cubes, left: Mask) -> tuple[Floats, Floats | None]:
+        """Predict as in `_in_cubes`, the mean over the rotations of this quality."""
+        turns, hands = len(self._turns), len(cubes.centre)
+        if turns == 1:
+            return self._in_cubes(cubes.cut(depth), cubes, left)
+        turned = replace(
+            cubes,
+            centre=np.tile(cubes.centre, (turns, 1)),
+            cube_mm=np.tile(np.broadcast_to(cubes.cube_mm, hands), turns).astype(np.float32),
+            rotation=np.repeat(self._turns, hands),
+        )
+        patch = turned.cut(np.tile(depth, (turns, 1, 1)))
+        xyz, error = self._in_cubes(patch, turned, np.tile(left, turns))
+        if not self.facts.dense:
+            raise UserError('quality "best" is for dense models; load this one without it')
+        means = [part.reshape(turns, hands, *part.shape[1:]).mean(0) for part in (xyz, error) if part is not None]
+        return means[0], means[1]
+
+    def _in_cubes(self, patch: Floats, cubes: Cubes, left: Mask) -> tuple[Floats, Floats | None]:
+        """Predict joints in mm, (B, J, 3); those of left hands from the mirror images of their cubes.
+
+        A dense network says as well how wrong it expects each to be, in mm, (B, J).
+        """
         mirrored = left[:, None, None]
-        joints = self._backend(np.where(mirrored, patch[..., ::-1], patch))
-        return cubes.denormalise_joints(np.where(mirrored, joints * MIRROR, joints))
+        joints = self._backend(np.where(mirrored, patch[..., ::-1], patch) if left.any() else patch)
+        error = joints[..., 3] * cubes.half_mm[..., 0] if self.facts.dense else None
+        joints = joints[..., :3]
+        if left.any():
+            joints = np.where(mirrored, joints * MIRROR, joints)
+        return (cubes.from_patch if self.facts.dense else cubes.denormalise_joints)(joints), error
+
+
+class _Look(NamedTuple):
+    """Joints, last centres, sizes and plausibility of hands, and which cubes are empty."""
+
+    xyz: Floats
+    centre: Floats
+    size: Floats
+    plausibility: Floats
+    empty: Mask
 
 
 def _intrinsics(camera: Camera) -> Floats:

@@ -38,6 +38,9 @@ GONE_BELOW = 0.25
 FORGET_AFTER_SECONDS = 0.5
 """Without a hand; then it may be anywhere."""
 
+SIZE_LEARNED = 0.1
+"""Share of a frame in the size of a hand: it is known well after some ten frames and held from then on."""
+
 FARTHEST_STEP_MM = 100.0
 """Of the centre between frames; the cube then still holds most of the hand."""
 
@@ -135,6 +138,7 @@ class Tracker:
         self._place: Floats | None = None
         self._velocity = np.zeros(3, np.float32)
         self._seen = -math.inf
+        self._size = math.nan
         self._right, self._hand, self._followed = right, 0.0, 0
 
     def follow(self, frames: Iterable[Any], rate: float) -> Iterator[HandPose]:
@@ -166,7 +170,7 @@ class Tracker:
         self._camera = self._camera.for_image(image.shape[2], image.shape[1])
         elapsed = now - self._seen
         if elapsed > FORGET_AFTER_SECONDS:
-            self._place = None
+            self._place, self._size = None, math.nan
         before = presumed_handedness(self._right)
         pose = self._find(image, elapsed, start)
         if not pose:
@@ -175,11 +179,13 @@ class Tracker:
         if self._place is None or np.linalg.norm(palm - self._place) > FARTHEST_STEP_MM:
             self._filter.reset()
             self._velocity = np.zeros(3, np.float32)
+            self._size = pose.size
         else:
             self._velocity = (palm - self._place) / np.float32(elapsed)
         if pose.handedness != before:
             self._filter.reset()
         self._place, self._seen = palm, now
+        self._size += SIZE_LEARNED * (pose.size - self._size)
         xyz = self._filter(pose.joints_xyz, elapsed)
         intrinsics = self._camera.intrinsics_array().astype(np.float32)
         took = replace(pose.timings, total=1e3 * (time.perf_counter() - start))
@@ -190,7 +196,8 @@ class Tracker:
         followed, place = None, self._expected(elapsed)
         if place is not None:
             self._refine(image, place)
-            followed = self._predict(image, Sighting(place, self._hand, self._right), start, passes=1)
+            sighting = Sighting(place, self._hand, self._right, size=self._size)
+            followed = self._predict(image, sighting, start, passes=1)
             if followed and followed.confidence >= LOST_BELOW:
                 return followed
         before, counts = (self._said, 1.0) if place is None else (self._remembered, ADDED)

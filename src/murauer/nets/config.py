@@ -86,15 +86,58 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 PAPER = NetworkConfig()
 
 
+class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Size and shape of the dense networks.
+
+    Attributes:
+        joints: J.
+        patch_size: P, side of the patches in pixels; a multiple of `stride` times 2 for each further width.
+        stride: pixels of the patch per place of z.
+        widths: channels of the maps of f at S, S/2, S/4 ... places a side, where S = P / stride.
+        encoder_blocks: residual blocks at each of these resolutions on the way down.
+        decoder_blocks: on the way up, at all resolutions but the lowest, the highest first.
+        hidden: H, channels of p's activations.
+        mapping_blocks: residual blocks of m and of h.
+        generator_channels: of g at 4x4, 8x8, ... pixels.
+    """
+
+    joints: int = 21
+    patch_size: int = 96
+    stride: int = 4
+    widths: tuple[int, ...] = (48, 96, 192)
+    encoder_blocks: tuple[int, ...] = (0, 1, 2)
+    decoder_blocks: tuple[int, ...] = (1, 1)
+    hidden: int = 64
+    mapping_blocks: int = 2
+    generator_channels: tuple[int, ...] = (128, 96, 64)
+
+    @property
+    def places(self) -> int:
+        """S, side of the maps of z."""
+        return self.patch_size // self.stride
+
+    @property
+    def latent_channels(self) -> int:
+        """C, channels of z."""
+        return self.widths[0]
+
+
 class ModelConfig(msgspec.Struct, frozen=True):
     """What must be known of a training's configuration to use its model; the rest is not read.
 
     Attributes:
-        network: size and shape of the networks.
         skeleton: names of the joints.
-        cube_mm: side of the hand cube.
+        cube_mm: side of the hand cube; for a dense network, of a hand of the mean adult's size.
+        network: size and shape of the paper's networks.
+        dense: size and shape of a dense network, which there is in place of the paper's.
     """
 
-    network: NetworkConfig
     skeleton: str
     cube_mm: float
+    network: NetworkConfig = PAPER
+    dense: DenseConfig | None = None
+
+    @property
+    def sizes(self) -> NetworkConfig | DenseConfig:
+        """Of the network that there is."""
+        return self.network if self.dense is None else self.dense

@@ -20,45 +20,10 @@ The parts of the paper keep their meaning:
 
 from typing import cast
 
-import msgspec
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-
-class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Size and shape of the dense networks.
-
-    Attributes:
-        joints: J.
-        patch_size: P, side of the patches in pixels; a multiple of `stride` times 2 for each further width.
-        stride: pixels of the patch per place of z.
-        widths: channels of the maps of f at S, S/2, S/4 ... places a side, where S = P / stride.
-        encoder_blocks: residual blocks at each of these resolutions on the way down.
-        decoder_blocks: on the way up, at all resolutions but the lowest, the highest first.
-        hidden: H, channels of p's activations.
-        mapping_blocks: residual blocks of m and of h.
-        generator_channels: of g at 4x4, 8x8, ... pixels.
-    """
-
-    joints: int = 21
-    patch_size: int = 96
-    stride: int = 4
-    widths: tuple[int, ...] = (48, 96, 192)
-    encoder_blocks: tuple[int, ...] = (0, 1, 2)
-    decoder_blocks: tuple[int, ...] = (1, 1)
-    hidden: int = 64
-    mapping_blocks: int = 2
-    generator_channels: tuple[int, ...] = (128, 96, 64)
-
-    @property
-    def places(self) -> int:
-        """S, side of the maps of z."""
-        return self.patch_size // self.stride
-
-    @property
-    def latent_channels(self) -> int:
-        """C, channels of z."""
-        return self.widths[0]
+from murauer.nets.config import DenseConfig
 
 
 class DenseExtractor(nn.Module):

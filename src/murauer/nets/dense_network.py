@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from murauer.nets.dense import DenseConfig, DenseExtractor, PlacewiseLayer
+from murauer.nets.config import DenseConfig
+from murauer.nets.dense import DenseExtractor, PlacewiseLayer
 from murauer.nets.view_generator import ViewGenerator
 from murauer.nets.voting_head import Votes, VotingHead
 

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from murauer.nets.dense import DenseConfig, PlacewiseLayer
+from murauer.nets.config import DenseConfig
+from murauer.nets.dense import PlacewiseLayer
 
 
 class Votes(NamedTuple):

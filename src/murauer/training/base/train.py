@@ -18,7 +18,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.optim import AdamW
 
-from murauer.nets.dense import DenseConfig
+from murauer.nets.config import DenseConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
 from murauer.nets.model_file import pack_module, read_tensors, unpack_module, write_tensors
 from murauer.store.store import open_store

@@ -1,0 +1,40 @@
+"""A network as it is used on real frames: patches in, one array out."""
+
+import torch
+from torch import Tensor, nn
+
+from murauer.nets.config import ModelConfig
+from murauer.nets.dense_network import DenseHandPoseNetwork
+from murauer.nets.network import HandPoseNetwork
+
+AnyNetwork = HandPoseNetwork | DenseHandPoseNetwork
+
+
+def make_network(config: ModelConfig) -> AnyNetwork:
+    """Build the network that a configuration describes."""
+    return HandPoseNetwork(config.network) if config.dense is None else DenseHandPoseNetwork(config.dense)
+
+
+class Deployed(nn.Module):
+    """p(m(f(x))) of one input and one output.
+
+    Args:
+        network: of either kind.
+    """
+
+    def __init__(self, network: AnyNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, patch: Tensor) -> Tensor:
+        """Predict the joints of patches (B, 1, P, P).
+
+        Returns:
+            (B, J, 3) in half cubes around the centre, in camera coordinates. From a dense network (B, J, 4):
+            column and row from border to border of the patch, depth and expected error in half cubes.
+        """
+        if isinstance(self.network, HandPoseNetwork):
+            joints: Tensor = self.network(patch, True)
+            return joints
+        votes = self.network.pose(self.network.latent(patch, True))
+        return torch.cat([votes.joints, votes.log_error.exp()[..., None]], -1)
