@@ -86,10 +86,41 @@ _GESTURES: dict[str, _Hand] = {
 
 GESTURE_NAMES: tuple[str, ...] = tuple(_GESTURES)
 
+#: Hand shapes of finger alphabets, named after the letters of the American one, as far as they are not among
+#: the gestures; and others in which fingers press against each other.
+_SIGNS: dict[str, _Hand] = {
+    "sign_a": ((38, 10, 10, 8, 2), CURLED, CURLED, CURLED, CURLED),
+    "sign_b": ((62, 50, 20, 45, 45), STRAIGHT, STRAIGHT, STRAIGHT, STRAIGHT),
+    "sign_c": ((25, 55, 30, 8, 20), (30, 3, 50), (30, 0, 52), (30, 3, 52), (32, 4, 48)),
+    "sign_d": ((56, 60, 28, 18, 14), (0, 2, 3), (54, 0, 52, 27), (58, 2, 50, 28), (62, 5, 48, 25)),
+    "sign_e": ((63, 65, 18, 44, 55), (25, 0, 105, 75), (28, 0, 106, 75), (30, 0, 106, 75), (32, 0, 102, 70)),
+    "sign_g": ((30, 10, 10, 5, 0), (75, 2, 10, 5), CURLED, CURLED, CURLED),
+    "sign_k": ((45, 45, 15, 10, 5), (0, 4, 3), (42, 0, 8, 5), CURLED, CURLED),
+    "sign_m": ((70, 65, 24, 36, 85), (72, 0, 60, 40), (74, 0, 60, 40), (76, 0, 62, 40), CURLED),
+    "sign_n": ((69, 61, 15, 31, 35), (72, 0, 60, 40), (74, 0, 60, 40), CURLED, CURLED),
+    "sign_o": ((60, 62, 26, 16, 13), (46, 2, 48, 26), (48, 0, 50, 27), (52, 2, 48, 25), (58, 5, 40, 20)),
+    "sign_r": ((61, 65, 16, 35, 38), (6, -10, 6), (18, -12, 10), CURLED, CURLED),
+    "sign_t": ((35, 54, 9, 22, 29), (62, 0, 85, 55), CURLED, CURLED, CURLED),
+    "sign_x": (THUMB_ACROSS, HOOKED, CURLED, CURLED, CURLED),
+    "bent_v": (THUMB_IN_PALM, (10, 12, 80), (10, -8, 82), CURLED, CURLED),
+    "bent_three": ((63, 59, 12, 40, 34), (10, 10, 75), (10, 0, 78), (10, 10, 75), CURLED),
+    "hook_thumb_out": (THUMB_OUT, HOOKED, HOOKED, HOOKED, HOOKED),
+    "flat_bent_thumb_out": (THUMB_OUT, FLAT_BENT, FLAT_BENT, FLAT_BENT, FLAT_BENT),
+    "fist_thumb_inside": (
+        (45, 65, 22, 8, 30),
+        (66, 0, 80, 50),
+        (68, 0, 82, 52),
+        (70, 0, 84, 54),
+        (70, 0, 84, 54),
+    ),
+}
+
+SIGN_NAMES: tuple[str, ...] = tuple(_SIGNS)
+
 
 def gesture(name: str) -> Tensor:
     """Joint angles (D,) in radians of a named gesture; palm and wrist are straight."""
-    thumb, *fingers = _GESTURES[name]
+    thumb, *fingers = (_GESTURES | _SIGNS)[name]
     angles = torch.zeros(len(ANGLE_NAMES))
 
     def put(joint: str, degrees: float) -> None:

@@ -2,9 +2,9 @@
 
 A pose is drawn in three steps.
 
-1. Either a mixture of two gestures, whose share varies from finger to finger (neighbours alike), or free
-   curls: one flexion synergy per finger, correlated between neighbours, split differently between knuckle
-   and finger.
+1. A mixture of two gestures, whose share varies from finger to finger (neighbours alike); or free curls: one
+   flexion synergy per finger, correlated between neighbours, split differently between knuckle and finger;
+   or each finger by itself stretched, bent or folded, see `single_fingers`.
 2. Variation: smooth over neighbouring fingers, tendon coupling of the last joint, less abduction in flexed
    fingers, a bent palm where ring and little finger bend, and a wrist that moves on its own. Cut at the
    joint limits.
@@ -23,9 +23,10 @@ import torch
 from torch import Tensor
 
 from murauer.hand.articulation import ANGLE_LIMITS, ANGLE_NAMES, LONG_FINGERS
-from murauer.hand.gestures import DIP_PER_PIP, GESTURE_NAMES, gesture
+from murauer.hand.gestures import DIP_PER_PIP, GESTURE_NAMES, SIGN_NAMES, gesture
 from murauer.hand.model import HandModel
 from murauer.hand.penetration import TOLERANCE_MM, penetration
+from murauer.hand.single_fingers import single_fingers
 
 
 def _columns(joint: str) -> list[int]:
@@ -39,6 +40,9 @@ _THUMB = [i for i, name in enumerate(ANGLE_NAMES) if name.startswith("thumb")]
 _ARCH = ANGLE_NAMES.index("palm_arch")
 _WRIST = [ANGLE_NAMES.index(name) for name in ("wrist_flexion", "wrist_deviation", "forearm_twist")]
 
+#: Largest number of opening steps, and of those in which single fingers retreat before.
+_STEPS, _RETREATS = 16, 10
+
 
 @dataclass(frozen=True)
 class PosePrior:
@@ -46,6 +50,9 @@ class PosePrior:
 
     Attributes:
         free_share: share of poses with freely curled fingers; the others lie between two gestures.
+        single_share: share of poses, of all, in which each finger is stretched, bent or folded by itself.
+        touching_share: share of those in which the thumb touches one of the fingers.
+        gestures: that poses lie between.
         variation: factor on all random deviations from the gestures; 0 leaves gestures and their mixtures.
         neighbour_correlation: correlation of the deviations of neighbouring fingers.
         wrist_deviation_deg: standard deviations of wrist flexion, wrist deviation and forearm twist.
@@ -53,6 +60,9 @@ class PosePrior:
     """
 
     free_share: float = 0.35
+    single_share: float = 0.0
+    touching_share: float = 0.3
+    gestures: tuple[str, ...] = GESTURE_NAMES
     variation: float = 1.0
     neighbour_correlation: float = 0.6
     wrist_deviation_deg: tuple[float, float, float] = (22.0, 9.0, 25.0)
@@ -99,10 +109,22 @@ class PosePrior:
     def _draw(self, n: int, generator: torch.Generator) -> Tensor:
         free = torch.rand(n, 1, generator=generator) < self.free_share
         angles = torch.where(free, self._free_curls(n, generator), self._between_gestures(n, generator))
-        return self._varied(angles, generator)
+        varied = self._varied(angles, generator)
+        if self.single_share > 0:
+            rows = torch.nonzero(torch.rand(n, generator=generator) < self.single_share)[:, 0]
+            varied[rows] = self._single_fingers(len(rows), generator)
+        return varied
+
+    def _single_fingers(self, n: int, generator: torch.Generator) -> Tensor:
+        own, held, retreat = single_fingers(n, self.touching_share, generator)
+        varied = self._varied(own, generator)
+        # Folded fingers stay folded, more or less, and fingers that touch keep their places.
+        calm = 0.35 + 0.5 * held
+        varied[:, :_ARCH] = torch.lerp(varied, own, calm)[:, :_ARCH]
+        return self._opened(varied, retreat, _RETREATS)
 
     def _between_gestures(self, n: int, generator: torch.Generator) -> Tensor:
-        table = torch.stack([gesture(name) for name in GESTURE_NAMES])
+        table = torch.stack([gesture(name) for name in self.gestures])
         first, second = torch.randint(len(table), (2, n), generator=generator)
         # Shares pile up at 0 and 1: most hands are near a gesture.
         share = torch.rand(n, 1, generator=generator)
@@ -162,15 +184,15 @@ class PosePrior:
         ]
         return per_finger[:, owner]
 
-    def _opened(self, angles: Tensor) -> Tensor:
-        """Opens hands whose fingers penetrate, in steps, until they do not."""
+    def _opened(self, angles: Tensor, towards: Tensor | None = None, steps: int = _STEPS) -> Tensor:
+        """Moves fingers that penetrate towards others (n, D), by default relaxed ones, until they do not."""
         angles = angles.clone()
         todo = torch.arange(len(angles))
-        for _ in range(_STEPS):
+        for _ in range(steps):
             todo = todo[_penetrates(angles[todo], self.largest_penetration_mm)]
             if not len(todo):
                 break
-            angles[todo] = _open(angles[todo], 1.0 / 6)
+            angles[todo] = _open(angles[todo], 1.0 / 6, _OPEN if towards is None else towards[todo])
         return angles
 
     def _opened_smoothly(self, motion: Tensor, window: int) -> Tensor:
@@ -184,9 +206,6 @@ class PosePrior:
             openness[bad] = step / _STEPS
         return _open(motion, _smooth_maximum(openness, window)[:, None])
 
-
-#: Largest number of opening steps.
-_STEPS = 16
 
 # Where opening leads: the fingers as they are but straighter, the thumb out of the palm.
 _OPEN = gesture("relaxed")
@@ -204,9 +223,9 @@ def _penetrates(angles: Tensor, limit_mm: float) -> Tensor:
     return penetration(joints) > limit_mm
 
 
-def _open(angles: Tensor, share: float | Tensor) -> Tensor:
-    """Moves fingers and thumb a share of the way to the relaxed hand; the wrist stays."""
-    opened = angles + share * (_OPEN - angles)
+def _open(angles: Tensor, share: float | Tensor, towards: Tensor = _OPEN) -> Tensor:
+    """Moves fingers and thumb a share of the way to others, by default relaxed ones; the wrist stays."""
+    opened = angles + share * (towards - angles)
     opened[:, _WRIST] = angles[:, _WRIST]
     return opened
 
@@ -217,3 +236,7 @@ def _smooth_maximum(values: Tensor, window: int) -> Tensor:
     padded = torch.nn.functional.max_pool1d(padded, 2 * window + 1, 1, window)
     padded = torch.nn.functional.pad(padded, (window, window), mode="replicate")
     return torch.nn.functional.avg_pool1d(padded, 2 * window + 1, 1)[0, 0]
+
+
+#: Every kind of pose there is, for a model that is to know them all.
+ANY_POSE = PosePrior(free_share=0.3, single_share=0.4, gestures=GESTURE_NAMES + SIGN_NAMES)

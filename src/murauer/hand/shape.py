@@ -45,6 +45,16 @@ ADULT: dict[str, ShapeRange] = {
 }
 SHAPE_NAMES: tuple[str, ...] = tuple(ADULT)
 
+#: Anybody: children from about five years, and hands a quarter larger than the mean adult's; also thinner,
+#: thicker, narrower and broader ones than most adults have.
+ANYBODY: dict[str, ShapeRange] = ADULT | {
+    "size": ShapeRange(-0.02, 0.12, -0.4, 0.25),
+    "breadth": ShapeRange(0.0, 0.6, -1.0, 1.0),
+    "finger_length": ShapeRange(0.0, 0.25, -0.5, 0.4),
+    "finger_thickness": ShapeRange(0.0, 0.5, -1.0, 1.0),
+    "hand_scale": ShapeRange(0.0, 0.2, -0.4, 0.4),
+}
+
 
 @dataclass(frozen=True)
 class ShapePrior:
