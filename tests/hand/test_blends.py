@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ def test_the_packaged_blends_are_those_that_are_fitted(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["blends", str(out), "--hands", "800"])
     blends.main()
     fitted = json.loads(out.read_text())
-    packaged = json.loads((blends.Path(blends.__file__).parents[1] / "geometry/skeleton_blends.json").read_text())
+    asset = Path(blends.__file__).parents[1] / "geometry/skeleton_blends.json"
+    packaged = json.loads(asset.read_text())
     assert fitted.keys() == packaged.keys()
     for pair, blend in packaged.items():
         assert fitted[pair]["residual_mm"] == pytest.approx(blend["residual_mm"], abs=0.25)

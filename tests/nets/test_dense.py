@@ -12,7 +12,7 @@ from murauer.training.losses import (
 )
 
 SMALL = DenseConfig(
-    joints=3,
+    skeleton="nyu14",
     patch_size=32,
     widths=(8, 12, 16),
     encoder_blocks=(0, 1, 1),
@@ -62,8 +62,8 @@ def test_shapes(network, patch):
     latent = network.align(features, torch.tensor([True, False, True, False]))
     assert (latent >= 0).all()
     votes = network.pose(latent)
-    assert votes.joints.shape == (4, 3, 3)
-    assert votes.log_error.shape == (4, 3)
+    assert votes.joints.shape == (4, 14, 3)
+    assert votes.log_error.shape == (4, 14)
     assert network.view(votes.hidden, torch.rand(4, 3) * 500).shape == (4, 1, 32, 32)
     assert PlacewiseDiscriminator(SMALL)(latent).shape == (4,)
 
@@ -85,7 +85,7 @@ def test_joints_are_the_weighted_mean_of_the_votes_of_all_places(network, patch)
     latent = network.latent(patch, False)
     head = network.pose_head
     weights, hidden = head.weighted(latent)
-    torch.testing.assert_close(weights.sum(-1), torch.ones(4, 3))
+    torch.testing.assert_close(weights.sum(-1), torch.ones(4, 14))
     places = torch.arange(64).expand(4, -1)
     votes = head.votes_at(hidden.transpose(1, 2), places)
     mean = torch.einsum("bjn,bnjc->bjc", weights, votes)
@@ -103,7 +103,7 @@ def test_places_are_where_the_patch_shows_them(network):
 
 def test_each_loss_reaches_what_it_is_for(network, patch):
     """Eq. (1) and its terms, with the stops of `murauer.training.joint`."""
-    target = torch.zeros(4, 3, 3)
+    target = torch.zeros(4, 14, 3)
     features = network.features(patch)
     assert reached(network, pose_loss(network.pose(network.align(features, False)).joints, target)) == {
         "f",

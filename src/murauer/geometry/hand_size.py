@@ -6,6 +6,9 @@ from murauer.geometry.skeletons import SKELETONS
 MEAN_LENGTH_MM = 837.6
 """Sum of all bones of skeleton hand21 in the mean adult hand of the hand model."""
 
+SMALLEST_HAND, LARGEST_HAND = 0.6, 1.4
+"""Sizes of hands that cubes are made for."""
+
 
 def hand_scale(joints: Points) -> Points:
     """Size of hands, 1 for the mean adult hand.

@@ -138,7 +138,9 @@ class Cubes:
         u, v = (self._centre_uv[:, axis, None, None] for axis in (0, 1))
         column, row = sampled[:, 0, None, :] - u, sampled[:, 1, :, None] - v
         turned = (cosine * column - sine * row + u, sine * column + cosine * row + v)
-        columns, rows = (np.floor(part.astype(np.float32) + np.float32(0.5)).astype(np.int64) for part in turned)
+        columns, rows = (
+            np.floor(part.astype(np.float32) + np.float32(0.5)).astype(np.int64) for part in turned
+        )
         return columns, rows
 
 

@@ -94,8 +94,8 @@ class Estimator:
                 installed, which is several times as fast on a CPU and gives the same joints.
             device: for PyTorch, such as "cuda".
             threads: of ONNX Runtime for one prediction; by default 1, which is best for small networks.
-            quality: "best" averages the joints over several rotations of the hand's image, which takes several
-                times as long.
+            quality: "best" averages the joints over several rotations of the hand's image, which takes
+                several times as long.
 
         Raises:
             UserError: If the model, or what it needs to run, is missing or damaged.

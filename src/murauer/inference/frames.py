@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from murauer.nets.network import HandPoseNetwork
+from murauer.nets.dense_network import DenseHandPoseNetwork
+from murauer.nets.deployed import AnyNetwork
+from murauer.nets.look_twice import look_twice
 from murauer.store.augmentation import Samples, still, to_samples
 from murauer.store.frame_set import FrameSet
 
@@ -32,7 +34,7 @@ def batches(
 
 @torch.no_grad()
 def predict_frames(
-    network: HandPoseNetwork,
+    network: AnyNetwork,
     frames: FrameSet,
     cube_mm: float,
     real: bool = True,
@@ -40,16 +42,24 @@ def predict_frames(
 ) -> np.ndarray:
     """Predict the joints that the first camera sees, with the recorded centre as centre of the crop.
 
+    A dense network looks twice, the second time around what it predicted, in a cube as large as the hand asks
+    for.
+
     Args:
         network: f, m and p, in evaluation mode.
         frames: N frames.
-        cube_mm: side of the hand cube in mm.
+        cube_mm: side of the hand cube in mm; for a dense network, of a hand of the mean adult's size.
         real: whether m applies.
         rows: which frames, in this order; all by default.
 
     Returns:
         Joints in mm, camera coordinates, shape (N, J, 3), or as many as there are rows.
     """
+    if isinstance(network, DenseHandPoseNetwork):
+        every = np.arange(len(frames)) if rows is None else rows
+        regions = [frames.regions(every[start : start + BATCH]) for start in range(0, len(every), BATCH)]
+        looks = [look_twice(network, r.depth, r.intrinsics, r.centre, cube_mm, real) for r in regions]
+        return torch.cat(looks).numpy()
     predictions = [
         samples.crop.denormalise_joints(network(samples.patch, real=real)).numpy()
         for samples in batches(frames, network.config.patch_size, cube_mm, rows)

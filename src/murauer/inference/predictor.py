@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from murauer.errors import UserError
 from murauer.geometry.camera import Camera, xyz_to_uvd
-from murauer.geometry.hand_size import hand_scale
+from murauer.geometry.hand_size import LARGEST_HAND, SMALLEST_HAND, hand_scale
 from murauer.geometry.patches import Cubes, Floats, Mask, shown
 from murauer.geometry.skeletons import convert
 from murauer.handfinder.localisation import Sighting
@@ -27,9 +27,6 @@ PASSES = 2
 """Times that a hand is cut out and predicted when its centre was located or given. The second time the cube
 is centred on the centre joint that was predicted first, since in training it was centred on that joint; and
 that of a dense network is as large as the hand asks for."""
-
-SMALLEST_HAND, LARGEST_HAND = 0.6, 1.4
-"""Sizes of hands that cubes are made for, 1 for the mean adult's."""
 
 TURNS_DEG = (-40.0, -20.0, 0.0, 20.0, 40.0)
 """In-plane rotations whose predictions are averaged for the best quality."""
@@ -138,7 +135,7 @@ class PosePredictor:
         side: float | Floats = self.facts.cube_mm
         if self.facts.dense:
             known = np.where(np.isnan(size), np.float32(1.0), size)
-            side = self.facts.cube_mm * known.clip(SMALLEST_HAND, LARGEST_HAND)
+            side = (self.facts.cube_mm * known.clip(SMALLEST_HAND, LARGEST_HAND)).astype(np.float32)
         return Cubes(centre, camera, side, self.facts.patch_size)
 
     def _size(self, xyz: Floats) -> Floats:
@@ -162,7 +159,9 @@ class PosePredictor:
         xyz, error = self._in_cubes(patch, turned, np.tile(left, turns))
         if not self.facts.dense:
             raise UserError('quality "best" is for dense models; load this one without it')
-        means = [part.reshape(turns, hands, *part.shape[1:]).mean(0) for part in (xyz, error) if part is not None]
+        means = [
+            part.reshape(turns, hands, *part.shape[1:]).mean(0) for part in (xyz, error) if part is not None
+        ]
         return means[0], means[1]
 
     def _in_cubes(self, patch: Floats, cubes: Cubes, left: Mask) -> tuple[Floats, Floats | None]:

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from murauer.errors import UserError
+from murauer.geometry.skeletons import find_skeleton
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,7 +91,7 @@ class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Size and shape of the dense networks.
 
     Attributes:
-        joints: J.
+        skeleton: names the J joints, by one of which cubes are centred.
         patch_size: P, side of the patches in pixels; a multiple of `stride` times 2 for each further width.
         stride: pixels of the patch per place of z.
         widths: channels of the maps of f at S, S/2, S/4 ... places a side, where S = P / stride.
@@ -101,7 +102,7 @@ class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         generator_channels: of g at 4x4, 8x8, ... pixels.
     """
 
-    joints: int = 21
+    skeleton: str = "hand21"
     patch_size: int = 96
     stride: int = 4
     widths: tuple[int, ...] = (48, 96, 192)
@@ -110,6 +111,11 @@ class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     hidden: int = 64
     mapping_blocks: int = 2
     generator_channels: tuple[int, ...] = (128, 96, 64)
+
+    @property
+    def joints(self) -> int:
+        """J."""
+        return len(find_skeleton(self.skeleton))
 
     @property
     def places(self) -> int:

@@ -15,6 +15,12 @@ def make_network(config: ModelConfig) -> AnyNetwork:
     return HandPoseNetwork(config.network) if config.dense is None else DenseHandPoseNetwork(config.dense)
 
 
+def latent_vectors(network: AnyNetwork, patch: Tensor, real: bool) -> Tensor:
+    """Z of patches (B, 1, P, P) as vectors (B, F); of a dense network, its mean over the places."""
+    latent = network.latent(patch, real)
+    return latent.flatten(2).mean(-1) if latent.ndim > 2 else latent
+
+
 class Deployed(nn.Module):
     """p(m(f(x))) of one input and one output.
 

@@ -112,5 +112,8 @@ def load_model(source: str | Path) -> tuple[AnyNetwork, ModelConfig]:
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise UserError(f"the configuration in {path} is not valid: {error}") from error
     network = make_network(config)
+    if config.dense is not None:  # its file may be without g, where nothing has trained it
+        fresh = pack_module("network.view_generator", network.view_generator)
+        tensors = fresh | tensors
     unpack_module("network", network, tensors, path)
     return network.eval(), config

@@ -13,10 +13,10 @@ from murauer.geometry.skeletons import SKELETONS
 from murauer.geometry.windows import window_intrinsics
 from murauer.hand.clutter import ClutterPrior, sample_clutter
 from murauer.hand.model import HandModel
-from murauer.hand.pose_prior import PosePrior
+from murauer.hand.pose_prior import ANY_POSE, PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import MixedSensor, Sensor
-from murauer.hand.shape import ADULT, ShapePrior, ShapeRange
+from murauer.hand.shape import ANYBODY, ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
 
 SKELETON = "hand21"
@@ -26,9 +26,6 @@ CAMERA = Camera(fx=500.0, fy=500.0, u0=320.0, v0=240.0, width=640, height=480)
 """Any: windows have intrinsics of their own."""
 
 RIG = CameraRig((CAMERA,), torch.eye(4)[None])
-
-ANYBODY = ADULT | {"size": ShapeRange(-0.02, 0.12, -0.4, 0.25)}
-"""Children, and hands a quarter larger than the mean adult's."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class BaseScenes:
     distance_mm: tuple[float, float] = (250.0, 1300.0)
     off_axis: float = 0.45
     any_share: float = 0.35
-    poses: PosePrior = field(default_factory=lambda: PosePrior(free_share=0.4))
+    poses: PosePrior = field(default=ANY_POSE)
     shapes: ShapePrior = field(default_factory=lambda: ShapePrior(ANYBODY))
     clutter: ClutterPrior = field(default_factory=lambda: ClutterPrior(0.8, 0.3, 0.4, 0.3))
     sensor: Sensor = field(default_factory=MixedSensor)

@@ -181,7 +181,7 @@ def train(config: BaseTraining, folder: Path, pool: Pool, tested: Path | None) -
     folder.mkdir(parents=True, exist_ok=True)
     trainer = BaseTrainer(config, folder)
     store = None if tested is None else open_store(tested)
-    region = None if store is None else stored_hands(store, "test")
+    regions = None if store is None else stored_hands(store, "test")
     pool.wait(min(config.chunks, 4))
     sums: dict[str, float] = {}
     steps, saved, shown = 0, trainer.minutes, trainer.minutes
@@ -202,9 +202,9 @@ def train(config: BaseTraining, folder: Path, pool: Pool, tested: Path | None) -
         if trainer.minutes - shown > config.test_minutes:
             line = {"minutes": trainer.minutes, "images": trainer.images, "frames": pool.frames, "rate": rate}
             line |= {name: total / steps for name, total in sums.items()}
-            if region is not None and store is not None:
+            if regions is not None and store is not None:
                 errors = error_mm(
-                    trainer.average.module, region, store.skeleton.name, config.variation.cube_mm
+                    trainer.average.module, regions, store.skeleton.name, config.variation.cube_mm
                 )
                 line["test_mm"] = float(errors.mean())
             with open(folder / "log.jsonl", "a") as log:
