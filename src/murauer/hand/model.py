@@ -69,6 +69,7 @@ class HandModel(nn.Module):
         angle_names: names of the D angles (radians).
         angle_limits: (D, 2) lower and upper limit of each; not enforced by :meth:`forward`.
         shape_names: names of the S shape parameters.
+        weights: of the bones on the vertices, (V, bones).
     """
 
     angle_names = ANGLE_NAMES
@@ -77,7 +78,7 @@ class HandModel(nn.Module):
     angle_limits: Tensor
     _rest: Tensor
     _basis: Tensor
-    _weights: Tensor
+    weights: Tensor
     _joint_bones: Tensor
     _axes: Tensor
     _gains: Tensor
@@ -104,7 +105,7 @@ class HandModel(nn.Module):
         constant("angle_limits", ANGLE_LIMITS)
         constant("_rest", rest.reshape(1, -1))
         constant("_basis", basis.flatten(1))
-        constant("_weights", asset["weights"])
+        constant("weights", asset["weights"])
         constant("_joint_bones", bones)
         constant("_axes", articulation.axes)
         constant("_gains", articulation.gains)
@@ -130,7 +131,7 @@ class HandModel(nn.Module):
         rotation, translation = self._bone_transforms(angles, heads)
         # Linear blend skinning with the blended 3 x 4 matrices of all vertices from one product.
         transforms = torch.cat([rotation, translation[..., None]], -1)  # (B, bones, 3, 4)
-        blended = (self._weights @ transforms.flatten(2)).unflatten(-1, (3, 4))
+        blended = (self.weights @ transforms.flatten(2)).unflatten(-1, (3, 4))
         posed = _apply(blended[..., :3], vertices) + blended[..., 3]
         return HandGeometry(posed, rotation, self._posed_joints(points, rotation, translation))
 
@@ -183,6 +184,10 @@ class HandModel(nn.Module):
         """Rest vertices, bone heads and joint points, each (B, ., 3) in mm, for shape parameters (B, S)."""
         vertices, heads, points = self._rest_points(shape, slice(None)).split(self._sections, 1)
         return vertices, heads, points
+
+    def joint_rows(self, skeleton: str) -> slice:
+        """Which of the joint points of `rest_state` are the joints of a skeleton."""
+        return self._joint_slices[skeleton]
 
     def _rest_points(self, shape: Tensor, columns: slice) -> Tensor:
         """Some of the points (B, ., 3) that depend on the shape."""
