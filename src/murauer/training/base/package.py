@@ -31,8 +31,7 @@ def write_model(run: Path, out: Path) -> str:
     config = BaseTraining(())
     tensors, metadata = read_tensors(run / CHECKPOINT)
     network = DenseHandPoseNetwork(config.network)
-    averaged = {name.replace("average.module.", "network."): value for name, value in tensors.items()}
-    unpack_module("network", network, averaged, run / CHECKPOINT)
+    unpack_module("average.module", network, tensors, run / CHECKPOINT)
     weights = {
         name: value.half() if value.ndim > 1 else value
         for name, value in pack_module("network", network).items()

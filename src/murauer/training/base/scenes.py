@@ -11,8 +11,9 @@ from murauer.geometry.hand_size import hand_scale
 from murauer.geometry.rig import CameraRig
 from murauer.geometry.skeletons import SKELETONS
 from murauer.geometry.windows import window_intrinsics
-from murauer.hand.clutter import ClutterPrior, sample_clutter
-from murauer.hand.model import HandModel
+from murauer.hand.clutter import ClutterPiece, ClutterPrior, sample_clutter
+from murauer.hand.grasps import GraspSampler
+from murauer.hand.model import HandModel, place
 from murauer.hand.pose_prior import ANY_POSE, PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import MixedSensor, Sensor
@@ -38,6 +39,7 @@ class BaseScenes:
         distance_mm: nearest and farthest hand.
         off_axis: largest distance from the optical axis, as a share of the depth.
         any_share: share of hands in a uniformly random orientation.
+        grasp_share: share of hands that hold something.
         poses: joint angles.
         shapes: people.
         clutter: things around.
@@ -49,6 +51,7 @@ class BaseScenes:
     distance_mm: tuple[float, float] = (250.0, 1300.0)
     off_axis: float = 0.45
     any_share: float = 0.35
+    grasp_share: float = 0.15
     poses: PosePrior = field(default=ANY_POSE)
     shapes: ShapePrior = field(default_factory=lambda: ShapePrior(ANYBODY))
     clutter: ClutterPrior = field(default_factory=lambda: ClutterPrior(0.8, 0.3, 0.4, 0.3))
@@ -63,7 +66,8 @@ class BaseScenes:
         """
         scenes = self._hands(hand, frames, generator)
         joints = scenes.joints(SKELETON)
-        scenes = replace(scenes, clutter=sample_clutter(joints[:, CENTRE], generator, self.clutter))
+        around = sample_clutter(joints[:, CENTRE], generator, self.clutter)
+        scenes = replace(scenes, clutter=(*scenes.clutter, *around))
         side = self.window_mm * hand_scale(joints).clamp(min=1.0)
         intrinsics = window_intrinsics(joints[:, CENTRE], CAMERA.intrinsics(), self.window_px, side)
         depth = scenes.depth(RIG, 0, intrinsics, self.window_px, self.window_px)
@@ -81,5 +85,14 @@ class BaseScenes:
         # Nearer hands are more frequent: as often between 0.3 and 0.6 m as between 0.6 and 1.2 m.
         z = near * (far / near) ** torch.rand(frames, generator=generator)
         x, y = (torch.rand(2, frames, generator=generator) * 2 - 1) * self.off_axis * z
-        shape = self.shapes.sample(frames, generator)
-        return Scenes(hand(angles, shape), hand.faces, rotation, torch.stack((x, y, z), -1))
+        shape, position = self.shapes.sample(frames, generator), torch.stack((x, y, z), -1)
+        holding = torch.nonzero(torch.rand(frames, generator=generator) < self.grasp_share)[:, 0]
+        grasps = GraspSampler(hand).sample(shape[holding], generator)
+        holding = holding[grasps.there]
+        angles[holding] = grasps.angles[grasps.there]
+        parts, corners = grasps.vertices.shape[1:3]
+        things = torch.zeros(frames, parts * corners, 3)  # in a point, which is not seen, where none is held
+        things[holding] = grasps.vertices[grasps.there].flatten(1, 2)
+        faces = torch.cat([grasps.faces + part * corners for part in range(parts)])
+        held = ClutterPiece("held", place(things, rotation, position), faces)
+        return Scenes(hand(angles, shape), hand.faces, rotation, position, (held,))
