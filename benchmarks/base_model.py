@@ -52,7 +52,7 @@ def main() -> None:
         errors.append(np.linalg.norm(predicted - joints, axis=-1))
         confidence.append(pose.confidence)
     error = np.stack(errors)
-    unseen = np.isin(np.asarray(frames.person)[rows], store.unseen_persons)
+    unseen = np.isin(frames.person[rows], list(store.unseen_persons))
     print(f"{len(rows)} frames: {error.mean():.2f} mm, median of frames {np.median(error.mean(1)):.2f}")
     print(f"people not in training: {error[unseen].mean():.2f}, others: {error[~unseen].mean():.2f}")
     for name, value in zip(store.skeleton.joints, error.mean(0), strict=True):
