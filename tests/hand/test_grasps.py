@@ -8,7 +8,7 @@ import trimesh
 from torch import Generator, Tensor
 
 from murauer.hand.articulation import ANGLE_LIMITS
-from murauer.hand.grasps import DEEPEST_MM, GraspSampler, Grasps
+from murauer.hand.grasps import DEEPEST_MM, Grasps, GraspSampler
 from murauer.hand.held_things import BALL, BOX, PARTS, ROD, Grips, hollow
 from murauer.hand.model import HandModel
 from murauer.hand.penetration import TOLERANCE_MM, penetration
@@ -75,10 +75,12 @@ def grips(form: int, half: tuple[float, float, float]) -> Grips:
     ],
 )
 def test_distances_are_those_to_the_meshes(form: int, mesh: trimesh.Trimesh) -> None:
-    points = 40 * torch.randn(200, 3, generator=Generator().manual_seed(0))
+    points = 25 * torch.randn(200, 3, generator=Generator().manual_seed(0))
     half = (10.0, 30.0, 15.0) if form == BOX else (25.0, 25.0, 25.0)
-    expected = -torch.tensor(trimesh.proximity.signed_distance(mesh, points.numpy())).float()
-    torch.testing.assert_close(grips(form, half).distance(points[None])[0], expected, atol=0.1, rtol=0)
+    surface = torch.tensor(mesh.sample(40_000, seed=0)).float()
+    sign = 1 - 2 * torch.tensor(mesh.contains(points.numpy())).float()
+    expected = sign * torch.cdist(points, surface).amin(1)
+    torch.testing.assert_close(grips(form, half).distance(points[None])[0], expected, atol=0.7, rtol=0)
 
 
 def test_distance_to_a_rod() -> None:
@@ -93,5 +95,5 @@ def test_a_hollow_cylinder_is_a_cup() -> None:
     cup = hollow(cylinder(cube)[None], cube, torch.tensor([0.1]), torch.tensor([-0.8]))[0]
     mesh = trimesh.Trimesh(cup.numpy(), faces.numpy(), process=False)
     mesh.merge_vertices(digits_vertex=4)
-    assert mesh.is_watertight and 0.2 * 6.28 < mesh.volume < 0.5 * 6.28
+    assert mesh.is_watertight and 0.1 * 6.28 < mesh.volume < 0.3 * 6.28
     assert not mesh.contains([[0.0, 0.0, 0.0]])[0] and mesh.contains([[0.0, -0.9, 0.0]])[0]

@@ -22,11 +22,13 @@ class ClutterPiece:
         vertices: World coordinates in mm, (B, V, 3). In scenes without it all vertices coincide, which draws
             nothing.
         faces: Triangles, int32 (F, 3), shared by the batch.
+        rows: Scenes that the vertices are those of, (B,), where it is not in all of them.
     """
 
     name: str
     vertices: Tensor
     faces: Tensor
+    rows: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from murauer.hand.articulation import ANGLE_NAMES, LONG_FINGERS, rotation_about
 from murauer.hand.gestures import gesture
 from murauer.hand.held_things import BALL, BOTTLE, BOX, CUP, DRIVER, HAMMER, MUG, PAN, PLAIN, ROD, Grips
-from murauer.hand.solids import uniform
+from murauer.hand.solids import choose, uniform
 
 #: The joints that close: of the thumb its carpal, its middle and its last one; of fingers MCP, PIP, DIP.
 CLOSING = torch.tensor(
@@ -80,7 +80,7 @@ def wrap(n: int, scale: Tensor, generator: Generator) -> Approach:
     def degrees(low: float, high: float) -> Tensor:
         return torch.deg2rad(between(low, high))
 
-    form = torch.multinomial(torch.tensor([0.28, 0.54, 0.18]), n, replacement=True, generator=generator)
+    form = choose([0.28, 0.54, 0.18], n, generator)
     radius = 7 * 6.2 ** between(0, 1)
     width = torch.where(form == BALL, between(20, 48), between(8, 42))
     long = torch.where(form == BALL, width * between(0.85, 1.3), between(32, 150))
@@ -172,7 +172,7 @@ def pinch(n: int, joints: object, radii: Tensor, generator: Generator) -> Approa
     # Away from the palm, along the fingers.
     outward = fingers + thumb
     outward = normalize(outward - (outward * normal).sum(-1, keepdim=True) * normal, dim=-1)
-    choice = torch.multinomial(torch.tensor([0.35, 0.35, 0.3]), n, replacement=True, generator=generator)
+    choice = choose([0.35, 0.35, 0.3], n, generator)
     small, flat, pen = (choice == k for k in range(3))
     form = torch.where(small, torch.randint(3, (n,), generator=generator), torch.where(pen, ROD, BOX))
     # x of a thing is across the grip, y its long axis.

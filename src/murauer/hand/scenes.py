@@ -57,10 +57,14 @@ class Scenes:
             Exact depth in mm, 0 = nothing there, (B, height, width).
         """
 
-        def render(vertices: Tensor, faces: Tensor) -> Tensor:
-            return rasterise_depth(rig.transform(vertices, 0, view), faces, intrinsics, height, width)
+        def render(vertices: Tensor, faces: Tensor, cameras: Tensor) -> Tensor:
+            return rasterise_depth(rig.transform(vertices, 0, view), faces, cameras, height, width)
 
-        depth = render(place(self.hands.vertices, self.rotation, self.position), self.faces)
+        depth = render(place(self.hands.vertices, self.rotation, self.position), self.faces, intrinsics)
         for piece in self.clutter:
-            depth = merge_depth(depth, render(piece.vertices, piece.faces))
+            if piece.rows is None:
+                depth = merge_depth(depth, render(piece.vertices, piece.faces, intrinsics))
+            else:
+                part = render(piece.vertices, piece.faces, intrinsics[piece.rows])
+                depth[piece.rows] = merge_depth(depth[piece.rows], part)
         return depth

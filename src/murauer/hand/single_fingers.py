@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from murauer.hand import gestures
 from murauer.hand.articulation import ANGLE_LIMITS, ANGLE_NAMES, LONG_FINGERS
 from murauer.hand.gestures import DIP_PER_PIP, gesture
+from murauer.hand.solids import choose
 
 # MCP flexion, PIP flexion (degrees) of what a finger may do, and how often it does.
 _STATES = (
@@ -56,11 +57,10 @@ _FINGERS = torch.tensor([_columns(f"{finger}_") for finger in LONG_FINGERS])  # 
 
 
 @cache
-def _tables() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    share = torch.tensor([share for share, _ in _STATES])
+def _tables() -> tuple[Tensor, Tensor, Tensor]:
     states = torch.deg2rad(torch.tensor([angles for _, angles in _STATES]))
     touches = torch.stack([gesture(name) for name in _TOUCHES])
-    return share, states, torch.deg2rad(torch.tensor(_THUMBS)), touches
+    return states, torch.deg2rad(torch.tensor(_THUMBS)), touches
 
 
 def single_fingers(n: int, touching_share: float, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,8 +76,8 @@ def single_fingers(n: int, touching_share: float, generator: Generator) -> tuple
         angles (n, D) to move towards where fingers penetrate: those of a thumb beside the palm, or where it
         touches a finger, of other fingers that are stretched.
     """
-    share, states, thumbs, touches = _tables()
-    kind = torch.multinomial(share, n * 4, replacement=True, generator=generator).reshape(n, 4)
+    states, thumbs, touches = _tables()
+    kind = choose([share for share, _ in _STATES], n * 4, generator).reshape(n, 4)
     flexion = states[kind]  # (n, 4, 2)
     flexion = flexion + radians(6) * torch.randn(n, 4, 2, generator=generator)
     before, after = flexion.roll(1, 1), flexion.roll(-1, 1)

@@ -1,6 +1,7 @@
 """Simple solids, as triangle meshes of one topology, and what it takes to place them at random."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -24,6 +25,12 @@ def rotations(like: Tensor, batch: int, generator: Generator) -> Tensor:
 def uniform(like: Tensor, shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
     """Uniform random numbers of a shape, on the device of a tensor."""
     return low + (high - low) * torch.rand(shape, generator=generator, device=like.device)
+
+
+def choose(shares: Sequence[float], n: int, generator: Generator) -> Tensor:
+    """Draw n of some kinds that are as frequent as their shares, which add up to 1."""
+    limits = torch.tensor(shares).cumsum(0)[:-1]
+    return torch.bucketize(torch.rand(n, generator=generator), limits, right=True)
 
 
 def unit_cube(device: torch.device) -> tuple[Tensor, Tensor]:
@@ -55,3 +62,12 @@ def cylinder(cube: Tensor) -> Tensor:
     flat = cube[:, [0, 2]]
     disc = flat * (flat.abs().amax(1) / flat.norm(dim=1).clamp(min=1e-6))[:, None]
     return torch.stack([disc[:, 0], cube[:, 1], disc[:, 1]], 1)
+
+
+def upright(up: Tensor, turn: Tensor) -> Tensor:
+    """Rotations (B, 3, 3) that take the y axis to unit vectors (B, 3), turned about them by angles (B,)."""
+    helper = torch.where(up[:, :1].abs() < 0.9, up.new_tensor([1.0, 0, 0]), up.new_tensor([0, 0, 1.0]))
+    x = torch.nn.functional.normalize(helper - (helper * up).sum(1, keepdim=True) * up, dim=1)
+    z = torch.linalg.cross(x, up)
+    cos, sin = turn.cos()[:, None], turn.sin()[:, None]
+    return torch.stack([cos * x - sin * z, up, sin * x + cos * z], -1)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from murauer.hand.articulation import rotation_about
+from murauer.hand.solids import upright
 
 
 def sample_viewpoints(
@@ -55,6 +56,32 @@ def sample_viewpoints(
     anywhere = _uniform_rotations(n, generator)
     chosen = torch.rand(n, generator=generator) < any_share
     return torch.where(chosen[:, None, None], anywhere, facing)
+
+
+def sample_own_views(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw places and orientations of hands as a camera on their owner's head or chest sees them.
+
+    Near, anywhere in the image and often at its border; the arm comes from below or from the side, fingers
+    point away from the camera and up, palms face in any direction.
+
+    Args:
+        n: how many.
+        generator: source of randomness.
+
+    Returns:
+        Rotations (n, 3, 3), camera from hand, and palm centres in camera coordinates in mm, (n, 3).
+    """
+
+    def between(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, generator=generator)
+
+    fingers = torch.stack(
+        [0.5 * torch.randn(n, generator=generator), -between(0.0, 1.0), between(0.1, 1.0)], -1
+    )
+    fingers = torch.nn.functional.normalize(fingers, dim=1)
+    rotation = upright(fingers, between(-pi, pi))
+    z = 220 * 3 ** torch.rand(n, generator=generator)
+    return rotation, torch.stack([between(-0.6, 0.6) * z, between(-0.35, 0.6) * z, z], -1)
 
 
 def _uniform_rotations(n: int, generator: torch.Generator) -> Tensor:

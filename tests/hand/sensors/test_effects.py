@@ -7,8 +7,8 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.hand.sensors.disparity import measure_disparity
-from murauer.hand.sensors.edges import drop_edges, jitter_lookup, mix_edges
-from murauer.hand.sensors.holes import drop_grazing, drop_weak_signal
+from murauer.hand.sensors.edges import drop_edges, grow_edges, jitter_lookup, mix_edges
+from murauer.hand.sensors.holes import drop_grazing, drop_untextured, drop_weak_signal
 from murauer.hand.sensors.shadow import drop_shadow
 
 SCALES = pytest.mark.parametrize("scale", [1.0, 0.25])
@@ -204,3 +204,44 @@ def test_weak_light_is_lost() -> None:
     assert lost_at(1000, 0.26, 0.0) == 0
     assert lost_at(1000, 0.24, 0.0) == 1
     assert lost_at(2000, 1.0, 0.7) == pytest.approx(0.5, abs=0.02)
+
+
+@SCALES
+def test_near_surfaces_grow_by_the_same_width_at_every_resolution(scale: float) -> None:
+    depth, growth_px = step_edge(), 3.0
+    images = len(depth)
+    grown = grow_edges(
+        depth,
+        torch.full((images,), growth_px * scale),
+        torch.full((images,), 3 * scale),
+        Generator().manual_seed(0),
+    )
+    assert torch.equal(grown[:, :, :40], depth[:, :, :40]), "the near surface loses nothing"
+    assert not (grown[:, :, 45:] != 900).any()
+    smeared = grown != depth
+    # Mean of the positive part of x over a disc of radius r is 2 r / (3 pi).
+    assert smeared.sum() / (images * 200) / scale == pytest.approx(2 * growth_px / (3 * math.pi), rel=0.15)
+    between = smeared & (grown > 500.1)
+    assert 0.2 < between.sum() / smeared.sum() < 0.45
+    assert grown[between].max() < 900
+
+
+def test_near_surfaces_grow_over_nothing() -> None:
+    depth = step_edge(far=0.0)
+    three = torch.full((8,), 3.0)
+    grown = grow_edges(depth, three, three, Generator().manual_seed(0))
+    assert set(grown.unique().tolist()) == {0.0, 500.0}
+    assert (grown > 0).sum() > (depth > 0).sum()
+
+
+def test_holes_without_texture_grow_with_the_square_of_the_distance() -> None:
+    def lost_at(z: float) -> float:
+        depth = torch.full((40, 60, 60), z)
+        kept = drop_untextured(
+            depth, share=0.02, spread=0.0, patch_px=torch.ones(40), generator=Generator().manual_seed(0)
+        )
+        return (kept == 0).float().mean().item()
+
+    assert lost_at(1000.0) == pytest.approx(0.02, rel=0.1)
+    assert lost_at(3000.0) == pytest.approx(0.18, rel=0.1)
+    assert lost_at(300.0) < 0.004

@@ -10,7 +10,14 @@ from PIL import Image
 from torch import Generator, Tensor
 
 from murauer.hand.kernel_launch import launch
-from murauer.hand.sensors import SENSORS, CleanSensor, MixedSensor, StructuredLightSensor, TimeOfFlightSensor
+from murauer.hand.sensors import (
+    SENSORS,
+    CleanSensor,
+    MixedSensor,
+    StereoSensor,
+    StructuredLightSensor,
+    TimeOfFlightSensor,
+)
 from murauer.hand.sensors.kernels import axial_noise_kernel
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -94,7 +101,10 @@ def damage(sensor: object, scale: float) -> tuple[float, float]:
     return 1 - (kept.sum() / finger.sum()).item(), (measured - depth)[kept].std().item()
 
 
-@pytest.mark.parametrize("sensor", [StructuredLightSensor(), TimeOfFlightSensor(focal_px=586.0)])
+@pytest.mark.parametrize(
+    "sensor",
+    [StructuredLightSensor(), TimeOfFlightSensor(focal_px=586.0), StereoSensor(focal_px=586.0)],
+)
 def test_a_low_resolution_window_is_damaged_like_the_whole_image(sensor: object) -> None:
     lost, deviation = damage(sensor, 1.0)
     lost_small, deviation_small = damage(sensor, 0.25)
@@ -155,6 +165,32 @@ def test_structured_light_steps_are_those_of_a_genuine_first_kinect(shared_dir: 
     steps = sensor(ramp, torch.tensor([[586.0, 586.0, 249.5, 199.5]]), Generator().manual_seed(0)).unique()
     steps = steps[steps > 0]
     assert len(steps) == pytest.approx(len(genuine), abs=3)
+
+
+@pytest.mark.parametrize("z", [400.0, 800.0, 1600.0])
+def test_stereo_noise_and_steps_grow_with_the_square_of_the_distance(z: float) -> None:
+    camera = torch.tensor([[425.0, 425.0, 79.5, 59.5]]).repeat(6, 1)
+    sensor = StereoSensor(hole_share=1e-6)
+    exact = torch.full((6, 120, 160), z)
+    measured = sensor(exact, camera, Generator().manual_seed(0))
+    subpixel = math.hypot(sensor.disparity_sigma_px, sensor.wave_sigma_px)
+    assert (measured > 0).all()
+    assert (measured - exact).std() == pytest.approx(z**2 * subpixel / (425 * 50), rel=0.12)
+    steps = measured.unique().diff()
+    assert steps.mean() == pytest.approx(z**2 / (425 * 50 * 32), rel=0.3)
+
+
+def test_stereo_misses_the_left_sides_of_what_is_behind_and_smears_the_edges() -> None:
+    depth, camera = torch.full((4, 120, 160), 1200.0), torch.tensor([[425.0, 425.0, 79.5, 59.5]]).repeat(4, 1)
+    depth[:, 20:100, 70:110] = 500.0
+    sensor = StereoSensor(hole_share=1e-6, edge_loss=0.0)
+    measured = sensor(depth, camera, Generator().manual_seed(0))[:, 30:90]
+    lost = (measured == 0).float().mean((0, 1))
+    parallax = 425 * 50 * (1 / 500 - 1 / 1200)  # 24.8 pixels
+    assert lost[70 - int(parallax) + 4 : 64].min() > 0.95, "the right camera does not see it"
+    assert lost[114:].max() < 0.02 and lost[: 70 - int(parallax) - 3].max() < 0.02
+    near = (measured > 0) & (measured < 800)
+    assert near.float().sum(2).mean() > 40.5, "the near surface has grown"
 
 
 def test_time_of_flight_noise_grows_with_distance_and_incidence() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from murauer.hand.sensors.clean import CleanSensor
 from murauer.hand.sensors.mixed import MixedSensor
 from murauer.hand.sensors.sensor import Sensor
+from murauer.hand.sensors.stereo import StereoSensor
 from murauer.hand.sensors.structured_light import StructuredLightSensor
 from murauer.hand.sensors.time_of_flight import TimeOfFlightSensor
 
@@ -16,8 +17,17 @@ SENSORS: dict[str, Callable[..., Sensor]] = {
     "clean": CleanSensor,
     "structured_light": StructuredLightSensor,
     "time_of_flight": TimeOfFlightSensor,
+    "stereo": StereoSensor,
     "mixed": MixedSensor,
 }
 """Sensor models by name."""
 
-__all__ = ["SENSORS", "CleanSensor", "MixedSensor", "Sensor", "StructuredLightSensor", "TimeOfFlightSensor"]
+__all__ = [
+    "SENSORS",
+    "CleanSensor",
+    "MixedSensor",
+    "Sensor",
+    "StereoSensor",
+    "StructuredLightSensor",
+    "TimeOfFlightSensor",
+]

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.hand.kernel_launch import launch
-from murauer.hand.sensors.kernels import drop_edges_kernel, jitter_kernel, mix_kernel
+from murauer.hand.sensors.kernels import drop_edges_kernel, grow_kernel, jitter_kernel, mix_kernel
 from murauer.hand.sensors.pixels import SURFACE_STEP_MM, Patches, image_seeds, round_randomly
 
 
@@ -38,6 +38,37 @@ def jitter_lookup(depth: Tensor, sigma_px: Tensor, patch_px: Tensor, generator: 
         [depth, down, right, patches.per_pixel, patches.phase, SURFACE_STEP_MM, moved],
     )
     return moved
+
+
+def grow_edges(depth: Tensor, growth_px: Tensor, patch_px: Tensor, generator: Generator) -> Tensor:
+    """Smeared edges: near surfaces grow over far ones and over nothing, as block matching has it.
+
+    A window that sees two surfaces is matched by the one with more texture, mostly the nearer; now and then
+    its best disparity lies between both.
+
+    Args:
+        depth: mm, (B, H, W).
+        growth_px: Largest growth in image pixels, (B,).
+        patch_px: Side of the patches that share one random place, in image pixels, (B,).
+        generator: Source of randomness.
+
+    Returns:
+        mm, (B, H, W).
+    """
+    patches = Patches.over(depth, patch_px, generator)
+    turn, distance, down, right, weight = patches.uniform(5, generator)
+    angle, radius = turn.mul_(2 * math.pi), distance.sqrt_().mul_(growth_px[:, None, None])
+    down = round_randomly(radius * angle.sin(), down)
+    right = round_randomly(radius * angle.cos(), right)
+    # Two thirds of the windows are won by the nearer surface wholly.
+    weight = weight.mul_(3).clamp_(max=1)
+    grown = torch.empty_like(depth)
+    launch(
+        grow_kernel,
+        tuple(depth.shape[:2]),
+        [depth, down, right, weight, patches.per_pixel, patches.phase, SURFACE_STEP_MM, grown],
+    )
+    return grown
 
 
 def drop_edges(

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.hand.kernel_launch import launch
-from murauer.hand.sensors.kernels import drop_grazing_kernel, drop_weak_kernel
+from murauer.hand.sensors.kernels import drop_grazing_kernel, drop_untextured_kernel, drop_weak_kernel
 from murauer.hand.sensors.pixels import Patches
 
 
@@ -76,5 +76,34 @@ def drop_weak_signal(
         drop_weak_kernel,
         tuple(depth.shape[:2]),
         [depth, cosine, reflectivity * range_mm**2, patches.per_pixel, patches.phase, kept],
+    )
+    return kept
+
+
+def drop_untextured(
+    depth: Tensor, *, share: float, spread: float, patch_px: Tensor, generator: Generator
+) -> Tensor:
+    """Holes where there is nothing to match: a projected texture is the weaker the farther it falls.
+
+    The probability of a hole grows with the square of the distance, as the light of the projector fades.
+
+    Args:
+        depth: mm, (B, H, W).
+        share: Of patches that are lost at a metre.
+        spread: Standard deviation of the logarithm of that share from image to image.
+        patch_px: Side of the patches in image pixels, (B,).
+        generator: Source of randomness.
+
+    Returns:
+        mm, 0 where lost, (B, H, W).
+    """
+    patches = Patches.over(depth, patch_px, generator)
+    shares = share * (spread * torch.randn(len(depth), generator=generator, device=depth.device)).exp_()
+    limit = 1000 * (patches.uniform(1, generator)[0] / shares[:, None, None]).sqrt_()
+    kept = torch.empty_like(depth)
+    launch(
+        drop_untextured_kernel,
+        tuple(depth.shape[:2]),
+        [depth, limit, patches.per_pixel, patches.phase, kept],
     )
     return kept

@@ -116,6 +116,38 @@ def jitter_kernel(
 
 
 @wp.kernel
+def grow_kernel(
+    depth: wp.array(dtype=float, ndim=3),
+    down: wp.array(dtype=int, ndim=3),
+    right: wp.array(dtype=int, ndim=3),
+    weight: wp.array(dtype=float, ndim=3),
+    per_pixel: wp.array(dtype=float),
+    phase: wp.array(dtype=float, ndim=2),
+    step: float,
+    grown: wp.array(dtype=float, ndim=3),
+):
+    """The nearer surface at the offset of a pixel's patch, or a disparity in between; see `grow_edges`."""
+    image, row = wp.tid()
+    patch_row = patch_of(row, per_pixel[image], phase[0, image])
+    for column in range(depth.shape[2]):
+        patch_column = patch_of(column, per_pixel[image], phase[1, image])
+        z = depth[image, row, column]
+        other = look_up(
+            depth,
+            image,
+            row + down[image, patch_row, patch_column],
+            column + right[image, patch_row, patch_column],
+        )
+        if other > 0.0:
+            if z == 0.0:
+                z = other
+            elif other < z - step:
+                share = weight[image, patch_row, patch_column]
+                z = 1.0 / (share / other + (1.0 - share) / z)
+        grown[image, row, column] = z
+
+
+@wp.kernel
 def drop_edges_kernel(
     depth: wp.array(dtype=float, ndim=3),
     down: wp.array(dtype=int, ndim=3),
@@ -222,6 +254,25 @@ def drop_weak_kernel(
         z = depth[image, row, column]
         patch_column = patch_of(column, per_pixel[image], phase[1, image])
         if light[image, patch_row, patch_column] * cosine[image, row, column] < z * z:
+            z = 0.0
+        kept[image, row, column] = z
+
+
+@wp.kernel
+def drop_untextured_kernel(
+    depth: wp.array(dtype=float, ndim=3),
+    limit: wp.array(dtype=float, ndim=3),
+    per_pixel: wp.array(dtype=float),
+    phase: wp.array(dtype=float, ndim=2),
+    kept: wp.array(dtype=float, ndim=3),
+):
+    """Nothing beyond the distance to which the texture of a pixel's patch is enough."""
+    image, row = wp.tid()
+    patch_row = patch_of(row, per_pixel[image], phase[0, image])
+    for column in range(depth.shape[2]):
+        z = depth[image, row, column]
+        patch_column = patch_of(column, per_pixel[image], phase[1, image])
+        if z > limit[image, patch_row, patch_column]:
             z = 0.0
         kept[image, row, column] = z
 

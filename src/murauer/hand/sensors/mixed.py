@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from murauer.hand.sensors.clean import CleanSensor
 from murauer.hand.sensors.sensor import Sensor, check_images
+from murauer.hand.sensors.stereo import StereoSensor
 from murauer.hand.sensors.structured_light import StructuredLightSensor
 from murauer.hand.sensors.time_of_flight import TimeOfFlightSensor
 
@@ -20,7 +21,12 @@ class MixedSensor:
         sensors: to draw from.
     """
 
-    sensors: Sequence[Sensor] = (StructuredLightSensor(), TimeOfFlightSensor(), CleanSensor())
+    sensors: Sequence[Sensor] = (
+        StructuredLightSensor(),
+        TimeOfFlightSensor(),
+        StereoSensor(),
+        CleanSensor(),
+    )
 
     def __call__(self, depth: Tensor, intrinsics: Tensor, generator: Generator) -> Tensor:
         """Measure; see :class:`murauer.hand.sensors.Sensor`."""

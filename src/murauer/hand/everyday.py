@@ -1,0 +1,192 @@
+"""Everyday scenes: hands that hold things, seen by their owner, with another hand and what stands on a table.
+
+They begin as hands posed in front of a camera; a share of these is given something to hold, a share is moved
+to where people see their own hands, and a share stands over a table with things on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from murauer.hand.articulation import ANGLE_NAMES
+from murauer.hand.clutter import ClutterPiece
+from murauer.hand.grasps import GraspSampler
+from murauer.hand.held_things import PARTS
+from murauer.hand.household import household_things
+from murauer.hand.model import HandModel, mirror, place
+from murauer.hand.people import limb
+from murauer.hand.pose_prior import ANY_POSE, PosePrior
+from murauer.hand.scenes import Scenes
+from murauer.hand.solids import uniform, unit_cube, upright
+from murauer.hand.viewpoint import sample_own_views
+
+_HAND = ANGLE_NAMES.index("wrist_flexion")
+"""Angles before this one are those of fingers and palm."""
+
+_RIM = 16
+"""Vertices at the cut across the forearm."""
+
+_NEAR_MM = 120.0
+"""Around the palm's centre; what is farther is the arm."""
+
+
+@dataclass(frozen=True)
+class EverydayPrior:
+    """What there is, as shares of all scenes.
+
+    Attributes:
+        grasp: the hand holds a thing.
+        own_view: it is seen by its owner: nearer, the arm from below or from the side.
+        second_hand: the other hand is beside it.
+        table: it is above a table, which it touches in a part of the scenes.
+        things: of household that stand on the table, at most.
+    """
+
+    grasp: float = 0.35
+    own_view: float = 0.3
+    second_hand: float = 0.15
+    table: float = 0.3
+    things: int = 3
+
+
+class EverydayScenes:
+    """Makes everyday scenes of posed hands.
+
+    Args:
+        model: the hand model.
+        prior: what there is.
+        poses: of the other hand.
+    """
+
+    def __init__(
+        self, model: HandModel, prior: EverydayPrior | None = None, poses: PosePrior = ANY_POSE
+    ) -> None:
+        self.model, self.prior, self.poses = model, prior or EverydayPrior(), poses
+        self.grasps = GraspSampler(model)
+        self.cube, self.faces = unit_cube(torch.device("cpu"))
+        # The last vertex is the middle of the cut across the forearm.
+        rest = model.rest_state(torch.zeros(1, len(model.shape_names)))[0][0]
+        self._cut = (rest - rest[-1]).norm(dim=1).topk(_RIM, largest=False)[1]
+
+    @torch.no_grad()
+    def __call__(
+        self, angles: Tensor, shape: Tensor, rotation: Tensor, position: Tensor, generator: Generator
+    ) -> Scenes:
+        """Make scenes.
+
+        Args:
+            angles: of the hands, (B, D); of those that hold something only the wrist's are kept.
+            shape: (B, S).
+            rotation: camera from hand, (B, 3, 3).
+            position: of the palms' centres in mm, (B, 3); both are drawn again for hands that are seen by
+                their owner.
+            generator: source of randomness.
+        """
+        prior, n = self.prior, len(angles)
+        angles, rotation, position = angles.clone(), rotation.clone(), position.clone()
+        own = self._rows(n, prior.own_view, generator)
+        rotation[own], position[own] = sample_own_views(len(own), generator)
+        # A camera on the head looks down, others look straight, more or less.
+        pitch = torch.deg2rad(10 * torch.randn(n, generator=generator))
+        pitch[own] = torch.deg2rad(uniform(angles, (len(own),), 15, 75, generator))
+        holding = self._rows(n, prior.grasp, generator)
+        grasps = self.grasps.sample(shape[holding], generator)
+        angles[holding, :_HAND] = torch.where(
+            grasps.there[:, None], grasps.angles[:, :_HAND], angles[holding, :_HAND]
+        )
+        pieces = [
+            ClutterPiece(
+                "held",
+                place(grasps.vertices[:, k], rotation[holding], position[holding]),
+                self.faces,
+                holding,
+            )
+            for k in range(PARTS)
+        ]
+        hands = self.model(angles, shape)
+        if len(own):
+            wrist = hands.joints("anny21")[own, :1]
+            arm = torch.cat([hands.vertices[own][:, self._cut], wrist], 1)
+            pieces.append(self._sleeve(place(arm, rotation[own], position[own]), own, generator))
+        second = self._rows(n, prior.second_hand, generator)
+        if len(second):
+            pieces.append(self._second_hand(shape, rotation, position, own, second, generator))
+        on_table = self._rows(n, prior.table, generator)
+        if len(on_table):
+            placed = place(hands.vertices[on_table], rotation[on_table], position[on_table])
+            pieces += self._table(placed, position[on_table], pitch[on_table], on_table, generator)
+        return Scenes(hands, self.model.faces, rotation, position, tuple(pieces))
+
+    def _rows(self, n: int, share: float, generator: Generator) -> Tensor:
+        return torch.nonzero(torch.rand(n, generator=generator) < share)[:, 0]
+
+    def _sleeve(self, arm: Tensor, rows: Tensor, generator: Generator) -> ClutterPiece:
+        """Goes on where arms end: middle and border of the cut across them, and wrists, (B, 1 + N + 1, 3)."""
+        end, rim, wrist = arm[:, 0], arm[:, 1:-1], arm[:, -1]
+        widest = (rim - end[:, None]).norm(dim=-1).amax(1)
+        radius = widest * uniform(arm, (len(rows),), 1.0, 1.4, generator)
+        along = torch.nn.functional.normalize(end - wrist, dim=1)
+        covered = uniform(arm, (len(rows), 1), 0, 100, generator)
+        vertices = limb(self.cube, end - along * covered, end + 260 * along, radius, torch.ones_like(radius))
+        return ClutterPiece("sleeve", vertices, self.faces, rows)
+
+    def _second_hand(
+        self,
+        shape: Tensor,
+        rotation: Tensor,
+        position: Tensor,
+        own: Tensor,
+        rows: Tensor,
+        generator: Generator,
+    ) -> ClutterPiece:
+        """The other hand of the same person, a mirror image in another pose."""
+        n = len(rows)
+        hand = self.model(self.poses.sample(n, generator), shape[rows])
+        turned, _ = sample_own_views(n, generator)
+        seen_by_owner = torch.isin(rows, own)[:, None, None]
+        mirrored = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
+        turned = torch.where(seen_by_owner, turned, mirrored @ rotation[rows] @ mirrored)
+        side = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
+        away = torch.stack(
+            [
+                side * uniform(shape, (n,), 85, 230, generator),
+                40 * torch.randn(n, generator=generator),
+                45 * torch.randn(n, generator=generator),
+            ],
+            -1,
+        )
+        at = position[rows] + away
+        at[:, 2].clamp_(min=180.0)
+        return ClutterPiece("hand", place(mirror(hand.vertices), turned, at), self.model.faces, rows)
+
+    def _table(
+        self, hands: Tensor, palm: Tensor, pitch: Tensor, rows: Tensor, generator: Generator
+    ) -> list[ClutterPiece]:
+        """A table below hands (B, V, 3), and things that stand on it around them."""
+        n = len(rows)
+
+        def between(low: float, high: float) -> Tensor:
+            return uniform(palm, (n,), low, high, generator)
+
+        down = torch.stack([torch.zeros(n), pitch.cos(), pitch.sin()], -1)
+        frame = upright(-down, between(-torch.pi, torch.pi))
+        below = ((hands - palm[:, None]) @ down[..., None])[..., 0]
+        near = (hands - palm[:, None]).norm(dim=-1) < _NEAR_MM
+        lowest = torch.where(near, below, -torch.inf).amax(1)
+        touching = torch.rand(n, generator=generator) < 0.4
+        gap = torch.where(touching, between(-3, 6), between(10, 220))
+        foot = palm + down * (lowest + gap)[:, None]
+        slab = self.cube * torch.tensor([420.0, 12.0, 420.0]) - torch.tensor([0.0, 12.0, 0.0])
+        shift = torch.stack([between(-200, 200), torch.zeros(n), between(-200, 200)], -1)
+        pieces = [ClutterPiece("table", (slab + shift[:, None]) @ frame.mT + foot[:, None], self.faces, rows)]
+        for _ in range(self.prior.things):
+            thing, radius = household_things(self.cube, n, generator)
+            turn, away = between(-torch.pi, torch.pi), radius + between(45, 200)
+            at = torch.stack([turn.cos() * away, torch.zeros(n), turn.sin() * away], -1)
+            thing = (thing + at[:, None]) @ frame.mT + foot[:, None]
+            there = (torch.rand(n, generator=generator) < 0.7) & (thing[..., 2].amin(1) > 120)
+            pieces.append(ClutterPiece("thing", thing * there[:, None, None], self.faces, rows))
+        return pieces
