@@ -28,8 +28,11 @@ PASSES = 2
 is centred on the centre joint that was predicted first, since in training it was centred on that joint; and
 that of a dense network is as large as the hand asks for."""
 
-TURNS_DEG = (-40.0, -20.0, 0.0, 20.0, 40.0)
-"""In-plane rotations whose predictions are averaged for the best quality."""
+VIEWS = ((-40.0, 0.9), (-20.0, 1.08), (0.0, 1.0), (20.0, 1.08), (40.0, 0.9))
+"""In-plane rotations in degrees, and sizes of the cube, whose predictions are averaged for the best quality."""
+
+TRUST = -4
+"""Power of the expected error that a joint is weighted with in this average."""
 
 Quality = Literal["fast", "best"]
 
@@ -39,13 +42,19 @@ class PosePredictor:
 
     Args:
         backend: runs the network.
-        quality: "best" averages over several rotations in the last pass, which takes as many times as long.
+        quality: "best" averages over several views in the last pass, which takes as many times as long; for
+            dense models.
+
+    Raises:
+        UserError: The model is not dense, and the best quality is wanted.
     """
 
     def __init__(self, backend: Backend, quality: Quality = "fast") -> None:
         self.facts = backend.facts
         self._backend = backend
-        self._turns = np.deg2rad(TURNS_DEG if quality == "best" else (0.0,)).astype(np.float32)
+        self._views = VIEWS if quality == "best" else ()
+        if self._views and not self.facts.dense:
+            raise UserError('quality "best" is for dense models, and this is none; use "fast"')
         self._bones = np.array(backend.facts.skeleton.bones, np.int64).reshape(-1, 2)
 
     def __call__(
@@ -114,17 +123,17 @@ class PosePredictor:
         cubes = self._cubes(centre, camera, size)
         patch = cubes.cut(depth)
         empty = shown(patch) < MINIMUM_HAND_SHARE
-        for number in range(passes):
-            last = number == passes - 1
-            xyz, error = self._averaged(depth, cubes, left) if last else self._in_cubes(patch, cubes, left)
-            if last:
-                break
+        xyz, error = self._in_cubes(patch, cubes, left)
+        for _ in range(passes - 1):
             predicted = xyz[:, facts.skeleton.centre]
             near = np.linalg.norm(predicted - cubes.centre, axis=-1) < facts.cube_mm / 4  # else a failure
             near &= predicted[:, 2] > 0
             moved = np.where(near[:, None], predicted, cubes.centre)
             cubes = self._cubes(moved, camera, np.where(near & np.isnan(size), self._size(xyz), size))
             patch = cubes.cut(depth)
+            xyz, error = self._in_cubes(patch, cubes, left)
+        if self._views:
+            xyz, error = self._averaged(depth, cubes, left)
         if error is None:
             sure = confidence(patch, xyz, cubes, self._bones, facts.skeleton.centre)
         else:
@@ -144,25 +153,23 @@ class PosePredictor:
             return np.full(len(xyz), np.nan, np.float32)
         return hand_scale(convert(xyz, self.facts.skeleton.name, "hand21"))
 
-    def _averaged(self, depth: NDArray[Any], cubes: Cubes, left: Mask) -> tuple[Floats, Floats | None]:
-        """Predict as in `_in_cubes`, the mean over the rotations of this quality."""
-        turns, hands = len(self._turns), len(cubes.centre)
-        if turns == 1:
-            return self._in_cubes(cubes.cut(depth), cubes, left)
+    def _averaged(self, depth: NDArray[Any], cubes: Cubes, left: Mask) -> tuple[Floats, Floats]:
+        """Predict as in `_in_cubes`, the mean over several views, weighted by what is expected of each joint."""
+        views, hands = len(self._views), len(cubes.centre)
+        angles, scales = np.repeat(np.array(self._views, np.float32), hands, axis=0).T
         turned = replace(
             cubes,
-            centre=np.tile(cubes.centre, (turns, 1)),
-            cube_mm=np.tile(np.broadcast_to(cubes.cube_mm, hands), turns).astype(np.float32),
-            rotation=np.repeat(self._turns, hands),
+            centre=np.tile(cubes.centre, (views, 1)),
+            cube_mm=np.tile(np.broadcast_to(cubes.cube_mm, hands), views) * scales,
+            rotation=np.deg2rad(angles),
         )
-        patch = turned.cut(np.tile(depth, (turns, 1, 1)))
-        xyz, error = self._in_cubes(patch, turned, np.tile(left, turns))
-        if not self.facts.dense:
-            raise UserError('quality "best" is for dense models; load this one without it')
-        means = [
-            part.reshape(turns, hands, *part.shape[1:]).mean(0) for part in (xyz, error) if part is not None
-        ]
-        return means[0], means[1]
+        patch = turned.cut(np.tile(depth, (views, 1, 1)))
+        xyz, error = self._in_cubes(patch, turned, np.tile(left, views))
+        assert error is not None
+        xyz, error = (part.reshape(views, hands, *part.shape[1:]) for part in (xyz, error))
+        weights = (error / error.max(0)) ** TRUST
+        mean = (xyz * weights[..., None]).sum(0) / weights.sum(0)[..., None]
+        return mean, (error * weights).sum(0) / weights.sum(0)
 
     def _in_cubes(self, patch: Floats, cubes: Cubes, left: Mask) -> tuple[Floats, Floats | None]:
         """Predict joints in mm, (B, J, 3); those of left hands from the mirror images of their cubes.

@@ -42,9 +42,12 @@ def produce(folder: Path, scenes: BaseScenes, seed: int, keep: int) -> None:
     number = 1 + max((int(path.stem.split("_")[2]) for path in folder.glob(f"chunk_{seed}_*")), default=-1)
     while True:
         generator = random_stream(seed, "base", number)
-        parts = [scenes.render(hand, PART, generator) for _ in range(CHUNK // PART)]
+        parts = []
+        while sum(len(part["joints"]) for part in parts) < CHUNK:
+            parts.append(scenes.render(hand, PART, generator))
+        chunk = {name: torch.cat([part[name] for part in parts])[:CHUNK] for name in parts[0]}
         with written_whole(folder / f"chunk_{seed}_{number:06d}.safetensors") as partial:
-            save_file({name: torch.cat([part[name] for part in parts]) for name in parts[0]}, partial)
+            save_file(chunk, partial)
         number += 1
         for path in chunk_files(folder)[:-keep]:
             path.unlink(missing_ok=True)

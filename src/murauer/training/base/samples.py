@@ -118,7 +118,7 @@ def disturb(patch: Tensor, generator: Generator) -> Tensor:
 
     rows = some(0.12).nonzero()[:, 0]
     blot = _blots(len(rows), size, 0.3, 0.6, generator)
-    nearer = patch[rows].amin((1, 2)) * uniform(0.2, 1.0, len(rows)) - uniform(0.0, 0.2, len(rows))
+    nearer = patch[rows].amin((1, 2)) - uniform(0.0, 0.4, len(rows))
     patch[rows] = torch.where(blot, nearer.clamp(-1, 0.9)[:, None, None], patch[rows])
     seen[rows] |= blot
 
