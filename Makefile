@@ -1,15 +1,22 @@
 # Everything runs in .venv, made on first use from the versions in constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
+FLOOR := 90
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test bench lint layers types clean
+.PHONY: demo test coverage package bench lint layers types clean
 
 demo: .venv/installed  ## simulate a store, train, evaluate: runs/demo/report.html
 	$(BIN)/murauer demo
 
 test: .venv/installed-dev  ## the whole test suite, on all cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+
+coverage: .venv/installed-dev  ## the same, and which share of the lines the tests reach
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --cov --cov-report=term --cov-fail-under=$(FLOOR)
+
+package: .venv/installed-dev  ## wheel and sdist, the wheel installed into an empty environment and used
+	PATH=$(CURDIR)/$(BIN):$$PATH tests/package.sh
 
 bench: .venv/installed-dev  ## speed against peers and against the machine's limits: runs/bench.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench.py

@@ -72,7 +72,9 @@ def measure(
                 place = _beside(centre[index], image[0], camera, offset, joints[index], random)
                 if place is None:
                     continue
-                cubes = Cubes(place[None], camera, backend.facts.cube_mm, backend.facts.patch_size)
+                cubes = Cubes(
+                    place[None], camera.intrinsics_array(), backend.facts.cube_mm, backend.facts.patch_size
+                )
                 patch = cubes.cut(image)
                 xyz = cubes.denormalise_joints(backend(patch))
                 rows.append(plausibility.features(patch, xyz, cubes, bones, skeleton.centre)[0])

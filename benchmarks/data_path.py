@@ -1,6 +1,6 @@
 """From the store to augmented batches, against decoding a PNG for each sample; and what data adds to a step.
 
-    python benchmarks/data_path.py [--preset paper] [--seconds 3] [--json]
+    python benchmarks/data_path.py [--config paper] [--seconds 3] [--json]
 
 The peer is a PyTorch `Dataset` behind a `DataLoader`, as one would write it: decode the 640 x 480 PNG,
 rotate it about the hand, cut the cube out and resize it, add white noise, turn the joints. (The published
@@ -40,7 +40,7 @@ from murauer.store.store import open_store
 from murauer.training.batch import BatchSource
 from murauer.training.config import load_config
 from murauer.training.device import keep_freed_memory
-from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.loop import Training
 from murauer.training.variants import VARIANTS, Variant
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -136,7 +136,7 @@ def measure_steps(config_name: str, steps: int) -> dict[str, Any]:
     config = load_config(config_name)
     result: dict[str, Any] = {}
     with TemporaryDirectory() as name:
-        folder = Path(name) / "recording"
+        folder = Path(name) / "store"
         simulate_store(FRAMES, folder, workers=1)
         store = open_store(folder)
         rows = store.labelled_rows(100, 0)
@@ -145,8 +145,8 @@ def measure_steps(config_name: str, steps: int) -> dict[str, Any]:
         torch.manual_seed(0)
         network = HandPoseNetwork(config.network)
         cases: dict[str, tuple[Callable[[Any], Any], Callable[[int], Any]]] = {
-            "joint": (JointStep(network, make_discriminator(config.network), config), joint),
-            "pretraining": (PretrainingStep(network, config), pretraining),
+            "joint": (Training(network, config, make_discriminator(config.network)).step, joint),
+            "pretraining": (Training(network, config, pretraining=True).step, pretraining),
         }
         for case, (step, batches) in cases.items():
             constant = batches(0)
@@ -163,20 +163,20 @@ def measure_steps(config_name: str, steps: int) -> dict[str, Any]:
 def measure(config_name: str, seconds: float, steps: int) -> dict[str, Any]:
     """Everything above for one config."""
     keep_freed_memory()
-    return {"preset": config_name} | measure_samples(config_name, seconds) | measure_steps(config_name, steps)
+    return {"config": config_name} | measure_samples(config_name, seconds) | measure_steps(config_name, steps)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--preset", default="paper")
+    parser.add_argument("--config", default="paper")
     parser.add_argument("--seconds", type=float, default=3.0, help="CPU time for each way to samples")
     parser.add_argument("--steps", type=int, default=4, help="timed pairs of steps")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    result = measure(options.preset, options.seconds, options.steps)
+    result = measure(options.config, options.seconds, options.steps)
     if options.json:
         print(json.dumps(result, indent=1))
         return

@@ -1,6 +1,6 @@
 """What a GPU makes of training, rendering and inference; each command ends by itself within ten minutes.
 
-    python benchmarks/gpu.py measure [--preset paper] [--seconds 10] [--out runs/gpu.json]
+    python benchmarks/gpu.py measure [--config paper] [--seconds 10] [--out runs/gpu.json]
     python benchmarks/gpu.py train --data stores/a --run runs/gpu [--minutes 9]
 
 `measure` has images a second of both training steps, with constant tensors and with data, in each precision
@@ -10,7 +10,7 @@ depth; and of inference at batch 1 and 64, from patches of the processor to join
 `train` gives `murauer train` some minutes, says how many steps were made, and goes on from the last
 checkpoint when it is called again. `benchmarks/pack_run.py` splits the run into small files.
 
-`--device cpu --preset smoke` tries both without a GPU.
+`--device cpu --config smoke` tries both without a GPU.
 """
 
 import argparse
@@ -43,7 +43,7 @@ from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config, read_config
 from murauer.training.device import open_device, prefetched, steps_ahead, to_device
-from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.loop import Training
 from murauer.training.train import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE
 from murauer.training.variants import VARIANTS, Variant
 
@@ -101,9 +101,8 @@ def training(
         images = {"joint": 7 * own.training.set_size, "pretraining": own.training.pretraining_batch}
         for stage, batch in (("joint", joint), ("pretraining", alone)):
             network, discriminator = (module.to(device) for module in networks(own))
-            step: Any = (
-                JointStep(network, discriminator, own) if stage == "joint" else PretrainingStep(network, own)
-            )
+            pretraining = stage == "pretraining"
+            step = Training(network, own, None if pretraining else discriminator, pretraining).step
             constant = batch(0)
             with FlopCounterMode(display=False) as counter:
                 step(constant)
@@ -176,7 +175,7 @@ def inference(config: Config, seconds: float, device: torch.device) -> dict[str,
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """All figures, with device and date."""
-    device, config = open_device(options.device), load_config(options.preset)
+    device, config = open_device(options.device), load_config(options.config)
     with TemporaryDirectory() as folder:
         store = open_store(options.data) if options.data else simulate_store(FRAMES, Path(folder) / "data")
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
@@ -184,7 +183,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "device": name,
             "date": date.today().isoformat(),
             "pytorch": torch.__version__,
-            "preset": options.preset,
+            "config": options.config,
             **training(store, config, options.seconds, device),
             "rendering": rendering(config.network.patch_size, options.hands, options.seconds, device),
             "inference": inference(config, options.seconds, device),
@@ -195,9 +194,9 @@ def train(options: argparse.Namespace) -> dict[str, Any]:
     """Give a training some minutes: steps made, rate with start-up and all, hours that are left at it."""
     command = [
         *(sys.executable, "-m", "murauer", "train", "--data", str(options.data), "--out", str(options.run)),
-        *("--preset", options.preset, "--labels", str(options.labels), "--device", options.device),
+        *("--config", options.config, "--labels", str(options.labels), "--device", options.device),
     ]
-    plan = read_config(options.preset).training
+    plan = read_config(options.config).training
     wanted = plan.pretraining_iterations + plan.joint_iterations
     before, start = steps_done(options.run, plan.pretraining_iterations), time.perf_counter()
     with subprocess.Popen(command) as process:
@@ -238,7 +237,7 @@ def main(arguments: list[str] | None = None) -> None:
         command = commands.add_parser(function.__name__, help=(function.__doc__ or "").splitlines()[0])
         command.set_defaults(function=function)
         command.add_argument("--device", default="cuda")
-        command.add_argument("--preset", default="paper")
+        command.add_argument("--config", default="paper")
         command.add_argument("--data", type=Path, required=function is train, help="store")
         command.add_argument("--out", type=Path, default=Path("runs") / f"gpu_{function.__name__}.json")
         if function is measure:

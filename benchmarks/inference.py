@@ -27,13 +27,13 @@ import torch
 from numpy.typing import NDArray
 
 from murauer import Estimator
+from murauer.capture.sources.simulated import Motion
 from murauer.geometry.camera import CAMERAS
 from murauer.geometry.crop import crop_hand
 from murauer.geometry.rig import CameraRig
 from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import sample_clutter
 from murauer.hand.model import HandModel
-from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS
 from murauer.hand.shape import ShapePrior
@@ -55,11 +55,14 @@ WARM_UP = BLOCK
 SEQUENCE = 120
 """Frames of the rendered sequence, which streams go through forwards and backwards."""
 
+FRAMES_A_SECOND = 30
+
 
 def render_sequence() -> tuple[NDArray[np.uint16], torch.Tensor]:
     """A moving hand before a person, by structured light: depth (N, H, W) in mm, palms (N, 3)."""
     stream, hand = random_stream(0, "sequence"), HandModel()
-    angles = PosePrior(variation=0.5).sample_sequence(SEQUENCE, stream)
+    motion = Motion(0)
+    angles = torch.cat([motion.at(frame / FRAMES_A_SECOND)[0] for frame in range(SEQUENCE)])
     shape = ShapePrior().sample(1, stream).expand(SEQUENCE, -1)
     turn = torch.linspace(0, 2 * torch.pi, SEQUENCE)
     position = torch.stack((60 * turn.sin() - 60, 30 * (2 * turn).sin(), 600 + 60 * turn.cos()), 1)

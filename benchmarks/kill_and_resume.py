@@ -27,7 +27,7 @@ STORE = SimulationConfig(
 
 def command(store: Path, out: Path) -> list[str]:
     program = [sys.executable, "-m", "murauer", "train", "--data", str(store)]
-    return [*program, "--out", str(out), "--preset", "smoke", "--variant", "full", "--labels", "20"]
+    return [*program, "--out", str(out), "--config", "smoke", "--variant", "full", "--labels", "20"]
 
 
 def same(first: Path, second: Path) -> bool:

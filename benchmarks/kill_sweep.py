@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from murauer.experiments.ablation_table import METRICS_FILE
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.sweeps.sweep import METRICS_FILE
 
 STORE = SimulationConfig(
     synthetic_frames=200, real_frames=200, validation_frames=50, test_frames=50, region_size=48
@@ -26,7 +26,7 @@ STORE = SimulationConfig(
 
 def start(store: Path, out: Path, workers: int) -> subprocess.Popen[bytes]:
     """Start the sweep in a process group of its own."""
-    words = ["experiment", "figure4", "--data", str(store), "--out", str(out), "--preset", "smoke"]
+    words = ["experiment", "figure4", "--data", str(store), "--out", str(out), "--config", "smoke"]
     words += ["--labels", "10", "all", "--variants", "synth_only", "full", "--seeds", "0"]
     program = [sys.executable, "-m", "murauer", *words, "--workers", str(workers)]
     return subprocess.Popen(

@@ -3,7 +3,7 @@
     python benchmarks/memory.py [--steps 20000] [--frames 1000000] [--out runs]
 
 Training is joint training of the config smoke with log and checkpoints as in `murauer train`; frames are
-simulated as `murauer simulate` does, hands of both domains with clutter and sensor, at 32 x 32 pixels.
+simulated as `murauer render session` does, hands of both domains with clutter and sensor, at 32 x 32 pixels.
 Resident memory is read every 100 steps and every chunk of frames; the slope is a least-squares line through
 what comes after the first fifth. The peak of a config is that of a process that makes a few steps of each
 stage.
@@ -33,11 +33,10 @@ from murauer.prepare.rendering.regions import RENDER_CHUNK
 from murauer.prepare.rendering.simulated import SimulationConfig, Simulator, simulate_store
 from murauer.progress import Progress
 from murauer.store.store import open_store
-from murauer.training.batch import BatchSource
+from murauer.training.batch import Batch, BatchSource
 from murauer.training.config import config_names, load_config
 from murauer.training.device import keep_freed_memory
-from murauer.training.loop import Stage
-from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.loop import Training
 from murauer.training.variants import VARIANTS
 
 MEGABYTE = 1 << 20
@@ -81,32 +80,22 @@ def peak_bytes() -> int:
 def over_training_steps(folder: Path, count: int) -> Series:
     """Joint training, as `murauer train` runs it."""
     torch.set_num_threads(1)
-    config = load_config("smoke")
+    smoke = load_config("smoke")
+    settings = msgspec.structs.replace(smoke.training, joint_iterations=count, checkpoint_every=500)
+    config = msgspec.structs.replace(smoke, training=settings)
     store = open_store(folder)
     source = BatchSource(store, config, VARIANTS["full"], store.labelled_rows(100, 0), seed=0)
     network, discriminator = networks(config)
-    make_step = JointStep(network, discriminator, config)
-    assert make_step.discriminator_optimiser is not None
     series = Series([], [])
 
-    def update(step: int) -> dict[str, torch.Tensor]:
+    def draw(step: int) -> list[Batch]:
         if step % 100 == 0:
             series.done.append(step)
             series.resident.append(resident_bytes())
-        return make_step(source.joint(step))
+        return [source.joint(step)]
 
-    stage = Stage(
-        name="training",
-        modules={"network": network, "discriminator": discriminator, "average": make_step.average},
-        optimisers={"network": make_step.optimiser, "discriminator": make_step.discriminator_optimiser},
-        base_rate=config.training.learning_rate,
-        schedule=lambda step: 0.1,
-        iterations=count,
-        checkpoint=folder / "checkpoint.safetensors",
-        checkpoint_every=500,
-        identity="",
-    )
-    stage.run(update, folder / "log")
+    training = Training(network, config, discriminator)
+    training.run("training", draw, folder / "checkpoint.safetensors", "")
     return series
 
 
@@ -138,8 +127,8 @@ def peak_of_config(folder: Path, config_name: str, steps: int) -> dict[str, floa
     result = {"before": resident_bytes() / MEGABYTE}
     network, discriminator = networks(config)
     kinds: dict[str, Callable[[], Callable[[int], Any]]] = {
-        "pretraining": lambda: _of(PretrainingStep(network, config), source.pretraining),
-        "joint": lambda: _of(JointStep(network, discriminator, config), source.joint),
+        "pretraining": lambda: _of(Training(network, config, pretraining=True).step, source.pretraining),
+        "joint": lambda: _of(Training(network, config, discriminator).step, source.joint),
     }
     for name, make in kinds.items():
         step = make()
@@ -184,7 +173,7 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name:
-        folder = Path(name) / "recording"
+        folder = Path(name) / "store"
         simulate_store(FRAMES, folder, workers=1)
         peaks = {
             config_name: apart(partial(peak_of_config, folder, config_name, steps=4))[0]

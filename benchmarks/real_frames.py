@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from murauer.capture.depth import read_depth
-from murauer.geometry.camera import Camera, find_camera, uvd_to_xyz
+from murauer.geometry.camera import CAMERAS, Camera, uvd_to_xyz
 from murauer.geometry.overlay import contact_sheet, draw_hand
 from murauer.geometry.skeletons import NYU_EVALUATION_JOINTS, SKELETONS, convert
 from murauer.inference.estimator import Estimator
@@ -45,6 +45,7 @@ def crop_as_frame(path: Path, facts: dict, camera: Camera) -> tuple[torch.Tensor
         v0=(camera.v0 - top) * scale,
         width=128,
         height=128,
+        is_crop=True,
     )
     return torch.from_numpy(millimetres), window
 
@@ -79,7 +80,7 @@ def main() -> None:
     if not real.is_dir():
         raise SystemExit(f"reference data not found at {shared}; set MURAUER_SHARED to its folder")
     estimator = Estimator.load(options.model, quality=options.quality)
-    nyu = find_camera("nyu")
+    nyu = CAMERAS["nyu"]
 
     frames = {}
     truth = (shared / "data" / "nyu" / "nyu_test_groundtruth_label.txt").read_text().splitlines()[0].split()
@@ -89,7 +90,7 @@ def main() -> None:
         depth, window = crop_as_frame(real / name, facts, nyu)
         frames[name] = (depth, window, np.array(facts["joints36_uvd"])[list(NYU_EVALUATION_JOINTS)])
 
-    sr305 = find_camera("sr305")
+    sr305 = CAMERAS["sr305"]
     for path in sorted(real.glob("sr305_*.png")):
         frames[path.name] = (read_depth(path, sr305, 0.125), sr305, None)
 

@@ -1,6 +1,6 @@
 """What does a training step cost whose synthetic frames are rendered for it, against frames from the store?
 
-    OMP_NUM_THREADS=1 python benchmarks/rendered_while_training.py [--preset small] [--every 5 20]
+    OMP_NUM_THREADS=1 python benchmarks/rendered_while_training.py [--config small] [--every 5 20]
 
 Joint training of the variant full, one thread, with windows of 96 x 96: blocks of steps with synthetic frames
 from the store and with frames that another process renders take turns. The CPU time of the training process
@@ -26,7 +26,7 @@ from murauer.prepare.rendering.while_training import EndlessConfig, render_while
 from murauer.store.store import open_store
 from murauer.training.batch import BatchSource
 from murauer.training.config import load_config
-from murauer.training.step import JointStep
+from murauer.training.loop import Training
 from murauer.training.variants import VARIANTS
 
 LABELS = 100
@@ -48,20 +48,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--preset", default="small")
+    parser.add_argument("--config", default="small")
     parser.add_argument("--every", type=int, nargs="+", default=[5, 20], help="steps for 250 new moments")
     parser.add_argument("--blocks", type=int, default=5)
     parser.add_argument("--steps", type=int, default=20, help="of a block")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    config = load_config(options.preset)
+    config = load_config(options.config)
     with TemporaryDirectory() as name:
         folders = {"store": Path(name) / "store"}
         simulate_store(STORE, folders["store"])
         for steps in options.every:
             folders[f"every {steps}"] = Path(shutil.copytree(folders["store"], Path(name) / str(steps)))
             render_while_training(folders[f"every {steps}"], EndlessConfig(SYNTHESIS, steps), replace=True)
-        make_step = JointStep(HandPoseNetwork(config.network), make_discriminator(config.network), config)
+        network, discriminator = HandPoseNetwork(config.network), make_discriminator(config.network)
+        make_step = Training(network, config, discriminator).step
         sources = {}
         for kind, folder in folders.items():
             store = open_store(folder)
@@ -79,7 +80,7 @@ def main() -> None:
                 passed[kind].append(1e3 * (time.perf_counter() - starts[1]) / options.steps)
         chunk = cpu_ms_a_chunk(folders["store"])
     base = statistics.median(cpu["store"])
-    print(f"{options.preset}, from the store: {base:.0f} ms of CPU a step")
+    print(f"{options.config}, from the store: {base:.0f} ms of CPU a step")
     for steps in options.every:
         kind = f"every {steps}"
         rendering = chunk / steps

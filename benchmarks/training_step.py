@@ -1,6 +1,6 @@
 """The step of joint training against the same step as a reader of the paper would write it.
 
-    python benchmarks/training_step.py [--preset paper] [--steps 3] [--json]
+    python benchmarks/training_step.py [--config paper] [--steps 3] [--json]
 
 The naive step runs the networks once for each set of the mini-batch, layer after layer in float32 and in
 the layout that PyTorch has by default, with `torch.optim.Adam` as it comes; "naive_one_pass" runs f once
@@ -33,20 +33,20 @@ from typing import Any
 
 import msgspec
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from murauer.nets.discriminator import Discriminator
 from murauer.nets.fused.normalisation import BatchNorm
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
-from murauer.store.augmentation import Samples
 from murauer.store.store import open_store
-from murauer.training.batch import BatchSource, MiniBatch
+from murauer.training.batch import INPUT_ROWS, REAL_ROWS, Batch, BatchSource
 from murauer.training.config import Config, load_config
 from murauer.training.device import Precision, keep_freed_memory
-from murauer.training.step import JointStep, joint_losses
+from murauer.training.forward import forward_pass
+from murauer.training.loop import Training
+from murauer.training.loss_terms import discriminator, loss_factors, losses_of
 from murauer.training.variants import VARIANTS
 
 KINDS = ("naive", "naive_one_pass", "murauer", "murauer_bfloat16")
@@ -66,7 +66,7 @@ class NaiveStep:
     """The losses of the paper, set by set."""
 
     network: HandPoseNetwork
-    discriminator: Discriminator
+    discriminator: nn.Module
     config: Config
 
     def __post_init__(self) -> None:
@@ -104,52 +104,48 @@ class NaiveStep:
             functional.interpolate(view, size=(size, size), mode="bilinear", align_corners=True)
         )
 
-    def losses(self, batch: MiniBatch, one_pass: bool) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, one_pass: bool) -> dict[str, Tensor]:
         """All losses; with `one_pass`, f sees all sets at once, as its BatchNorm does in murauer's step."""
-        corresponding, synthetic, unlabelled = batch.corresponding, batch.synthetic, batch.unlabelled
-        real_views, synthetic_views = batch.real_views, batch.synthetic_views
-        assert corresponding and corresponding.synthetic and synthetic and unlabelled
-        assert real_views and synthetic_views
-        sets: list[tuple[Samples, bool]] = [
-            (corresponding.real, True), (corresponding.synthetic, False), (synthetic, False),
-            (real_views.input, True), (synthetic_views.input, False),
-            (unlabelled.real, True), (unlabelled.synthetic, False),
-        ]  # fmt: skip
+        patches = {name: batch.patch[batch.rows[name]] for name in INPUT_ROWS}
         if one_pass:
-            sizes = [len(samples.patch) for samples, _ in sets]
-            features = list(self.features(torch.cat([samples.patch for samples, _ in sets])).split(sizes))
+            sizes = [len(patch) for patch in patches.values()]
+            split = self.features(torch.cat(list(patches.values()))).split(sizes)
+            features = dict(zip(patches, split, strict=True))
         else:
-            features = [self.features(samples.patch) for samples, _ in sets]
-        z = [self.z(own, real) for own, (_, real) in zip(features, sets, strict=True)]
+            features = {name: self.features(patch) for name, patch in patches.items()}
+        z = {name: self.z(own, name in REAL_ROWS) for name, own in features.items()}
 
+        counts = torch.zeros(len(batch.patch), dtype=torch.bool)
+        counts[batch.posed.start + batch.labelled] = True
         pose = torch.zeros(())
         hidden = {}
-        for index, (samples, _) in enumerate(sets):
-            if samples is unlabelled.real:
+        for name in INPUT_ROWS:
+            if name == "unlabelled_real":
                 continue
-            output = self.network.pose_head(z[index])
-            hidden[index] = output.hidden
-            error = (output.joints - samples.joints) ** 2
-            pose = pose + (error[real_views.labelled] if samples is real_views.input else error).sum()
-        correspondence = ((z[0][corresponding.paired] - z[1].detach()) ** 2).sum()
+            rows, output = batch.rows[name], self.network.pose_head(z[name])
+            hidden[name] = output.hidden
+            pose = pose + ((output.joints - batch.joints[rows]) ** 2)[counts[rows]].sum()
+        correspondence = ((z["labelled_real"][batch.paired] - z["pairs"].detach()) ** 2).sum()
         # One pass of g for both domains, whose BatchNorm sees both as well.
-        shown = self.view(
-            torch.cat([hidden[3], hidden[4]]), torch.cat([real_views.condition, synthetic_views.condition])
-        )
-        view = (shown - torch.cat([real_views.target, synthetic_views.target])).abs().sum()
-        mapping = 0.5 * (self.discriminator(self.z(features[5].detach(), True)) ** 2).sum()
+        views, targets = ("views_real", "views_synthetic"), ("targets_real", "targets_synthetic")
+        condition = torch.cat([batch.condition[batch.rows[name]] for name in views])
+        shown = self.view(torch.cat([hidden[name] for name in views]), condition)
+        view = (shown - torch.cat([batch.patch[batch.rows[name]] for name in targets])).abs().sum()
+        unlabelled = self.z(features["unlabelled_real"].detach(), True)
+        mapping = 0.5 * (self.discriminator(unlabelled) ** 2).sum()
         weights = self.config.loss_weights.scaled(self.config.network)
         total = (
             pose + weights.correspondence * correspondence + weights.view * view + weights.mapping * mapping
         )
-        real_score, synthetic_score = (self.discriminator(own.detach()) for own in (z[5], z[6]))
+        compared = (z["unlabelled_real"], z["unlabelled_synthetic"])
+        real_score, synthetic_score = (self.discriminator(own.detach()) for own in compared)
         score = 0.5 * ((real_score - 1) ** 2).sum() + 0.5 * (synthetic_score**2).sum()
         return {
             "total": total, "pose": pose, "correspondence": correspondence, "view": view,
             "mapping": mapping, "discriminator": score,
         }  # fmt: skip
 
-    def __call__(self, batch: MiniBatch, one_pass: bool = False) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, one_pass: bool = False) -> dict[str, Tensor]:
         """Make the step; returns the losses before it."""
         losses = self.losses(batch, one_pass)
         self.optimiser.zero_grad()
@@ -205,7 +201,7 @@ def cpu_seconds(function: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def mini_batches(config: Config, folder: Path, count: int) -> list[MiniBatch]:
+def mini_batches(config: Config, folder: Path, count: int) -> list[Batch]:
     """Mini-batches of the variant "full"."""
     store = open_store(folder)
     source = BatchSource(store, config, VARIANTS["full"], store.labelled_rows(100, 0), seed=0)
@@ -224,7 +220,7 @@ class Candidate:
         return self.process.submit(_step, index).result()
 
 
-_state: tuple[Callable[[MiniBatch], dict[str, Tensor]], list[MiniBatch]]
+_state: tuple[Callable[[Batch], dict[str, Tensor]], list[Batch]]
 """What the process of a candidate works with."""
 
 
@@ -241,7 +237,8 @@ def _prepare(kind: str, config_name: str, folder: Path, steps: int) -> None:
     keep_freed_memory()
     precision: Precision = "bfloat16" if kind.endswith("bfloat16") else "float32"
     training = msgspec.structs.replace(config.training, precision=precision)
-    _state = JointStep(network, discriminator, msgspec.structs.replace(config, training=training)), batches
+    config = msgspec.structs.replace(config, training=training)
+    _state = Training(network, config, discriminator).step, batches
 
 
 def _step(index: int) -> tuple[float, dict[str, Tensor]]:
@@ -251,28 +248,28 @@ def _step(index: int) -> tuple[float, dict[str, Tensor]]:
     return time.process_time() - start, losses
 
 
-def networks(config: Config) -> tuple[HandPoseNetwork, Discriminator]:
+def networks(config: Config) -> tuple[HandPoseNetwork, nn.Module]:
     """The same initial weights each time."""
     torch.manual_seed(0)
     return HandPoseNetwork(config.network), make_discriminator(config.network)
 
 
-def loss_differences(config: Config, batches: list[MiniBatch]) -> tuple[dict[str, float], dict[str, float]]:
+def loss_differences(config: Config, batches: list[Batch]) -> tuple[dict[str, float], dict[str, float]]:
     """Largest relative differences of murauer's losses from the naive ones, by name.
 
     Returns:
         With BatchNorm's running statistics and one naive pass of f a set; with the statistics of the batch
         and one naive pass for all sets.
     """
-    network, discriminator = networks(config)
-    naive, weights = NaiveStep(*networks(config), config), config.loss_weights.scaled(config.network)
+    network, h = networks(config)
+    naive = NaiveStep(*networks(config), config)
+    factors = loss_factors(config.loss_weights.scaled(config.network))
 
     def worst(one_pass: bool) -> dict[str, float]:
         largest = dict.fromkeys((*LOSSES, "discriminator"), 0.0)
         for batch in batches:
-            own = joint_losses(network, discriminator, batch, weights, config.training)
-            losses = {name: getattr(own, name) for name in LOSSES}
-            losses["discriminator"] = own.discriminator(discriminator)
+            seen = forward_pass(network, h, batch, config.training)
+            losses = losses_of(seen, factors) | {"discriminator": discriminator(h, *seen.compared())}
             found = differences(losses, naive.losses(batch, one_pass))
             largest = {name: max(largest[name], found[name]) for name in largest}
         return largest
@@ -285,7 +282,7 @@ def loss_differences(config: Config, batches: list[MiniBatch]) -> tuple[dict[str
         return worst(one_pass=False), together
 
 
-def operations(config: Config, batch: MiniBatch) -> int:
+def operations(config: Config, batch: Batch) -> int:
     """Floating point operations of a naive step."""
     with FlopCounterMode(display=False) as counter:
         NaiveStep(*networks(config), config)(batch)
@@ -300,7 +297,7 @@ def measure(config_name: str, steps: int) -> dict[str, Any]:
     """
     config = paper_gradients(config_name)
     with TemporaryDirectory() as name:
-        folder = Path(name) / "recording"
+        folder = Path(name) / "store"
         simulate_store(FRAMES, folder, workers=1)
         batches = mini_batches(config, folder, CHECKED_BATCHES)
         per_set, together = loss_differences(config, batches)
@@ -319,7 +316,7 @@ def measure(config_name: str, steps: int) -> dict[str, Any]:
 
     images = 7 * config.training.set_size
     result: dict[str, Any] = {
-        "preset": config_name,
+        "config": config_name,
         "images": images,
         "gflop": flops / 1e9,
         "floor_ms": 1e3 * flops / peak_flops(torch.float32),
@@ -351,12 +348,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--preset", default="paper")
+    parser.add_argument("--config", default="paper")
     parser.add_argument("--steps", type=int, default=3, help="timed steps of each kind")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    result = measure(options.preset, options.steps)
+    result = measure(options.config, options.steps)
     if options.json:
         print(json.dumps(result, indent=1))
         return

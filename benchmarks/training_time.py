@@ -4,7 +4,7 @@
     python benchmarks/training_time.py --before ../before/src --data STORE [--out runs/training_time]
 
 Both train Full with 100 labels, pre-training included, in one process of one thread each, in turn for each
-seed: the other version with its own config (`--before-preset`), this one with `--preset`. Time is CPU time
+seed: the other version with its own config (`--before-config`), this one with `--config`. Time is CPU time
 of the process, which other programs disturb less than the clock's; both are printed. Finished trainings are
 kept.
 """
@@ -42,7 +42,7 @@ def train(source: Path, config_name: str, seed: int, data: Path, out: Path) -> d
     result = out / "training_time.json"
     if not result.exists():
         before, start = _cpu_seconds(), time.monotonic()
-        words = ["--data", str(data), "--out", str(out), "--preset", config_name, "--variant", "full"]
+        words = ["--data", str(data), "--out", str(out), "--config", config_name, "--variant", "full"]
         murauer(source, "train", *words, "--labels", str(LABELS), "--seed", str(seed))
         took = {"cpu_seconds": _cpu_seconds() - before, "seconds": time.monotonic() - start}
         errors = json.loads(murauer(source, "evaluate", str(out), "--data", str(data), "--json", quiet=True))
@@ -62,9 +62,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--before", type=Path, required=True, help="folder `src` of the other version")
-    parser.add_argument("--before-preset", default="small")
-    parser.add_argument("--preset", default="demo")
-    parser.add_argument("--data", type=Path, required=True, help="store, from `murauer simulate`")
+    parser.add_argument("--before-config", default="small")
+    parser.add_argument("--config", default="demo")
+    parser.add_argument("--data", type=Path, required=True, help="store, from `murauer render session`")
     parser.add_argument("--out", type=Path, default=Path("runs/training_time"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
@@ -73,8 +73,8 @@ def main() -> None:
     for seed in options.seeds:
         rows = {}
         for name, source, config_name in (
-            ("before", options.before.resolve(), options.before_preset),
-            ("now", here, options.preset),
+            ("before", options.before.resolve(), options.before_config),
+            ("now", here, options.config),
         ):
             row = train(source, config_name, seed, options.data, options.out / f"{name}_seed{seed}")
             took = f"{row['cpu_seconds']:6.0f} CPU s, {row['seconds']:6.0f} s"

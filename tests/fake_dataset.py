@@ -43,6 +43,7 @@ class FakeDataset:
     name: str = "fake"
     aliases: dict[str, str] = field(default_factory=dict)
     unseen_persons: frozenset[int] = frozenset({7})
+    left_out: tuple[str, ...] = ()
     view_pair: tuple[int, int] | None = (0, 1)
     rig: CameraRig | None = None
 
@@ -58,6 +59,7 @@ class FakeDataset:
                 views=1 if name in ("test", "validation") else 2,
                 real=name in ("real", "test", "validation"),
                 person=np.array([(3, 7)[index % 2] for index in range(count)], np.int16),
+                handedness="right",
             )
             for name, count in self.frames.items()
         }

@@ -41,7 +41,7 @@ class Commands:
         """Train a variant; the run lies beside the store."""
         run = self.folder / f"{store.name}_{variant}"
         self(
-            "train", "--data", store, "--preset", self.config, "--variant", variant,
+            "train", "--data", store, "--config", self.config, "--variant", variant,
             "--labels", str(labels), "--out", run,
         )  # fmt: skip
         return run
@@ -56,7 +56,7 @@ class Commands:
     def report(self, runs: list[Path]) -> str:
         """Text of the page about some runs."""
         page = self.folder / "report.html"
-        self("report", *runs, "--out", page)
+        self("evaluate", *runs, "--report", page)
         return html.unescape(page.read_text())
 
 
@@ -113,9 +113,9 @@ def test_real_frames_alone(few_steps, name, write, joints):
     folder, store = write(few_steps.folder / name).path, few_steps.folder / "store"
     few_steps("import", name, folder, "--out", store, "--workers", "1")
     runs = [few_steps.train(store, "real_only", 4)]
-    few_steps("synthesise", store, "--frames", "12", "--workers", "1")
+    few_steps("render", "frames", store, "--frames", "12", "--workers", "1")
     runs.append(few_steps.train(store, "real_and_synth", 4))
-    few_steps("twin", store, "--labels", "4")
+    few_steps("render", "pairs", store, "--labels", "4")
     runs.append(few_steps.train(store, "distr_match", 4))
     for run in runs:
         assert_plausible(few_steps.evaluate(run, store), 6, joints)

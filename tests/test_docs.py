@@ -48,7 +48,7 @@ def test_commands_are_understood(page: str, command: str) -> None:
 def test_commands_are_found() -> None:
     assert {"README.md", "training.md", "extending.md"} <= {page for page, _ in COMMANDS}
     assert {command.split()[1] for _, command in COMMANDS} >= {
-        "simulate",
+        "render",
         "train",
         "evaluate",
         "predict",
@@ -104,7 +104,7 @@ def test_defaults_of_the_simulation_are_those_in_the_table(name: str) -> None:
         assert (f"`{item}`" in row) if isinstance(item, str) else (item in numbers), (name, row)
 
 
-def test_presets_and_variants_are_listed() -> None:
+def test_configs_and_variants_are_listed() -> None:
     assert all(f"| `{name}` |" in TRAINING for name in (*config_names(), *VARIANTS))
 
 

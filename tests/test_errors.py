@@ -26,12 +26,18 @@ def disc_frame() -> np.ndarray:
     return np.where((rows - 240) ** 2 + (columns - 320) ** 2 < 40**2, 600, 0).astype(np.uint16)
 
 
+def slope() -> np.ndarray:
+    """A wall behind it, that is not straight."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    return (900 + rows + columns // 2).astype(np.uint16)
+
+
 @pytest.fixture(scope="session")
 def small_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made by the command itself."""
     folder = tmp_path_factory.mktemp("simulated") / "store"
     sizes = "--synthetic-frames 8 --real-frames 8 --validation-frames 4 --test-frames 4 --workers 1"
-    assert main(["simulate", "--out", str(folder), *sizes.split()]) == 0
+    assert main(["render", "session", "--out", str(folder), *sizes.split()]) == 0
     return folder
 
 
@@ -46,7 +52,7 @@ def finished_run(small_store: Path, tmp_path_factory: pytest.TempPathFactory) ->
                 str(small_store),
                 "--out",
                 str(folder),
-                "--preset",
+                "--config",
                 "smoke",
                 "--labels",
                 "4",
@@ -93,6 +99,10 @@ class World:
         values = {"fx": 588.0, "fy": 587.0, "u0": 320, "v0": 240, "width": WIDTH, "height": HEIGHT} | changes
         return self.write("camera.json", json.dumps({k: v for k, v in values.items() if v is not None}))
 
+    def folder_without_frames(self) -> str:
+        (self.folder / "nothing").mkdir()
+        return self.path("nothing")
+
     def cameras(self, *names: str) -> str:
         """A capture's camera file."""
         values = json.loads(Path(self.camera(depth_scale=0.1)).read_text())
@@ -118,7 +128,7 @@ class World:
 
     def train(self, more: str = "", store: str = "store", out: str = "run") -> list[str]:
         words = [word.replace("@", str(self.folder)) for word in more.split()]
-        config = [] if "--preset" in words else ["--preset", "smoke"]
+        config = [] if "--config" in words else ["--config", "smoke"]
         return ["train", "--data", self.path(store), "--out", self.path(out), *config, *words]
 
     def resume(self, spoilt: str) -> list[str]:
@@ -131,7 +141,7 @@ class World:
             store,
             "--out",
             self.path("finished"),
-            "--preset",
+            "--config",
             "smoke",
             "--labels",
             "4",
@@ -222,14 +232,27 @@ CASES: dict[str, Case] = {
     "depth in metres": (lambda w: w.predict(w.npy(disc_frame() / 1000)), "depth scale"),
     "wrong size": (lambda w: w.predict(w.png(disc_frame()[:240])), "640 x 240 pixels but the camera"),
     "missing frame": (lambda w: w.predict(w.path("none.png")), "none.png: No such file"),
-    "folder as frame": (lambda w: w.predict(str(w.folder)), "Is a directory"),
+    "folder without frames": (lambda w: w.predict(w.folder_without_frames()), "holds no frames"),
     "bad frame after a good one": (
         lambda w: w.predict(
             w.path("frame.png"),
             w.write("bad.png", ""),
-            more="--centre 320,240,610 --overlay @/picture.png",
+            more="--strict --centre 320,240,610 --overlay @/picture.png",
         ),
         "bad.png is empty",
+    ),
+    "focal length in mm": (lambda w: w.predict(camera=w.camera(fx=1.88, fy=1.88)), "no camera is like this"),
+    "principal point of a larger image": (
+        lambda w: w.predict(w.png(disc_frame()[:240, :320]), camera=w.camera(width=320, height=240)),
+        "the principal point 320, 240 is far from the middle",
+    ),
+    "swapped bytes": (
+        lambda w: w.predict(w.png((disc_frame() + slope()).byteswap())),
+        "its bytes in the wrong order",
+    ),
+    "centres that are none": (
+        lambda w: w.predict(w.path("frame.png"), more=f"--centres {w.write('c.csv', 'frame,u,v,d')}"),
+        "has no centres",
     ),
     # the hand
     "neither hand": (lambda w: w.predict(more="--handedness both"), "invalid choice: 'both'"),
@@ -291,7 +314,7 @@ CASES: dict[str, Case] = {
     ),
     "picture in a file": (lambda w: w.predict(more="--out @/new.csv --overlay @/file/a.png"), "cannot write"),
     # info
-    "unknown config": (lambda w: ["info", "--preset", "huge"], "unknown config 'huge'"),
+    "unknown config": (lambda w: ["info", "--config", "huge"], "unknown config 'huge'"),
     "unknown command": (lambda w: ["dance"], "invalid choice: 'dance'"),
     "no command": (lambda w: [], "COMMAND"),
     # evaluate
@@ -316,18 +339,38 @@ CASES: dict[str, Case] = {
         "is not a store",
     ),
     # simulate
-    "simulated frames 0": (lambda w: ["simulate", "--out", w.path("r"), "--real-frames", "0"], "at least 1"),
-    "unknown sensor": (lambda w: ["simulate", "--out", w.path("r"), "--sensor", "lidar"], "unknown sensor"),
+    "simulated frames 0": (
+        lambda w: ["render", "session", "--out", w.path("r"), "--real-frames", "0"],
+        "at least 1",
+    ),
+    "unknown sensor": (
+        lambda w: ["render", "session", "--out", w.path("r"), "--sensor", "lidar"],
+        "unknown sensor",
+    ),
     "simulation of an unknown sensor": (
-        lambda w: ["simulate", "--out", w.path("r"), "--config", w.write("s.json", '{"sensor": "lidar"}')],
+        lambda w: [
+            "render",
+            "session",
+            "--out",
+            w.path("r"),
+            "--config",
+            w.write("s.json", '{"sensor": "lidar"}'),
+        ],
         "unknown sensor 'lidar'",
     ),
     "simulation of an unknown skeleton": (
-        lambda w: ["simulate", "--out", w.path("r"), "--config", w.write("s.json", '{"skeleton": "claw"}')],
+        lambda w: [
+            "render",
+            "session",
+            "--out",
+            w.path("r"),
+            "--config",
+            w.write("s.json", '{"skeleton": "claw"}'),
+        ],
         "unknown skeleton 'claw'",
     ),
-    "store over other files": (lambda w: ["simulate", "--out", str(w.folder)], "is not a store"),
-    "store into a file": (lambda w: ["simulate", "--out", w.path("file/r")], "cannot write"),
+    "store over other files": (lambda w: ["render", "session", "--out", str(w.folder)], "is not a store"),
+    "store into a file": (lambda w: ["render", "session", "--out", w.path("file/r")], "cannot write"),
     "demo into a file": (lambda w: ["demo", "--out", w.path("file")], "file"),
     # train
     "training without a store": (lambda w: w.train(store="none"), "is not a store"),
@@ -336,14 +379,14 @@ CASES: dict[str, Case] = {
 
 RECORDED_CASES: dict[str, Case] = {
     "unknown variant": (lambda w: w.train("--variant best"), "unknown variant 'best'"),
-    "unknown training config": (lambda w: w.train("--preset huge"), "unknown config 'huge'"),
-    "configuration file missing": (lambda w: w.train("--preset @/none.json"), "No such file"),
+    "unknown training config": (lambda w: w.train("--config huge"), "unknown config 'huge'"),
+    "configuration file missing": (lambda w: w.train("--config @/none.json"), "No such file"),
     "configuration with an unknown field": (
-        lambda w: w.train(f"--preset {w.write('c.json', json.dumps({'speed': 9}))}"),
+        lambda w: w.train(f"--config {w.write('c.json', json.dumps({'speed': 9}))}"),
         "speed",
     ),
     "configuration of the wrong type": (
-        lambda w: w.train(f"--preset {w.write('c.json', json.dumps({'training': {'set_size': 'big'}}))}"),
+        lambda w: w.train(f"--config {w.write('c.json', json.dumps({'training': {'set_size': 'big'}}))}"),
         "set_size",
     ),
     "more labels than frames": (lambda w: w.train("--labels 9"), "has 8 real frames"),
@@ -383,7 +426,7 @@ RECORDED_CASES: dict[str, Case] = {
     ),
     "labels that are neither a number nor a file": (
         lambda w: w.train("--labels most"),
-        "cannot read a list of frames from most: No such file",
+        "cannot read most: No such file",
     ),
     "half a label": (lambda w: w.train("--labels 3.5"), "a whole number of at least 0, got '3.5'"),
     "resuming nothing": (lambda w: w.train("--labels 4 --resume"), "no run to resume"),
@@ -403,12 +446,12 @@ RECORDED_CASES: dict[str, Case] = {
 }
 
 
-@pytest.mark.parametrize("make, phrase", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("make", "phrase"), CASES.values(), ids=CASES)
 def test_bad_input(world: World, make, phrase: str, capsys: pytest.CaptureFixture[str]):
     assert phrase in run(world, make(world), capsys)
 
 
-@pytest.mark.parametrize("make, phrase", RECORDED_CASES.values(), ids=RECORDED_CASES)
+@pytest.mark.parametrize(("make", "phrase"), RECORDED_CASES.values(), ids=RECORDED_CASES)
 def test_bad_input_with_a_store(recorded_world: World, make, phrase: str, capsys):
     assert phrase in run(recorded_world, make(recorded_world), capsys)
 

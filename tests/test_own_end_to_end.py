@@ -63,12 +63,12 @@ def test_without_labels(recorded: Recorded, config_file: str, tmp_path: Path) ->
     assert len(problems) == (~real.valid).sum()
     assert real.confidence[real.valid].min() >= 0.3
 
-    murauer("synthesise", store, "--frames", 12, "--workers", 1)
+    murauer("render", "frames", store, "--frames", 12, "--workers", 1)
     murauer(
         "train",
         "--data",
         store,
-        "--preset",
+        "--config",
         config_file,
         "--variant",
         "synth_only",
@@ -89,7 +89,7 @@ def test_labels_of_the_first_of_two_cameras_whose_poses_are_unknown(
     assert real.labelled.tolist() == [index < 8 for index in range(16)]
     assert np.isfinite(real.joints[:8, 0]).all() and np.isnan(real.joints[:, 1]).all()
     murauer(
-        "train", "--data", store, "--preset", config_file, "--variant", "preview",
+        "train", "--data", store, "--config", config_file, "--variant", "preview",
         "--labels", 6, "--out", tmp_path / "run",
     )  # fmt: skip
 
@@ -109,18 +109,18 @@ def test_with_ten_labels(
     np.testing.assert_allclose(real.joints[labelled, 1], moved[labelled], atol=0.02)
     assert test.labelled.all()
 
-    murauer("synthesise", store, "--frames", 12, "--workers", 1)
+    murauer("render", "frames", store, "--frames", 12, "--workers", 1)
     labels = len(real.usable_rows(0, labelled=True))
     runs = []
     for pairs in (False, True):
         if pairs:
-            murauer("twin", store, "--labels", labels)
+            murauer("render", "pairs", store, "--labels", labels)
         runs.append(tmp_path / f"run_{pairs}")
         murauer(
             "train",
             "--data",
             store,
-            "--preset",
+            "--config",
             config_file,
             "--variant",
             "full",
@@ -133,7 +133,7 @@ def test_with_ten_labels(
         murauer("evaluate", runs[-1], "--data", store, "--split", "test", "--json")
         result = json.loads(capsys.readouterr().out)
         assert result["frames"] == 4 and 0 < result["mean_error_mm"] < 200
-    murauer("report", *runs, "--out", tmp_path / "report.html")
+    murauer("evaluate", *runs, "--report", tmp_path / "report.html")
 
 
 def test_pairs_that_come_with_the_capture(recorded: Recorded, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_synthetic_hands_are_where_the_stores_are(recorded: Recorded, tmp_path: 
     write_capture(tmp_path / "monday", recorded, skeleton="nyu14")
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
-    murauer("synthesise", store, "--frames", 100, "--workers", 1, "--seed", 3)
+    murauer("render", "frames", store, "--frames", 100, "--workers", 1, "--seed", 3)
     imported = open_store(store)
     real, synthetic = imported.require("real"), imported.require("synthetic")
     assert len(synthetic) == 100 and synthetic.views == 2 and synthetic.labelled.all()
@@ -186,15 +186,15 @@ def test_synthesis_is_repeatable_and_replaces_only_when_told(
     write_capture(tmp_path / "monday", recorded, extrinsics=False)
     store = tmp_path / "store"
     murauer("import", "recording", tmp_path / "monday", "--out", store, "--workers", 1)
-    murauer("synthesise", store, "--frames", 260, "--workers", 1)
+    murauer("render", "frames", store, "--frames", 260, "--workers", 1)
     assert "a guess" in capsys.readouterr().out
     first = open_store(store)
     before = {name: np.array(array) for name, array in vars(first.require("synthetic")).items()}
     assert synthesis_rig(first).camera_from_world.shape == (2, 4, 4)
-    assert main(["synthesise", str(store), "--frames", "10"]) == 2
+    assert main(["render", "frames", str(store), "--frames", "10"]) == 2
     assert "give --replace" in capsys.readouterr().err
     assert len(open_store(store).require("synthetic")) == 260
-    murauer("synthesise", store, "--frames", 260, "--workers", 2, "--replace")
+    murauer("render", "frames", store, "--frames", 260, "--workers", 2, "--replace")
     again = vars(open_store(store).require("synthetic"))
     assert all(np.array_equal(before[name], again[name]) for name in before)
     murauer("info", "--data", store, "--verify")

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from murauer.capture.sources.simulated import SimulatedSource
-from murauer.cli.main import TRAINING_PACKAGES
+from murauer.cli.main import EXTRAS
 
 RUN = f"""
 import sys
-for name in {tuple(TRAINING_PACKAGES)}:
+for name in {tuple(EXTRAS["train"])}:
     sys.modules[name] = None  # any import of it fails, as if it were not installed
 from murauer.cli.main import main
 sys.exit(main(sys.argv[1:]))
@@ -29,14 +29,16 @@ def murauer(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_the_extra_is_what_the_command_line_takes_it_for() -> None:
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_the_extra_is_what_the_command_line_takes_it_for(extra: str) -> None:
     text = (Path(__file__).resolve().parent.parent / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]
-    base, extra = (
-        {re.split("[<>=]", each)[0].removesuffix("-lang") for each in group}
-        for group in (project["dependencies"], project["optional-dependencies"]["train"])
+    modules = {"warp-lang": "warp", "scikit-learn": "sklearn", "pyzmq": "zmq"}
+    base, added = (
+        {modules.get(name, name) for name in (re.split("[<>=]", each)[0] for each in group)}
+        for group in (project["dependencies"], project["optional-dependencies"][extra])
     )
-    assert extra == set(TRAINING_PACKAGES) and not base & extra
+    assert added - {"murauer[train]"} == set(EXTRAS[extra]) and not base & added
 
 
 @pytest.fixture
@@ -86,10 +88,10 @@ def test_a_live_page_is_made_of_what_there_is() -> None:
     "command",
     [
         "train --data stores/a --variant full --out runs/a",
-        "simulate --out stores/a",
+        "render session --out stores/a",
         "demo",
         "evaluate runs/a --data stores/a",
-        "info --preset paper",
+        "info --config paper",
         "record simulated: --out captures/a --frames 1",
         "studio captures/a",
         "export default --out model.onnx",
@@ -103,7 +105,8 @@ def test_what_needs_more_says_so_in_a_sentence(
     (tmp_path / "captures" / "a").mkdir(parents=True)
     (tmp_path / "captures" / "a" / "camera.json").write_text("{}")
     done = murauer(*command.split())
-    told = f"murauer: murauer {command.split()[0]} needs PyTorch for this: pip install 'murauer[train]'\n"
+    name = command.split(maxsplit=1)[0]
+    told = f"murauer: murauer {name} needs PyTorch for this: pip install 'murauer[train]'\n"
     assert (done.returncode, done.stderr) == (2, told)
 
 

@@ -16,7 +16,8 @@ from murauer.nets.config import NetworkConfig
 from murauer.nets.model_file import MODEL_FILE, save_model
 from murauer.nets.network import HandPoseNetwork
 from murauer.store.frame_set import create_frame_set
-from murauer.store.store import SPLITS, Store, open_store, write_description
+from murauer.store.manifest import SPLITS, Manifest, write_manifest
+from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import METRICS_FILE
 from murauer.training.config import Config
 from murauer.training.train import RUN_FILE
@@ -74,8 +75,8 @@ def store(tmp_path_factory) -> Store:
     rig = CameraRig((camera,) * 3, transforms)
     for split in SPLITS:
         _fill(folder, split, rig, camera)
-    description = {"skeleton": "nyu14", "rig": rig.to_dict(), "cube_mm": 300.0}
-    write_description(folder, {**description, "view_pair": [0, 2], "unseen_persons": [1]})
+    described = {"skeleton": "nyu14", "rig": rig.to_dict(), "cube_mm": 300.0}
+    write_manifest(folder, Manifest(**described, view_pair=(0, 2), unseen_persons=(1,)))
     return open_store(folder)
 
 

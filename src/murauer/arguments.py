@@ -3,6 +3,7 @@
 import argparse
 import math
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
 from murauer.errors import UserError
@@ -21,6 +22,29 @@ class Parser(argparse.ArgumentParser):
             UserError: Always.
         """
         raise UserError(f"{message}; see {self.prog} --help")
+
+
+def add_commands(parser: argparse.ArgumentParser, modules: dict[str, ModuleType], metavar: str) -> None:
+    """Declare commands, one of which must be given.
+
+    Args:
+        parser: of the program, or of a command that has several of its own.
+        modules: by name; each has `add_arguments(parser)`, a docstring whose first line is the help, and
+            `run(args)` unless it has commands of its own.
+        metavar: what stands for the command in the usage.
+    """
+    commands = parser.add_subparsers(dest=metavar.lower(), required=True, metavar=metavar)
+    for name, module in modules.items():
+        summary, _, details = (module.__doc__ or "").partition("\n")
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=summary + "\n" + details,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        if hasattr(module, "run"):
+            command.set_defaults(run=module.run)
 
 
 def positive_int(text: str) -> int:
@@ -77,13 +101,13 @@ def labels(text: str) -> int | Path:
 
 def add_handedness(parser: argparse.ArgumentParser) -> None:
     """Declare --handedness."""
-    about = "which hand it is (default: auto, as the hand finder sees it)"
+    about = "which hand it is (default: auto, as it is seen)"
     parser.add_argument("--handedness", choices=("auto", "right", "left"), default="auto", help=about)
 
 
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Declare --data, the store that a command reads."""
-    about = "store, from 'murauer import' or 'murauer simulate'"
+    about = "store, from 'murauer import' or 'murauer render session'"
     parser.add_argument("--data", type=Path, required=required, metavar="STORE", help=about)
 
 

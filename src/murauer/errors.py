@@ -1,4 +1,4 @@
-"""The one exception that is meant for the user's eyes."""
+"""The exception and the warning that are meant for the user's eyes."""
 
 
 class UserError(Exception):
@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The command line prints the message to stderr without a traceback and exits with code 2.
     """
+
+
+class UnlikelyInput(UserWarning):
+    """Input that may be meant and probably is not, told in one sentence; commands print it to stderr."""

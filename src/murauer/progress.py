@@ -6,7 +6,6 @@ in one endless line, so a line is written now and then instead.
 
 import sys
 import time
-from types import TracebackType
 
 from tqdm import tqdm
 
@@ -39,9 +38,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
         elif self._done > self._shown:

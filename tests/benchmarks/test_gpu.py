@@ -17,7 +17,7 @@ def test_all_figures_are_measured(
     tiny_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, out = str(tiny_store.folder), tmp_path / "gpu.json"
-    arguments = ["--device", "cpu", "--preset", "smoke", "--data", data, "--out", str(out)]
+    arguments = ["--device", "cpu", "--config", "smoke", "--data", data, "--out", str(out)]
     gpu.main(["measure", *arguments, "--seconds", "0.1", "--hands", "4"])
     figures, table = json.loads(out.read_text()), capsys.readouterr().out
     for step in ("joint_float32", "joint_bfloat16", "pretraining_float32", "pretraining_bfloat16"):
@@ -31,7 +31,7 @@ def test_a_training_in_slices_comes_to_its_end(tiny_store: Store, tmp_path: Path
     config_file.write_text(json.dumps({"extends": "smoke", "training": training}))
     run, out = tmp_path / "run", tmp_path / "slice.json"
     arguments = [
-        *("train", "--device", "cpu", "--preset", str(config_file), "--data", str(tiny_store.folder)),
+        *("train", "--device", "cpu", "--config", str(config_file), "--data", str(tiny_store.folder)),
         *("--run", str(run), "--out", str(out), "--labels", "10"),
     ]
     gpu.main([*arguments, "--minutes", "0.001"])

@@ -48,6 +48,11 @@ def test_lenses_are_undistorted() -> None:
     assert not np.array_equal(expected.numpy(), depth)
 
 
+def test_a_lens_of_another_camera() -> None:
+    with pytest.raises(UserError, match="undoing the lens would leave 0 % of the image"):
+        read_frame(DEPTH, CAMERA, "mm", Distortion(k1=1e6))
+
+
 @pytest.mark.parametrize(
     ("depth", "unit", "message"),
     [

@@ -26,7 +26,7 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
 
 
 def test_info_of_the_paper(capsys):
-    assert main(["info", "--preset", "paper", "--json"]) == 0
+    assert main(["info", "--config", "paper", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["parameters"] == {"f": 5111520, "m": 4198400, "p": 1092650, "g": 11168640, "h": 4199425}
     assert {"nyu14", "anny21"} <= facts["skeletons"].keys()
@@ -35,7 +35,7 @@ def test_info_of_the_paper(capsys):
 
 
 def test_info_as_text(capsys):
-    assert main(["info", "--preset", "paper"]) == 0
+    assert main(["info", "--config", "paper"]) == 0
     assert "5,111,520" in capsys.readouterr().out
 
 
@@ -76,7 +76,7 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize("file, expected_mm", PUBLISHED.items())
+@pytest.mark.parametrize(("file", "expected_mm"), PUBLISHED.items())
 def test_evaluate_published_predictions(shared_dir: Path, file: str, expected_mm: float, capsys):
     nyu = shared_dir / "data" / "nyu"
     truth = ["--ground-truth", str(nyu / "nyu_test_groundtruth_label.txt")]
@@ -95,7 +95,7 @@ def test_evaluate_published_predictions(shared_dir: Path, file: str, expected_mm
 
 
 @pytest.mark.parametrize(
-    "error, code, said",
+    ("error", "code", "said"),
     [
         (KeyboardInterrupt(), 130, "murauer: stopped\n"),
         (OSError(28, "No space left on device", "/a/b"), 2, "murauer: /a/b: No space left on device\n"),

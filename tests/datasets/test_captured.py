@@ -35,7 +35,7 @@ def template(recorded: Recorded, tmp_path_factory: pytest.TempPathFactory) -> Pa
         recorded,
         labelled=(0, 2, 4, 5),
         pairs=True,
-        held_out=lambda index: {4: "validation", 5: "test"}.get(index),
+        held_out={4: "validation", 5: "test"}.get,
         person=lambda index: 7 if index == 5 else 0,
     )
     return folder
@@ -95,7 +95,8 @@ def test_lens_distortion_is_undone(recorded: Recorded, tmp_path: Path) -> None:
         return float(((depth - seen).abs() < 5)[bent].float().mean())
 
     assert bent.sum() > 1000
-    assert same(straight) > 0.9 > 0.8 > same(torch.from_numpy(raw).float())
+    assert same(straight) > 0.9
+    assert same(torch.from_numpy(raw).float()) < 0.8
     assert torch.allclose(dataset.frame("real", 0, 0).joints, recorded.joints[0, 0], atol=0.01)
 
 
@@ -220,7 +221,7 @@ STRETCHED = [1.1, 0, 0, 0, 1, 0, 0, 0, 1]
         (shrink, r"front/000003.png is 160 x 120 pixels"),
         (centimetres, r"farther than .* give depth_scale"),
         (of_camera(depth_scale=0.25e-3), r"reaches only .* depth_scale 0.00025; set depth_scale of side"),
-        (lambda f: (f / "side/000002.png").unlink(), "front has a frame 000002 that side lacks"),
+        (lambda f: (f / "side/000002.png").unlink(), r"camera side lacks 1 of the 6 frames .* 000002;"),
         (lambda f: shutil.rmtree(f / "side"), "names camera side, but there is no folder"),
         (lambda f: [p.unlink() for p in (f / "side").iterdir()], "holds no frames"),
         (lambda f: np.save(f / "front/000001.npy", np.zeros((240, 320))), "are the same moment"),

@@ -113,3 +113,10 @@ def edit(path: Path, change) -> None:
 )
 def test_what_does_not_belong_together_ends_in_one_sentence(msra15_folder, assert_refused, damage, words):
     assert_refused(Msra15Dataset, msra15_folder.path, damage, words)
+
+
+def test_missing_persons_and_gestures_are_named(msra15_folder):
+    dataset = Msra15Dataset(msra15_folder.path)
+    persons, *gestures = dataset.left_out
+    assert "3 of the 9 persons, without P3, P4, P5, P6, P7, P8" in persons
+    assert len(gestures) == 3 and all("2 of the 17 gestures, without 2, 3, 4," in each for each in gestures)

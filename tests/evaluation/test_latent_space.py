@@ -49,10 +49,10 @@ def test_retrieval_counts_true_counterparts():
 def test_plane_agrees_with_eigenvectors_of_the_covariance(pairs):
     both = torch.cat((pairs.real, pairs.synthetic)).numpy()
     values, vectors = np.linalg.eigh(np.cov(both.T))
-    plane = pairs.principal_plane()
-    assert plane.explained == pytest.approx(values[-2:].sum() / values.sum())
+    plane, explained = pairs.principal_plane()
+    assert explained == pytest.approx(values[-2:].sum() / values.sum())
     expected = (both - both.mean(0)) @ vectors[:, [-1, -2]]
-    projected = torch.cat((plane.real, plane.synthetic)).numpy()
+    projected = np.concatenate((plane.real, plane.synthetic))
     assert np.abs(projected) == pytest.approx(np.abs(expected))
     assert projected @ projected.T == pytest.approx(expected @ expected.T)
 
@@ -137,5 +137,5 @@ def test_without_validation_pairs_pairs_are_real_frames_not_labelled_in_training
     assert frames.rows.tolist() == [1, 2, 4, 5, 6, 7, 8, 9, 10]
     with pytest.raises(UserError, match="seen all pairs"):
         corresponding_frames(own, np.arange(12))
-    with pytest.raises(UserError, match="murauer twin"):
+    with pytest.raises(UserError, match="murauer render pairs"):
         corresponding_frames(dataclasses.replace(own, pairs=None), np.arange(2))

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -126,10 +127,37 @@ def test_impossible_input_is_refused():
     with pytest.raises(ValueError, match="one shape"):
         joint_errors(joints[0], joints[0])
     with pytest.raises(ValueError, match="finite"):
-        joint_errors(joints, torch.full_like(joints, float("nan")))
+        joint_errors(torch.full_like(joints, float("nan")), joints)
+    with pytest.raises(ValueError, match="finite"):
+        joint_errors(joints, torch.full_like(joints, float("inf")))
+    with pytest.raises(ValueError, match="no labelled joint"):
+        pose_metrics(torch.full((2, 14), float("nan")))
     with pytest.raises(ValueError, match="at least one frame"):
         pose_metrics(torch.zeros(0, 14))
     with pytest.raises(ValueError, match="3 names"):
         pose_metrics(torch.zeros(2, 14), ["a", "b", "c"])
     with pytest.raises(ValueError, match="persons for 1"):
         pose_metrics(torch.zeros(2, 14), persons=["a"])
+
+
+def test_joints_without_a_label_count_nothing():
+    """As if they were not there, which is how the expected numbers are counted here."""
+    generator = torch.Generator().manual_seed(0)
+    truth = 50 * torch.randn(40, 14, 3, generator=generator, dtype=torch.float64)
+    predicted = truth + 10 * torch.randn(40, 14, 3, generator=generator, dtype=torch.float64)
+    truth[:, 3], truth[::2, 5], truth[7, 1:] = torch.nan, torch.nan, torch.nan
+    metrics = pose_metrics(joint_errors(predicted, truth))
+    distances = [
+        [float((p - t).norm()) for p, t in zip(own, labels, strict=True) if bool(t.isfinite().all())]
+        for own, labels in zip(predicted, truth, strict=True)
+    ]
+    every = [distance for frame in distances for distance in frame]
+    assert metrics.mean_error_mm == pytest.approx(sum(every) / len(every))
+    assert metrics.max_error_mm == pytest.approx(max(every))
+    assert metrics.joints.at(15) == pytest.approx(sum(d < 15 for d in every) / len(every))
+    assert metrics.frames_worst.at(25) == pytest.approx(sum(max(f) < 25 for f in distances) / 40)
+    assert metrics.frames_mean.at(15) == pytest.approx(sum(sum(f) / len(f) < 15 for f in distances) / 40)
+    assert math.isnan(metrics.per_joint_mm["3"]) and "–" in metrics_table(metrics)
+    values = json.loads(json.dumps(metrics.to_dict(), allow_nan=False))
+    assert values["per_joint_mm"]["3"] is None
+    assert math.isnan(PoseMetrics.from_dict(values).per_joint_mm["3"])

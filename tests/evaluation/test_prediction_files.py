@@ -3,7 +3,7 @@ import csv
 import pytest
 import torch
 
-from murauer.datasets.joint_files import read_joint_file, read_joints, write_joints
+from murauer.datasets.joint_files import read_joints
 from murauer.errors import UserError
 from murauer.evaluation.prediction_files import evaluate_prediction_file
 from murauer.geometry.camera import CAMERAS, xyz_to_uvd
@@ -88,42 +88,6 @@ def test_ambiguous_skeletons_are_numbered_unless_named(tmp_path):
         evaluate_prediction_file(path, path, "xyz", skeleton="nyu14")
 
 
-@pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize("format", ["uvd", "xyz", "xyz-y-up"])
-def test_written_files_are_read_back(tmp_path, joints, format, named):
-    names = [f"P1/5/{frame:06d}_depth.bin" for frame in range(len(joints))] if named else None
-    write_joints(tmp_path / "out.txt", joints.float(), format, NYU, names)
-    lines = (tmp_path / "out.txt").read_text().splitlines()
-    assert len(lines) == 6 and {len(line.split()) for line in lines} == {48 + named}
-    back = read_joint_file(tmp_path / "out.txt", format, NYU)
-    torch.testing.assert_close(back.joints, joints, rtol=0, atol=1e-3)
-    assert back.names == (tuple(names) if named else None)
-    if format == "xyz-y-up":
-        assert float(lines[0].split()[1 + named]) == pytest.approx(-float(joints[0, 0, 1]), abs=1e-4)
-
-
-def test_published_predictions_survive_being_written(shared_dir, ground_truth, tmp_path):
-    source = shared_dir / "data/nyu/predictions/joint_pos_murauer_n100_wacv_uvd.txt"
-    write_joints(tmp_path / "again.txt", read_joints(source, "uvd", NYU), "uvd", NYU)
-    first = [float(word) for word in source.read_text().split()[:420]]
-    again = [float(word) for word in (tmp_path / "again.txt").read_text().split()[:420]]
-    assert again == pytest.approx(first, abs=1e-4)
-
-
-def test_what_cannot_be_written_is_told(tmp_path, joints):
-    out = tmp_path / "out.txt"
-    damaged = joints.clone()
-    damaged[4, 2, 1] = float("nan")
-    with pytest.raises(UserError, match="frame 4 has a joint that is not finite"):
-        write_joints(out, damaged, "xyz")
-    with pytest.raises(UserError, match="needs a camera"):
-        write_joints(out, joints, "uvd")
-    for name in ("two words.png", "12", ""):
-        with pytest.raises(UserError, match="no file name"):
-            write_joints(out, joints, "xyz", names=[name] * 6)
-    assert not out.exists()
-
-
 def test_files_with_names_of_other_frames_are_refused(tmp_path):
     (tmp_path / "predictions.txt").write_text("a.png 1 2 600\nb.png 1 2 600\n")
     (tmp_path / "truth.txt").write_text("a.png 1 2 600\nc.png 1 2 600\n")
@@ -144,7 +108,8 @@ GOOD_LINE = "1 2 600 3 4 600\n"
         (b"\n \n", "is empty"),
         (b"1 2 600 3 4\n", "line 1 has 5 numbers"),
         (b"1 2 600 3 4 600\n1 2 600\n", "line 2 has 3 numbers but the first line has 6"),
-        (b"1 2 600 3 nan 600\n", "line 1 holds NaN"),
+        (b"1 2 600 3 nan inf\n", "line 1 holds NaN"),
+        (b"nan nan nan nan nan nan\n", "line 1 holds NaN"),
         (b"1 2 600 3 4 600\n1 2 600 3 4 1e999\n", "line 2 holds NaN or infinity"),
         (b"1 2 600 3 left 600\n", "line 1: 'left' is not a number"),
         (b"1 2 600 3 4 600\na.png 1 2 600 3 4 600\n", "line 2 has a file name in front but .* has none"),
@@ -162,6 +127,33 @@ def test_malformed_files_are_named_with_the_line(tmp_path, content, expected, da
     with pytest.raises(UserError, match=expected) as error:
         evaluate_prediction_file(**files, format="xyz")
     assert str(files[damaged]) in str(error.value)
+
+
+def test_joints_without_a_label_are_left_out(tmp_path):
+    (tmp_path / "predictions.txt").write_text("0 0 600 0 0 600\n0 0 600 0 0 600\n")
+    (tmp_path / "truth.txt").write_text("0 0 603 nan nan nan\n0 0 601 0 5 600\n")
+    metrics = evaluate_prediction_file(tmp_path / "predictions.txt", tmp_path / "truth.txt", "xyz")
+    assert metrics.mean_error_mm == pytest.approx((3 + 1 + 5) / 3) and metrics.frames == 2
+    with pytest.raises(UserError, match="line 1 holds NaN"):
+        evaluate_prediction_file(tmp_path / "truth.txt", tmp_path / "predictions.txt", "xyz")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "1,5 2,25 600 3 4 600\r\n",
+        "1.5;2.25;600;3;4;600\r\n",
+        "1,5;2,25;600;3;4;600\r\n",
+        "1,5\t2,25\t600\t3\t4\t600\r\n",
+        '"1,5";"2,25";"600";"3";"4";"600"\r\n',
+        "1.5,2.25,600,3,4,600\r\n",
+        "1.5, 2.25, 600, 3, 4, 600\r\n",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_spreadsheets_make_of_numbers_is_read(tmp_path, content, encoding):
+    (tmp_path / "joints.csv").write_bytes(content.encode(encoding))
+    assert read_joints(tmp_path / "joints.csv", "xyz").flatten().tolist() == [1.5, 2.25, 600, 3, 4, 600]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -34,6 +35,20 @@ def test_unusable_and_unlabelled_frames_are_left_out_and_counted(store: Store, r
     assert result.to_dict()["frames_left_out"] == {"unusable": 2, "unlabelled": 1}
 
 
+def test_frames_are_evaluated_with_the_joints_that_are_labelled(store: Store, runs: dict[str, Path]) -> None:
+    test = store.require("test")
+    joints = test.joints.copy()
+    joints[:, 0, 3], joints[2, 0, 5] = np.nan, np.nan
+    result = evaluate_split(runs["full"], changed(store, joints=joints), "test")
+    network, _ = load_model(runs["full"])
+    distance = np.linalg.norm(predict_frames(network, test, 300.0) - joints[:, 0], axis=-1)
+    assert result.metrics.frames == len(test)
+    assert result.metrics.mean_error_mm == pytest.approx(np.nanmean(distance), abs=1e-3)
+    names = store.skeleton.joints
+    assert result.to_dict()["frames_without_joint"] == {names[3]: len(test), names[5]: 1}
+    assert f"label lacks a joint: {names[3]} ({len(test)}), {names[5]} (1)" in result.table()
+
+
 def test_the_smaller_cube_is_for_one_person_and_reported(store: Store, runs: dict[str, Path]) -> None:
     test = store.require("test")
     network, _ = load_model(runs["full"])
@@ -54,7 +69,9 @@ def test_the_smaller_cube_is_for_one_person_and_reported(store: Store, runs: dic
     [("joint", "annotated joint"), ("mean", "leaks"), ("localised", "found by the hand finder")],
 )
 def test_centres_are_said(store: Store, runs: dict[str, Path], kind: str, said: str) -> None:
-    described = dataclasses.replace(store, description={"centres": {"test": kind}})
+    described = dataclasses.replace(
+        store, manifest=msgspec.structs.replace(store.manifest, centres={"test": kind})
+    )
     result = evaluate_split(runs["full"], described, "test")
     assert said in result.table() and result.to_dict()["centres"] == kind
 

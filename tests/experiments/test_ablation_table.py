@@ -6,19 +6,18 @@ from datetime import UTC, datetime
 import pytest
 import torch
 
-from murauer.errors import UserError
 from murauer.evaluation.figures.published import PublishedPoint, PublishedSeries
 from murauer.evaluation.metrics import pose_metrics
 from murauer.experiments.ablation_figure import ablation_figure
 from murauer.experiments.ablation_table import (
     comparison_table,
-    main,
     markdown_table,
-    read_results,
     summarise,
+    sweep_results,
     sweep_rows,
     write_ablation,
 )
+from murauer.sweeps.sweep import Sweep
 from murauer.training.variants import VARIANTS
 
 ERRORS = {
@@ -31,22 +30,18 @@ ERRORS = {
 
 
 @pytest.fixture
-def sweep(tmp_path):
-    """Run folders as a sweep leaves them, in no order; every frame of the unseen person is 2 mm worse."""
+def results():
+    """What a sweep gives, in no order; every frame of the unseen person is 2 mm worse."""
+    stored = []
     for (variant, n), means in reversed(ERRORS.items()):
         for seed, mean in enumerate(means):
             errors = torch.tensor([[mean - 1.0]] * 3 + [[mean + 1.0]] * 3, dtype=torch.float64)
             metrics = pose_metrics(errors, ["palm"], ["seen"] * 3 + ["unseen"] * 3)
-            folder = tmp_path / "runs" / f"{variant}-{n}" / str(seed)
-            folder.mkdir(parents=True)
-            values = {"variant": variant, "n_labelled": n, "seed": seed, "test": metrics.to_dict()}
-            (folder / "metrics.json").write_text(json.dumps(values))
-    (tmp_path / "runs" / "metrics.json").write_text(json.dumps({"variants": {}}))  # a demo's summary
-    return tmp_path / "runs"
+            stored.append({"variant": variant, "n_labelled": n, "seed": seed, "test": metrics.to_dict()})
+    return sweep_results(Sweep(stored, {}), "test")
 
 
-def test_results_come_in_the_order_of_the_paper(sweep):
-    results = read_results(sweep)
+def test_results_come_in_the_order_of_the_paper(results):
     assert [(r.variant, r.n_labelled, r.seed) for r in results] == [
         *(("synth_only", 0, seed) for seed in range(3)),
         *(("real_and_synth", 100, seed) for seed in range(3)),
@@ -61,8 +56,8 @@ def test_results_come_in_the_order_of_the_paper(sweep):
     }  # fmt: skip
 
 
-def test_means_and_deviations_over_seeds(sweep):
-    by_key = {(s.variant, s.n_labelled): s for s in summarise(read_results(sweep))}
+def test_means_and_deviations_over_seeds(results):
+    by_key = {(s.variant, s.n_labelled): s for s in summarise(results)}
     for key, means in ERRORS.items():
         assert by_key[key].seeds == tuple(range(len(means)))
         assert by_key[key].mean["mean_error_mm"] == pytest.approx(statistics.mean(means))
@@ -71,8 +66,8 @@ def test_means_and_deviations_over_seeds(sweep):
         assert by_key[key].mean["unseen_mm"] == pytest.approx(statistics.mean(means) + 1)
 
 
-def test_markdown_has_a_row_a_variant_and_a_column_an_n(sweep):
-    assert markdown_table(summarise(read_results(sweep))).splitlines() == [
+def test_markdown_has_a_row_a_variant_and_a_column_an_n(results):
+    assert markdown_table(summarise(results)).splitlines() == [
         "| Variant | n = 0 | n = 10 | n = 100 | n = 5,000 |",
         "|---|---:|---:|---:|---:|",
         "| Synth only | 21.00 ± 1.00 | – | – | – |",
@@ -81,17 +76,18 @@ def test_markdown_has_a_row_a_variant_and_a_column_an_n(sweep):
     ]
 
 
-def test_comparison_gives_ratio_and_way_to_the_floor(sweep):
+def test_comparison_gives_ratio_and_way_to_the_floor(results):
     # 13 / 16, and (16 - 13) / (16 - 10) of the way; the floor is 10 / 16.
-    assert comparison_table(summarise(read_results(sweep))).splitlines()[2:] == [
+    assert comparison_table(summarise(results)).splitlines()[2:] == [
         "| Real&Synth \\| Full | 0.812 (50 %) | – |",
         "| Real&Synth, most labels | 0.625 | 1.000 |",
     ]
 
 
-def test_files_agree_with_each_other(sweep, tmp_path):
+def test_files_agree_with_each_other(results, tmp_path):
     out = tmp_path / "results"
-    summaries = write_ablation(sweep, out, command="python -m sweep --seeds 0", facts=["Config `small`."])
+    summaries = summarise(results)
+    write_ablation(results, out, "test", command="python -m sweep --seeds 0", facts=["Config `small`."])
     assert {path.name for path in out.iterdir()} == {
         f"ablation.{s}" for s in ("csv", "json", "md", "svg", "png")
     }
@@ -111,11 +107,11 @@ def test_files_agree_with_each_other(sweep, tmp_path):
     assert "](ablation.svg)" in text
 
 
-def test_rows_hold_trainings_means_and_published_errors(sweep):
+def test_rows_hold_trainings_means_and_published_errors(results):
     published = PublishedSeries(
         "Full", tuple(PublishedPoint(n, e, "plot") for n, e in ((100, 12.5), (7, 9.0)))
     )
-    rows = sweep_rows(read_results(sweep), {"full": published})
+    rows = sweep_rows(results, {"full": published})
     kinds = [row["kind"] for row in rows]
     assert [kinds.count(kind) for kind in ("run", "mean", "published")] == [11, 5, 2]
     (mean,) = [
@@ -168,22 +164,3 @@ def test_published_errors_are_drawn_hollow_in_the_same_colour():
 def test_tick_labels_do_not_run_into_each_other():
     (axes,) = ablation_figure({"full": {n: [20.0] for n in (10, 100, 1_000, 1_200)}}).axes
     assert axes.get_xticks().tolist() == [10, 100, 1_200]
-
-
-def test_split_can_be_chosen_but_must_be_there(sweep):
-    with pytest.raises(UserError, match="no evaluation of the validation split"):
-        read_results(sweep, "validation")
-
-
-def test_bad_folders_are_one_clear_sentence(sweep, tmp_path, capsys):
-    with pytest.raises(UserError, match=r"holds no metrics\.json"):
-        read_results(tmp_path / "nowhere")
-    copy = sweep / "copy"
-    copy.mkdir()
-    (copy / "metrics.json").write_text((sweep / "full-100" / "1" / "metrics.json").read_text())
-    with pytest.raises(UserError, match="both of full with n = 100 and seed 1"):
-        read_results(sweep)
-    (copy / "metrics.json").write_text("{")
-    assert main([str(sweep), "--out", str(tmp_path / "out")]) == 2
-    assert "is damaged" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()

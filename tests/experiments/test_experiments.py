@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from joint_texts import write_joints
 from murauer.cli.main import main
-from murauer.datasets.joint_files import write_joints
 from murauer.experiments import EXPERIMENTS
-from murauer.store.store import DESCRIPTION_FILE
+from murauer.store.manifest import MANIFEST_FILE
 
 
 def experiment(name: str, *words: object) -> int:
@@ -78,7 +78,7 @@ def test_table1_gives_the_published_errors_from_the_published_files(shared_dir, 
 
 def test_table1_compares_runs_and_files_on_the_test_split(store, runs, tmp_path, capsys):
     truth = np.array(store.test.joints[:, 0])
-    write_joints(tmp_path / "five.txt", torch_of(truth + np.array([3, 0, 4])), "xyz")
+    write_joints(tmp_path / "five.txt", truth + np.array([3, 0, 4]))
     words = [runs["full"], f"mine={runs['synth_only']}", "--xyz", f"five={tmp_path / 'five.txt'}"]
     assert experiment("table1", *words, "--out", tmp_path / "out") == 0
     rows, values = outputs(tmp_path / "out", "table1")
@@ -90,12 +90,6 @@ def test_table1_compares_runs_and_files_on_the_test_split(store, runs, tmp_path,
         assert float(measured[title]["mean_error_mm"]) == pytest.approx(stored["mean_error_mm"], abs=1e-4)
     assert values["comparable_with_published"] is False and values["centres"] == "annotated joint"
     assert "five" in capsys.readouterr().out
-
-
-def torch_of(array):
-    import torch
-
-    return torch.from_numpy(array)
 
 
 @pytest.mark.parametrize(
@@ -187,14 +181,14 @@ def store_without(store, tmp_path):
     shutil.copytree(store.folder, folder)
 
     def without(*sets: str, **changes: object) -> Path:
-        path = folder / DESCRIPTION_FILE
+        path = folder / MANIFEST_FILE
         description = json.loads(path.read_text()) | changes
         description["sets"] = [name for name in description["sets"] if name not in sets]
         description.pop("checksums", None)
         path.write_text(json.dumps(description))
         return folder
 
-    path = folder / DESCRIPTION_FILE
+    path = folder / MANIFEST_FILE
     sets = json.loads(path.read_text()).get("sets", list(store.sets))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sets": sets}))
     return without
@@ -204,7 +198,7 @@ def store_without(store, tmp_path):
 def test_without_pairs_there_are_no_latent_pairs(store_without, runs, tmp_path, capsys, name):
     data = store_without("twin", "validation_twin")
     assert experiment(name, runs["full"], "--data", data, "--out", tmp_path / "out") == 2
-    assert f"has no twin frames; fit them to the labelled frames with 'murauer twin {data}'" in (
+    assert f"has no twin frames; fit them to the labelled frames with 'murauer render pairs {data}'" in (
         capsys.readouterr().err
     )
 
@@ -234,9 +228,9 @@ def test_outputs_repeat_to_the_byte(runs, tmp_path):
 
 def test_report_of_runs_is_one_page(runs, tmp_path, capsys):
     page = tmp_path / "report.html"
-    assert main(["report", str(runs["full"]), f"base={runs['real_and_synth']}", "--out", str(page)]) == 0
+    assert main(["evaluate", str(runs["full"]), f"base={runs['real_and_synth']}", "--report", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
-    assert "<td" in text and "base" in text and "murauer report" in text
+    assert "<td" in text and "base" in text and "murauer evaluate" in text
     assert str(page) in capsys.readouterr().out
-    assert main(["report", str(tmp_path)]) == 2
+    assert main(["evaluate", str(tmp_path), "--report", str(page)]) == 2
     assert "no finished run" in capsys.readouterr().err

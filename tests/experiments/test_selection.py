@@ -31,7 +31,7 @@ def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_trains_on_both_and_writes_the_page(tiny_store: Store, config_file: Path, tmp_path: Path) -> None:
     runs, results = tmp_path / "runs", tmp_path / "results"
-    words = ["--out", str(runs), "--results", str(results), "--preset", str(config_file), "--seeds", "0", "1"]
+    words = ["--out", str(runs), "--results", str(results), "--config", str(config_file), "--seeds", "0", "1"]
     command = ["experiment", "selection", *words, "--labels", "2", "5", "--data", str(tiny_store.folder)]
     assert main(command) == 0
     with open(results / "selection.csv", newline="") as file:

@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,10 @@ from inline_runner import Inline
 from murauer.cli.main import main
 from murauer.errors import UserError
 from murauer.experiments import ablation, figure4
-from murauer.store.store import DESCRIPTION_FILE, Store
+from murauer.store.manifest import MANIFEST_FILE
+from murauer.store.store import Store
 from murauer.training.config import load_config
-from murauer.training.loop import Stage
+from murauer.training.loop import Training
 from untrained_runs import NETWORK
 
 FILES = {"figure4.svg", "figure4.png", "figure4.csv", "figure4.json"}
@@ -51,7 +51,7 @@ def store_folder(store: Store, tmp_path: Path) -> Path:
 
 
 def describe(store_folder: Path, **changes: object) -> None:
-    path = store_folder / DESCRIPTION_FILE
+    path = store_folder / MANIFEST_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
@@ -61,7 +61,7 @@ def rows_of(out: Path) -> list[dict[str, str]]:
 
 
 def sweep(store_folder: Path, out: Path, config_file: Path, *words: object) -> int:
-    given = ["experiment", "figure4", "--data", store_folder, "--out", out, "--preset", config_file, *words]
+    given = ["experiment", "figure4", "--data", store_folder, "--out", out, "--config", config_file, *words]
     return main([str(word) for word in given])
 
 
@@ -145,14 +145,14 @@ def test_a_failed_training_is_told_after_the_figure_of_the_others(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    steps = Stage.run
+    run = Training.run
 
-    def diverging(self: Stage, update: Callable[..., Any], log: Path) -> None:
-        if self.name == "real_only":
+    def diverging(self: Training, name: str, *arguments: Any) -> None:
+        if name == "real_only":
             raise UserError("the loss 'pose' is nan")
-        steps(self, update, log)
+        run(self, name, *arguments)
 
-    monkeypatch.setattr(Stage, "run", diverging)
+    monkeypatch.setattr(Training, "run", diverging)
     words = ["--variants", "synth_only", "real_only", "--labels", "4", "--seeds", "0"]
     assert sweep(store_folder, tmp_path / "out", config_file, *words) == 2
     error = capsys.readouterr().err
@@ -168,10 +168,10 @@ def test_the_ablation_writes_how_its_page_was_made(
     out, results = tmp_path / "runs", tmp_path / "results"
     out.mkdir()
     store_folder.rename(out / "recording")
-    words = ["--out", out, "--results", results, "--preset", config_file, "--seeds", "0"]
+    words = ["--out", out, "--results", results, "--config", config_file, "--seeds", "0"]
     assert main(["experiment", "ablation", *map(str, words)]) == 0
     page = (results / "ablation.md").read_text()
-    command = f"    murauer experiment ablation --out {out} --results {results} --preset {config_file} "
+    command = f"    murauer experiment ablation --out {out} --results {results} --config {config_file} "
     assert command + "--seeds 0\n" in page and "12 real moments" in page
     assert "| Real only |" in page and "n = 9" in page and "of one seed" in page
     assert "Relative to" not in page  # there is nothing to compare with

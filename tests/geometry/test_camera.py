@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from murauer.errors import UserError
-from murauer.geometry.camera import CAMERAS, Camera, find_camera, uvd_to_xyz, xyz_to_uvd
+from murauer.errors import UnlikelyInput, UserError
+from murauer.geometry.camera import CAMERAS, Camera, check_camera, uvd_to_xyz, xyz_to_uvd
 
 CAMERA_VALUES = {"fx": 475.0, "fy": 474.0, "u0": 315.5, "v0": 245.5, "width": 640, "height": 480}
 Y_UP = torch.tensor([1.0, -1.0, 1.0])
@@ -54,49 +54,109 @@ def test_back_projection_inverts_projection(u, v, d, camera):
     torch.testing.assert_close(xyz_to_uvd(uvd_to_xyz(uvd, intrinsics), intrinsics), uvd, rtol=0, atol=1e-8)
 
 
-def test_camera_from_json_file(tmp_path):
-    path = tmp_path / "camera.json"
-    path.write_text(json.dumps(CAMERA_VALUES | {"width": 640.0}))
-    assert find_camera(str(path)) == Camera(**CAMERA_VALUES)
-    assert Camera.from_dict(Camera(**CAMERA_VALUES).to_dict()) == Camera(**CAMERA_VALUES)
-    assert find_camera("sr305") == Camera(476.007, 476.007, 313.683, 242.755, 640, 480)
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, 2], "must be an object"),
+        ({k: v for k, v in CAMERA_VALUES.items() if k != "fy"}, "lacks fy"),
+        ({k: v for k, v in CAMERA_VALUES.items() if k != "height"}, "lacks height"),
+        (CAMERA_VALUES | {"k1": 0.1}, "unknown k1"),
+        (CAMERA_VALUES | {"fx": "475"}, "fx must be a number"),
+        (CAMERA_VALUES | {"fx": True}, "fx must be a number"),
+        (CAMERA_VALUES | {"fx": -475}, "positive"),
+        (CAMERA_VALUES | {"u0": float("nan")}, "finite"),
+        (CAMERA_VALUES | {"width": float("inf")}, "finite"),
+        (CAMERA_VALUES | {"width": 640.5}, "whole number"),
+        (CAMERA_VALUES | {"width": 0, "height": 0}, "positive"),
+        (CAMERA_VALUES | {"is_crop": 1}, "is_crop must be true or false"),
+    ],
+)
+def test_what_describes_no_camera(values: object, expected: str) -> None:
+    with pytest.raises(UserError, match=expected) as error:
+        Camera.from_dict(values, "camera file a.json")  # type: ignore[arg-type]
+    assert str(error.value).startswith("camera file a.json")
+
+
+def test_numbers_there_and_back() -> None:
+    for camera in (Camera(**CAMERA_VALUES), Camera(**CAMERA_VALUES, is_crop=True)):
+        assert Camera.from_dict(camera.to_dict()) == camera
+    assert "is_crop" not in Camera(**CAMERA_VALUES).to_dict()
+    assert Camera.from_dict(CAMERA_VALUES | {"width": 640.0}) == Camera(**CAMERA_VALUES)
+
+
+CANNOT_BE = {
+    "focal length in mm": {"fx": 1.88, "fy": 1.88},
+    "focal length in metres": {"fx": 0.00188, "fy": 0.00188},
+    "focal length of a larger image": {"fx": 2500.0, "fy": 2500.0},
+    "next to nothing": {"fx": 1e-300, "fy": 1e-300},
+    "next to infinite": {"fx": 1e300, "fy": 1e300},
+    "one side of another image": {"fy": 60.0},
+    "principal point of a larger image": {"width": 320, "height": 240},
+    "principal point of a crop's image": {"width": 300, "height": 300},
+    "no principal point": {"u0": 0.0, "v0": 0.0},
+    "principal point in mm": {"u0": 1.6, "v0": 1.2},
+    "principal point far outside": {"v0": 1e9},
+}
+
+
+@pytest.mark.parametrize("changes", CANNOT_BE.values(), ids=CANNOT_BE)
+def test_cameras_that_cannot_be(changes: dict[str, float]) -> None:
+    values = CAMERA_VALUES | changes
+    with pytest.raises(UserError, match="no camera is like this"):
+        check_camera(Camera(**values))
+    with pytest.raises(UserError, match="here: no camera is like this"):
+        Camera.from_dict(values, "here")
+    unknown_size = Camera(**{key: values[key] for key in ("fx", "fy", "u0", "v0")})
+    with pytest.raises(UserError, match="no camera is like this"):
+        unknown_size.for_image(values["width"], values["height"])
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ("", "not valid JSON"),
-        ("fx = 3", "not valid JSON"),
-        ("[1, 2]", "must be an object"),
-        (json.dumps({k: v for k, v in CAMERA_VALUES.items() if k != "fy"}), "lacks fy"),
-        (json.dumps(CAMERA_VALUES | {"k1": 0.1}), "unknown k1"),
-        (json.dumps(CAMERA_VALUES | {"fx": "475"}), "fx must be a number"),
-        (json.dumps(CAMERA_VALUES | {"fx": True}), "fx must be a number"),
-        (json.dumps(CAMERA_VALUES | {"fx": -475}), "positive"),
-        (json.dumps(CAMERA_VALUES | {"u0": float("nan")}), "finite"),
-        (json.dumps(CAMERA_VALUES | {"width": float("inf")}), "finite"),
-        (json.dumps(CAMERA_VALUES | {"width": 640.5}), "whole number"),
-        (json.dumps(CAMERA_VALUES | {"width": 0, "height": 0}), "positive"),
-    ],
+    "changes", [{"fx": 200.0, "fy": 200.0}, {"fx": 1600.0, "fy": 1600.0}, {"fy": 330.0}, {"u0": 420.0}]
 )
-def test_malformed_camera_file_is_named(tmp_path, content, expected):
-    path = tmp_path / "camera.json"
-    path.write_text(content)
-    with pytest.raises(UserError, match=expected) as error:
-        Camera.from_json(path)
-    assert str(path) in str(error.value)
+def test_cameras_that_hardly_are(changes: dict[str, float]) -> None:
+    check_camera.cache_clear()
+    with pytest.warns(UnlikelyInput, match="few cameras are like this"):
+        check_camera(Camera(**(CAMERA_VALUES | changes)))
 
 
-@pytest.mark.parametrize("name", ["nyy", "missing.json"])
-def test_unknown_camera_is_named(name):
-    with pytest.raises(UserError, match=name):
-        find_camera(name)
+COMMON = (
+    *CAMERAS.values(),
+    Camera(365.0, 365.0, 255.5, 211.5, 512, 424),  # Kinect 2
+    Camera(504.3, 504.4, 324.0, 330.5, 640, 576),  # Azure Kinect, narrow
+    Camera(252.3, 252.3, 256.0, 258.0, 512, 512),  # and wide
+    Camera(430.0, 430.0, 424.0, 240.0, 848, 480),  # RealSense D405, D455
+    Camera(2800.0, 2800.0, 1000.0, 760.0, 2000, 1500),  # a scanner with a long lens
+    Camera(475.0, 475.0, 245.5, 315.5, 480, 640),  # upright
+)
 
 
-def test_principal_point_under_its_other_name() -> None:
-    values = CAMERAS["nyu"].to_dict()
-    values["cx"], values["cy"] = values.pop("u0"), values.pop("v0")
-    assert Camera.from_dict(values) == CAMERAS["nyu"]
+@pytest.mark.parametrize("camera", COMMON)
+def test_cameras_that_there_are(camera: Camera, recwarn: pytest.WarningsRecorder) -> None:
+    check_camera.cache_clear()
+    check_camera(camera)
+    assert not recwarn.list
+
+
+def test_a_crop_may_be_anywhere() -> None:
+    """Points fall on the same pixels of the scene, in the crop as in the image."""
+    camera, xyz = CAMERAS["nyu"], np.array([200.0, -150.0, 700.0])
+    crop = camera.cropped(400, 30, 120, 100)
+    assert crop.for_image(120, 100) is crop
+    u, v, _ = xyz_to_uvd(xyz, camera.intrinsics_array())
+    assert xyz_to_uvd(xyz, crop.intrinsics_array())[:2] == pytest.approx([u - 400, v - 30])
+    with pytest.raises(UserError, match="principal point"):
+        check_camera(replace(crop, is_crop=False))
+
+
+def test_a_resized_image_has_the_same_outline() -> None:
+    camera = CAMERAS["sr305"].resized(320, 120)
+    rays = uvd_to_xyz(np.array([[-0.5, -0.5, 1.0], [319.5, 119.5, 1.0]]), camera.intrinsics_array())
+    before = uvd_to_xyz(
+        np.array([[-0.5, -0.5, 1.0], [639.5, 479.5, 1.0]]), CAMERAS["sr305"].intrinsics_array()
+    )
+    assert rays == pytest.approx(before)
+    assert camera.resized(640, 480).intrinsics_array() == pytest.approx(CAMERAS["sr305"].intrinsics_array())
 
 
 def test_conversions_of_arrays_are_those_of_tensors() -> None:

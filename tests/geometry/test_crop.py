@@ -332,7 +332,9 @@ def test_joints_as_the_patch_shows_them() -> None:
     intrinsics = torch.tensor([100.0, 100.0, 40.0, 30.0])
     centre = torch.tensor([[30.0, -20.0, 650.0]])
     _, geometry = crop_hand(depth, intrinsics, centre, cube_mm=300.0, patch_size=32)
-    shown = geometry.to_patch(torch.tensor([[[30.0, -20.0, 650.0], [180.0, 130.0, 650.0], [30.0, -20.0, 725.0]]]))
+    shown = geometry.to_patch(
+        torch.tensor([[[30.0, -20.0, 650.0], [180.0, 130.0, 650.0], [30.0, -20.0, 725.0]]])
+    )
     assert shown[0, 0].abs().max() < 1e-4
     assert shown[0, 1].tolist() == pytest.approx([1.0, 1.0, 0.0], abs=1e-4)  # the corner of the outline
     assert shown[0, 2, 2] == pytest.approx(0.5)

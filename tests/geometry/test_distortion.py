@@ -97,6 +97,14 @@ def test_beyond_the_turning_point_there_is_nothing():
     assert Distortion(k1=0.1).largest_radius == math.inf
 
 
+def test_a_rational_lens_folds_where_it_turns_or_has_a_pole() -> None:
+    assert Distortion(k1=1.0, k4=4.0).largest_radius == math.inf  # 1 - t + 4 t² has no root
+    assert Distortion(k4=-1.0).largest_radius == pytest.approx(1.0)
+    lens, radii = Distortion(k1=0.05, k4=0.9), np.linspace(0, 5, 500_001)
+    seen = lens.distort(np.stack((radii, 0 * radii), -1))[:, 0]
+    assert lens.largest_radius == pytest.approx(radii[np.argmax(np.diff(seen) < 0)], abs=1e-3)
+
+
 def test_agrees_with_opencv():
     cv2 = pytest.importorskip("cv2", reason="OpenCV is only a reference here, not a dependency")
     camera = CAMERAS["sr305"]

@@ -22,7 +22,7 @@ def test_patches_are_those_of_training_to_the_bit(patch_size: int) -> None:
         [800.0, 600.0, 900.0]  # also near and beyond the image's border
     )
     expected, geometry = crop_hand(depth, CAMERA.intrinsics(), centre, patch_size=patch_size)
-    cubes = Cubes(centre.numpy(), CAMERA, 300.0, patch_size)
+    cubes = Cubes(centre.numpy(), CAMERA.intrinsics_array(), 300.0, patch_size)
     assert np.array_equal(cubes.cut(depth.numpy()), expected.numpy())
     assert 0.1 < (expected < 1).float().mean() < 0.9
     joints = torch.rand(count, 14, 3, generator=stream) * 2 - 1
@@ -36,7 +36,7 @@ def test_patches_are_those_of_training_to_the_bit(patch_size: int) -> None:
 def test_patches_of_integer_depth() -> None:
     stream = torch.Generator().manual_seed(0)
     depth = some_depth(1, CAMERA, stream).round()
-    cubes = Cubes(np.array([[10.0, -20.0, 700.0]], np.float32), CAMERA, 300.0, 64)
+    cubes = Cubes(np.array([[10.0, -20.0, 700.0]], np.float32), CAMERA.intrinsics_array(), 300.0, 64)
     assert np.array_equal(cubes.cut(depth.numpy().astype(np.uint16)), cubes.cut(depth.numpy()))
 
 
@@ -51,7 +51,7 @@ def test_turned_cubes_of_different_sizes_are_those_of_training() -> None:
     expected, geometry = crop_hand(
         depth, CAMERA.intrinsics(), centre, cube_mm=cube, patch_size=48, rotation=rotation
     )
-    cubes = Cubes(centre.numpy(), CAMERA, cube.numpy(), 48, rotation.numpy())
+    cubes = Cubes(centre.numpy(), CAMERA.intrinsics_array(), cube.numpy(), 48, rotation.numpy())
     # Float32 of two orders of additions rounds a few look-ups to the neighbouring pixel.
     assert (cubes.cut(depth.numpy()) == expected.numpy()).mean() > 0.995
     joints = torch.rand(count, 21, 3, generator=stream) * 2 - 1

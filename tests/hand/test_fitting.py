@@ -83,7 +83,12 @@ def hidden() -> Scene:
 
 @pytest.fixture(scope="module")
 def fitted(hidden: Scene) -> HandFit:
-    return fit_hands(hidden.labels, "nyu14", handedness="right")
+    return fit_hands(hidden.labels, "nyu14", left=all_right(hidden.labels))
+
+
+def all_right(labels: Tensor) -> Tensor:
+    """No frame shows a left hand."""
+    return torch.zeros(len(labels), dtype=torch.bool)
 
 
 def test_finds_hidden_offsets_and_the_true_hand_of_an_unseen_person(hidden: Scene, fitted: HandFit) -> None:
@@ -138,7 +143,7 @@ def test_few_labels_and_missing_joints() -> None:
     labels[1] = torch.nan
     labels[2:, 4] = torch.nan  # a fingertip that is never seen
     labels[5, 10:14] = torch.nan  # a finger that once is not
-    fit = fit_hands(labels, "msra21", handedness="right")
+    fit = fit_hands(labels, "msra21", left=all_right(labels))
     assert fit.error_mm.isnan().tolist() == [True, True] + [False] * 8
     assert fit.angles[:2].isnan().all()
     _, joints = fit.pose(HandModel(), torch.arange(2, 10))
@@ -150,7 +155,7 @@ def test_few_labels_and_missing_joints() -> None:
 
 def test_same_labels_give_the_same_fit() -> None:
     labels = simulated(4, "icvl16", seed=6).labels
-    first, second = (fit_hands(labels, "icvl16", handedness="right") for _ in range(2))
+    first, second = (fit_hands(labels, "icvl16", left=all_right(labels)) for _ in range(2))
     assert torch.equal(first.angles, second.angles)
     assert torch.equal(first.offsets.offsets, second.offsets.offsets)
 
@@ -159,7 +164,7 @@ def test_outliers_do_not_drag_the_hand_along() -> None:
     scene = simulated(8, "nyu14", seed=8)
     labels = scene.labels.clone()
     labels[:, 0] += torch.tensor([0.0, 60.0, 0.0]) * (torch.arange(8) == 3)[:, None]
-    fit = fit_hands(labels, "nyu14", handedness="right", learn_offsets=False)
+    fit = fit_hands(labels, "nyu14", left=all_right(labels), learn_offsets=False)
     _, joints = fit.pose(HandModel(), torch.arange(8))
     others = (joints[3, 2:] - scene.labels[3, 2:]).norm(dim=-1)
     assert others.median() < 4.0
@@ -170,7 +175,7 @@ def test_nothing_is_learned_from_labels_of_no_hand() -> None:
     scene = simulated(10, "nyu14", seed=8)
     labels = scene.labels.clone()
     labels[4] = labels[4].flip(0) * torch.tensor([1.0, 1.2, 1.0])
-    fit = fit_hands(labels, "nyu14", handedness="right")
+    fit = fit_hands(labels, "nyu14", left=all_right(labels))
     assert fit.error_mm[4] > 10
     assert fit.error_mm[torch.arange(10) != 4].max() < 3
     assert fit.offsets.offsets.norm(dim=1).max() < 5

@@ -91,23 +91,6 @@ def test_pinches_touch(name: str, tip: int) -> None:
     assert (joints[4] - joints[tip]).norm() < 16, "the pads touch when the tips' centres are two radii apart"
 
 
-def test_sequences_are_smooth_and_move() -> None:
-    motion = PosePrior().sample_sequence(300, generator())
-    assert motion.shape == (300, len(ANGLE_NAMES))
-    assert within_limits(motion)
-    speed = motion.diff(dim=0).abs()
-    assert speed.max() < np.radians(30), "no jumps from frame to frame"
-    assert speed.diff(dim=0).abs().max() < np.radians(15)
-    assert (motion.std(0) > 0.01).all()
-    assert penetration(joints_of(motion)).max() < 2 * TOLERANCE_MM
-    assert torch.equal(motion, PosePrior().sample_sequence(300, generator()))
-
-
-@pytest.mark.parametrize("n_frames", [1, 2, 17])
-def test_short_sequences(n_frames: int) -> None:
-    assert PosePrior().sample_sequence(n_frames, generator()).shape[0] == n_frames
-
-
 def test_segment_distance_equals_dense_search() -> None:
     ends = torch.randn(200, 4, 3, generator=generator(), dtype=torch.float64)
     grid = torch.linspace(0, 1, 201, dtype=torch.float64)

@@ -6,6 +6,7 @@ from murauer.geometry.skeletons import SKELETONS
 from murauer.handfinder.finder import (
     CUBE_MM,
     INSIDE_MM,
+    MOST_PIXELS,
     REACH_MM,
     STRIDE,
     HandFinder,
@@ -46,6 +47,9 @@ class Oracle(HandFinder):
         return Refined(
             3.0 - nearest, np.where(nearest == 0, 4.0, -4.0), self.hands[nearest].astype(np.float32)
         )
+
+    def size(self, depth, camera, centre):
+        return 1.0
 
 
 def blank(camera: Camera) -> np.ndarray:
@@ -119,3 +123,13 @@ def test_a_frame_at_a_lower_resolution_shows_the_same_places() -> None:
         seen = (small[0][filled] - 1 - camera.u0) / camera.fx * 1000
         assert np.abs(expected - seen).max() <= 0.51 / camera.fx * 1000
         assert filled.sum() == round(camera.width * 160 / camera.fx)
+
+
+@pytest.mark.parametrize("focal", [1e-3, 1.88, 40.0, 400.0])
+def test_no_camera_makes_the_searched_frame_large(focal: float) -> None:
+    camera = Camera(focal, focal, 320.0, 240.0, 640, 480)
+    small, intrinsics = reduced(blank(camera), camera)
+    assert max(small.shape) <= MOST_PIXELS
+    ray = uvd_to_xyz(np.array([0.0, 0.0, 1.0]), intrinsics)  # a pixel of it is where it was in the frame
+    u, v, _ = xyz_to_uvd(ray, camera.intrinsics_array())
+    assert -0.5 <= u <= 0.5 * 640 and -0.5 <= v <= 0.5 * 480

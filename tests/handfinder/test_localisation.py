@@ -80,7 +80,7 @@ def test_a_place_is_refined_where_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "depth_mm, message",
+    ("depth_mm", "message"),
     [
         (700.0, "if there is one, give its centre"),
         (4000.0, "the nearest thing is 4000 mm away"),

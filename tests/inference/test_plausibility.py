@@ -15,7 +15,11 @@ BONES = np.array(NYU14.bones)
 def hands(scene) -> tuple[np.ndarray, np.ndarray, Cubes]:
     """True joints with their patches."""
     patch, _ = crop_hand(scene.depth, scene.camera.intrinsics(), scene.centre, patch_size=64)
-    return patch.numpy(), scene.joints.numpy(), Cubes(scene.centre.numpy(), scene.camera, 300.0, 64)
+    return (
+        patch.numpy(),
+        scene.joints.numpy(),
+        Cubes(scene.centre.numpy(), scene.camera.intrinsics_array(), 300.0, 64),
+    )
 
 
 def test_true_joints_are_plausible(hands) -> None:
@@ -58,6 +62,6 @@ def test_a_wall_is_no_hand(hands) -> None:
 def test_agreement_is_that_of_each_frame(hands) -> None:
     patch, joints, cubes = hands
     whole = features(patch, joints, cubes, BONES, NYU14.centre)
-    one = Cubes(cubes.centre[3:4], cubes.camera, 300.0, 64)
+    one = Cubes(cubes.centre[3:4], cubes.intrinsics, 300.0, 64)
     np.testing.assert_allclose(features(patch[3:4], joints[3:4], one, BONES, NYU14.centre)[0], whole[3])
     assert torch.isfinite(torch.from_numpy(whole)).all()

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as functional
 from safetensors.torch import save_file
+from torch.nn import functional
 
 from murauer.errors import UserError
 from murauer.nets.compatibility import PUBLISHED, load_published_weights

@@ -45,7 +45,7 @@ def test_pools_without_a_frame_are_refused(tiny_store: Store) -> None:
     with pytest.raises(UserError, match="no usable labelled frame"):
         empty = with_arrays(tiny_store, "synthetic", labelled=np.zeros(48, bool))
         FramePool.of(empty, "synthetic", labelled=True)
-    with pytest.raises(UserError, match="murauer synthesise"):
+    with pytest.raises(UserError, match="murauer render frames"):
         FramePool.of(dataclasses.replace(tiny_store, synthetic=None), "synthetic")
 
 

@@ -5,12 +5,14 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from murauer.errors import UserError
-from murauer.store.frame_set import LATER_ARRAYS
-from murauer.store.store import DESCRIPTION_FILE, SPLITS, Store, check_place, open_store
+from murauer.store.frame_set import SINCE_VERSION
+from murauer.store.manifest import MANIFEST_FILE, SPLITS, store_identity, write_manifest
+from murauer.store.store import Store, check_place, open_store
 
 
 def test_labelled_rows_are_nested_and_depend_on_the_seed(tiny_store: Store) -> None:
@@ -63,37 +65,55 @@ def test_wrong_files_of_labelled_frames_are_refused(tiny_store: Store, tmp_path:
     labelled = np.arange(40) != 9
     with pytest.raises(UserError, match=message):
         with_real(tiny_store, labelled=labelled).labelled_rows_from(path)
-    with pytest.raises(UserError, match="cannot read a list of frames"):
+    with pytest.raises(UserError, match="cannot read"):
         tiny_store.labelled_rows_from(tmp_path / "none.txt")
 
 
 def test_missing_sets_name_the_command_that_makes_them(tiny_store: Store) -> None:
     bare = dataclasses.replace(tiny_store, synthetic=None, pairs=None, test=None)
     assert list(bare.sets) == ["real", "validation", "validation_twin"]
-    for name, message in (("synthetic", "murauer synthesise"), ("twin", "murauer twin"), ("test", "import")):
+    for name, message in (
+        ("synthetic", "murauer render frames"),
+        ("twin", "murauer render pairs"),
+        ("test", "import"),
+    ):
         with pytest.raises(UserError, match=message):
             bare.require(name)
     with pytest.raises(UserError, match="no set 'train'"):
         bare.require("train")
 
 
-def test_format_version_1_is_read_with_everything_usable(copy: Path) -> None:
-    path = copy / DESCRIPTION_FILE
-    description = json.loads(path.read_text())
-    old = {key: description[key] for key in description if key != "checksums"} | {"format_version": 1}
-    path.write_text(json.dumps(old))
+OLD_KEYS = ("skeleton", "rig", "cube_mm", "view_pair", "unseen_persons", "simulation")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_formats_are_read_and_stay_readable(copy: Path, version: int) -> None:
+    path = copy / MANIFEST_FILE
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({key: manifest[key] for key in OLD_KEYS} | {"format_version": version}))
     for split in SPLITS:
-        for name in LATER_ARRAYS:
-            (copy / split / f"{name}.npy").unlink()
+        for name, since in SINCE_VERSION.items():
+            if since > version:
+                (copy / split / f"{name}.npy").unlink()
+    write_manifest(copy, open_store(copy).manifest)  # as whatever adds a set or a label to a store does
     store = open_store(copy)
     real = store.require("real")
-    assert (
-        real.valid.shape == (40, 2)
-        and real.valid.all()
-        and real.labelled.all()
-        and (real.confidence == 1).all()
-    )
-    assert store.centre_kind("test") == "joint"
+    assert real.valid.shape == (40, 2) and real.valid.all()
+    assert real.labelled.all() and (real.confidence == 1).all() and not real.left.any()
+    assert store.centre_kind("test") == "joint" and store.manifest.format_version == version
+
+
+def test_what_is_missing_from_a_store_of_today_is_named(copy: Path) -> None:
+    (copy / "real" / "left.npy").unlink()
+    with pytest.raises(UserError, match=r"real.left\.npy"):
+        open_store(copy)
+
+
+def test_the_identity_of_a_store_is_all_that_its_file_says(copy: Path) -> None:
+    told = json.loads((copy / MANIFEST_FILE).read_text())
+    assert store_identity(copy) == told
+    write_manifest(copy, msgspec.structs.replace(open_store(copy).manifest, unseen_persons=(1,)))
+    assert store_identity(copy) == told | {"unseen_persons": [1]}
 
 
 @pytest.fixture
@@ -128,11 +148,23 @@ def test_pairs_must_be_as_many_as_their_frames(copy: Path) -> None:
         open_store(copy)
 
 
-@pytest.mark.parametrize("change", [{"format_version": 99}, {"rig": {}}, {"skeleton": "octopus"}])
-def test_foreign_descriptions_are_refused(copy: Path, change: dict[str, object]) -> None:
-    path = copy / DESCRIPTION_FILE
+FOREIGN = [
+    ({"format_version": 99}, "99, this program reads 1 to 3"),
+    ({"rig": {}}, "cameras"),
+    ({"skeleton": "octopus"}, "octopus"),
+    ({"cube": 300}, "unknown field `cube`"),
+    ({"cube_mm": "wide"}, r"got `str` - at `\$.cube_mm`"),
+    ({"centres": {"real": "guessed"}}, "guessed"),
+    ({"simulation": {"wind": 3}}, r"unknown field `wind` - at `\$.simulation`"),
+    ({"simulation": {"real_frames": 0}}, "real_frames of the simulation is 0"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), FOREIGN)
+def test_foreign_manifests_are_refused(copy: Path, change: dict[str, object], message: str) -> None:
+    path = copy / MANIFEST_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(UserError, match=r"recording\.json"):
+    with pytest.raises(UserError, match=rf"recording\.json.*{message}"):
         open_store(copy)
 
 

@@ -36,7 +36,7 @@ def browser() -> Iterator[Any]:
 
 
 class Server:
-    """`murauer studio` or `murauer live` in a process of its own."""
+    """`murauer studio` or `murauer studio --live` in a process of its own."""
 
     def __init__(self, *words: object) -> None:
         self._process = subprocess.Popen(
@@ -70,7 +70,7 @@ def open_page(chromium: Any, address: str) -> Any:
     """Open the page and wait until it is there; requests to others than the studio fail the test."""
     page = chromium.new_page(viewport=VIEWPORT)
     page.set_default_timeout(PATIENCE_MS)
-    site = address.split("?")[0].rstrip("/")
+    site = address.split("?", maxsplit=1)[0].rstrip("/")
 
     def check(request: Any) -> None:
         assert request.url.startswith((site, f"blob:{site}", "data:")), request.url

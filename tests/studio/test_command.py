@@ -48,7 +48,7 @@ def test_wrong_input(capture: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
             ((capture, "--model", "none", "--port", port), f"127.0.0.1:{port}"),
         ):
             assert said in refusal(capsys, "studio", *words), words
-        assert "no source" in refusal(capsys, "live", tmp_path / "nowhere")
+        assert "no source" in refusal(capsys, "studio", "--live", tmp_path / "nowhere")
 
 
 def test_without_viser(

@@ -21,6 +21,7 @@ from murauer.inference.pose import HandPose, Timings, no_pose
 from murauer.studio.albums.album import AlbumView
 from murauer.studio.albums.open import open_album
 from murauer.studio.live import Follower, Live
+from murauer.studio.page.page import UNIT_MM, Page
 from murauer.studio.page.pictures import WHOLE_SIZE, picture
 from studio.browser import browser, open_page, serving
 from studio.notes import Notes
@@ -147,9 +148,86 @@ def test_a_whole_image_of_another_shape_without_a_hand() -> None:
 
 
 def test_in_a_browser(capture: Path) -> None:
-    with browser() as chromium, serving("live", f"{capture}?rate=10", "--compare", "default") as server:
+    with (
+        browser() as chromium,
+        serving("studio", "--live", f"{capture}?rate=10", "--compare", "default") as server,
+    ):
         page = open_page(chromium, server.address)
         page.get_by_text("ended").first.wait_for()
         text = page.inner_text("body")
         assert "A packaged model: latency" in text and "B packaged model: latency" in text
         assert "0 dropped" in text and "PALM_3" in text
+
+
+class Receding(Source):
+    """A wall that is a millimetre farther in every frame."""
+
+    cameras = (CaptureCamera("front", CAMERAS["nyu"]),)
+    live = True
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        for index in range(12):
+            yield SourceFrame(index / 30, (np.full((480, 640), 700 + index, np.float32),))
+
+
+class OnTheWall(Blind):
+    """Follows a hand that is as far as the wall."""
+
+    def __call__(self, time_s: float, depth: np.ndarray) -> HandPose:
+        joints = np.full((len(self.skeleton), 3), depth.max(), np.float32)
+        took = Timings(1.0, 0.0, 0.0)
+        return HandPose(joints, joints, joints[0], 0.9, "right", self.skeleton, took)
+
+
+def test_what_is_sent_together_is_of_one_frame_however_slow_drawing_is(monkeypatch: Any) -> None:
+    """Windows are what a page gets at a time: each has both the points and the skeleton, or neither."""
+    import asyncio
+    import time
+
+    import viser
+
+    import murauer.studio.live
+    import murauer.studio.page.display
+
+    def slowly(function: Any) -> Any:
+        def slow(*args: Any) -> Any:
+            time.sleep(0.04)
+            return function(*args)
+
+        return slow
+
+    monkeypatch.setattr(murauer.studio.page.display, "cloud", slowly(murauer.studio.page.display.cloud))
+    monkeypatch.setattr(murauer.studio.live, "picture", slowly(murauer.studio.live.picture))
+    server = viser.ViserServer(host="127.0.0.1", port=0, verbose=False)
+    windows: list[dict[str, float]] = []
+
+    async def receive(messages: Any) -> None:
+        async for window in messages:
+            far = {}
+            for message in window:
+                updates = getattr(message, "updates", {})
+                for points in (updates.get("points"), updates.get("batched_positions")):
+                    if points is not None:
+                        far[message.name] = float(np.asarray(points)[..., 2].max()) * UNIT_MM
+            windows.append(far)
+
+    try:
+        followers: Any = [OnTheWall()]
+        live = Live(Receding(), followers, Page(server))
+        live.step()
+        live.draw()
+        buffer = server._websock_server.get_message_buffer()
+        loop = buffer.event_loop
+        receiving = asyncio.run_coroutine_threadsafe(receive(buffer.window_generator(1000)), loop)
+        for _ in range(10):
+            live.step()
+            live.draw()
+        time.sleep(0.3)
+        receiving.cancel()
+    finally:
+        server.stop()
+    drawn = [far for far in windows if far]
+    assert len(drawn) >= 6
+    for far in drawn[1:]:  # the first holds what was there before
+        assert far.keys() == {"/world/points/front", "/world/model 1/bones", "/world/model 1/joints"}
+        assert max(far.values()) - min(far.values()) < 0.01

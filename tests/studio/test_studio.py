@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dataset_folders.own import Recorded
-from murauer.datasets.joint_files import write_joints
+from joint_texts import write_joints
 from murauer.errors import UserError
 from murauer.studio.albums.album import AlbumView, moved
 from murauer.studio.albums.open import open_album
@@ -39,7 +39,7 @@ def predicted(capture: Path, recorded: Recorded) -> FilePredictor:
     """Off by 1, 2, ... mm in x; but frame 1 by 9 mm."""
     joints = recorded.joints[:, 0].clone()
     joints[..., 0] += torch.tensor([1.0, 9, 3, 4, 5, 6])[:, None]
-    write_joints(capture / "predictions.txt", joints, "xyz")
+    write_joints(capture / "predictions.txt", joints)
     return FilePredictor(capture / "predictions.txt", open_album(capture))
 
 
@@ -142,7 +142,7 @@ def test_frames_that_are_listed_and_the_next_to_label(
 
 
 def test_predictions_of_another_set(capture: Path, recorded: Recorded) -> None:
-    write_joints(capture / "few.txt", recorded.joints[:3, 0], "xyz")
+    write_joints(capture / "few.txt", recorded.joints[:3, 0])
     with pytest.raises(UserError, match="3 lines of 14 joints"):
         FilePredictor(capture / "few.txt", open_album(capture))
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ from murauer.store.store import Store
 from murauer.sweeps.make_runner import make_runner
 from murauer.sweeps.runner import LocalRunner
 from murauer.sweeps.sweep import METRICS_FILE, OUTPUT_FILE, make_jobs, read_result, run_sweep
+from murauer.training import loop
 from murauer.training.config import Config, load_config
-from murauer.training.loop import Stage
+from murauer.training.loop import Training
 
 CELLS = [("synth_only", 0), ("real_only", 10), ("full", 10)]
 TEST = ("test",)
@@ -83,7 +83,7 @@ def test_another_split_is_added_without_training(
     (job,) = make_jobs(CELLS[2:], [0], undisturbed)
     before = numbers(undisturbed)[job.out.name]
     saved = []
-    monkeypatch.setattr(Stage, "save", lambda self, step: saved.append(step))
+    monkeypatch.setattr(loop, "save_checkpoint", lambda *state: saved.append(state))
     (result,) = run_sweep(tiny_store, config, [job], splits=("validation",), runner=Inline()).results
     assert result["test"] == before and result["validation"]["frames"] == 16 and saved == []
 
@@ -105,16 +105,16 @@ def test_one_that_fails_stops_no_other(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    steps = Stage.run
+    run = Training.run
 
-    def diverging(self: Stage, update: Callable[..., Any], log: Path) -> None:
-        if self.name == "real_only":
+    def diverging(self: Training, name: str, *arguments: Any) -> None:
+        if name == "real_only":
             raise UserError("the loss is nan")
-        if self.name == "full":
+        if name == "full":
             raise ZeroDivisionError("a mistake of ours")
-        steps(self, update, log)
+        run(self, name, *arguments)
 
-    monkeypatch.setattr(Stage, "run", diverging)
+    monkeypatch.setattr(Training, "run", diverging)
     jobs = make_jobs(CELLS, [0], tmp_path)
     sweep = run_sweep(tiny_store, config, jobs, splits=TEST, runner=Inline())
     assert [result["variant"] for result in sweep.results] == ["synth_only"]
@@ -125,7 +125,7 @@ def test_one_that_fails_stops_no_other(
         sweep.check()
     assert "murauer: real_only, n = 10, seed 0: the loss is nan" in capfd.readouterr().err
 
-    monkeypatch.setattr(Stage, "run", steps)
+    monkeypatch.setattr(Training, "run", run)
     again = Inline()
     assert not run_sweep(tiny_store, config, jobs, splits=TEST, runner=again).failures
     assert again.folders == ["real_only_n10_seed0", "full_n10_seed0"]

@@ -11,12 +11,12 @@ from murauer.training.config import Config, config_names, load_config, read_conf
 
 
 @pytest.mark.parametrize("name", config_names())
-def test_packaged_presets_are_configurations(name: str) -> None:
+def test_packaged_configs_are_configurations(name: str) -> None:
     config = load_config(name)
     config.loss_weights.scaled(config.network)  # they fit each other
 
 
-def test_a_preset_changes_only_what_it_says(tmp_path: Path) -> None:
+def test_a_config_changes_only_what_it_says(tmp_path: Path) -> None:
     base = load_config("small")
     path = tmp_path / "longer.json"
     path.write_text(json.dumps({"extends": "small", "training": {"joint_iterations": 9}, "cube_mm": 250}))

@@ -21,14 +21,12 @@ from murauer.errors import UserError
 from murauer.nets.model_file import read_tensors
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.store.store import Store
-from murauer.training import batch as batches
-from murauer.training import step as steps
-from murauer.training.batch import BatchSource
+from murauer.training import batch, loop
+from murauer.training.batch import Batch, BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config
 from murauer.training.device import CPU, open_device, prefetched, steps_ahead
-from murauer.training.loop import Stage
-from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.loop import Training
 from murauer.training.train import train
 from murauer.training.variants import VARIANTS, Variant
 
@@ -80,33 +78,35 @@ def other(monkeypatch: pytest.MonkeyPatch) -> OtherDevice:
         return call
 
     # What is drawn and read stays with the processor and has values.
-    monkeypatch.setattr(batches, "to_device", other.put)
-    monkeypatch.setattr(batches, "to_samples", in_mode(batches.to_samples))
+    monkeypatch.setattr(batch, "to_device", other.put)
+    monkeypatch.setattr(batch, "to_samples", in_mode(batch.to_samples))
     # This device has neither half precision nor a fused optimiser.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
-    monkeypatch.setattr(steps, "adam", lambda parameters, rate, _: torch.optim.SGD(parameters, rate))
+    monkeypatch.setattr(loop, "adam", lambda parameters, rate, _: torch.optim.SGD(parameters, rate))
     return other
 
 
-def make(stage: str, network: Any, discriminator: Any, config: Config) -> Any:
-    return JointStep(network, discriminator, config) if stage == "joint" else PretrainingStep(network, config)
+def make(stage: str, network: Any, discriminator: Any, config: Config) -> Training:
+    if stage == "joint":
+        return Training(network, config, discriminator)
+    return Training(network, config, pretraining=True)
 
 
 @pytest.mark.parametrize("stage", ["joint", "pretraining"])
 def test_a_step_keeps_to_its_device_and_waits_for_nothing(
     tiny_store: Store, config: Config, other: OtherDevice, stage: str
 ) -> None:
-    batch = getattr(sources(tiny_store, config, META)[stage], stage)(0)
+    own: Batch = getattr(sources(tiny_store, config, META)[stage], stage)(0)
     network = other.put_module(HandPoseNetwork(config.network))
     discriminator = other.put_module(make_discriminator(config.network))
-    make_step = make(stage, network, discriminator, config)
+    training: Any = make(stage, network, discriminator, config)
     # The processor counts the updates, where reading is no wait; in the mode the number would have no value.
-    assert make_step.average.n_averaged.device == CPU
-    del make_step.average.n_averaged
-    make_step.average.n_averaged = 1
+    assert training.average.n_averaged.device == CPU
+    del training.average.n_averaged
+    training.average.n_averaged = 1
     with other.mode:
-        losses = make_step(batch)
+        losses = training.step(own)
     assert losses.keys() >= {"total", "pose", "view"}
     assert all(loss.device == META for loss in losses.values())
 
@@ -178,30 +178,37 @@ class OnGpu(Tensor):
         return super().tolist()
 
 
-def gpu_stage(folder: Path) -> Stage:
-    return Stage("on a GPU", {}, {}, 1.0, lambda step: 1.0, 120, folder / CHECKPOINT_FILE, 40, "identity")
+def run_on_gpu(config: Config, folder: Path, losses: Callable[[int], Tensor]) -> None:
+    """A training of 120 steps whose losses are on a GPU and whose batch is the number of its step."""
+    settings = msgspec.structs.replace(config.training, joint_iterations=120, checkpoint_every=40)
+    config = msgspec.structs.replace(config, training=settings)
+    training: Any = Training(HandPoseNetwork(config.network), config)
+    training.step = lambda step: {"total": losses(step).as_subclass(OnGpu)}
+    training.run("on a GPU", lambda step: [step], folder / CHECKPOINT_FILE, "identity")
 
 
-def test_losses_on_a_gpu_are_waited_for_only_now_and_then(tmp_path: Path) -> None:
+def test_losses_on_a_gpu_are_waited_for_only_now_and_then(config: Config, tmp_path: Path) -> None:
     steps_in_between: list[int] = []
 
-    def update(step: int) -> dict[str, Tensor]:
+    def losses(step: int) -> Tensor:
         steps_in_between.append(OnGpu.waits)
-        return {"total": torch.tensor(float(step)).as_subclass(OnGpu)}
+        return torch.tensor(float(step))
 
     OnGpu.waits = 0
-    gpu_stage(tmp_path).run(update, tmp_path / "log")
+    run_on_gpu(config, tmp_path, losses)
     assert steps_in_between[1] == steps_in_between[39] == 1  # after the first step, and then after 40
     assert OnGpu.waits == 120  # when they are read, all are
     assert read_tensors(tmp_path / CHECKPOINT_FILE)[1]["step"] == "120"
 
 
-def test_a_loss_on_a_gpu_that_is_not_finite_stops_before_the_next_checkpoint(tmp_path: Path) -> None:
-    def update(step: int) -> dict[str, Tensor]:
-        return {"total": torch.tensor(float("nan") if step == 61 else 1.0).as_subclass(OnGpu)}
+def test_a_loss_on_a_gpu_that_is_not_finite_stops_before_the_next_checkpoint(
+    config: Config, tmp_path: Path
+) -> None:
+    def losses(step: int) -> Tensor:
+        return torch.tensor(float("nan") if step == 61 else 1.0)
 
     with pytest.raises(UserError, match=re.escape("stopped at step 61: the loss 'total' is nan")):
-        gpu_stage(tmp_path).run(update, tmp_path / "log")
+        run_on_gpu(config, tmp_path, losses)
     assert read_tensors(tmp_path / CHECKPOINT_FILE)[1]["step"] == "40"
 
 
@@ -215,9 +222,9 @@ def test_three_steps_on_a_gpu_are_those_of_the_processor(
     for device in (CPU, open_device("cuda")):
         torch.manual_seed(0)
         network = HandPoseNetwork(config.network).to(device)
-        make_step = make(stage, network, make_discriminator(config.network).to(device), config)
-        batch = getattr(sources(tiny_store, config, device)[stage], stage)
-        losses.append([{k: float(v) for k, v in make_step(batch(step)).items()} for step in range(3)])
+        training = make(stage, network, make_discriminator(config.network).to(device), config)
+        draw = getattr(sources(tiny_store, config, device)[stage], stage)
+        losses.append([{k: float(v) for k, v in training.step(draw(step)).items()} for step in range(3)])
     for on_processor, on_gpu in zip(*losses, strict=True):
         assert on_gpu == pytest.approx(on_processor, rel=1e-3)
 
@@ -230,16 +237,16 @@ def test_a_training_goes_on_on_another_device(
         config.training, pretraining_iterations=4, joint_iterations=4, checkpoint_every=2
     )
     config = msgspec.structs.replace(config, training=training)
-    update = JointStep.__call__
+    update = Training.step
 
-    def stops(make_step: JointStep, *parts: Any) -> dict[str, Tensor]:
-        if int(make_step.average.n_averaged) == 3:
+    def stops(own: Training, *parts: Any) -> dict[str, Tensor]:
+        if not own.pretraining and int(own.average.n_averaged) == 3:
             raise KeyboardInterrupt
-        return update(make_step, *parts)
+        return update(own, *parts)
 
     arguments: Any = {"variant": "full", "labels": 10, "seed": 0, "out": tmp_path}
     with monkeypatch.context() as patch:
-        patch.setattr(JointStep, "__call__", stops)
+        patch.setattr(Training, "step", stops)
         with pytest.raises(KeyboardInterrupt):
             train(tiny_store, config, device=open_device("cuda"), **arguments)
     assert read_tensors(tmp_path / CHECKPOINT_FILE)[1]["step"] == "2"

@@ -35,6 +35,18 @@ def test_pose_loss_is_equation_5():
     assert pose_loss(predicted, joints).item() == pytest.approx(squared_norms(joints, predicted))
 
 
+def test_joints_without_a_label_are_no_part_of_the_pose_loss():
+    predicted, joints = random(4, 14, 3).requires_grad_(), random(4, 14, 3, seed=1)
+    joints[0, 3], joints[2] = torch.nan, torch.nan
+    known = joints.isfinite()
+    loss = pose_loss(predicted, joints)
+    expected = squared_norms(joints[known][:, None], predicted.detach()[known][:, None])
+    assert loss.item() == pytest.approx(expected)
+    loss.backward()
+    assert predicted.grad is not None and predicted.grad.isfinite().all()
+    assert (predicted.grad[~known] == 0).all() and (predicted.grad[known] != 0).all()
+
+
 def test_pose_loss_of_no_samples_is_zero_with_a_gradient():
     predicted = random(0, 14, 3).requires_grad_()
     pose_loss(predicted, random(0, 14, 3)).backward()
@@ -73,7 +85,8 @@ def test_mapping_adversarial_loss_is_equation_13():
 def test_total_loss_is_equation_1():
     pose, correspondence, view, mapping = torch.tensor([2.0, 3.0, 5.0, 7.0], dtype=torch.float64)
     weights = LossWeights(correspondence=0.1, view=0.01, mapping=0.001)
-    total = total_loss(pose, correspondence, view, mapping, weights)
+    terms = {"pose": pose, "correspondence": correspondence, "view": view, "mapping": mapping}
+    total = total_loss(terms, weights.factors())
     assert total.item() == pytest.approx(2 + 0.1 * 3 + 0.01 * 5 + 0.001 * 7)
 
 
@@ -154,7 +167,15 @@ def test_weights_of_another_kind_of_latent_space_are_refused():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"view": -1.0}, {"mapping": float("nan")}, {"correspondence": float("inf")}, {"features": 0}]
+    "fields",
+    [
+        {"view": -1.0},
+        {"mapping": float("nan")},
+        {"correspondence": float("inf")},
+        {"features": 0},
+        {"others": {"bones": -0.1}},
+        {"others": {"view": 0.1}},
+    ],
 )
 def test_impossible_weights_are_refused(fields):
     with pytest.raises(UserError):

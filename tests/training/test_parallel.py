@@ -15,21 +15,41 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from murauer.errors import UserError
+from murauer.nets.backbone import Backbone, register_backbone
+from murauer.nets.config import NetworkConfig
 from murauer.nets.model_file import MODEL_FILE, read_tensors
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.store.store import Store, open_store
-from murauer.training import loop as stage
+from murauer.training import log, parallel
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config
-from murauer.training.parallel import Part, own_parts, processes
-from murauer.training.step import JointStep, PretrainingStep
+from murauer.training.loop import Training
+from murauer.training.parallel import own_parts, processes, share_statistics
 from murauer.training.train import PRETRAINED_FILE, train
 from murauer.training.variants import VARIANTS
 
 STEPS = 50
+
+
+class NormalisedByPytorch(nn.Module):
+    """f with three of PyTorch's own layers that normalise, one of which stands in two places."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(1, 8, 3, stride=4, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+        again = nn.SyncBatchNorm(8)
+        self.second = nn.Sequential(again, nn.Conv2d(8, 8, 3, padding=1), again)
+        self.last = nn.Sequential(nn.Linear(8, config.features), nn.BatchNorm1d(config.features))
+
+    def forward(self, patch: torch.Tensor) -> torch.Tensor:
+        return self.last(self.second(self.first(patch)).mean((2, 3)))
+
+
+register_backbone("normalised_by_pytorch", Backbone(NormalisedByPytorch))
 
 State = dict[str, np.ndarray]
 """Losses of each step and final weights."""
@@ -43,19 +63,19 @@ def states(config: Config, folder: Path, precision: torch.dtype) -> dict[str, St
     network = HandPoseNetwork(config.network).to(precision)
     discriminator = make_discriminator(config.network).to(precision)
     trained = {
-        "pretraining": (PretrainingStep(copy.deepcopy(network), config), source.pretraining),
-        "joint": (JointStep(network, discriminator, config), source.joint),
+        "pretraining": (Training(copy.deepcopy(network), config, pretraining=True), source.pretraining),
+        "joint": (Training(network, config, discriminator), source.joint),
     }
     result = {}
     parts = own_parts(config.training.accumulation, 4)
-    for name, (make_step, batch) in trained.items():
+    for name, (training, batch) in trained.items():
         losses = [
-            make_step(*(in_precision(batch(step, part), precision) for part in parts))
+            training.step(*(in_precision(batch(step, part), precision) for part in parts))
             for step in range(STEPS)
         ]
-        modules = [make_step.network, make_step.average.module]
-        if isinstance(make_step, JointStep):
-            modules.append(make_step.discriminator)
+        modules = [training.network, training.average.module]
+        if training.discriminator is not None:
+            modules.append(training.discriminator)
         result[name] = {
             f"loss {loss}": np.array([float(own[loss]) for own in losses]) for loss in losses[0]
         } | {
@@ -134,6 +154,31 @@ def test_two_processes_are_one_in_float64(tiny_store: Store) -> None:
         assert expected["loss total"][-10:].mean() < expected["loss total"][:10].mean()  # it did train
 
 
+def test_two_processes_are_one_with_the_normalisation_of_pytorch(tiny_store: Store) -> None:
+    """In a backbone of one's own, whose layers know nothing of this package."""
+    base = at_rate(1e-3)
+    network = msgspec.structs.replace(base.network, extractor="normalised_by_pytorch")
+    config = msgspec.structs.replace(base, network=network)
+    alone = states(config, tiny_store.folder, torch.float64)
+    first, second = two_processes(config, tiny_store.folder, torch.float64)
+    for name, expected in alone.items():
+        assert sum("running_var" in key for key in expected) >= 6  # in f and in its average
+        assert_close(first[name], second[name], 0.0)
+        assert_close(first[name], expected, 1e-9)
+
+
+def test_a_layer_that_cannot_share_its_statistics_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Frozen(nn.BatchNorm2d):
+        pass
+
+    network = nn.Sequential(nn.BatchNorm2d(3), nn.Sequential(Frozen(3)))
+    share_statistics(network)
+    assert type(network[0]) is nn.BatchNorm2d  # there is nothing to share in one process
+    monkeypatch.setattr(parallel, "_joined", lambda: True)
+    with pytest.raises(UserError, match="a layer Frozen cannot have the statistics of several processes"):
+        share_statistics(network)
+
+
 def test_two_processes_are_one_in_float32_as_far_as_float32_goes(tiny_store: Store) -> None:
     """At the rate of the paper's first epoch.
 
@@ -168,36 +213,16 @@ def test_parts_one_after_the_other_are_the_whole(tiny_store: Store) -> None:
     for accumulation in (1, 3):
         torch.manual_seed(0)
         network, discriminator = HandPoseNetwork(config.network), make_discriminator(config.network)
-        make_step = JointStep(network, discriminator, config)
+        training = Training(network, config, discriminator)
         network.eval()  # which concerns BatchNorm alone
         losses = {}
         for step in range(3):
-            losses = make_step(*(source.joint(step, part) for part in own_parts(accumulation, 4)))
+            losses = training.step(*(source.joint(step, part) for part in own_parts(accumulation, 4)))
         state = network.state_dict() | {
             f"h.{key}": value for key, value in discriminator.state_dict().items()
         }
         found.append({name: value.numpy() for name, value in (state | losses).items()})
     assert_close(found[1], found[0], 1e-5)
-
-
-def test_parts_of_a_batch_are_its_samples_in_order(tiny_store: Store) -> None:
-    config = load_config("smoke")
-    labelled = tiny_store.labelled_rows(10, 0)
-    source = BatchSource(tiny_store, config, VARIANTS["full"], labelled, seed=0)
-    for step in range(4):
-        whole = source.joint(step)
-        parts = [source.joint(step, Part(index, 3)) for index in range(3)]
-        assert whole.corresponding and whole.real_views and whole.unlabelled
-        together = torch.cat([part.corresponding.real.patch for part in parts if part.corresponding])
-        assert torch.equal(together, whole.corresponding.real.patch)
-        pairs = [part.corresponding.synthetic for part in parts if part.corresponding]
-        assert whole.corresponding.synthetic is not None
-        together = torch.cat([samples.patch for samples in pairs if samples])
-        assert torch.equal(together, whole.corresponding.synthetic.patch)
-        together = torch.cat([part.real_views.condition for part in parts if part.real_views])
-        assert torch.equal(together, whole.real_views.condition)
-        together = torch.cat([part.unlabelled.synthetic.joints for part in parts if part.unlabelled])
-        assert torch.equal(together, whole.unlabelled.synthetic.joints)
 
 
 def test_a_set_that_is_too_small_to_share_is_refused() -> None:
@@ -219,14 +244,14 @@ def test_torchrun_goes_on_where_one_process_was_stopped(tiny_store: Store, tmp_p
     class Stopped(Exception):
         pass
 
-    class Stops(stage.Progress):
+    class Stops(log.Progress):
         def advance(self, units: int = 1, **values: object) -> None:
             super().advance(units, **values)
             if self._total == 6 and self._done == 3:
                 raise Stopped
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(stage, "Progress", Stops)
+        patch.setattr(log, "Progress", Stops)
         train(tiny_store, config, out=tmp_path / "run", **settings)  # type: ignore[arg-type]
     logs = len(list((tmp_path / "run" / "log").iterdir()))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -240,7 +265,7 @@ def test_torchrun_goes_on_where_one_process_was_stopped(tiny_store: Store, tmp_p
         tmp_path / "run",
         "--resume",
     ]
-    options = ["--preset", tmp_path / "config.json", "--labels", "10"]
+    options = ["--config", tmp_path / "config.json", "--labels", "10"]
     done = subprocess.run(
         [*map(str, [*torchrun, *murauer, *options])], capture_output=True, text=True, timeout=600
     )

@@ -11,7 +11,7 @@ import torch
 from murauer.errors import UserError
 from murauer.nets.model_file import load_model, read_tensors
 from murauer.store.store import Store
-from murauer.training import loop as stage
+from murauer.training import log, loss_terms
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config
@@ -62,7 +62,7 @@ def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(
 ) -> None:
     reference = full(tiny_store, config, tmp_path / "reference", pretrained)
 
-    class Stops(stage.Progress):
+    class Stops(log.Progress):
         steps = 0
 
         def advance(self, units: int = 1, **values: object) -> None:
@@ -71,7 +71,7 @@ def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(
                 raise Interrupted
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "Progress", Stops)
+        patch.setattr(log, "Progress", Stops)
         with pytest.raises(Interrupted):
             full(tiny_store, config, tmp_path / "resumed", pretrained)
     resumed = full(tiny_store, config, tmp_path / "resumed", pretrained)
@@ -155,9 +155,8 @@ def test_non_finite_loss_stops_and_keeps_the_checkpoint(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from murauer.training import step as joint
 
-    monkeypatch.setattr(joint, "view_loss", lambda predicted, view: predicted.sum() * float("nan"))
+    monkeypatch.setattr(loss_terms, "view_loss", lambda predicted, view: predicted.sum() * float("nan"))
     with pytest.raises(UserError, match=r"step 0: the loss '.*' is nan"):
         full(tiny_store, config, tmp_path, pretrained)
     assert not (tmp_path / CHECKPOINT_FILE).exists()
@@ -185,7 +184,7 @@ def test_without_pairs_the_correspondence_loss_is_left_out_with_a_notice(
         full(alone, config, tmp_path / name, pretrained, variant=name)
         assert capsys.readouterr().err.count("eq. (8), is left out") == expected
     batch = BatchSource(alone, config, VARIANTS["full"], rows, 0).joint(0)
-    assert batch.corresponding is not None and batch.corresponding.synthetic is None
+    assert "labelled_real" in batch.rows and "pairs" not in batch.rows
 
 
 def test_frames_whose_pair_is_unusable_are_trained_without_it(
@@ -205,12 +204,10 @@ def test_frames_whose_pair_is_unusable_are_trained_without_it(
     source = BatchSource(marked, config, VARIANTS["full"], rows, 0)
     counts = set()
     for step in range(10):
-        batch = source.joint(step).corresponding
-        assert batch is not None
+        batch = source.joint(step)
         counts.add(len(batch.paired))
-        if batch.synthetic is not None:
-            assert torch.equal(batch.real.crop.rotation[batch.paired], batch.synthetic.crop.rotation)
-        assert len(batch.paired) == (0 if batch.synthetic is None else len(batch.synthetic.patch))
+        rotation = batch.crop.rotation
+        assert torch.equal(rotation[batch.rows["labelled_real"]][batch.paired], rotation[batch.rows["pairs"]])
     assert len(counts) > 2  # none, some or all of a batch have synthetic pairs
 
 
@@ -227,7 +224,7 @@ def test_labels_from_a_file_are_the_ones_used(
 
 def test_missing_synthetic_frames_name_the_remedy(tiny_store: Store, config: Config, tmp_path: Path) -> None:
     bare = dataclasses.replace(tiny_store, synthetic=None, pairs=None)
-    with pytest.raises(UserError, match="murauer synthesise"):
+    with pytest.raises(UserError, match="murauer render frames"):
         train(bare, config, variant="full", labels=10, seed=0, out=tmp_path / "run")
     train(bare, config, variant="real_only", labels=10, seed=0, out=tmp_path / "real_only")
     train(bare, config, variant="preview", labels=10, seed=0, out=tmp_path / "preview")

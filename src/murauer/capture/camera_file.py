@@ -1,30 +1,40 @@
-"""The camera file of a capture: intrinsics, lens, depth scale and pose of every camera.
+"""Cameras by name and from files: intrinsics, lens, how depth is stored, and pose.
 
-Keys are those of the BOP benchmark's `camera.json` and `scene_camera.json`, and OpenCV's for the lens. See
-docs/capture_format.md.
+Keys are those of the BOP benchmark's `camera.json` and `scene_camera.json`, and OpenCV's for the lens; those
+of other programs are understood, too, see `camera_spellings` and docs/capture_format.md.
 """
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
+from murauer.capture.camera_spellings import chained_poses, in_our_keys, numbers
 from murauer.errors import UserError
 from murauer.files import written_whole
-from murauer.geometry.camera import Camera, find_camera
+from murauer.geometry.camera import CAMERAS, Camera
 from murauer.geometry.distortion import COEFFICIENTS, PINHOLE, Distortion
+from murauer.text_files import open_text, read_json
 
 if TYPE_CHECKING:
     from murauer.geometry.rig import CameraRig
 
 CAMERA_FILE = "camera.json"
+CAMERA_SUFFIXES = (".json", ".yaml", ".yml")
+
+Packing = Literal["plain", "nyu"]
+"""What pixels of depth images hold: a number; or, in the RGB images of the NYU dataset, 256 G + B in mm."""
 
 NEARLY_RIGID = 0.01
 """How far a printed rotation may be from a true one: more than rounding to three digits does."""
+
+ROI = ("x_offset", "y_offset", "width", "height")
+"""What ROS says of a part of an image."""
 
 LEAST_BASELINE_MM = 10.0
 """Two depth cameras cannot be nearer to each other than this; calibrations in metres look as if they were."""
@@ -38,7 +48,10 @@ class CaptureCamera:
         name: of its folder; one that leads to no other place.
         camera: intrinsics and size.
         distortion: of its lens.
-        depth_scale: mm per unit of the stored numbers; None if the file does not say, which means 1.
+        depth_scale: mm per unit of the stored numbers; None if the file does not say, which means 1 for whole
+            numbers; floating-point numbers are then in mm or in m, which their size tells.
+        packing: what pixels hold.
+        integers_only: whether the scale is that of whole numbers alone, in which a device sends its depth.
         camera_from_world: rigid transform in mm, float64, (4, 4); None if it was not calibrated.
 
     Raises:
@@ -50,10 +63,39 @@ class CaptureCamera:
     distortion: Distortion = PINHOLE
     depth_scale: float | None = None
     camera_from_world: NDArray[np.float64] | None = None
+    packing: Packing = "plain"
+    integers_only: bool = False
 
     def __post_init__(self) -> None:
         if self.name in ("", ".", "..") or any(letter in self.name for letter in "/\\\0"):
             raise ValueError(f"a camera cannot be called {self.name!r}: it is to be the name of a folder")
+
+    def scale_of(self, kind: "np.dtype[Any]") -> float | None:
+        """Millimetres per unit of stored numbers of a kind; None if their size must tell."""
+        return None if self.integers_only and kind.kind == "f" else self.depth_scale
+
+    def for_image(self, width: int, height: int) -> "CaptureCamera":
+        """Return the camera as that of images of this size, see `Camera.for_image`.
+
+        Raises:
+            UserError: If it cannot be.
+        """
+        return replace(self, camera=self.camera.for_image(width, height))
+
+
+NAMED_CAMERAS: dict[str, CaptureCamera] = {
+    name: CaptureCamera(name, camera) for name, camera in CAMERAS.items()
+}
+"""Cameras that are known by name, for `--camera` and `?camera=`, with how they store depth."""
+
+
+def register_camera(camera: CaptureCamera) -> None:
+    """Make a camera known by its name, to all commands."""
+    NAMED_CAMERAS[camera.name] = camera
+
+
+register_camera(replace(NAMED_CAMERAS["nyu"], packing="nyu"))
+register_camera(replace(NAMED_CAMERAS["sr305"], depth_scale=0.125, integers_only=True))
 
 
 def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[CaptureCamera, ...]:
@@ -70,25 +112,29 @@ def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[CaptureCamera,
     Raises:
         UserError: The file is missing or does not describe cameras.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.exists():
         raise UserError(
             f"{path.parent} has no {path.name}; write the intrinsics of its cameras there, see "
             "docs/capture_format.md"
-        ) from error
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
+        )
+    values = read_json(path) if path.suffix == ".json" else _read_yaml(path)
     return parse_cameras(values, folders, path)
+
+
+def _read_yaml(path: Path) -> Any:
+    """Read YAML; of several documents, such as messages that ROS prints, the first."""
+    with open_text(path) as file:
+        try:
+            return next(yaml.safe_load_all(file), None)
+        except (yaml.YAMLError, RecursionError) as error:
+            raise UserError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
 
 
 def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tuple[CaptureCamera, ...]:
     """Check what a camera file holds.
 
     Args:
-        values: what its JSON says.
+        values: what it says.
         folders: as for `read_camera_file`.
         path: where it comes from, for the message.
 
@@ -105,9 +151,25 @@ def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tupl
                 f"{' (' + ', '.join(names) + ')' if names else ''}; put each camera under its folder's name"
             )
         values = {names[0]: values}
-    cameras = tuple(_parse_camera(name, value, f"{path}, camera {name}") for name, value in values.items())
+    cameras = tuple(
+        _parse_camera(str(name), value, f"{path}, camera {name}")
+        for name, value in chained_poses(values, str(path)).items()
+    )
     _check_poses(cameras, path)
     return cameras
+
+
+def find_camera(name_or_path: str) -> CaptureCamera:
+    """Find a camera by its name, or the only one of a camera file.
+
+    Raises:
+        UserError: There is no such camera, or the file describes several.
+    """
+    cameras = _find_cameras(name_or_path)
+    if len(cameras) != 1:
+        names = ", ".join(each.name for each in cameras)
+        raise UserError(f"{name_or_path} describes the cameras {names}; give a file with one of them")
+    return cameras[0]
 
 
 def camera_of_frames(name_or_path: str, frames: Iterable[Path]) -> CaptureCamera:
@@ -122,18 +184,28 @@ def camera_of_frames(name_or_path: str, frames: Iterable[Path]) -> CaptureCamera
         UserError: There is no such camera, or the file describes several and the images do not tell of which
             they are.
     """
-    if not name_or_path.endswith(".json"):
-        return CaptureCamera(name_or_path, find_camera(name_or_path))
-    path = Path(name_or_path)
-    cameras = read_camera_file(path, [path.stem])
+    cameras = _find_cameras(name_or_path)
     folders = sorted({frame.resolve().parent.name for frame in frames})
     ours = cameras if len(cameras) == 1 else [each for each in cameras if [each.name] == folders]
     if len(ours) != 1:
         raise UserError(
-            f"{path} describes the cameras {', '.join(each.name for each in cameras)}, but the frames are in "
-            f"{', '.join(folders)}; give the frames of one camera, in a folder of its name"
+            f"{name_or_path} describes the cameras {', '.join(each.name for each in cameras)}, but the "
+            f"frames are in {', '.join(folders)}; give the frames of one camera, in a folder of its name"
         )
     return ours[0]
+
+
+def _find_cameras(name_or_path: str) -> tuple[CaptureCamera, ...]:
+    """The camera of a name, or those of a file."""
+    if name_or_path in NAMED_CAMERAS:
+        return (NAMED_CAMERAS[name_or_path],)
+    path = Path(name_or_path)
+    if path.suffix not in CAMERA_SUFFIXES:
+        known = ", ".join(NAMED_CAMERAS)
+        raise UserError(
+            f"unknown camera {name_or_path!r}; use {known} or the path of a camera file (.json, .yaml)"
+        )
+    return read_camera_file(path, [path.stem])
 
 
 def write_camera_file(path: Path, cameras: Iterable[CaptureCamera]) -> None:
@@ -155,6 +227,8 @@ def camera_document(cameras: Iterable[CaptureCamera]) -> dict[str, Any]:
             "cx" if k == "u0" else "cy" if k == "v0" else k: v for k, v in numbers.items()
         }
         values["depth_scale"] = each.depth_scale or 1.0
+        if each.packing != "plain":
+            values["packing"] = each.packing
         if not each.distortion.is_pinhole:
             values |= asdict(each.distortion)
         if each.camera_from_world is not None:
@@ -179,39 +253,50 @@ def make_rig(cameras: tuple[CaptureCamera, ...]) -> "CameraRig | None":
 
 
 def _parse_camera(name: str, values: dict[str, Any], where: str) -> CaptureCamera:
-    """Take the four parts of a camera apart."""
-    values = dict(values)
+    """Take the parts of a camera apart."""
+    values = in_our_keys(values, where)
     lens = {key: _number(values.pop(key), f"{where}: {key}") for key in COEFFICIENTS if key in values}
-    scale = values.pop("depth_scale", None)
+    scale, packing = values.pop("depth_scale", None), values.pop("packing", "plain")
     rotation, translation = values.pop("cam_R_w2c", None), values.pop("cam_t_w2c", None)
-    if "cam_K" in values:
-        values |= _split_matrix(values.pop("cam_K"), where)
+    roi, binning = values.pop("roi", None), [values.pop(f"binning_{axis}", 1) for axis in "xy"]
     if scale is not None and _number(scale, f"{where}: depth_scale") <= 0:
         raise UserError(f"{where}: depth_scale must be positive, the millimetres per unit; got {scale}")
+    if packing not in get_args(Packing):
+        raise UserError(f"{where}: packing must be {' or '.join(get_args(Packing))}, got {packing!r}")
     if (rotation is None) != (translation is None):
         missing = "cam_R_w2c" if rotation is None else "cam_t_w2c"
         raise UserError(f"{where} lacks {missing}; give both cam_R_w2c and cam_t_w2c, or neither")
     pose = None if rotation is None else _parse_pose(rotation, translation, where)
-    camera = Camera.from_dict(values, where)
+    camera = _read_out(Camera.from_dict(values, where), roi, binning, where)
     try:
-        return CaptureCamera(name, camera, Distortion(**lens), scale, pose)
+        return CaptureCamera(name, camera, Distortion(**lens), scale, pose, packing)
     except ValueError as error:
         raise UserError(f"{where}: {error}") from error
 
 
-def _split_matrix(matrix: Any, where: str) -> dict[str, float]:
-    """Return fx, fy, cx, cy of a 3 x 3 camera matrix, saved row by row."""
-    k = _numbers(matrix, 9, f"{where}: cam_K")
-    if k[1] != 0 or k[3] != 0 or list(k[6:]) != [0, 0, 1]:
-        raise UserError(f"{where}: cam_K must be fx 0 cx 0 fy cy 0 0 1, row by row; got {matrix}")
-    return {"fx": float(k[0]), "cx": float(k[2]), "fy": float(k[4]), "cy": float(k[5])}
+def _read_out(camera: Camera, roi: Any, binning: list[Any], where: str) -> Camera:
+    """Apply what ROS says of the part of the sensor that was read out, and how coarsely.
+
+    Its matrix is that of the whole sensor; 0 stands for all of it, and for single pixels.
+    """
+    if isinstance(roi, dict):
+        part = {key: _number(roi.get(key, 0), f"{where}: roi.{key}") for key in ROI}
+        left, top, width, height = part.values()
+        if width and height:
+            camera = camera.cropped(left, top, int(width), int(height))
+    across, down = (int(_number(each, f"{where}: binning")) or 1 for each in binning)
+    if (across, down) == (1, 1):
+        return camera
+    if not camera.width or min(across, down) < 0:
+        raise UserError(f"{where}: binning needs a positive number and the size of the images")
+    return camera.resized(camera.width // across, camera.height // down)
 
 
 def _parse_pose(rotation: Any, translation: Any, where: str) -> NDArray[np.float64]:
     """Return the transform, with a rotation that rounding did not spoil."""
-    printed = _numbers(rotation, 9, f"{where}: cam_R_w2c").reshape(3, 3)
+    printed = numbers(rotation, 9, f"{where}: cam_R_w2c").reshape(3, 3)
     pose = np.eye(4)
-    pose[:3, 3] = _numbers(translation, 3, f"{where}: cam_t_w2c")
+    pose[:3, 3] = numbers(translation, 3, f"{where}: cam_t_w2c")
     u, _, vt = np.linalg.svd(printed)
     pose[:3, :3] = u @ vt
     if np.abs(pose[:3, :3] - printed).max() > NEARLY_RIGID or np.linalg.det(printed) < 0:
@@ -243,17 +328,6 @@ def _check_poses(cameras: tuple[CaptureCamera, ...], path: Path | str) -> None:
                 f"{path}: cameras {posed[0].name} and {posed[index].name} are {distance:.2g} mm apart; "
                 "cam_t_w2c is in millimetres (multiply metres by 1000)"
             )
-
-
-def _numbers(values: Any, count: int, where: str) -> np.ndarray:
-    """Check a list, or nested lists, of numbers."""
-    try:
-        array = np.asarray(values, dtype=np.float64).ravel()
-    except (TypeError, ValueError):
-        array = np.empty(0)
-    if array.size != count or not np.isfinite(array).all():
-        raise UserError(f"{where} must be {count} numbers, got {values!r}")
-    return array
 
 
 def _number(value: Any, where: str) -> float:

@@ -5,6 +5,7 @@ PNG modes, packed channels, units or scales.
 """
 
 import math
+import zipfile
 from functools import lru_cache
 from numbers import Real
 from pathlib import Path
@@ -14,35 +15,73 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from murauer.capture.camera_file import CaptureCamera, Packing
 from murauer.errors import UserError
 from murauer.geometry.arrays import as_array
-from murauer.geometry.camera import Camera, uvd_to_xyz
-from murauer.geometry.distortion import Distortion, undistort_depth, undistortion_pixels
+from murauer.geometry.camera import CAMERAS, Camera, uvd_to_xyz
+from murauer.geometry.distortion import OUTSIDE, Distortion, undistort_depth, undistortion_pixels
+from murauer.geometry.oddities import looks_swapped
 
 DEPTH_UNIT_MM = 0.1
 """One step of the stored 16-bit depth, in mm: range 6.5 m, finer than any sensor's noise."""
 
-
 NYU_NOTHING = 2001
 """The value by which the NYU recordings mark pixels without a measurement (0 marks them too)."""
 
-MINIMUM_DEPTH_RANGE_MM = 20.0
-"""An image whose farthest pixel is nearer than this is in metres or another unit, not in millimetres."""
+NYU_FARTHEST_MM, NYU_SHARE = 10_000, 0.1
+"""Packed depth is hardly ever beyond this: a larger share of it, or none beyond 255 mm, are colours."""
+
+NYU_SATURATED = 0.3
+"""Share of the pixels beyond 255 mm whose low byte is full: one in 256 in depth, nearly all in colours."""
+
+METRES_UP_TO = 20.0
+"""Depth that is all smaller is in metres, depth that is all larger in mm: no camera sees otherwise."""
+
+LEAST_UNDISTORTED = 0.3
+"""Share of the image that a lens must show; less is left by coefficients of another one."""
+
+SIGNATURES = {
+    b"\x93NUMPY": "npy",
+    b"PK\x03\x04": "npz",
+    b"\x76\x2f\x31\x01": "OpenEXR",
+    b"\xff\xd8\xff": "JPEG",
+}
+"""How files begin that Pillow is not to read."""
+
+
+class NotMillimetres(UserError):
+    """Depth that is too near to be in mm.
+
+    Args:
+        fault: What is wrong, without the mending.
+    """
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"{fault}; give the millimetres of one unit as depth scale, 1000 for metres")
+        self.fault = fault
 
 
 def read_depth(
-    path: str | Path, camera: Camera | None = None, depth_scale: float | None = None
+    path: str | Path,
+    camera: Camera | CaptureCamera | None = None,
+    depth_scale: float | None = None,
+    *,
+    packing: Packing | None = None,
 ) -> NDArray[np.float32]:
     """Read a depth image.
 
-    Three formats are told apart by their content: 16-bit grey PNG; the 8-bit RGB PNG of the NYU Hand Pose
-    Dataset, which packs depth in mm as 256 G + B; and `.npy` with an integer or floating-point (H, W) array.
-    In floating-point arrays NaN and infinity mean "no measurement", as 0 does everywhere.
+    The format is told by the content: PNG and TIFF of 16-bit whole numbers, TIFF of floating-point numbers,
+    `.npy` of either, and `.npz` with one such array. An RGB PNG is the packed depth of the NYU Hand Pose
+    Dataset, 256 G + B in mm, if the packing or NYU's camera says so. In floating-point numbers NaN and
+    infinity mean "no measurement", as 0 does everywhere. Without a scale they are in metres if all are below
+    20, and in mm otherwise.
 
     Args:
         path: The file.
-        camera: Its camera, if known: the image must have the camera's size.
-        depth_scale: Millimetres per unit of the stored numbers, 1 by default.
+        camera: Its camera, if known: the image must have the camera's size. A capture's camera also says the
+            scale and the packing.
+        depth_scale: Millimetres per unit of the stored numbers, by default the camera's, or 1.
+        packing: What pixels hold, by default what the camera says.
 
     Returns:
         Depth in mm, shape (H, W), float32, 0 = no measurement.
@@ -54,95 +93,180 @@ def read_depth(
     path = Path(path)
     if depth_scale is not None and not (math.isfinite(depth_scale) and depth_scale > 0):
         raise UserError(f"the depth scale must be a positive number of mm per unit, got {depth_scale}")
+    pinhole = camera.camera if isinstance(camera, CaptureCamera) else camera
     try:
-        stored, fixed_scale = _read_npy(path, camera) if path.suffix == ".npy" else _read_png(path, camera)
+        stored = _read_array(path) if _signature(path) in ("npy", "npz") else _read_picture(path)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    if fixed_scale is not None and depth_scale not in (None, fixed_scale):
-        raise UserError(f"{path} is an NYU packed image, which is in millimetres; leave the depth scale away")
-    depth = stored.astype(np.float32) * np.float32(depth_scale or 1.0)
-    if not depth.any():
-        raise UserError(f"{path} holds no measurement: every pixel is 0")
-    if depth.min() < 0:
-        raise UserError(f"{path} holds negative depth ({depth.min():g}); write missing pixels as 0")
-    if depth.max() < MINIMUM_DEPTH_RANGE_MM:
+    if pinhole is not None and pinhole.width and stored.shape[:2] != (pinhole.height, pinhole.width):
         raise UserError(
-            f"{path} is nearer than {depth.max():g} mm everywhere; give the millimetres per unit as depth "
-            "scale (1000 if it is in metres)"
+            f"{path} is {stored.shape[1]} x {stored.shape[0]} pixels but the camera has {pinhole.width} x "
+            f"{pinhole.height}; give the camera of this image"
         )
+    if stored.ndim == 3:
+        _check_packing(path, stored, packing or _packing_of(camera))
+        if depth_scale not in (None, 1.0):
+            raise UserError(
+                f"{path} is an NYU packed image, which is in millimetres; leave the depth scale away"
+            )
+        return _in_millimetres(_unpack_nyu(path, stored), None, path)
+    if depth_scale is None and isinstance(camera, CaptureCamera):
+        depth_scale = camera.scale_of(stored.dtype)
+    return _in_millimetres(stored, depth_scale, path)
+
+
+def read_stored(image: NDArray[np.generic], camera: CaptureCamera, where: str) -> NDArray[np.float32]:
+    """Turn the numbers of one image, as a file or a stream holds them, into depth in mm.
+
+    Args:
+        image: (H, W), whole or floating-point numbers.
+        camera: That took it, with its scale.
+        where: What they come from, for the message.
+
+    Raises:
+        UserError: As for `read_depth`.
+    """
+    camera.camera.for_image(image.shape[1], image.shape[0])
+    return _in_millimetres(image, camera.scale_of(image.dtype), where)
+
+
+def sized(camera: CaptureCamera, image: Path) -> CaptureCamera:
+    """Return a camera with the size of one of its images, if it has none of its own.
+
+    Raises:
+        UserError: If the image cannot be read, or cannot be one of the camera.
+    """
+    if camera.camera.width:
+        return camera
+    height, width = read_depth(image, camera).shape
+    return camera.for_image(width, height)
+
+
+def _in_millimetres(
+    stored: NDArray[np.generic], scale: float | None, where: str | Path
+) -> NDArray[np.float32]:
+    """Apply the scale, and refuse what cannot be depth."""
+    if stored.dtype.kind == "f":
+        measured = np.isfinite(stored)
+        if not measured.any():
+            raise UserError(f"{where} holds no measurement: every pixel is NaN or infinite")
+        stored = np.where(measured, stored, 0)
+        if scale is None and stored.max() < METRES_UP_TO:
+            scale = 1000.0
+    depth = stored.astype(np.float32) * np.float32(scale or 1.0)
+    if not depth.any():
+        raise UserError(f"{where} holds no measurement: every pixel is 0")
+    if depth.min() < 0:
+        raise UserError(f"{where} holds negative depth ({depth.min():g}); write missing pixels as 0")
+    if looks_swapped(stored):
+        raise UserError(
+            f"{where} has its bytes in the wrong order: neighbouring pixels differ as in noise, and with the "
+            "bytes exchanged they do not; write the image again, 16-bit PNG has the high byte first"
+        )
+    if depth.max() < METRES_UP_TO:
+        raise NotMillimetres(f"{where} reaches only {depth.max():.3g} mm with depth_scale {scale or 1:g}")
     return depth
 
 
-def _read_npy(path: Path, camera: Camera | None) -> tuple[NDArray[np.generic], None]:
-    """Return the array, with 0 for NaN and infinity, and no fixed scale."""
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise UserError(f"{path} is no complete .npy array of numbers; write it by numpy.save") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "uif":
-        raise UserError(f"{path} does not hold an array of numbers; expected depth, height x width")
-    if array.ndim != 2 or array.size == 0:
-        raise UserError(f"{path} has shape {array.shape}; expected one depth image, (height, width)")
-    _check_size(path, array.shape[1], array.shape[0], camera)
-    if array.dtype.kind == "f":
-        measured = np.isfinite(array)
-        if not measured.any():
-            raise UserError(f"{path} holds no measurement: every pixel is NaN or infinite")
-        array = np.where(measured, array, 0)
-    return array, None
-
-
-def _read_png(path: Path, camera: Camera | None) -> tuple[NDArray[np.generic], float | None]:
-    """Return the stored numbers, and the scale if the format fixes it."""
+def _signature(path: Path) -> str | None:
+    """Tell by its first bytes what is no picture, or none of depth."""
     if path.is_file() and path.stat().st_size == 0:
         raise UserError(f"{path} is empty; copy or record it again")
+    with path.open("rb") as file:
+        head = file.read(8)
+    found = next((name for begin, name in SIGNATURES.items() if head.startswith(begin)), None)
+    if found is None and path.suffix in (".npy", ".npz"):
+        raise UserError(f"{path} is no complete {path.suffix} array of numbers; write it by numpy.save")
+    if found in ("OpenEXR", "JPEG"):
+        raise UserError(
+            f"{path} is no PNG image but {found}, which is not read; save 16-bit PNG or TIFF, or .npy"
+        )
+    return found
+
+
+def _read_array(path: Path) -> NDArray[np.generic]:
+    """Return the array of an .npy file, or the only one of an .npz file."""
     try:
-        with Image.open(path, formats=["PNG"]) as image:
-            _check_size(path, image.width, image.height, camera)
+        array = np.load(path, allow_pickle=False)
+        if isinstance(array, np.lib.npyio.NpzFile):
+            with array as file:
+                if len(file.files) != 1:
+                    names = ", ".join(file.files) or "of nobody"
+                    raise UserError(f"{path} holds the arrays {names}; expected one depth image")
+                array = file[file.files[0]]
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is no complete .npy array of numbers; write it by numpy.save") from error
+    if array.dtype.kind not in "uif":
+        raise UserError(f"{path} does not hold an array of numbers; expected depth, height x width")
+    if array.ndim != 2 or array.size == 0:
+        raise UserError(
+            f"{path} has shape {array.shape}; expected one depth image, (height, width); several are a "
+            "source, see docs/sources.md"
+        )
+    return np.asarray(array)
+
+
+def _read_picture(path: Path) -> NDArray[np.generic]:
+    """Return the numbers of a PNG or TIFF image: (H, W), or (H, W, 3) of an RGB one."""
+    try:
+        with Image.open(path, formats=["PNG", "TIFF"]) as image:
             mode, pixels = image.mode, np.asarray(image)
     except UnidentifiedImageError as error:
-        raise UserError(f"{path} is no PNG image; use 16-bit PNG, NYU RGB PNG or .npy") from error
+        raise UserError(f"{path} is no PNG image; use 16-bit PNG or TIFF, NYU's RGB PNG, or .npy") from error
     except (SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} is damaged ({error}); copy or record it again") from error
     except OSError as error:
         if error.errno is None:  # Pillow's own, such as "image file is truncated"
             raise UserError(f"{path} is damaged ({error}); copy or record it again") from error
         raise
-    if mode.startswith("I"):
-        return pixels, None
-    if mode == "RGB":
-        return _unpack_nyu(path, pixels), 1.0
-    raise UserError(
-        f"{path} is an 8-bit image (mode {mode}), too coarse for depth; expected 16-bit grey, NYU RGB or .npy"
-    )
+    if not mode.startswith(("I", "F")) and mode != "RGB":
+        raise UserError(
+            f"{path} is an 8-bit image (mode {mode}), too coarse for depth and made for eyes; save the depth "
+            "itself: 16-bit grey PNG or TIFF, or .npy"
+        )
+    return pixels
+
+
+def _packing_of(camera: Camera | CaptureCamera | None) -> Packing:
+    """What a camera says of its images; NYU's own says that they are packed, whoever names it."""
+    if isinstance(camera, CaptureCamera):
+        return camera.packing
+    return "nyu" if camera == CAMERAS["nyu"] else "plain"
+
+
+def _check_packing(path: Path, pixels: NDArray[np.generic], packing: Packing) -> None:
+    """Refuse colours that are no packed depth."""
+    red, green, blue = np.moveaxis(pixels, -1, 0)
+    preview = f"{path} is a colour image, a preview of depth for eyes"
+    if (red == green).all() and (green == blue).all():
+        raise UserError(f"{preview} in 8 bits of grey; save the depth itself, as 16-bit PNG or .npy")
+    far, saturated = (green >= NYU_FARTHEST_MM // 256).mean(), (blue == 255) & (green > 0)
+    if (
+        red.any()
+        or green.max() == 0
+        or far > NYU_SHARE
+        or saturated.sum() > NYU_SATURATED * (green > 0).sum()
+    ):
+        raise UserError(
+            f"{preview} or a photograph, not NYU depth (depth = 256 G + B, red unused); save the depth "
+            "itself, as 16-bit PNG or .npy"
+        )
+    if packing != "nyu":
+        raise UserError(
+            f"{path} is a colour image without red, as the NYU dataset packs depth; if it is of that kind, "
+            'give the camera nyu, or "packing": "nyu" in the camera file'
+        )
 
 
 def _unpack_nyu(path: Path, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     """Return depth in mm from the NYU packing, whose red channel is unused."""
-    red, green, blue = np.moveaxis(pixels.astype(np.uint16), -1, 0)
-    if red.any():
-        raise UserError(
-            f"{path} is a colour image, not NYU depth (depth = 256 G + B, red unused); give a depth image"
-        )
-    depth = 256 * green + blue
-    depth[depth == NYU_NOTHING] = 0
-    return depth
-
-
-def _check_size(path: Path, width: int, height: int, camera: Camera | None) -> None:
-    """Refuse an image that this camera did not take."""
-    if camera is not None and (width, height) != (camera.width, camera.height):
-        raise UserError(
-            f"{path} is {width} x {height} pixels but the camera has {camera.width} x {camera.height}; "
-            "give the camera of this image"
-        )
+    _, green, blue = np.moveaxis(pixels.astype(np.uint16), -1, 0)
+    depth: NDArray[np.generic] = 256 * green + blue
+    return np.where(depth == NYU_NOTHING, 0, depth)
 
 
 Unit = Literal["mm", "m"] | float
 """Millimetres, metres, or millimetres per unit of the numbers."""
-
-METRES_UP_TO = 20.0
-"""Depth that is all smaller is in metres, depth that is all larger in mm: no camera sees otherwise."""
 
 
 def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | None) -> NDArray[Any]:
@@ -191,7 +315,7 @@ def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | 
     if scale != 1:
         millimetres = millimetres.astype(np.float32) * np.float32(scale)
     if distortion is not None and not distortion.is_pinhole:
-        millimetres = undistort_depth(millimetres, _undistortion(camera, distortion))
+        millimetres = undistort(millimetres, camera, distortion)
     return millimetres
 
 
@@ -258,6 +382,37 @@ def centre_from_uvd(uvd: tuple[float, float, float], camera: Camera) -> NDArray[
     return uvd_to_xyz(np.array(uvd, np.float64), camera.intrinsics_array()).astype(np.float32)
 
 
+def centre_of_mass(depth: NDArray[Any], camera: Camera) -> NDArray[np.float32]:
+    """Return the centre of all that is measured, of an image that shows nothing but a hand.
+
+    Args:
+        depth: (H, W) in mm, 0 = no measurement; something is measured.
+        camera: that took it.
+
+    Returns:
+        The mean pixel at the mean depth, camera coordinates in mm, (3,).
+    """
+    v, u = np.nonzero(depth)
+    uvd = np.array([u.mean(), v.mean(), depth[v, u].mean()])
+    return uvd_to_xyz(uvd, camera.intrinsics_array()).astype(np.float32)
+
+
+def undistort(depth: NDArray[Any], camera: Camera, distortion: Distortion) -> NDArray[Any]:
+    """Undo the lens of an image (H, W).
+
+    Raises:
+        UserError: If the lens is that of another camera.
+    """
+    return depth if distortion.is_pinhole else undistort_depth(depth, _undistortion(camera, distortion))
+
+
 @lru_cache(maxsize=8)
 def _undistortion(camera: Camera, distortion: Distortion) -> NDArray[np.int64]:
-    return undistortion_pixels(camera, distortion)
+    pixels = undistortion_pixels(camera, distortion)
+    share = float((pixels != OUTSIDE).mean())
+    if share < LEAST_UNDISTORTED:
+        raise UserError(
+            f"undoing the lens would leave {100 * share:.0f} % of the image; give the coefficients of this "
+            "camera, in OpenCV's order k1 k2 p1 p2 k3"
+        )
+    return pixels

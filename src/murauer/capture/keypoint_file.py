@@ -18,30 +18,38 @@ from numpy.typing import NDArray
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.geometry.skeletons import SKELETONS, Skeleton
+from murauer.text_files import decode_json
 
 NOT_LABELLED, VISIBLE = 0, 2
 """COCO's flags of a keypoint; 1 is labelled but hidden."""
 
 
+NO_HAND = "no_hand"
+"""Category of an annotation that says that its image shows no hand."""
+
+Id = int | str
+"""COCO's are numbers, and some tools' are texts."""
+
+
 class _Image(msgspec.Struct):
-    id: int
+    id: Id
     file_name: str
     width: int = 0
     height: int = 0
 
 
 class _Category(msgspec.Struct):
-    id: int
+    id: Id
     name: str
-    keypoints: list[str]
+    keypoints: list[str] = []
     skeleton: list[tuple[int, int]] = []
 
 
 class _Annotation(msgspec.Struct, omit_defaults=True):
-    id: int
-    image_id: int
-    category_id: int
-    keypoints: list[float]
+    id: Id
+    image_id: Id
+    category_id: Id
+    keypoints: list[float | None] = []
     keypoints_3d: list[float | None] | None = None
     num_keypoints: int | None = None
     bbox: list[float] | None = None
@@ -58,12 +66,13 @@ class _Document(msgspec.Struct):
 
 @dataclass(frozen=True, eq=False)
 class Keypoints:
-    """The labelled hand in one image.
+    """The labelled hand in one image, or that there is none.
 
     Attributes:
         image: Name of the image file, as in the keypoint file.
         uv: Pixels in the image as it is stored, NaN where not labelled; shape (J, 2).
-        xyz: mm in camera coordinates (y down), NaN where not labelled; shape (J, 3).
+        xyz: mm in camera coordinates (y down), NaN where not labelled; shape (J, 3). J is 0 if the label says
+            that there is no hand.
         width, height: Size of the image.
     """
 
@@ -73,42 +82,57 @@ class Keypoints:
     width: int = 0
     height: int = 0
 
+    @classmethod
+    def of_no_hand(cls, image: str, width: int = 0, height: int = 0) -> "Keypoints":
+        """The label of an image without a hand."""
+        return cls(image, np.zeros((0, 2), np.float32), np.zeros((0, 3), np.float32), width, height)
+
+    @property
+    def shows_hand(self) -> bool:
+        """Whether there is a hand."""
+        return len(self.xyz) > 0
+
 
 def read_keypoint_file(path: Path) -> tuple[Skeleton, list[Keypoints]]:
     """Read labels.
 
     Args:
-        path: A COCO keypoint file with one category.
+        path: A COCO keypoint file with one category that has keypoints. Images with an annotation of the
+            category `NO_HAND` show none. Annotations of other categories, and those in which nothing is
+            marked, are no labels.
 
     Returns:
-        The skeleton that its category names, and the labelled hands with their joints in its order.
+        The skeleton that its category names, and the labels with their joints in its order.
 
     Raises:
         UserError: It cannot be read, is no such file, or has keypoints that no skeleton has.
     """
-    try:
-        document = msgspec.json.decode(path.read_bytes(), type=_Document)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except msgspec.DecodeError as error:
-        raise UserError(f"{path} is no COCO keypoint file: {error}") from error
-    if len(document.categories) != 1:
-        raise UserError(f"{path} has {len(document.categories)} categories; it must have one, the hand")
-    category = document.categories[0]
+    document = decode_json(path, _Document, "COCO keypoint file")
+    hands = [category for category in document.categories if category.keypoints]
+    if len(hands) != 1:
+        raise UserError(f"{path} has {len(hands)} categories with keypoints; it must have one, the hand")
+    (category,) = hands
+    without = {each.id for each in document.categories if _plain(each.name) == _plain(NO_HAND)}
     skeleton = _find_skeleton(category.keypoints, path)
     order = [category.keypoints.index(joint) for joint in skeleton.joints]
     images = {image.id: image for image in document.images}
-    seen: set[int] = set()
+    seen: set[Id] = set()
     labels = []
     for annotation in document.annotations:
         where = f"{path}, annotation {annotation.id}"
+        if annotation.category_id not in {category.id, *without} or _is_empty(annotation, category.id):
+            continue
         if annotation.image_id not in images:
             raise UserError(f"{where} is of image {annotation.image_id}, which images does not list")
         if annotation.image_id in seen:
             name = images[annotation.image_id].file_name
             raise UserError(f"{where} is the second of {name}; label one hand in each image")
         seen.add(annotation.image_id)
-        labels.append(_parse(annotation, images[annotation.image_id], order, where))
+        image = images[annotation.image_id]
+        if annotation.category_id in without:
+            labels.append(Keypoints.of_no_hand(image.file_name, image.width, image.height))
+        else:
+            labels.append(_parse(annotation, image, order, where))
     return skeleton, labels
 
 
@@ -139,8 +163,24 @@ def format_keypoints(skeleton: Skeleton, labels: Iterable[Keypoints], about: str
     document = _Document([], [], [_Category(1, "hand", list(skeleton.joints), bones)], {"description": about})
     for number, each in enumerate(labels, start=1):
         document.images.append(_Image(number, each.image, each.width, each.height))
-        document.annotations.append(_format(each, number))
+        if each.shows_hand:
+            document.annotations.append(_format(each, number))
+        else:
+            document.annotations.append(_Annotation(number, number, 2))
+    if not all(annotation.category_id == 1 for annotation in document.annotations):
+        document.categories.append(_Category(2, NO_HAND))
     return msgspec.json.encode(document).decode() + "\n"
+
+
+def _plain(name: str) -> str:
+    """A category's name as people vary it: "No hand", "no-hand"."""
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _is_empty(annotation: _Annotation, hand: Id) -> bool:
+    """Whether a hand is annotated, as tools do for all images, of which no joint is marked."""
+    marked = any(annotation.keypoints) or any(value is not None for value in annotation.keypoints_3d or ())
+    return annotation.category_id == hand and not marked
 
 
 def _find_skeleton(names: list[str], path: Path) -> Skeleton:
@@ -175,12 +215,14 @@ def _parse(annotation: _Annotation, image: _Image, order: list[int], where: str)
         raise UserError(
             f"{where} has {len(annotation.keypoints_3d)} numbers as keypoints_3d, not 3 x {joints}"
         )
-    pixels = np.array(annotation.keypoints, np.float32).reshape(joints, 3)[order]
-    space = [math.nan if value is None else value for value in annotation.keypoints_3d]
-    xyz = np.array(space, np.float32).reshape(joints, 3)[order]
+    pixels = np.array(annotation.keypoints, np.float32).reshape(joints, 3)[order]  # NaN for None
+    xyz = np.array(annotation.keypoints_3d, np.float32).reshape(joints, 3)[order]
     labelled = (pixels[:, 2] > NOT_LABELLED) & np.isfinite(xyz).all(-1)
     if not labelled.any():
-        raise UserError(f"{where} labels no joint; remove it")
+        raise UserError(
+            f"{where} labels no joint: each has visibility 0, or no numbers in keypoints_3d; remove it, or "
+            "set the visibility of what is labelled to 1 or 2"
+        )
     if (xyz[labelled, 2] < 20).any():
         raise UserError(
             f"{where} has a joint at z = {xyz[labelled, 2].min():g}; keypoints_3d are in mm with z the "

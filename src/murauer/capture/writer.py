@@ -5,7 +5,6 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 import numpy as np
@@ -137,9 +136,7 @@ class CaptureWriter:
     def __enter__(self) -> "CaptureWriter":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _find_what_is_there(self) -> None:
@@ -177,7 +174,7 @@ class CaptureWriter:
 
 def _as_stored(camera: CaptureCamera) -> CaptureCamera:
     least, most = STORED_SCALES
-    return replace(camera, depth_scale=min(max(camera.depth_scale or most, least), most))
+    return replace(camera, depth_scale=min(max(camera.depth_scale or most, least), most), packing="plain")
 
 
 def _what_took_the_images(cameras: Sequence[CaptureCamera]) -> dict[str, tuple[Camera, float]]:

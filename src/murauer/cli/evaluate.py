@@ -1,7 +1,13 @@
 """Measure errors of a model on a store, or of a file of predictions that others published.
 
-murauer evaluate runs/full --data stores/a --split test --json
+murauer evaluate runs/full
+murauer evaluate runs/full --data stores/b --split validation --json
+murauer evaluate runs/real_and_synth runs/full --report report.html
 murauer evaluate PREDICTIONS.txt --ground-truth LABELS.txt --format uvd --camera nyu
+
+A run is evaluated on the store that it was trained on, unless --data names another one. --report puts
+everything about one or more runs on one self-contained page: errors, pictures, views, latent space. Sections
+that the store has nothing for are left out; the last section says why.
 """
 
 import argparse
@@ -16,10 +22,16 @@ FORMATS = ("uvd", "xyz", "xyz-y-up")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("source", metavar="MODEL|PREDICTIONS.txt", help="run folder, model or predictions")
-    truth = parser.add_mutually_exclusive_group(required=True)
-    truth.add_argument("--data", type=Path, metavar="STORE", help="store to evaluate a model on")
+    parser.add_argument(
+        "sources", nargs="+", metavar="RUN|MODEL|PREDICTIONS.txt",
+        help="run folder, model file or predictions; for --report several runs, also as TITLE=FOLDER",
+    )  # fmt: skip
+    truth = parser.add_mutually_exclusive_group()
+    truth.add_argument(
+        "--data", type=Path, metavar="STORE", help="store (default: the one that the run names)"
+    )
     truth.add_argument("--ground-truth", type=Path, metavar="FILE", help="annotated joints")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page about the runs")
     parser.add_argument("--split", choices=("validation", "test", "real"), help="of STORE (default: test)")
     parser.add_argument(
         "--small-cube",
@@ -36,36 +48,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    if args.data:
-        _evaluate_model(args)
+    if args.report is not None:
+        _write_report(args)
+    elif len(args.sources) > 1:
+        raise UserError("several runs make a page: give --report FILE.html; or evaluate them one by one")
+    elif args.ground_truth:
+        _evaluate_file(args, *args.sources)
     else:
-        _evaluate_file(args)
+        _evaluate_model(args, *args.sources)
 
 
-def _evaluate_model(args: argparse.Namespace) -> None:
+def _write_report(args: argparse.Namespace) -> None:
+    """Put the runs on a page."""
+    from murauer.evaluation.report import write_report  # start-up
+    from murauer.evaluation.runs import load_runs, store_of  # start-up
+
+    if args.ground_truth or args.split is not None or args.small_cube is not None or args.json:
+        raise UserError("with --report give runs, --data and nothing else: the page shows all splits")
+    runs = load_runs(args.sources)
+    store = store_of(runs, args.data)
+    command = f"murauer evaluate {' '.join(args.sources)} --report {args.report}"
+    write_report(args.report, store, runs, facts={"Command": command, "Data": str(store.folder)})
+    print(f"report: {args.report}")
+
+
+def _evaluate_model(args: argparse.Namespace, source: str) -> None:
     """Predict a split of a store, with the recorded centre as centre of the cube."""
+    from murauer.evaluation.runs import load_runs, store_of  # start-up
     from murauer.evaluation.split import evaluate_split  # start-up
     from murauer.nets.model_file import model_path  # start-up
     from murauer.store.store import open_store  # start-up
 
-    store = open_store(args.data)
-    result = evaluate_split(model_path(args.source), store, args.split or "test", args.small_cube)
+    if args.data is None and Path(source).suffix not in ("", ".safetensors"):
+        raise UserError(f"{source} is no run: give --ground-truth for predictions, or --data for a model")
+    store = open_store(args.data) if args.data else store_of(load_runs([source]))
+    result = evaluate_split(model_path(source), store, args.split or "test", args.small_cube)
     print(json.dumps(result.to_dict()) if args.json else result.table())
 
 
-def _evaluate_file(args: argparse.Namespace) -> None:
+def _evaluate_file(args: argparse.Namespace, source: str) -> None:
     """Compare two text files of joints."""
+    from murauer.capture.camera_file import find_camera  # start-up
     from murauer.evaluation.metrics import metrics_table  # start-up
     from murauer.evaluation.prediction_files import evaluate_prediction_file  # start-up
-    from murauer.geometry.camera import find_camera  # start-up
 
     if args.split is not None or args.small_cube is not None:
         raise UserError("--split and --small-cube are for models on --data, not for files of predictions")
     metrics = evaluate_prediction_file(
-        args.source,
+        source,
         args.ground_truth,
         args.format,
-        find_camera(args.camera) if args.camera else None,
+        find_camera(args.camera).camera if args.camera else None,
         ground_truth_format=args.ground_truth_format,
         skeleton=args.skeleton,
     )

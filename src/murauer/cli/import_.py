@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="xyz",
         help="of the files (default: xyz)",
     )
+    parser.add_argument(
+        "--handedness",
+        choices=("auto", "right", "left"),
+        default="auto",
+        help="which hands all frames show (default: auto, as the dataset says or else the hand finder sees)",
+    )
     parser.add_argument("--max-frames", type=positive_int, metavar="N", help="of each set, spread evenly")
     add_workers(parser)
     for option, about in (
@@ -50,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.prepare.importing.images import ImportSettings  # start-up
     from murauer.prepare.importing.run import import_dataset, import_shard  # start-up
+    from murauer.store.makers import ImportSettings  # start-up
     from murauer.store.summary import summary  # start-up
 
     names = ("cube_mm", "region_mm", "region_size", "max_frames", "least_confidence")
@@ -59,7 +65,12 @@ def run(args: argparse.Namespace) -> None:
     if args.cube_mm is not None and args.region_mm is None:
         given["region_mm"] = 1.5 * args.cube_mm
     dataset, settings = DATASETS[args.dataset](args.path), ImportSettings(**given)
-    how = {"centres": args.centres, "centre_format": args.centre_format, "settings": settings}
+    how = {
+        "centres": args.centres,
+        "centre_format": args.centre_format,
+        "settings": settings,
+        "handedness": args.handedness,
+    }
     if (shard := shard_of(args)) is not None:
         import_shard(dataset, args.path, args.out, shard, workers=args.workers, **how)
         tell_shard_is_done(shard)

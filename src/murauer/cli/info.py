@@ -1,6 +1,6 @@
 """Show what is installed: versions, device, skeletons, cameras; and configs, variants, sensors to train with.
 
-With --preset also the configuration and the number of parameters of f, m, p, g and h. With --data what a
+With --config also the configuration and the number of parameters of f, m, p, g and h. With --data what a
 store holds instead; --verify compares its files with the checksums that were written with them.
 """
 
@@ -18,7 +18,7 @@ from murauer.version import __version__
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--preset", metavar="NAME", help="show this config and the size of its networks")
+    parser.add_argument("--config", metavar="NAME", help="show this config and the size of its networks")
     add_data(parser, required=False)
     parser.add_argument("--verify", action="store_true", help="check the files of --data by their checksums")
     add_json(parser)
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
         return
     if args.verify:
         raise UserError("--verify checks a store; name it with --data")
-    facts = _installation() | (_config(args.preset) if args.preset else {})
+    facts = _installation() | (_config(args.config) if args.config else {})
     if args.json:
         print(json.dumps(facts, indent=1))
         return
@@ -50,7 +50,7 @@ def _show_store(args: argparse.Namespace) -> None:
     from murauer.store.summary import store_facts, summary  # start-up
 
     store = open_store(args.data)
-    verified = verify(args.data, store.description) if args.verify else None
+    verified = verify(args.data, store.manifest.checksums) if args.verify else None
     if args.json:
         print(json.dumps(store_facts(store) | {"verified_files": verified}, indent=1))
         return
@@ -61,7 +61,7 @@ def _show_store(args: argparse.Namespace) -> None:
 
 def _installation() -> dict[str, Any]:
     """Collect what does not depend on a config."""
-    from murauer.geometry.camera import CAMERAS  # start-up
+    from murauer.capture.camera_file import NAMED_CAMERAS, camera_document  # start-up
     from murauer.geometry.skeletons import SKELETONS  # start-up
     from murauer.nets.model_facts import packaged_model  # start-up
 
@@ -72,7 +72,7 @@ def _installation() -> dict[str, Any]:
         "onnxruntime": version("onnxruntime"),
         "default_model": str(default_model) if default_model.exists() else "not installed",
         "skeletons": {name: len(skeleton) for name, skeleton in SKELETONS.items()},
-        "cameras": {name: camera.to_dict() for name, camera in CAMERAS.items()},
+        "cameras": camera_document(NAMED_CAMERAS.values()),
     }
     if find_spec("torch") is None:
         return facts | {"training": "needs PyTorch: pip install 'murauer[train]'"}
@@ -84,7 +84,9 @@ def _for_training() -> dict[str, Any]:
     import torch  # extra
 
     from murauer.hand.sensors import SENSORS  # start-up
+    from murauer.nets.backbone import BACKBONES  # start-up
     from murauer.training.config import config_names  # start-up
+    from murauer.training.loss_terms import LOSS_TERMS  # start-up
     from murauer.training.variants import VARIANTS  # start-up
 
     cuda = torch.cuda.is_available()
@@ -94,6 +96,8 @@ def _for_training() -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if cuda else f"CPU, {torch.get_num_threads()} threads",
         "configs": config_names(),
         "variants": list(VARIANTS),
+        "losses": list(LOSS_TERMS),
+        "backbones": list(BACKBONES),
         "sensors": list(SENSORS),
     }
 
@@ -107,7 +111,7 @@ def _config(name: str) -> dict[str, Any]:
 
     config = load_config(name)
     counts = parameter_counts(HandPoseNetwork(config.network), make_discriminator(config.network))
-    return {"preset": name, "parameters": counts, "config": msgspec.to_builtins(config)}
+    return {"config_name": name, "parameters": counts, "config": msgspec.to_builtins(config)}
 
 
 def _text(value: object) -> str:

@@ -3,9 +3,11 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from importlib.util import find_spec
 
-from murauer.arguments import Parser
+from murauer.arguments import Parser, add_commands
 from murauer.cli import (
     demo,
     evaluate,
@@ -13,49 +15,50 @@ from murauer.cli import (
     export,
     import_,
     info,
-    live,
     predict,
     record,
-    report,
+    render,
     select,
-    simulate,
     studio,
-    synthesise,
     train,
-    twin,
 )
-from murauer.errors import UserError
+from murauer.errors import UnlikelyInput, UserError
 from murauer.version import __version__
 
 COMMANDS = {
     "demo": demo,
     "record": record,
     "import": import_,
-    "simulate": simulate,
-    "synthesise": synthesise,
+    "render": render,
     "select": select,
-    "twin": twin,
     "train": train,
     "evaluate": evaluate,
     "experiment": experiment,
-    "report": report,
     "predict": predict,
-    "live": live,
     "studio": studio,
     "export": export,
     "info": info,
 }
-"""Modules with `add_arguments(parser)` and `run(args)`; the first line of their docstring is the help."""
 
-TRAINING_PACKAGES = {
-    "matplotlib": "Matplotlib",
-    "safetensors": "safetensors",
-    "scipy": "SciPy",
-    "tensorboard": "TensorBoard",
-    "torch": "PyTorch",
-    "warp": "Warp",
+EXTRAS = {
+    "train": {
+        "jinja2": "Jinja",
+        "matplotlib": "Matplotlib",
+        "safetensors": "safetensors",
+        "scipy": "SciPy",
+        "sklearn": "scikit-learn",
+        "tensorboard": "TensorBoard",
+        "torch": "PyTorch",
+        "warp": "Warp",
+    },
+    "cluster": {"submitit": "submitit"},
+    "export": {"onnx": "ONNX", "onnxscript": "ONNX Script"},
+    "network": {"zmq": "pyzmq"},
+    "realsense": {"pyrealsense2": "pyrealsense2"},
+    "studio": {"viser": "viser"},
+    "video": {"av": "PyAV"},
 }
-"""What the extra "train" adds to what it takes to run a model, by the name that it is imported by."""
+"""What each extra adds to what it takes to run a model: names by which packages are imported and known."""
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130  # what shells report for SIGINT
@@ -66,17 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
     parser = Parser(prog="murauer", description="3D hand poses from a depth camera, with almost no labels.")
     parser.add_argument("--version", action="version", version=f"murauer {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in COMMANDS.items():
-        summary, _, details = (module.__doc__ or "").partition("\n")
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=summary + "\n" + details,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
+    add_commands(parser, COMMANDS, "COMMAND")
     return parser
 
 
@@ -87,19 +80,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after `murauer`; those of the process by default.
 
     Returns:
-        The exit code: 0, 2 after an error of the input, 130 after Ctrl-C.
+        The exit code: 0, 1 where a command says that its result is incomplete, 2 after an error of the input,
+        130 after Ctrl-C.
     """
+    warnings.showwarning = _show_warning
     try:
         options = make_parser().parse_args(arguments)
-        options.run(options)
+        code = options.run(options)
         sys.stdout.flush()  # a full disk behind a redirection shows only here
     except UserError as error:
         return _fail(str(error))
     except ModuleNotFoundError as error:
-        package = TRAINING_PACKAGES.get(str(error.name).partition(".")[0])
-        if package is None:
-            raise
-        return _fail(f"murauer {options.command} needs {package} for this: pip install 'murauer[train]'")
+        module = str(error.name).partition(".")[0]
+        for extra, packages in EXTRAS.items():
+            if module in packages:
+                # A missing PyTorch is named, whichever package of its extra was imported first.
+                named = "torch" if extra == "train" and find_spec("torch") is None else module
+                fix = f"pip install 'murauer[{extra}]'"
+                return _fail(f"murauer {options.command} needs {packages[named]} for this: {fix}")
+        raise
     except BrokenPipeError:  # `murauer info | head`: the reader has all it wants
         _give_up_stdout()
         return EXIT_BROKEN_PIPE
@@ -110,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("murauer: stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
-    return 0
+    return code or 0
 
 
 def _give_up_stdout() -> None:
@@ -119,6 +118,14 @@ def _give_up_stdout() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+) -> None:
+    """Print a warning: those for users like an error, without the place in the code."""
+    text = str(message) if issubclass(category, UnlikelyInput) else f"{filename}:{lineno}: {message}"
+    print(f"murauer: warning: {text}", file=sys.stderr)
 
 
 def _fail(message: str) -> int:

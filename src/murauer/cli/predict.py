@@ -5,12 +5,16 @@ murauer predict *.png --camera sr305 --depth-scale 0.125 --out joints.json --out
 murauer predict monday/front/*.png --camera monday/camera.json --out joints.csv
 murauer predict stores/nyu --split test --out joints.npy
 
-FRAME is a 16-bit PNG in mm (or with --depth-scale), an RGB PNG as in the NYU dataset, or a .npy array.
---camera is a name that `murauer info` lists, or a camera file, whose depth scale and lens count, too; of
-several cameras in it the one with the name of the frames' folder is taken.
+FRAME is a depth image: PNG or TIFF of 16 bits in mm (or with --depth-scale), TIFF of floating-point
+numbers, .npy, .npz, or an RGB PNG of the NYU dataset with its camera. Or give one source, as to `murauer
+record`: a folder of images, a stack, a video, a stream; of several cameras the first is used. --camera is a
+name that `murauer info` lists, or a camera file, whose depth scale and lens count, too; of several cameras in
+it the one with the name of the frames' folder is taken.
 
-Without --centre the surest hand of the frame is found; --centre holds for all frames given. Which hand it is
-is seen from the frame, unless --handedness says it. A frame without a hand is in the results without joints.
+Without --centre the surest hand of the frame is found; --centre holds for all frames given, --centres has one
+for each. Which hand it is is seen from the frame, unless --handedness says it. A frame without a hand is in
+the results without joints. So is one that cannot be used, and the exit code is then 1, as it is when no frame
+has a hand.
 
 FRAME may also be a store, with --split: then the joints of all its frames, around the recorded centres,
 go into one array. What was stopped goes on when the same command is given again; on several machines, give
@@ -42,9 +46,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from murauer.capture.camera_file import CaptureCamera
+    from murauer.capture.named_frames import NamedFrames
     from murauer.geometry.camera import Camera
     from murauer.inference.estimator import Estimator
+    from murauer.inference.frame_poses import Where
     from murauer.inference.pose import HandPose
 
 PICTURE_SUFFIXES = (".png", ".jpg")
@@ -54,16 +59,22 @@ SHEET_LIMIT = 400
 
 SHEET_SIZE = 256
 
+EXIT_INCOMPLETE = 1
+"""A frame could not be used, or no frame has a hand."""
+
+MOST_REASONS = 50
+"""Frames that cannot be used whose reasons are printed; the results tell of all."""
+
 MOST_NAMES = 3
 """Frames without a hand that are named; the results tell of all."""
 
-OF_FRAMES = ("camera", "depth_scale", "centre", "overlay")
+OF_FRAMES = ("camera", "depth_scale", "centre", "centres", "overlay")
 """Options that a store's set has no use for: it has cameras and centres of its own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("frames", nargs="+", type=Path, metavar="FRAME", help="depth image")
+    parser.add_argument("frames", nargs="+", metavar="FRAME", help="depth images, or one source of depth")
     parser.add_argument("--camera", metavar="nyu|sr305|FILE.json", help="that took the frames")
     parser.add_argument(
         "--depth-scale",
@@ -72,6 +83,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="mm per unit (default: as in the camera file, or 1)",
     )
     parser.add_argument("--centre", type=centre, metavar="U,V,D", help="middle of the hand: pixel, pixel, mm")
+    parser.add_argument("--centres", type=Path, metavar="FILE", help="of each frame: lines frame,u,v,d")
+    parser.add_argument("--cropped", action="store_true", help="frames show a hand alone: do not look for it")
+    parser.add_argument("--hands", choices=("one", "all"), default="one", help="of each frame (default: one)")
+    parser.add_argument("--strict", action="store_true", help="stop at a frame that cannot be used")
     parser.add_argument("--model", default="default", metavar="PATH", help="run folder, model file, .onnx")
     add_handedness(parser)
     parser.add_argument(
@@ -82,27 +97,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overlay", type=Path, metavar="FILE", help="picture of the result, .png or .jpg")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     """Carry the command out."""
-    from murauer.capture.camera_file import camera_of_frames  # start-up
+    from murauer.capture.named_frames import NamedFrames  # start-up
     from murauer.inference.estimator import Estimator  # start-up
     from murauer.inference.pose_files import check_pose_path  # start-up
 
     if args.split is not None:
         _predict_set(args)
-        return
+        return 0
     if args.shard is not None:
         raise UserError("--shard is for the frames of a store; give --split with it")
-    if args.camera is None:
-        raise UserError("give the --camera that took the frames, or the --split of a store")
     for path in args.out:
         check_pose_path(path)
     if args.overlay is not None and args.overlay.suffix not in PICTURE_SUFFIXES:
         raise UserError(f"cannot draw {args.overlay}; let its name end in {' or '.join(PICTURE_SUFFIXES)}")
-    if args.overlay is not None and len(args.frames) > SHEET_LIMIT:
-        raise UserError(f"{len(args.frames)} frames are too many for one overlay; give up to {SHEET_LIMIT}")
-    camera = camera_of_frames(args.camera, args.frames)
-    predict_frames(args, camera, Estimator.load(args.model))
+    frames = NamedFrames(args.frames, args.camera, args.depth_scale)
+    if args.overlay is not None and (frames.count or 0) > SHEET_LIMIT:
+        raise UserError(f"{frames.count} frames are too many for one overlay; give up to {SHEET_LIMIT}")
+    try:
+        return predict_frames(args, frames, Estimator.load(args.model))
+    finally:
+        frames.close()
 
 
 def _predict_set(args: argparse.Namespace) -> None:
@@ -123,7 +139,7 @@ def _predict_set(args: argparse.Namespace) -> None:
     if len(args.frames) != 1 or len(args.out) != 1:
         raise UserError("with --split give one store and one --out file, such as joints.npy")
     shard = shard_of(args) or WHOLE
-    store = open_store(args.frames[0])
+    store = open_store(Path(args.frames[0]))
     (out,) = args.out
     if predict_store(store, args.split, args.model, out, shard=shard, workers=args.workers):
         print(f"{out}: joints of the {len(store.require(args.split))} {args.split} frames")
@@ -131,36 +147,81 @@ def _predict_set(args: argparse.Namespace) -> None:
         tell_shard_is_done(shard)
 
 
-def predict_frames(args: argparse.Namespace, camera: "CaptureCamera", estimator: "Estimator") -> None:
-    """Predict all frames, then write everything, so that a bad frame leaves older results as they were."""
-    from murauer.capture.depth import centre_from_uvd, read_depth, read_frame  # start-up
+def predict_frames(args: argparse.Namespace, frames: "NamedFrames", estimator: "Estimator") -> int:
+    """Predict all frames, then write everything, so that older results stay if it is interrupted."""
+    from murauer.capture.depth import centre_from_uvd  # start-up
     from murauer.geometry.overlay import contact_sheet  # start-up
+    from murauer.inference.frame_poses import poses_of_frames  # start-up
     from murauer.inference.pose_files import to_document, to_json, write_poses  # start-up
     from murauer.progress import Progress  # start-up
 
-    pinhole = camera.camera
-    given = None if args.centre is None else centre_from_uvd(args.centre, pinhole)
-    poses, pictures = [], []
-    with Progress("predicting", len(args.frames), unit="frame") as progress:
-        for path in args.frames:
-            stored = read_depth(path, pinhole, args.depth_scale or camera.depth_scale)
-            depth = read_frame(stored, pinhole, "mm", camera.distortion)
-            pose = estimator(depth, pinhole, given, args.handedness)
-            poses.append((str(path), pose))
-            if args.overlay is not None:
-                pictures.append(_draw(depth, pinhole, pose, estimator.cube_mm, whole=len(args.frames) == 1))
+    capture = frames.complete()
+    if args.centre is not None and capture.camera.width:
+        centre_from_uvd(args.centre, capture.camera)  # what cannot be is better known before than after
+    poses: list[tuple[str, HandPose]] = []
+    damaged: list[tuple[str, str]] = []
+    pictures: dict[str, Image] = {}
+    results = poses_of_frames(
+        estimator,
+        frames,
+        where=_where(args),
+        handedness=args.handedness,
+        every_hand=args.hands == "all",
+        strict=args.strict,
+    )
+    with Progress("predicting", frames.count, unit="frame") as progress:
+        for result in results:
+            poses += [(result.name, pose) for pose in result.poses]
+            if result.depth is None:
+                damaged.append((result.name, str(result.poses[0].problem)))
+            elif args.overlay is not None and len(pictures) < SHEET_LIMIT:
+                size = result.depth.shape[::-1]
+                shown = (capture.for_image(*size).camera, result.poses[0], estimator.cube_mm)
+                pictures[result.name] = _draw(result.depth, *shown, whole=frames.count == 1)
             progress.advance()
+    if not poses:
+        raise UserError(f"{args.frames[0]} gave no frame")
+    if len(damaged) == len(poses):
+        more = f" (and {len(damaged) - 1} more cannot be used)" if len(damaged) > 1 else ""
+        raise UserError(damaged[0][1] + more)
 
-    document = to_document(poses, pinhole, args.model, camera.distortion)
+    document = to_document(poses, capture.camera, str(args.model), capture.distortion)
     for path in args.out:
         write_poses(path, document)
     if args.overlay is not None:
-        names = [path.name for path in args.frames]
+        names, drawn = [Path(name).name for name in pictures], list(pictures.values())
         with written_whole(args.overlay) as partial:
-            (pictures[0] if len(pictures) == 1 else contact_sheet(pictures, names)).save(partial)
+            (drawn[0] if frames.count == 1 else contact_sheet(drawn, names)).save(partial)
     if not args.out:
         print(to_json(document), end="")
-    _tell_what_is_missing(poses)
+    for name, reason in damaged[:MOST_REASONS]:
+        print(reason if name in reason else f"{name}: {reason}", file=sys.stderr)
+    if damaged:
+        more = f"; {len(damaged) - MOST_REASONS} more in the results" if len(damaged) > MOST_REASONS else ""
+        print(f"{len(damaged)} of {_count(poses)} could not be used{more}", file=sys.stderr)
+    unusable = {name for name, _ in damaged}
+    _tell_what_is_missing([(name, pose) for name, pose in poses if name not in unusable])
+    return EXIT_INCOMPLETE if damaged or not any(pose for _, pose in poses) else 0
+
+
+def _count(poses: "Sequence[tuple[str, HandPose]]") -> str:
+    """Count the frames that poses are of, in words."""
+    count = len({name for name, _ in poses})
+    return f"{count} frame{'s' if count > 1 else ''}"
+
+
+def _where(args: argparse.Namespace) -> "Where":
+    """Where hands are, by the options."""
+    given = [name for name in ("centre", "centres", "cropped") if getattr(args, name)]
+    if args.hands == "all":
+        given.append("hands all")
+    if len(given) > 1:
+        raise UserError(f"--{' and --'.join(given)} exclude each other; give one of them")
+    if args.centres is not None:
+        from murauer.inference.pose_files import read_centres  # start-up
+
+        return read_centres(args.centres)
+    return "cropped" if args.cropped else args.centre or "anywhere"
 
 
 def _tell_what_is_missing(poses: "Sequence[tuple[str, HandPose]]") -> None:

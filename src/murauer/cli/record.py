@@ -9,6 +9,7 @@ again, the command goes on with it.
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,11 +29,16 @@ def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
     from murauer.capture.recorder import record  # start-up
     from murauer.capture.sources import open_source  # start-up
+    from murauer.names import MOST_NAMED  # start-up
 
     with open_source(args.source) as source:
         done = record(source, args.out, frames=args.frames, seconds=args.seconds)
         cameras = ", ".join(each.name for each in source.cameras)
-        live = source.live
+        live, left_out = source.live, source.left_out
+    for sentence in left_out[:MOST_NAMED]:
+        print(f"left out: {sentence}", file=sys.stderr)
+    if len(left_out) > MOST_NAMED:
+        print(f"left out: {len(left_out) - MOST_NAMED} more", file=sys.stderr)
     if args.json:
         print(json.dumps(asdict(done)))
         return

@@ -1,9 +1,12 @@
-"""Look at a capture or a store in a web page, compare models on it, and label its frames.
+"""Look at a capture, a store or a live camera in a web page, compare models on it, and label its frames.
 
 murauer studio captures/monday
 murauer studio stores/monday --model runs/a --compare runs/b
 murauer studio stores/monday --frames selected.txt
 murauer studio stores/monday --export
+murauer studio --live simulated:
+
+With --live it shows a camera, or any SOURCE that `murauer record` takes, with the joints that a model finds.
 
 The page is at http://127.0.0.1:8080 and for this machine alone. --host listens on another address; a token
 is then printed, without which nobody sees anything. Every change of a label is on disk at once; accepted
@@ -11,6 +14,8 @@ labels become the folder's by the button, or by --export without a page.
 """
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +24,7 @@ from murauer.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+    from viser import ViserServer
 
     from murauer.studio.albums.album import Album
 
@@ -27,7 +33,10 @@ DEFAULT_PORT = 8080
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="capture or store")
+    parser.add_argument(
+        "folder", metavar="FOLDER|SOURCE", help="capture or store; with --live a source of depth"
+    )
+    parser.add_argument("--live", action="store_true", help="show a source of depth as it comes")
     parser.add_argument(
         "--model", default="default", metavar="PATH", help="run folder, model, predictions.txt, none"
     )
@@ -40,11 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--export", action="store_true", help="write accepted labels to the folder, without a page"
     )
-    add_serving(parser)
-
-
-def add_serving(parser: argparse.ArgumentParser) -> None:
-    """Declare where the page is, as `murauer live` has it, too."""
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS", help="to listen on (default: 127.0.0.1)"
     )
@@ -65,14 +69,21 @@ def port(text: str) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
+    if args.live:
+        _watch(args)
+    else:
+        _open(args)
+
+
+def _open(args: argparse.Namespace) -> None:
+    """Show a folder, or write its accepted labels."""
     from murauer.studio.albums.open import open_album  # start-up
     from murauer.studio.labels.label_log import LabelLog  # start-up
-    from murauer.studio.page.guard import choose_token, serve  # start-up
 
-    album = open_album(args.folder, args.skeleton)
+    folder = Path(args.folder)
+    album = open_album(folder, args.skeleton)
     listed = None if args.frames is None else {"real": _listed(args.frames, album)}
-    token = choose_token(args.host, args.token)
-    with LabelLog(args.folder, album.skeleton) as label_log:
+    with LabelLog(folder, album.skeleton) as label_log:
         if args.export:
             labels = label_log.accepted()
             if not labels:
@@ -87,16 +98,44 @@ def run(args: argparse.Namespace) -> None:
 
         sources = [source for source in (args.model, args.compare) if source not in (None, "none")]
         predictors = [open_predictor(source, album, args.handedness) for source in sources]
-        server = serve(args.host, args.port, token)
-        announce(args.host, server.get_port(), token)
-        try:
+        with _serving(args) as server:
             run_studio(server, album, predictors, label_log, listed)
-        finally:
-            server.stop()
         print(
             f"{len(label_log.accepted())} accepted labels, {len(label_log.unfinished())} not accepted yet, "
-            f"in {label_log.path}; write the accepted ones with: murauer studio {args.folder} --export"
+            f"in {label_log.path}; write the accepted ones with: murauer studio {folder} --export"
         )
+
+
+def _watch(args: argparse.Namespace) -> None:
+    """Show a source of depth as it comes."""
+    from murauer.capture.sources import open_source  # start-up
+    from murauer.inference.estimator import Estimator  # start-up
+    from murauer.studio.live import run_live  # start-up
+
+    if args.export or args.frames is not None or args.skeleton is not None:
+        raise UserError(
+            "--export, --frames and --skeleton are for labels of a folder; leave them out with --live"
+        )
+    paths = [path for path in (args.model, args.compare) if path is not None]
+    models = [
+        ("packaged model" if path == "default" else Path(path).name, Estimator.load(path)) for path in paths
+    ]
+    with open_source(args.folder) as source, _serving(args) as server:
+        run_live(server, source, models, args.handedness)
+
+
+@contextmanager
+def _serving(args: argparse.Namespace) -> "Iterator[ViserServer]":
+    """Yields the server of the page, whose address is printed."""
+    from murauer.studio.page.guard import choose_token, serve  # start-up
+
+    token = choose_token(args.host, args.token)
+    server = serve(args.host, args.port, token)
+    announce(args.host, server.get_port(), token)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def announce(host: str, port: int, token: str | None) -> None:

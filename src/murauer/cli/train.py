@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_data(parser)
     add_run_folder(parser)
-    parser.add_argument("--preset", default="small", metavar="NAME|FILE.json", help="default: small")
+    parser.add_argument("--config", default="small", metavar="NAME|FILE.json", help="default: small")
     parser.add_argument("--variant", default="full", metavar="NAME", help="which losses (default: full)")
     parser.add_argument(
         "--labels",
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
     with processes(device) as leading:
         model = train(
             store,
-            read_config(args.preset),
+            read_config(args.config),
             variant=args.variant,
             labels=args.labels if rows is None else len(rows),
             seed=args.seed,

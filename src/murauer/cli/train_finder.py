@@ -1,27 +1,31 @@
 """Train the two networks of the hand finder on simulated rooms, and write them as ONNX.
 
     python -m murauer.cli.train_finder --out runs/finder [--rooms 80000] [--passes 5] [--in-sight 100000]
-        [--refinement-passes 16] [--seed 0] [--bfloat16]
+        [--refinement-passes 16] [--seed 0] [--bfloat16] [--no-hand CAPTURE ...]
 
 First the proposal network on whole frames, then the refinement network on cubes: at its proposals, and at
-hands that are well in sight. Writes `hand_proposal.onnx` and `hand_judge.onnx`, after having compared them
-with PyTorch. Frames, cubes and the trained proposal network are kept under `--cache`, so that a training that
-was stopped, or the next one, need not begin with them.
+hands that are well in sight; both also on frames of captures that are labelled to show no hand. Writes
+`hand_proposal.onnx` and `hand_judge.onnx`, after having compared them with PyTorch. Frames, cubes and the
+trained proposal network are kept under `--cache`, so that a training that was stopped, or the next one, need
+not begin with them.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, load_model, save_file, save_model
 
 from murauer.arguments import positive_int
+from murauer.datasets.captured import CaptureDataset
+from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.handfinder.finder import PROPOSAL, REFINEMENT
 from murauer.handfinder.network import ProposalNetwork
 from murauer.handfinder.training.cubes import LabelledCubes, clear_cubes, cut_cubes
 from murauer.handfinder.training.frames import RoomFrames, simulate_frames
+from murauer.handfinder.training.negatives import Image, negative_cubes, negative_frames, repeated
 from murauer.handfinder.training.train import (
     Samples,
     train_proposal,
@@ -46,27 +50,37 @@ def main() -> None:
     parser.add_argument(
         "--bfloat16", action="store_true", help="for processors that have it: 1.6 times as fast"
     )
+    parser.add_argument(
+        "--no-hand", type=Path, nargs="+", default=[], metavar="CAPTURE",
+        help="captures with frames that are labelled to show no hand",
+    )  # fmt: skip
     options = parser.parse_args()
     torch.manual_seed(options.seed)
+    without = images_without_hand(options.no_hand)
     name = f"{options.seed}_{options.rooms}"
+    learned = "_".join([name, str(options.passes), *(folder.resolve().name for folder in options.no_hand)])
 
     frames = _kept(
         options.cache / f"frames_{name}.safetensors",
         RoomFrames,
         lambda: simulate_frames(options.rooms, options.seed),
     )
-    trained = options.cache / f"proposal_{name}_{options.passes}.safetensors"
+    trained = options.cache / f"proposal_{learned}.safetensors"
     if trained.exists():
         proposal = ProposalNetwork().eval()
         load_model(proposal, trained)
     else:
-        proposal = train_proposal(frames, options.passes, bfloat16=options.bfloat16)
+        seen = frames
+        if without:
+            more = negative_frames(without)
+            seen = RoomFrames.joined([frames, more.part(repeated(len(more), len(frames)))])
+        proposal = train_proposal(seen, options.passes, bfloat16=options.bfloat16)
         with written_whole(trained) as partial:
             save_model(proposal, str(partial))
     write_proposal(proposal, options.out / PROPOSAL)
 
     cubes = _kept(
-        options.cache / f"refinement_cubes_{name}_{options.passes}.safetensors",
+        options.cache / f"refinement_cubes_{learned}.safetensors",
         LabelledCubes,
         lambda: cut_cubes(frames, proposal, options.seed),
     )
@@ -76,10 +90,30 @@ def main() -> None:
         lambda: clear_cubes(options.in_sight, options.seed),
     )
     cubes = LabelledCubes.joined([cubes, in_sight])
+    if without:
+        negative = negative_cubes(without, proposal)
+        cubes = LabelledCubes.joined([cubes, negative.part(repeated(len(negative), len(cubes)))])
     write_refinement(
         train_refinement(cubes, options.refinement_passes, bfloat16=options.bfloat16),
         options.out / REFINEMENT,
     )
+
+
+def images_without_hand(folders: Sequence[Path]) -> list[Image]:
+    """Read the images that captures label as ones without a hand.
+
+    Raises:
+        UserError: a capture has none, or cannot be read.
+    """
+    images: list[Image] = []
+    for folder in folders:
+        capture = CaptureDataset(folder)
+        places = capture.frames_without_hand()
+        if not places:
+            raise UserError(f"{folder} has no frame that is labelled to show no hand; see 'murauer studio'")
+        frames = [capture.frame(*place) for place in places]
+        images += [(frame.depth.numpy(), frame.camera) for frame in frames]
+    return images
 
 
 def _kept(path: Path, kind: type[Samples], make: Callable[[], Samples]) -> Samples:

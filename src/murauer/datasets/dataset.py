@@ -15,6 +15,7 @@ from torch import Tensor
 from murauer.geometry.camera import Camera
 from murauer.geometry.rig import CameraRig
 from murauer.geometry.skeletons import Skeleton
+from murauer.hand.handedness import GivenHandedness
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Frame:
         joints: xyz in mm in the coordinates of this camera (y down), shape (J, 3); None without label. A
             joint without label is NaN.
         person: number of the person seen; -1 if unknown.
+        shows_hand: False if the image is labelled to show none.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Frame:
     camera: Camera
     joints: Tensor | None
     person: int
+    shows_hand: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,15 @@ class FrameSetInfo:
         views: number of synchronised cameras V.
         real: whether a sensor took the images; otherwise they are rendered.
         person: who is seen in each moment, -1 if unknown, int16, shape (N,).
+        handedness: of all moments, if the dataset is known to show one hand; or of each, an array of "right",
+            "left" and "auto", shape (N,), as whoever recorded them said. "auto" leaves it to the hand finder.
     """
 
     frames: int
     views: int
     real: bool
     person: np.ndarray
+    handedness: GivenHandedness | np.ndarray = "auto"
 
 
 class Dataset(Protocol):
@@ -66,6 +72,8 @@ class Dataset(Protocol):
         sets: its sets, by the names that `murauer.store.store.SPLITS` lists.
         aliases: sets that are another set, frame by frame: NYU's `twin` is the first view of its `synthetic`.
         unseen_persons: persons of validation and test who do not appear in `real`.
+        left_out: what one would look for in the folder and not find in the sets, or only as images that
+            cannot be read, counted and named; a sentence each.
     """
 
     name: str
@@ -75,6 +83,7 @@ class Dataset(Protocol):
     sets: Mapping[str, FrameSetInfo]
     aliases: Mapping[str, str]
     unseen_persons: frozenset[int]
+    left_out: tuple[str, ...]
 
     def frame(self, set_name: str, index: int, view: int) -> Frame:
         """Read one image.

@@ -26,6 +26,7 @@ from murauer.datasets.text_labels import read_named_joints
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS
 from murauer.geometry.skeletons import SKELETONS
+from murauer.text_files import read_lines, split_numbers
 
 CAMERA = CAMERAS["hands17"]
 TRAINING_LABELS = "training/Training_Annotation.txt"
@@ -62,6 +63,7 @@ class Hands17Dataset:
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
+        self.left_out: tuple[str, ...] = ()
         self._sets = {}
         if (self.folder / "training").is_dir():
             self._sets["real"] = self._open(TRAINING_LABELS)
@@ -75,7 +77,11 @@ class Hands17Dataset:
             )
         self.sets = {
             name: FrameSetInfo(
-                len(frames.names), 1, real=True, person=np.full(len(frames.names), -1, np.int16)
+                len(frames.names),
+                1,
+                real=True,
+                person=np.full(len(frames.names), -1, np.int16),
+                handedness="right",
             )
             for name, frames in self._sets.items()
         }
@@ -98,17 +104,14 @@ class Hands17Dataset:
         return self._checked(label_file, labels.names, labels.joints)
 
     def _open_boxes(self) -> _Set:
-        path = self.folder / TEST_BOXES
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"cannot read the list of test images {path}: {error}") from error
-        return self._checked(TEST_BOXES, tuple(line.split()[0] for line in lines if line.strip()), None)
+        lines = read_lines(self.folder / TEST_BOXES)
+        return self._checked(TEST_BOXES, tuple(split_numbers(line)[0] for _, line in lines), None)
 
     def _checked(self, label_file: str, names: tuple[str, ...], joints: np.ndarray | None) -> _Set:
         path = self.folder / label_file
         images = path.parent / "images"
         if not images.is_dir():
             raise UserError(f"{images} is missing; unpack the images that {path} lists there")
-        check_named(path, images, names, {name for name in os.listdir(images) if name.endswith(".png")})
+        present = {name for name in os.listdir(images) if name.lower().endswith(".png")}
+        self.left_out += check_named(path, images, names, present)
         return _Set(f"{path.parent.name}/images", names, joints)

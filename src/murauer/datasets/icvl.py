@@ -67,6 +67,7 @@ class IcvlDataset:
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
+        self.left_out: tuple[str, ...] = ()
         self._sets = {
             name: self._open(labels)
             for name, labels in LABELS.items()
@@ -79,7 +80,11 @@ class IcvlDataset:
             )
         self.sets = {
             name: FrameSetInfo(
-                len(frames.names), 1, real=True, person=np.full(len(frames.names), -1, np.int16)
+                len(frames.names),
+                1,
+                real=True,
+                person=np.full(len(frames.names), -1, np.int16),
+                handedness="right",
             )
             for name, frames in self._sets.items()
         }
@@ -108,7 +113,9 @@ class IcvlDataset:
                 raise UserError(f"{path} names only rotated copies; the original recordings are needed")
             original = [name for name, keep in zip(labels.names, kept, strict=True) if keep]
             images = path.parent / "Depth"
-            check_named(path, images, original, _images_in(images, {Path(name).parent for name in original}))
+            self.left_out += check_named(
+                path, images, original, _images_in(images, {Path(name).parent for name in original})
+            )
             names += [f"{path.parent.name}/Depth/{name}" for name in original]
             joints.append(uvd_to_xyz(torch.from_numpy(labels.joints[kept]), CAMERA.intrinsics()).numpy())
         return _Set(tuple(names), np.concatenate(joints))
@@ -124,6 +131,8 @@ def _images_in(images: Path, folders: set[Path]) -> set[str]:
     for folder in folders:
         if (images / folder).is_dir():
             present |= {
-                (folder / name).as_posix() for name in os.listdir(images / folder) if name.endswith(".png")
+                (folder / name).as_posix()
+                for name in os.listdir(images / folder)
+                if name.lower().endswith(".png")
             }
     return present

@@ -27,9 +27,12 @@ from murauer.datasets.text_labels import parse_numbers
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS
 from murauer.geometry.skeletons import SKELETONS
+from murauer.names import natural_key, shortened
+from murauer.text_files import read_lines, split_numbers
 
 CAMERA = CAMERAS["msra15"]
 PERSONS = 9
+GESTURES = ("1", "2", "3", "4", "5", "6", "7", "8", "9", "I", "IP", "L", "MP", "RP", "T", "TIP", "Y")
 LABELS = "joint.txt"
 IMAGE = "{:06d}_depth.bin"
 BOX_HEADER = 6
@@ -79,13 +82,19 @@ class Msra15Dataset:
         if test_person not in persons:
             raise UserError(f"{self.folder} has no folder P{test_person} of the person to be tested")
         self.unseen_persons = frozenset({test_person})
+        self._left_out: list[str] = []
+        if absent := [f"P{person}" for person in range(PERSONS) if person not in persons]:
+            self._left_out.append(
+                f"{self.folder} has {len(persons)} of the {PERSONS} persons, without {shortened(absent)}"
+            )
         training = [person for person in persons if person != test_person]
         chosen = {"real": training, "test": [test_person]}
         self._sets = {name: self._open(who) for name, who in chosen.items() if who}
         self.sets = {
-            name: FrameSetInfo(len(frames.names), 1, real=True, person=frames.person)
+            name: FrameSetInfo(len(frames.names), 1, real=True, person=frames.person, handedness="right")
             for name, frames in self._sets.items()
         }
+        self.left_out = tuple(self._left_out)
 
     def frame(self, set_name: str, index: int, view: int) -> Frame:
         """Read one image; see `Dataset.frame`."""
@@ -103,12 +112,18 @@ class Msra15Dataset:
         names: list[str] = []
         joints, person = [], []
         for number in persons:
-            gestures = sorted(path for path in (self.folder / f"P{number}").iterdir() if path.is_dir())
+            place = self.folder / f"P{number}"
+            gestures = sorted((path for path in place.iterdir() if path.is_dir()), key=natural_key)
             if not gestures:
-                raise UserError(f"{self.folder / f'P{number}'} has no folders of gestures; unpack it again")
+                raise UserError(f"{place} has no folders of gestures; unpack it again")
+            if absent := [each for each in GESTURES if not (place / each).is_dir()]:
+                had = len(GESTURES) - len(absent)
+                self._left_out.append(
+                    f"{place} has {had} of the {len(GESTURES)} gestures, without {', '.join(absent)}"
+                )
             for gesture in gestures:
                 labels = _read_joints(gesture / LABELS, len(self.skeleton))
-                _check_images(gesture, len(labels))
+                self._left_out += _check_images(gesture, len(labels))
                 names += [f"P{number}/{gesture.name}/{IMAGE.format(index)}" for index in range(len(labels))]
                 joints.append(labels)
                 person.append(np.full(len(labels), number, np.int16))
@@ -158,20 +173,14 @@ def read_box(path: Path) -> Tensor:
 
 def _read_joints(path: Path, joints: int) -> np.ndarray:
     """Read `joint.txt`: joints in mm, y down and z forward, float32, shape (N, J, 3)."""
-    try:
-        lines = [line.split() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
-    except OSError as error:
-        raise UserError(f"cannot read the labels {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file; expected a line of numbers a frame") from error
-    if not lines or len(lines[0]) != 1 or not lines[0][0].isdecimal():
+    lines = [(number, split_numbers(line)) for number, line in read_lines(path)]
+    head = lines[0][1] if lines else []
+    if len(head) != 1 or not head[0].isdecimal():
         raise UserError(f"{path} does not begin with the number of its frames; copy it again")
-    if int(lines[0][0]) != len(lines) - 1:
-        raise UserError(
-            f"{path} announces {lines[0][0]} frames but has lines of {len(lines) - 1}; copy it again"
-        )
+    if int(head[0]) != len(lines) - 1:
+        raise UserError(f"{path} announces {head[0]} frames but has lines of {len(lines) - 1}; copy it again")
     rows = []
-    for number, words in enumerate(lines[1:], start=2):
+    for number, words in lines[1:]:
         if len(words) != 3 * joints:
             raise UserError(
                 f"{path}, line {number} has {len(words)} numbers; expected {3 * joints}, three for each of "
@@ -181,7 +190,7 @@ def _read_joints(path: Path, joints: int) -> np.ndarray:
     return np.array(rows, np.float32).reshape(-1, joints, 3) * np.array([1, -1, -1], np.float32)
 
 
-def _check_images(gesture: Path, labelled: int) -> None:
+def _check_images(gesture: Path, labelled: int) -> tuple[str, ...]:
     numbers = {
         int(name[:6])
         for name in os.listdir(gesture)
@@ -189,4 +198,4 @@ def _check_images(gesture: Path, labelled: int) -> None:
     }
     if not numbers:
         raise UserError(f"{gesture} has no images such as {IMAGE.format(0)}; unpack it again")
-    check_numbered(gesture / LABELS, gesture, IMAGE, numbers, range(labelled))
+    return check_numbered(gesture / LABELS, gesture, IMAGE, numbers, range(labelled))

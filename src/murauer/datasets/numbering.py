@@ -8,12 +8,15 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from murauer.errors import UserError
+from murauer.names import shortened
 
 MISSING_SHARE = 0.1
 """More images missing than this share are an incomplete copy of the dataset, not a few damaged files."""
 
 
-def check_numbered(labels: Path, images: Path, pattern: str, numbers: Collection[int], wanted: range) -> None:
+def check_numbered(
+    labels: Path, images: Path, pattern: str, numbers: Collection[int], wanted: range
+) -> tuple[str, ...]:
     """Check images that are matched to labels by counting.
 
     Args:
@@ -23,21 +26,25 @@ def check_numbered(labels: Path, images: Path, pattern: str, numbers: Collection
         numbers: of the images that are there.
         wanted: numbers of the images that have a label.
 
+    Returns:
+        What `left_out` of a dataset says of them.
+
     Raises:
-        UserError: the last image is not the one of the last label, or many are missing.
+        UserError: there are images behind the last label, or many are missing.
     """
     last = max(numbers, default=wanted.start - 1)
-    if numbers and last != wanted.stop - 1:
+    if last >= wanted.stop:
         raise UserError(
             f"{labels} has labels of {len(wanted)} frames but the last image of {images} is "
             f"{pattern.format(last)}, not {pattern.format(wanted.stop - 1)}; labels and images must be those "
             "of the same frames, copy both again"
         )
-    missing = [pattern.format(number) for number in wanted if number not in numbers]
-    _refuse_many(missing, len(wanted), labels, images)
+    return check_missing([pattern.format(n) for n in wanted if n not in numbers], len(wanted), labels, images)
 
 
-def check_named(labels: Path, images: Path, names: Sequence[str], present: Collection[str]) -> None:
+def check_named(
+    labels: Path, images: Path, names: Sequence[str], present: Collection[str]
+) -> tuple[str, ...]:
     """Check images that their labels name.
 
     Args:
@@ -45,6 +52,9 @@ def check_named(labels: Path, images: Path, names: Sequence[str], present: Colle
         images: folder of the images, for messages.
         names: of the labelled images.
         present: names of the images that are there.
+
+    Returns:
+        What `left_out` of a dataset says of them.
 
     Raises:
         UserError: an image is labelled twice, an image has no label, or many are missing.
@@ -60,12 +70,31 @@ def check_named(labels: Path, images: Path, names: Sequence[str], present: Colle
             f"{images} has {len(unlabelled)} images without a line in {labels}, such as {min(unlabelled)}; "
             "get the complete label file or move these images away"
         )
-    _refuse_many([name for name in names if name not in present], len(names), labels, images)
+    return check_missing([name for name in names if name not in present], len(names), labels, images)
 
 
-def _refuse_many(missing: Sequence[str], labelled: int, labels: Path, images: Path) -> None:
-    if len(missing) > MISSING_SHARE * labelled:
+def check_missing(missing: Sequence[str], of: int, listed_in: Path, images: Path) -> tuple[str, ...]:
+    """Let a few images be missing, wherever they are in the recording.
+
+    Args:
+        missing: names of the images that are not there.
+        of: number of images that there should be.
+        listed_in: what says so, for messages.
+        images: folder of the images, for messages.
+
+    Returns:
+        One sentence that counts and names them, for `left_out` of a dataset; none if all are there.
+
+    Raises:
+        UserError: many are missing.
+    """
+    if len(missing) > MISSING_SHARE * of:
         raise UserError(
-            f"{images} misses {len(missing)} of the {labelled} images that {labels} labels, the first is "
+            f"{images} misses {len(missing)} of the {of} images that {listed_in} lists, the first is "
             f"{missing[0]}; unpack the dataset completely"
         )
+    if not missing:
+        return ()
+    return (
+        f"{images} misses {len(missing)} of the {of} images that {listed_in} lists: {shortened(missing)}",
+    )

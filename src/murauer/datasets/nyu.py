@@ -132,8 +132,8 @@ class NyuDataset:
                 f"{self.folder} has labels but no image depth_1_0000001.png in {' or '.join(names)}; unpack "
                 "the images of the NYU dataset"
             )
-        for source in self._sources.values():
-            self._check(source)
+        checked = [self._check(source) for source in self._sources.values()]
+        self.left_out = tuple(dict.fromkeys(sentence for found in checked for sentence in found))
         self.sets = {name: _info(name, source) for name, source in self._sources.items()}
         self.aliases = {"twin": "synthetic"} if {"real", "synthetic"} <= set(self.sets) else {}
         with_views = self.sets.get("real", self.sets.get("synthetic"))
@@ -152,18 +152,20 @@ class NyuDataset:
             person=int(self.sets[set_name].person[index]),
         )
 
-    def _check(self, source: _Source) -> None:
+    def _check(self, source: _Source) -> list[str]:
         part = source.part
+        left_out: list[str] = []
         for view in source.views:
-            for camera in part.cameras(view):
+            for camera in sorted(part.cameras(view)):
                 prefix = f"{source.kind}_{camera}"
-                check_numbered(
+                left_out += check_numbered(
                     labels=self.folder / part.name / LABELS,
                     images=self.folder / part.name,
                     pattern=prefix + "_{:07d}.png",
                     numbers=part.images.get(prefix, frozenset()),
                     wanted=range(1, len(part) + 1),
                 )
+        return left_out
 
 
 def _sources(parts: Mapping[str, _Part]) -> dict[str, _Source]:
@@ -192,7 +194,8 @@ def _info(name: str, source: _Source) -> FrameSetInfo:
         person[NYU_SECOND_PERSON_FROM:] = SECOND_PERSON
     if source.kind == "synthdepth":
         person[:] = -1
-    return FrameSetInfo(frames, len(source.views), real=source.kind == "depth", person=person)
+    real = source.kind == "depth"
+    return FrameSetInfo(frames, len(source.views), real, person, handedness="right")
 
 
 def _open_part(folder: Path, joints: tuple[str, ...]) -> _Part:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from murauer.errors import UserError
+from murauer.text_files import open_text, split_numbers
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class NamedJoints:
 
 
 def read_named_joints(path: Path, joints: int) -> NamedJoints:
-    """Read lines of a name and 3 J numbers, separated by blanks or tabs; empty lines do not count.
+    """Read lines of a name and 3 J numbers, see `split_numbers`; empty lines do not count.
 
     Args:
         path: the file.
@@ -35,23 +36,18 @@ def read_named_joints(path: Path, joints: int) -> NamedJoints:
     """
     names: list[str] = []
     numbers = array("f")  # grows without a Python object a number: HANDS17 has 60 million
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for line_number, line in enumerate(lines, start=1):
-                name, *words = line.split() or [""]
-                if not name:
-                    continue
-                if len(words) != 3 * joints:
-                    raise UserError(
-                        f"{path}, line {line_number} has {len(words)} numbers after the image's name; "
-                        f"expected {3 * joints}, three for each of {joints} joints"
-                    )
-                names.append(name)
-                numbers.extend(parse_numbers(words, path, line_number))
-    except OSError as error:
-        raise UserError(f"cannot read the labels {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a text file; expected one line an image") from error
+    with open_text(path) as lines:
+        for line_number, line in enumerate(lines, start=1):
+            name, *words = split_numbers(line) or [""]
+            if not name:
+                continue
+            if len(words) != 3 * joints:
+                raise UserError(
+                    f"{path}, line {line_number} has {len(words)} numbers after the image's name; "
+                    f"expected {3 * joints}, three for each of {joints} joints"
+                )
+            names.append(name)
+            numbers.extend(parse_numbers(words, path, line_number))
     if not names:
         raise UserError(f"{path} is empty; expected one line an image")
     return NamedJoints(tuple(names), np.frombuffer(numbers, np.float32).reshape(-1, joints, 3))

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as functional
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from murauer.errors import UserError
@@ -15,13 +18,17 @@ from murauer.inference.frames import batches
 from murauer.nets.deployed import AnyNetwork, latent_vectors
 from murauer.store.augmentation import Samples
 from murauer.store.frame_set import FrameSet, spread_rows
-from murauer.store.store import PAIRS, Store
+from murauer.store.manifest import PAIRS
+from murauer.store.store import Store
 
 PROBE_BLOCKS = 10
 """The probe learns from every other of so many blocks of consecutive pairs, and is tested on the rest."""
 
 PROBE_WEIGHT_DECAY = 1e-2
-"""Factor of the squared weights in the probe's loss; the features are standardised."""
+"""Factor of the squared weights beside the probe's mean loss; the features are standardised."""
+
+EXAMPLES_A_SIDE = 6
+"""Pairs of depth images on either side of an embedding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,25 +82,24 @@ class LatentPairs:
         if count < 2:
             raise ValueError(f"a probe needs two pairs or more, got {count}")
         held_out = (torch.arange(count) * min(PROBE_BLOCKS, count) // count) % 2 == 1
-        train = torch.cat((self.real[~held_out], self.synthetic[~held_out]))
-        test = torch.cat((self.real[held_out], self.synthetic[held_out]))
-        mean, spread = train.mean(dim=0), train.std(dim=0)
-        train, test = ((part - mean) / torch.where(spread > 0, spread, 1) for part in (train, test))
-        weight, bias = _logistic_regression(train, torch.arange(len(train)) < len(train) // 2)
-        said_real = test @ weight + bias > 0
-        return float((said_real == (torch.arange(len(test)) < len(test) // 2)).double().mean())
+        train, test = (torch.cat((self.real[rows], self.synthetic[rows])) for rows in (~held_out, held_out))
+        # scikit-learn weighs the sum of the losses against half of the squares.
+        classifier = LogisticRegression(C=1 / (2 * PROBE_WEIGHT_DECAY * len(train)), max_iter=200)
+        probe = make_pipeline(StandardScaler(), classifier)
+        probe.fit(train.numpy(), np.arange(len(train)) < len(train) // 2)
+        return float(probe.score(test.numpy(), np.arange(len(test)) < len(test) // 2))
 
-    def principal_plane(self) -> "LatentPlane":
-        """Project both domains to the two directions in which they vary most together (PCA)."""
-        both = torch.cat((self.real, self.synthetic))
-        centred = both - both.mean(dim=0)
-        _, spread, directions = torch.linalg.svd(centred, full_matrices=False)
-        # The sign of a direction is arbitrary; this one is the same on every machine.
-        largest = directions[:2].abs().argmax(dim=1, keepdim=True)
-        directions = directions[:2] * directions[:2].gather(1, largest).sign()
-        plane = centred @ directions.mT
-        explained = spread[:2].square().sum() / spread.square().sum()
-        return LatentPlane(plane[: len(self.real)], plane[len(self.real) :], float(explained))
+    def principal_plane(self) -> tuple["Embedding", float]:
+        """Project both domains to the two directions in which they vary most together (PCA).
+
+        Returns:
+            The plane, and the share of the variance that lies in it.
+        """
+        both = torch.cat((self.real, self.synthetic)).numpy()
+        pca = PCA(2, svd_solver="full")
+        points = pca.fit_transform(both)
+        plane = Embedding(points[: len(self.real)], points[len(self.real) :])
+        return plane, float(pca.explained_variance_ratio_.sum())
 
     def alignment(self) -> "Alignment":
         """Summarise how well the two domains meet."""
@@ -126,18 +132,20 @@ class Alignment:
 
 
 @dataclass(frozen=True, eq=False)
-class LatentPlane:
-    """Latent representations of corresponding frames in two dimensions.
+class Embedding:
+    """Points of real and of synthetic frames of the same poses in a plane, (N, 2) each."""
 
-    Attributes:
-        real: shape (N, 2).
-        synthetic: shape (N, 2).
-        explained: share of the variance that lies in this plane.
-    """
+    real: np.ndarray
+    synthetic: np.ndarray
 
-    real: Tensor
-    synthetic: Tensor
-    explained: float
+    def examples(self) -> list[int]:
+        """Choose pairs from all over the plane: each the farthest from those before it."""
+        middles = (self.real + self.synthetic) / 2
+        chosen = [int(np.linalg.norm(middles - middles.mean(axis=0), axis=1).argmax())]
+        while len(chosen) < min(2 * EXAMPLES_A_SIDE, len(middles)):
+            to_chosen = np.linalg.norm(middles[:, None] - middles[chosen], axis=2).min(axis=1)
+            chosen.append(int(to_chosen.argmax()))
+        return chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,21 +220,3 @@ def encode_pairs(
         return torch.cat([latent_vectors(network, samples.patch, real=is_real) for samples in parts]).double()
 
     return LatentPairs(encode(frames.real, True), encode(frames.synthetic, False))
-
-
-def _logistic_regression(features: Tensor, positive: Tensor) -> tuple[Tensor, Tensor]:
-    """Fit weights (F,) and bias that tell positive from other rows of features (N, F), float64."""
-    parameters = torch.zeros(features.shape[1] + 1, dtype=features.dtype, requires_grad=True)
-    target = positive.to(features.dtype)
-    optimiser = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        scores = features @ parameters[:-1] + parameters[-1]
-        value = functional.binary_cross_entropy_with_logits(scores, target)
-        value = value + PROBE_WEIGHT_DECAY * parameters[:-1].square().sum()
-        value.backward()
-        return value
-
-    optimiser.step(loss)
-    return parameters[:-1].detach(), parameters[-1].detach()

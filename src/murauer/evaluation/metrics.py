@@ -5,6 +5,7 @@ number papers compare (the mean over frames and joints). The success curves say 
 joints (the worst), or the average joint, under a threshold; and which share of joints is under it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,8 +31,8 @@ class SuccessCurve:
 
     @classmethod
     def of(cls, errors: Tensor) -> "SuccessCurve":
-        """Count errors in mm, of any shape."""
-        flat = errors.flatten().sort().values
+        """Count errors in mm, of any shape, without those that are NaN."""
+        flat = errors[~errors.isnan()].sort().values
         thresholds = torch.tensor(THRESHOLDS_MM, dtype=flat.dtype, device=flat.device)
         below = torch.searchsorted(flat, thresholds)  # how many errors are strictly less
         return cls(below.double() / len(flat), float((1 - flat / THRESHOLDS_MM[-1]).clamp(min=0).mean()))
@@ -50,7 +51,7 @@ class PoseMetrics:
         mean_error_mm: Mean over frames and joints of the distance in mm.
         median_error_mm: Median over frames and joints.
         max_error_mm: Largest distance of any joint in any frame.
-        per_joint_mm: Mean distance of each joint by name.
+        per_joint_mm: Mean distance of each joint by name; NaN for one that is labelled nowhere.
         frames_worst: Success curve of the worst joint of each frame.
         frames_mean: Success curve of the mean over each frame's joints.
         joints: Success curve of all joints.
@@ -75,7 +76,9 @@ class PoseMetrics:
             "mean_error_mm": self.mean_error_mm,
             "median_error_mm": self.median_error_mm,
             "max_error_mm": self.max_error_mm,
-            "per_joint_mm": self.per_joint_mm,
+            "per_joint_mm": {
+                name: None if math.isnan(error) else error for name, error in self.per_joint_mm.items()
+            },
             "thresholds_mm": list(THRESHOLDS_MM),
             **{f"{name}_under": curve.shares.tolist() for name, curve in curves.items()},
             **{f"{name}_area_80mm": curve.area for name, curve in curves.items()},
@@ -102,7 +105,9 @@ class PoseMetrics:
             mean_error_mm=values["mean_error_mm"],
             median_error_mm=values["median_error_mm"],
             max_error_mm=values["max_error_mm"],
-            per_joint_mm=values["per_joint_mm"],
+            per_joint_mm={
+                name: math.nan if error is None else error for name, error in values["per_joint_mm"].items()
+            },
             frames_worst=curve("frames_worst"),
             frames_mean=curve("frames_mean"),
             joints=curve("joints"),
@@ -113,18 +118,21 @@ class PoseMetrics:
 def joint_errors(predicted: Tensor, truth: Tensor) -> Tensor:
     """Return the Euclidean distances in mm, (N, J) float64, between joints (N, J, 3) in mm.
 
+    Args:
+        predicted: All of them finite.
+        truth: NaN for joints without a label, whose distances are NaN.
+
     Raises:
-        ValueError: If the shapes differ or are not (N, J, 3), or a coordinate is not finite.
+        ValueError: If the shapes differ or are not (N, J, 3), or a prediction is not finite.
     """
     if predicted.shape != truth.shape or predicted.ndim != 3 or predicted.shape[-1] != 3:
         raise ValueError(
             f"expected predicted and true joints of one shape (N, J, 3), got {tuple(predicted.shape)} and "
             f"{tuple(truth.shape)}"
         )
-    errors = (predicted.double() - truth.double()).norm(dim=-1)
-    if not bool(torch.isfinite(errors).all()):
+    if not bool(torch.isfinite(predicted).all()) or bool(torch.isinf(truth).any()):
         raise ValueError("joints must be finite")
-    return errors
+    return (predicted.double() - truth.double()).norm(dim=-1)
 
 
 def pose_metrics(
@@ -133,14 +141,15 @@ def pose_metrics(
     """Summarise distances in mm.
 
     Args:
-        errors: (N, J) as from `joint_errors`, at least one frame.
+        errors: (N, J) as from `joint_errors`, at least one frame, and one joint that is not NaN in each.
         joint_names: J names; "0", "1", ... by default.
         persons: Name of the person in each of the N frames, to report each person as well.
 
     Raises:
-        ValueError: If there is no frame, or the numbers of names do not match.
+        ValueError: If there is no frame, one without any label, or the numbers of names do not match.
     """
     frames, joints = errors.shape
+    known = ~errors.isnan()
     names = [str(index) for index in range(joints)] if joint_names is None else list(joint_names)
     if frames == 0 or len(names) != joints or (persons is not None and len(persons) != frames):
         raise ValueError(
@@ -148,17 +157,19 @@ def pose_metrics(
             f"{frames} frames of {joints} joints, {len(names)} names and persons for "
             f"{'none' if persons is None else len(persons)}"
         )
+    if not bool(known.any(dim=1).all()):
+        raise ValueError("a frame has no labelled joint")
     indices: dict[str, list[int]] = {}
     for index, person in enumerate(persons or ()):
         indices.setdefault(person, []).append(index)
     return PoseMetrics(
         frames=frames,
-        mean_error_mm=float(errors.mean()),
-        median_error_mm=float(errors.median()),
-        max_error_mm=float(errors.max()),
-        per_joint_mm=dict(zip(names, errors.mean(dim=0).tolist(), strict=True)),
-        frames_worst=SuccessCurve.of(errors.amax(dim=1)),
-        frames_mean=SuccessCurve.of(errors.mean(dim=1)),
+        mean_error_mm=float(errors.nanmean()),
+        median_error_mm=float(errors[known].median()),
+        max_error_mm=float(errors[known].max()),
+        per_joint_mm=dict(zip(names, errors.nanmean(dim=0).tolist(), strict=True)),
+        frames_worst=SuccessCurve.of(errors.nan_to_num(-1.0).amax(dim=1)),
+        frames_mean=SuccessCurve.of(errors.nanmean(dim=1)),
         joints=SuccessCurve.of(errors),
         by_person={name: pose_metrics(errors[index], names) for name, index in indices.items()},
     )
@@ -192,6 +203,13 @@ def metrics_table(metrics: PoseMetrics) -> str:
         ),
         "",
         "mean error of each joint (mm)",
-        *(row(f"  {name}", [f"{m.per_joint_mm[name]:.2f}" for m in every]) for name in metrics.per_joint_mm),
+        *(
+            row(f"  {name}", [_two_decimals(m.per_joint_mm[name]) for m in every])
+            for name in metrics.per_joint_mm
+        ),
     ]
     return "\n".join(lines)
+
+
+def _two_decimals(error: float) -> str:
+    return "–" if math.isnan(error) else f"{error:.2f}"

@@ -15,6 +15,7 @@ from murauer.errors import UserError
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
 from murauer.evaluation.split import person_names
 from murauer.inference.frames import predict_frames
+from murauer.names import natural_key
 from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork
 from murauer.nets.model_file import MODEL_FILE, load_model, model_path, read_tensors
@@ -72,8 +73,8 @@ class Predictions:
         run: which.
         rows: indices of the M frames in the split, shape (M,).
         joints: predicted, in mm, camera coordinates, shape (M, J, 3).
-        truth: likewise, as labelled.
-        errors: distances in mm, shape (M, J) float64.
+        truth: likewise, as labelled; NaN where not.
+        errors: distances in mm, shape (M, J) float64; NaN where not labelled.
         metrics: their statistics, also by person.
     """
 
@@ -165,7 +166,9 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        runs = [path] if model_path(path).is_file() else sorted(m.parent for m in path.rglob(MODEL_FILE))
+        runs = [path]
+        if not model_path(path).is_file():
+            runs = sorted((model.parent for model in path.rglob(MODEL_FILE)), key=natural_key)
         if not runs:
             raise UserError(f"{path} holds no finished run ({MODEL_FILE}); give run folders or their parent")
         found += runs

@@ -12,7 +12,9 @@ from murauer.evaluation.metrics import PoseMetrics, joint_errors, metrics_table,
 from murauer.geometry.skeletons import convert
 from murauer.inference.frames import predict_frames
 from murauer.nets.model_file import load_model
-from murauer.store.store import CENTRES, Store
+from murauer.store.manifest import CENTRES, CentreKind
+from murauer.store.store import Store
+from murauer.store.summary import counted, joints_missing
 
 SMALL_CUBE = 5 / 6
 """Side of the cube that many take for NYU's second, smaller test person, as a share of the usual one."""
@@ -29,16 +31,18 @@ class SplitResult:
         cube_mm: side of the hand cube in mm.
         small_cube_person: whose cube was `SMALL_CUBE` of that; None for nobody's.
         unusable: frames left out because their image is corrupt or shows no hand.
-        unlabelled: frames left out because their joints are not known.
+        unlabelled: frames left out because none of their joints is known.
+        incomplete: of the frames in `metrics`, how many lack the label of each joint, by its name.
     """
 
     split: str
     metrics: PoseMetrics
-    centres: str
+    centres: CentreKind
     cube_mm: float
     small_cube_person: int | None
     unusable: int
     unlabelled: int
+    incomplete: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain numbers for JSON: those of `PoseMetrics.to_dict`, and the conditions."""
@@ -49,6 +53,7 @@ class SplitResult:
             "cube_mm": self.cube_mm,
             "small_cube": None if person is None else {"person": person, "mm": self.cube_mm * SMALL_CUBE},
             "frames_left_out": {"unusable": self.unusable, "unlabelled": self.unlabelled},
+            "frames_without_joint": self.incomplete,
         }
 
     def conditions(self) -> str:
@@ -61,6 +66,8 @@ class SplitResult:
             parts.append(
                 f"left out: {self.unusable} unusable and {self.unlabelled} unlabelled {self.split} frames"
             )
+        if self.incomplete:
+            parts.append(f"frames whose label lacks a joint: {counted(self.incomplete)}")
         return "; ".join(parts)
 
     def table(self) -> str:
@@ -105,7 +112,8 @@ def evaluate_split(
             cube_mm = scale * store.cube_mm
             predicted[chosen] = predict_frames(network, frames, cube_mm, rows=rows[chosen])
     predicted = convert(predicted, config.skeleton, store.skeleton.name)
-    errors = joint_errors(torch.from_numpy(predicted), torch.from_numpy(frames.joints[rows, 0]))
+    truth = frames.joints[rows, 0]
+    errors = joint_errors(torch.from_numpy(predicted), torch.from_numpy(truth))
     return SplitResult(
         split=split,
         metrics=pose_metrics(errors, store.skeleton.joints, person_names(store, person)),
@@ -114,6 +122,7 @@ def evaluate_split(
         small_cube_person=small_cube_person,
         unusable=len(frames) - len(usable),
         unlabelled=len(usable) - len(rows),
+        incomplete=joints_missing(truth, store.skeleton),
     )
 
 

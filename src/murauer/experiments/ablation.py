@@ -3,8 +3,7 @@
 murauer experiment ablation --out runs/ablation --results docs/results
 
 Fewer trainings than Figure 4 has: all variants with 100 labels, two of them also with 10 and 1,000, and one
-with every label. Given again after it was stopped, the command goes on; 'murauer experiment ablation' is the
-same.
+with every label. Given again after it was stopped, the command goes on.
 """
 
 import argparse
@@ -12,10 +11,12 @@ import shlex
 from pathlib import Path
 
 from murauer.arguments import add_run_folder
-from murauer.experiments.ablation_table import write_ablation
+from murauer.experiments.ablation_table import sweep_results, write_ablation
 from murauer.experiments.sweeping import add_sweep, sweep_runner
-from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
-from murauer.store.store import CENTRES, Store, open_store
+from murauer.prepare.rendering.simulated import simulate_store
+from murauer.store.makers import SimulationConfig
+from murauer.store.manifest import CENTRES
+from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.config import read_config
 
@@ -36,14 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, runner = read_config(args.preset), sweep_runner(args)
+    config, runner = read_config(args.config), sweep_runner(args)
     folder = args.out / "recording"
     store = open_store(folder) if folder.exists() else simulate_store(SimulationConfig(), folder)
     jobs = make_jobs(ablation_cells(store), args.seeds, args.out)
     sweep = run_sweep(store, config, jobs, splits=("validation", "test"), runner=runner)
     if sweep.results:
+        results = sweep_results(sweep, "test")
         command = f"murauer experiment ablation {shlex.join(_words(args))}"
-        write_ablation(args.out, args.results, command=command, facts=_facts(args, store))
+        write_ablation(results, args.results, "test", command=command, facts=_facts(args, store))
     sweep.check()
 
 
@@ -60,7 +62,7 @@ def ablation_cells(store: Store) -> list[tuple[str, int]]:
 
 def _words(args: argparse.Namespace) -> list[str]:
     """The arguments that decide the result."""
-    words = ["--out", str(args.out), "--results", str(args.results), "--preset", args.preset]
+    words = ["--out", str(args.out), "--results", str(args.results), "--config", args.config]
     return [*words, "--seeds", *map(str, args.seeds)]
 
 
@@ -68,6 +70,6 @@ def _facts(args: argparse.Namespace, store: Store) -> list[str]:
     synthetic, real = (f"{len(store.require(name)):,}" for name in ("synthetic", "real"))
     centres = CENTRES[store.centre_kind("test")]
     return [
-        f"Config `{args.preset}`; simulated, {synthetic} synthetic and {real} real moments, n of "
+        f"Config `{args.config}`; simulated, {synthetic} synthetic and {real} real moments, n of "
         f"the real ones labelled; crop centre: {centres}."
     ]

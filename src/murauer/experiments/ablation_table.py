@@ -1,17 +1,7 @@
-"""Many trainings in one table: error over n by variant, mean and spread over seeds.
+"""Many trainings in one table: error over n by variant, mean and spread over seeds."""
 
-Reads what `murauer.sweeps.sweep` leaves in each run folder. For a table of a sweep that is not finished run
-
-    murauer experiment ablation_table RUNS --out FOLDER
-"""
-
-import argparse
-import csv
-import json
 import platform
-import shlex
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,13 +10,12 @@ from typing import Any
 
 import torch
 
-from murauer.errors import UserError
-from murauer.evaluation.figures.drawing import save_figure
 from murauer.evaluation.figures.published import PublishedSeries
 from murauer.evaluation.metrics import PoseMetrics
 from murauer.experiments.ablation_figure import ablation_figure
+from murauer.experiments.outputs import write_outputs
 from murauer.files import written_whole
-from murauer.sweeps.sweep import METRICS_FILE
+from murauer.sweeps.sweep import Sweep
 from murauer.training.variants import VARIANTS
 
 
@@ -90,39 +79,10 @@ class Summary:
     std: dict[str, float]
 
 
-def read_results(folder: Path, split: str = "test") -> list[Result]:
-    """Read the metrics of all runs below a folder.
-
-    Args:
-        folder: holds run folders at any depth; files of that name that are no run's are passed over.
-        split: which evaluation, "test" or "validation".
-
-    Returns:
-        Results in the order of the paper's variants, n and seeds.
-
-    Raises:
-        UserError: there is none, one is damaged or lacks the split, or two are of the same training.
-    """
-    found: dict[tuple[str, int, int], tuple[Result, Path]] = {}
-    for path in sorted(folder.rglob(METRICS_FILE)):
-        result = _read_result(path, split)
-        if result is None:
-            continue
-        key = (result.variant, result.n_labelled, result.seed)
-        if key in found:
-            raise UserError(
-                f"{path} and {found[key][1]} are both of {result.variant} with n = {result.n_labelled} and "
-                f"seed {result.seed}; keep one of them in {folder}"
-            )
-        found[key] = (result, path)
-    if not found:
-        raise UserError(f"{folder} holds no {METRICS_FILE} of a training; give the folder of a sweep")
-    return in_order([result for result, _ in found.values()])
-
-
-def in_order(results: Sequence[Result]) -> list[Result]:
-    """Sort by the paper's variants, n and seed."""
+def sweep_results(sweep: Sweep, split: str) -> list[Result]:
+    """Take the results of a sweep, in the order of the paper's variants, n and seed."""
     order = {name: index for index, name in enumerate(VARIANTS)}
+    results = [Result.of(stored, split) for stored in sweep.results]
     return sorted(results, key=lambda one: (order[one.variant], one.n_labelled, one.seed))
 
 
@@ -215,74 +175,25 @@ def comparison_table(summaries: Sequence[Summary]) -> str:
 
 
 def write_ablation(
-    runs: Path, out: Path, split: str = "test", *, command: str, facts: Sequence[str] = ()
-) -> list[Summary]:
-    """Write ablation.csv, .json, .md, .svg and .png about all runs below a folder.
+    results: Sequence[Result], out: Path, split: str, *, command: str, facts: Sequence[str] = ()
+) -> None:
+    """Write ablation.csv, .json, .svg, .png and a page, ablation.md.
 
     Args:
-        runs: folder of a sweep.
+        results: of the trainings.
         out: folder to write to.
-        split: which evaluation.
+        split: that was evaluated.
         command: that was given, for the page.
         facts: sentences about the trainings, for the page.
 
-    Returns:
-        The summaries that were written.
-
     Raises:
-        UserError: the runs cannot be read or the files not be written.
+        UserError: a file cannot be written.
     """
-    results = read_results(runs, split)
-    summaries = summarise(results)
-    rows = [result.row() for result in results]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with written_whole(out / "ablation.csv") as partial, partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    with written_whole(out / "ablation.json") as partial:
-        values = {"split": split, "summaries": [asdict(summary) for summary in summaries], "results": rows}
-        partial.write_text(json.dumps(values, indent=1) + "\n")
-    figure = ablation_figure(error_curves(results))
-    for suffix in ("svg", "png"):
-        save_figure(figure, out / f"ablation.{suffix}")
+    summaries, rows = summarise(results), [result.row() for result in results]
+    values = {"split": split, "summaries": [asdict(summary) for summary in summaries], "results": rows}
+    write_outputs(out, "ablation", ablation_figure(error_curves(results)), rows, values)
     with written_whole(out / "ablation.md") as partial:
         partial.write_text("\n\n".join((*_heading(command, facts), _tables(summaries, split))))
-    return summaries
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files for one sweep from the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="murauer experiment ablation_table")
-    parser.add_argument("runs", type=Path, help="folder of a sweep")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--split", choices=("validation", "test"), default="test")
-    args = parser.parse_args(arguments)
-    try:
-        words = sys.argv[1:] if arguments is None else arguments
-        command = f"{parser.prog} {shlex.join(words)}"
-        print(markdown_table(write_ablation(args.runs, args.out, args.split, command=command)), end="")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _read_result(path: Path, split: str) -> Result | None:
-    """Read one run's metrics; None if the file is a summary of several, as a demo writes."""
-    try:
-        stored: dict[str, Any] = json.loads(path.read_text())
-        if "variants" in stored:
-            return None
-        if split not in stored:
-            raise UserError(f"{path} has no evaluation of the {split} split; evaluate that run on it first")
-        if stored["variant"] not in VARIANTS:
-            raise UserError(f"{path} is of the unknown variant {stored['variant']!r}")
-        return Result.of(stored, split)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}); delete it and evaluate that run again") from error
 
 
 def _cell(summary: Summary | None, measure: str, digits: int) -> str:
@@ -340,7 +251,3 @@ def _tables(summaries: Sequence[Summary], split: str) -> str:
             comparison_table(summaries),
         ]
     return "\n".join(parts)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

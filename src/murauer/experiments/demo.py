@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from murauer.errors import UserError
 from murauer.evaluation.report import write_report
 from murauer.evaluation.runs import load_runs
 from murauer.files import written_whole
-from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.prepare.rendering.simulated import simulate_store
+from murauer.store.makers import SimulationConfig
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.config import Config, load_config
@@ -58,7 +57,7 @@ def run_demo(
     metrics = {
         "n_labelled": N_LABELLED,
         "seed": SEED,
-        "preset": config_name,
+        "config": config_name,
         "centre": "annotated joint",
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "variants": {result["variant"]: result["test"] for result in reversed(sweep.results)},
@@ -78,7 +77,7 @@ def _store(folder: Path, simulation: SimulationConfig) -> Store:
         except UserError:
             pass
         else:
-            if store.description.get("simulation") == msgspec.to_builtins(simulation):
+            if store.manifest.simulation == simulation:
                 return store
     return simulate_store(simulation, folder)
 

@@ -1,6 +1,6 @@
 """Error over the number of labelled real frames for the paper's variants (Figure 4): trains all of them.
 
-murauer experiment figure4 --data stores/nyu --preset paper --labels 10 100 1000 all --out figures/nyu
+murauer experiment figure4 --data stores/nyu --config paper --labels 10 100 1000 all --out figures/nyu
 
 Each training has a folder of its own in OUT/runs. Given again after it was stopped, or with more labels,
 variants or seeds, the command trains what is missing. A training that fails is told at the end, when all
@@ -15,10 +15,11 @@ from murauer.arguments import add_data, add_run_folder, positive_int
 from murauer.errors import UserError
 from murauer.evaluation.figures.published import PublishedSeries, is_published_test_set, published_results
 from murauer.experiments.ablation_figure import ablation_figure
-from murauer.experiments.ablation_table import Result, error_curves, in_order, summarise, sweep_rows
+from murauer.experiments.ablation_table import error_curves, summarise, sweep_results, sweep_rows
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_runner
-from murauer.store.store import CENTRES, Store, open_store
+from murauer.store.manifest import CENTRES
+from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.batch import BatchSource
 from murauer.training.config import Config, read_config
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    store, config = open_store(args.data), read_config(args.preset)
+    store, config = open_store(args.data), read_config(args.config)
     runner = sweep_runner(args)
     _check_split(store, args.split)
     counts = _label_counts(store, args.labels)
@@ -60,13 +61,13 @@ def run(args: argparse.Namespace) -> None:
     jobs = make_jobs(cells, args.seeds, args.out / "runs")
     sweep = run_sweep(store, config, jobs, splits=(args.split,), runner=runner)
     if sweep.results:
-        results = in_order([Result.of(stored, args.split) for stored in sweep.results])
+        results = sweep_results(sweep, args.split)
         published = _published(store, args.split)
         data = published_results().data if published else f"{args.split} split of {store.folder.name}"
         values = {
             "data": data,
             "centres": CENTRES[store.centre_kind(args.split)],
-            "preset": args.preset,
+            "config": args.config,
             "results": [result.row() for result in results],
             "summaries": [asdict(summary) for summary in summarise(results)],
             "failures": sweep.failures,

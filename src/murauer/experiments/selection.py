@@ -20,8 +20,9 @@ from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.files import written_whole
 from murauer.nets.model_file import load_model
-from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
+from murauer.prepare.rendering.simulated import simulate_store
 from murauer.selection.selecting import propose_frames, write_proposals
+from murauer.store.makers import SimulationConfig
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import Job, run_sweep
 from murauer.training.config import Config, read_config
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, runner = read_config(args.preset), sweep_runner(args)
+    config, runner = read_config(args.config), sweep_runner(args)
     folder = args.data or args.out / "recording"
     if folder.exists() or args.data is not None:
         store = open_store(folder)
@@ -113,14 +114,14 @@ def _figure(rows: Sequence[dict[str, Any]]) -> Figure:
 def _write_page(
     args: argparse.Namespace, store: Store, config: Config, rows: Sequence[dict[str, Any]]
 ) -> None:
-    words = ["--out", str(args.out), "--results", str(args.results), "--preset", args.preset]
+    words = ["--out", str(args.out), "--results", str(args.results), "--config", args.config]
     words += ["--seeds", *map(str, args.seeds), "--labels", *map(str, args.labels)]
     lines = [
         "# Selected frames against random ones",
         "",
         f"    murauer experiment selection {shlex.join(words)}",
         "",
-        f"Real&Synth, config `{args.preset}` ({config.training.joint_iterations:,} steps), "
+        f"Real&Synth, config `{args.config}` ({config.training.joint_iterations:,} steps), "
         f"{len(store.require('real')):,} real frames to choose from; mean joint error in mm ± "
         f"standard deviation over {len(args.seeds)} seeds.",
         "",

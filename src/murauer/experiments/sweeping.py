@@ -9,8 +9,8 @@ from murauer.sweeps.runner import Runner
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
-    """Declare --preset, --seeds and where to train."""
-    parser.add_argument("--preset", default="small", metavar="NAME|FILE.json", help="default: small")
+    """Declare --config, --seeds and where to train."""
+    parser.add_argument("--config", default="small", metavar="NAME|FILE.json", help="default: small")
     parser.add_argument(
         "--seeds", type=count, nargs="+", default=[0, 1, 2], metavar="S", help="default: 0 1 2"
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from murauer.capture.camera_file import find_camera
 from murauer.datasets.joint_files import JointFormat, read_joints
 from murauer.errors import UserError
 from murauer.evaluation.figures.method_comparison import (
@@ -30,8 +31,9 @@ from murauer.evaluation.runs import load_runs, parse_named, predict_split, store
 from murauer.evaluation.split import person_names
 from murauer.experiments.arguments import add_runs
 from murauer.experiments.outputs import write_outputs
-from murauer.geometry.camera import Camera, find_camera
-from murauer.store.store import CENTRES, Store, open_store
+from murauer.geometry.camera import Camera
+from murauer.store.manifest import CENTRES
+from murauer.store.store import Store, open_store
 
 FORMATS: tuple[JointFormat, ...] = ("uvd", "xyz", "xyz-y-up")
 
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         store = store_of(runs, args.data)
     elif args.data is not None:
         store = open_store(args.data)
-    camera = find_camera(args.camera) if args.camera else _camera_of(store)
+    camera = find_camera(args.camera).camera if args.camera else _camera_of(store)
     measured = [
         MeasuredMethod(name or path.stem, "predictions", _file_metrics(path, format, camera, store, args))
         for name, path, format in files

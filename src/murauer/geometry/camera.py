@@ -7,24 +7,33 @@ Intrinsics travel as tensors `(..., 4)` holding fx, fy, u0, v0 in pixels. Images
 need no undistortion) are assumed. Conversions take tensors as well as NumPy arrays.
 """
 
-import json
 import math
+import warnings
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.errors import UserError
+from murauer.errors import UnlikelyInput, UserError
 from murauer.geometry.arrays import Points, concatenate
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_OTHER_NAMES = {"cx": "u0", "cy": "v0"}
-"""What OpenCV and the camera files of the BOP benchmark call the principal point."""
+WIDEST_DEG, WIDE_DEG = 130.0, 110.0
+"""Angle that an image shows along a side: at most, and usually at most."""
+
+NARROWEST_DEG, NARROW_DEG = 15.0, 25.0
+"""Likewise the least, along the longer side."""
+
+FARTHEST_OFF, FAR_OFF = 0.25, 0.12
+"""Distance of the principal point from the image's middle, as a share of the side: at most, and usually."""
+
+MOST_STRETCHED, STRETCHED = 2.5, 1.25
+"""Ratio of the focal lengths along the two sides: at most, and usually."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Camera:
         v0: Row of the principal point, in pixels (0 is the centre of the topmost pixel).
         width: Columns of its image; 0, with `height` 0, if it is left to the images to say.
         height: Rows of its image.
+        is_crop: Whether its image was cut out of a larger one; the principal point may then lie anywhere.
 
     Raises:
         ValueError: If a focal length or a side is not positive, or a number is not finite.
@@ -49,6 +59,7 @@ class Camera:
     v0: float
     width: int = 0
     height: int = 0
+    is_crop: bool = False
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(value) for value in asdict(self).values()):
@@ -70,67 +81,85 @@ class Camera:
         return np.array([self.fx, self.fy, self.u0, self.v0])
 
     def for_image(self, width: int, height: int) -> "Camera":
-        """Return the camera as that of an image of this size.
+        """Return the camera as that of an image of this size, checked by `check_camera`.
 
         Raises:
-            UserError: If its images have another size.
+            UserError: If its images have another size, or it cannot be the camera of such an image.
         """
         if (self.width, self.height) not in ((0, 0), (width, height)):
             raise UserError(
                 f"the image is {width} x {height} pixels but the camera has {self.width} x {self.height}; "
                 "give the camera of this image"
             )
-        return self if self.width else replace(self, width=width, height=height)
+        whole = self if self.width else replace(self, width=width, height=height)
+        check_camera(whole)
+        return whole
+
+    def cropped(self, left: float, top: float, width: int, height: int) -> "Camera":
+        """Return the camera of a part of the image.
+
+        Args:
+            left: Column of the image that becomes the first of the part, in pixels; may lie outside.
+            top: Likewise its row.
+            width: Columns of the part.
+            height: Rows of the part.
+        """
+        return Camera(self.fx, self.fy, self.u0 - left, self.v0 - top, width, height, is_crop=True)
+
+    def resized(self, width: int, height: int) -> "Camera":
+        """Return the camera of the image at another size; its outline, not its pixel centres, stays."""
+        across, down = width / self.width, height / self.height
+        return replace(
+            self,
+            fx=self.fx * across,
+            fy=self.fy * down,
+            u0=(self.u0 + 0.5) * across - 0.5,
+            v0=(self.v0 + 0.5) * down - 0.5,
+            width=width,
+            height=height,
+        )
 
     def to_dict(self) -> dict[str, float | int]:
-        """Return the six numbers by name, as `from_dict` and JSON files have them."""
-        return asdict(self)
+        """Return its numbers by name, as `from_dict` and camera files have them; `is_crop` only if true."""
+        return {name: value for name, value in asdict(self).items() if name != "is_crop" or value}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], where: str = "camera") -> "Camera":
-        """Build a camera from its six named numbers.
+        """Build a camera from its named numbers, and check it if the size of its image is among them.
 
         Args:
-            values: fx, fy, u0, v0 (or cx, cy), width, height.
+            values: fx, fy, u0, v0; width and height, or neither; is_crop, or not.
             where: What the values come from, for the error message.
 
         Raises:
-            UserError: If a number is missing, unknown, no number, or out of range.
+            UserError: If a number is missing, unknown, no number, or out of range, or the camera cannot be.
         """
         if not isinstance(values, dict):
             raise UserError(f"{where} must be an object with fx, fy, u0, v0, width and height")
-        values = {_OTHER_NAMES.get(name, name): value for name, value in values.items()}
         names = [field.name for field in fields(cls)]
-        missing = [name for name in names if name not in values]
+        needed = names[:6] if {"width", "height"} & set(values) else names[:4]
+        missing = [name for name in needed if name not in values]
         unknown = [name for name in values if name not in names]
         if missing or unknown:
-            problem = f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
-            raise UserError(f"{where} {problem}; a camera needs exactly {', '.join(names)}")
-        for name in names:
+            problem = (
+                f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(map(str, unknown))}"
+            )
+            raise UserError(f"{where} {problem}; a camera has {', '.join(names[:6])}")
+        for name in needed:
             if isinstance(values[name], bool) or not isinstance(values[name], int | float):
                 raise UserError(f"{where}: {name} must be a number, got {values[name]!r}")
-        sides = {name: _whole(values[name]) for name in ("width", "height")}
+        if not isinstance(values.get("is_crop", False), bool):
+            raise UserError(f"{where}: is_crop must be true or false, got {values['is_crop']!r}")
+        sides = {name: _whole(values[name]) for name in needed[4:]}
         if 0 in sides.values():
             raise UserError(f"{where}: width and height must be positive, the pixels of its images")
         try:
-            return cls(**{**values, **sides})
-        except ValueError as error:
+            camera = cls(**{**values, **sides})
+            if sides:
+                check_camera(camera)
+        except (ValueError, UserError) as error:
             raise UserError(f"{where}: {error}") from error
-
-    @classmethod
-    def from_json(cls, path: str | Path) -> "Camera":
-        """Read a camera from a JSON file such as `{"fx": 475, "fy": 475, "u0": 315, ...}`.
-
-        Raises:
-            UserError: If the file cannot be read or does not describe a camera.
-        """
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"cannot read camera file {path}: {error.strerror or error}") from error
-        except ValueError as error:
-            raise UserError(f"camera file {path} is not valid JSON: {error}") from error
-        return cls.from_dict(values, where=f"camera file {path}")
+        return camera
 
 
 def _whole(value: float) -> float | int:
@@ -150,18 +179,53 @@ CAMERAS: dict[str, Camera] = {
 }
 
 
-def find_camera(name_or_path: str) -> Camera:
-    """Return the known camera of that name, or the camera in the JSON file of that path.
+@lru_cache(maxsize=256)  # so that a camera is checked, and warned of, once and not with every frame
+def check_camera(camera: Camera) -> None:
+    """Refuse a camera that cannot have taken images of its size, and warn of one that is unlikely to have.
+
+    What this catches are focal lengths in mm or m, and intrinsics of another size or part of the image.
+
+    Args:
+        camera: With the size of its images.
 
     Raises:
-        UserError: If it is neither.
+        UserError: If there is no such camera.
     """
-    if name_or_path in CAMERAS:
-        return CAMERAS[name_or_path]
-    if not name_or_path.endswith(".json"):
-        known = ", ".join(CAMERAS)
-        raise UserError(f"unknown camera {name_or_path!r}; use {known} or the path of a camera .json file")
-    return Camera.from_json(name_or_path)
+    angles = [
+        math.degrees(2 * math.atan(side / (2 * focal)))
+        for side, focal in ((camera.width, camera.fx), (camera.height, camera.fy))
+    ]
+    shows = (
+        f"focal lengths of {camera.fx:g} and {camera.fy:g} pixels mean that the image of {camera.width} x "
+        f"{camera.height} shows {angles[0]:.3g} x {angles[1]:.3g} degrees"
+    )
+    mend = "give them in pixels (not mm), for images of this size"
+    _judge(max(angles), WIDE_DEG, WIDEST_DEG, f"{shows}; {mend}")
+    stretch = max(camera.fx / camera.fy, camera.fy / camera.fx)
+    _judge(stretch, STRETCHED, MOST_STRETCHED, f"{shows}, other scales along rows and columns; {mend}")
+    if camera.is_crop:
+        return
+    off = max(
+        abs(camera.u0 - (camera.width - 1) / 2) / camera.width,
+        abs(camera.v0 - (camera.height - 1) / 2) / camera.height,
+    )
+    _judge(
+        off,
+        FAR_OFF,
+        FARTHEST_OFF,
+        f"the principal point {camera.u0:g}, {camera.v0:g} is far from the middle of the image of "
+        f"{camera.width} x {camera.height}; give that of images of this size, or say is_crop for a part that "
+        "was cut out of a larger image",
+    )
+    _judge(-max(angles), -NARROW_DEG, -NARROWEST_DEG, f"{shows}; {mend}")
+
+
+def _judge(value: float, usual: float, most: float, sentence: str) -> None:
+    """Refuse what is beyond `most`, and warn of what is beyond `usual`."""
+    if value > most:
+        raise UserError(f"no camera is like this: {sentence}")
+    if value > usual:
+        warnings.warn(f"few cameras are like this: {sentence}", UnlikelyInput, stacklevel=4)
 
 
 def align_intrinsics(intrinsics: Points, dimensions: int) -> Points:

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor
+from torch.nn import functional
 
 from murauer.geometry.camera import uvd_to_xyz, xyz_to_uvd
 
@@ -60,18 +60,6 @@ class CropGeometry:
     pivot: Tensor
     cube_mm: float | Tensor
     patch_size: int
-
-    def part(self, rows: slice) -> "CropGeometry":
-        """The geometry of some of the patches."""
-        return CropGeometry(
-            centre=self.centre[rows],
-            intrinsics=self.intrinsics[rows],
-            image_from_patch=self.image_from_patch[rows],
-            rotation=self.rotation[rows],
-            pivot=self.pivot[rows],
-            cube_mm=self.cube_mm[rows] if isinstance(self.cube_mm, Tensor) else self.cube_mm,
-            patch_size=self.patch_size,
-        )
 
     def normalise_joints(self, xyz: Tensor) -> Tensor:
         """Express joints in units of half the cube around its centre, as the rotated patch shows them.

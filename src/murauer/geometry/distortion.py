@@ -4,8 +4,11 @@ The model is the polynomial one of Brown (1966) with the names and the order of 
 at x, y on the plane z = 1, with r² = x² + y², is shown by a lens of radial coefficients k1, k2, k3 and of
 tangential coefficients p1, p2 at
 
-    x' = x (1 + k1 r² + k2 r⁴ + k3 r⁶) + 2 p1 x y + p2 (r² + 2 x²)
-    y' = y (1 + k1 r² + k2 r⁴ + k3 r⁶) + p1 (r² + 2 y²) + 2 p2 x y
+    x' = x R + 2 p1 x y + p2 (r² + 2 x²)
+    y' = y R + p1 (r² + 2 y²) + 2 p2 x y
+    R = (1 + k1 r² + k2 r⁴ + k3 r⁶) / (1 + k4 r² + k5 r⁴ + k6 r⁶)
+
+where k4, k5, k6, of OpenCV's rational model, are 0 for most lenses.
 """
 
 import math
@@ -28,6 +31,7 @@ class Distortion:
     Attributes:
         k1, k2, k3: Radial, of r², r⁴ and r⁶.
         p1, p2: Tangential.
+        k4, k5, k6: Radial, of r², r⁴ and r⁶ in the denominator of the rational model.
 
     Raises:
         ValueError: If one is not finite.
@@ -38,6 +42,9 @@ class Distortion:
     p1: float = 0.0
     p2: float = 0.0
     k3: float = 0.0
+    k4: float = 0.0
+    k5: float = 0.0
+    k6: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -61,6 +68,8 @@ class Distortion:
         x, y = xy[..., :1], xy[..., 1:]
         r2 = x * x + y * y
         radial = 1 + r2 * (self.k1 + r2 * (self.k2 + r2 * self.k3))
+        if self.k4 or self.k5 or self.k6:
+            radial = radial / (1 + r2 * (self.k4 + r2 * (self.k5 + r2 * self.k6)))
         return concatenate(
             (
                 x * radial + 2 * self.p1 * x * y + self.p2 * (r2 + 2 * x * x),
@@ -70,9 +79,11 @@ class Distortion:
 
     @property
     def largest_radius(self) -> float:
-        """Radius r up to which the radial polynomial rises; beyond, it shows one point of the image twice."""
-        slope = [7 * self.k3, 5 * self.k2, 3 * self.k1, 1.0]  # of r (1 + k1 r² + ...), in r²
-        roots = np.roots(slope)
+        """Radius r up to which r R rises and is finite; beyond, one point of the image is shown twice."""
+        above, below = [self.k3, self.k2, self.k1, 1.0], [self.k6, self.k5, self.k4, 1.0]  # of R, in r²
+        risen = np.polymul([7 * self.k3, 5 * self.k2, 3 * self.k1, 1.0], below)
+        slope = np.polysub(risen, np.polymul(np.polymul(above, np.polyder(below)), [2.0, 0.0]))
+        roots = np.concatenate((np.roots(slope), np.roots(below)))
         turns = roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)]
         return math.sqrt(turns.min()) if turns.size else math.inf
 
@@ -80,19 +91,23 @@ class Distortion:
 PINHOLE = Distortion()
 
 COEFFICIENTS = tuple(field.name for field in fields(Distortion))
-"""In OpenCV's order: k1, k2, p1, p2, k3."""
+"""In OpenCV's order: k1, k2, p1, p2, k3, k4, k5, k6."""
+
+POLYNOMIAL = COEFFICIENTS[:5]
+"""Those without a denominator."""
 
 
 def fit_distortion(rays: NDArray[np.float64], shown: NDArray[np.float64]) -> Distortion:
     """Find the lens that comes nearest to another one, of which it is known where it shows some rays.
 
-    What `Distortion.distort` adds to a ray is linear in the coefficients: this is linear least squares.
+    What `Distortion.distort` adds to a ray is linear in the `POLYNOMIAL` coefficients, which alone are
+    fitted: this is linear least squares.
 
     Args:
         rays: x / z and y / z in camera coordinates; shape (N, 2).
         shown: The same on the image side of the lens; shape (N, 2).
     """
-    of_each = [(Distortion(**{name: 1.0}).distort(rays) - rays).ravel() for name in COEFFICIENTS]
+    of_each = [(Distortion(**{name: 1.0}).distort(rays) - rays).ravel() for name in POLYNOMIAL]
     coefficients = np.linalg.lstsq(np.stack(of_each, axis=-1), (shown - rays).ravel(), rcond=None)[0]
     return Distortion(*coefficients.tolist())
 

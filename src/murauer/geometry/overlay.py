@@ -63,7 +63,7 @@ def draw_skeleton(picture: Image.Image, joints: Any, skeleton: Skeleton, width: 
     Args:
         picture: RGB.
         joints: (J, 2) or (J, 3), column and row in pixels of the picture (centres at integers), and depth to
-            order them by.
+            order them by; NaN for joints that are not known.
         skeleton: Names, parents and fingers of the J joints.
         width: Width of the bones in pixels.
 
@@ -76,11 +76,12 @@ def draw_skeleton(picture: Image.Image, joints: Any, skeleton: Skeleton, width: 
     joints = as_array(joints).astype(np.float64)
     points = ((joints[:, :2] + 0.5) * SMOOTHING).tolist()
     depth = joints[:, 2] if joints.shape[1] > 2 else np.zeros(len(joints))
-    far_first = np.argsort(-depth, kind="stable").tolist()
+    known = np.isfinite(joints).all(-1)
+    far_first = [joint for joint in np.argsort(-depth, kind="stable").tolist() if known[joint]]
     bone = width * SMOOTHING
     for joint in far_first:
         colour, parent = FINGER_COLOURS[skeleton.groups[joint]], skeleton.parents[joint]
-        if parent >= 0:
+        if parent >= 0 and known[parent]:
             ends = [tuple(points[parent]), tuple(points[joint])]
             draw.line(ends, fill=OUTLINE_COLOUR, width=round(1.7 * bone))
             draw.line(ends, fill=colour, width=round(bone))
@@ -112,7 +113,7 @@ def draw_hand(
         cube_mm: Side of the cube in mm.
         size: Side of the picture in pixels.
     """
-    cubes = Cubes(as_array(centre)[None], camera, cube_mm, size)
+    cubes = Cubes(as_array(centre)[None], camera.intrinsics_array(), cube_mm, size)
     middle = float(centre[2])
     near, far = middle - 0.4 * cube_mm, middle + 0.4 * cube_mm
     picture = shade_depth(cubes.depth_mm(cubes.cut(as_array(depth)[None]))[0], near, far)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.geometry.camera import Camera, uvd_to_xyz, xyz_to_uvd
+from murauer.geometry.camera import uvd_to_xyz, xyz_to_uvd
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -21,11 +21,11 @@ BACKGROUND = np.float32(1.0)
 
 @dataclass(frozen=True, eq=False)
 class Cubes:
-    """Hand cubes in images of one camera.
+    """Hand cubes in images.
 
     Attributes:
         centre: of each, camera coordinates in mm, (B, 3).
-        camera: that took the images.
+        intrinsics: fx, fy, u0, v0 of the image of each, (B, 4), or of all, (4,), in pixels.
         cube_mm: side of the cubes; (B,) where each has its own.
         patch_size: side P of the patches in pixels.
         rotation: in-plane rotation in radians about the centre, counter-clockwise as displayed, (B,); None
@@ -33,7 +33,7 @@ class Cubes:
     """
 
     centre: Floats
-    camera: Camera
+    intrinsics: NDArray[np.floating[Any]]
     cube_mm: float | Floats
     patch_size: int
     rotation: Floats | None = None
@@ -116,14 +116,14 @@ class Cubes:
     @cached_property
     def _intrinsics(self) -> NDArray[np.float64]:
         # Rounded to float32, as the tensors of training are.
-        return self.camera.intrinsics_array().astype(np.float32).astype(np.float64)
+        return self.intrinsics.astype(np.float32).astype(np.float64)
 
     @cached_property
     def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Low corner of the cubes' outlines in the image, and image pixels per patch pixel; (B, 2)."""
         intrinsics = self._intrinsics
         cube = np.asarray(self.cube_mm, np.float64).reshape(-1, 1)
-        half = intrinsics[:2] * (cube / 2) / self.centre[:, 2:].astype(np.float64)
+        half = intrinsics[..., :2] * (cube / 2) / self.centre[:, 2:].astype(np.float64)
         low, high = self._centre_uv - half, self._centre_uv + half
         return low, (high - low) / self.patch_size
 

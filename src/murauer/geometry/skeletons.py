@@ -109,7 +109,7 @@ def _nyu36() -> Skeleton:
 def _nyu14(nyu36: Skeleton) -> Skeleton:
     """Build NYU's evaluation joints: two a finger, three of the thumb, two of the wrist, the palm."""
     names = [nyu36.joints[index] for index in NYU_EVALUATION_JOINTS]
-    parents: dict[str, str | None] = {joint: "PALM_3" for joint in names} | {"PALM_3": None}
+    parents: dict[str, str | None] = dict.fromkeys(names, "PALM_3") | {"PALM_3": None}
     parents |= {f"F{finger}_KNU3_A": f"F{finger}_KNU2_B" for finger in range(1, 5)}
     parents |= {"TH_KNU3_A": "TH_KNU3_B", "TH_KNU3_B": "TH_KNU2_B", "TH_KNU2_B": "PALM_2"}
     groups = [nyu36.groups[index] for index in NYU_EVALUATION_JOINTS]

@@ -24,7 +24,6 @@ Thumb = tuple[float, float, float, float, float]
 STRAIGHT: Finger = (0, 3, 3)
 SPREAD: Finger = (-3, 14, 3)
 RELAXED: Finger = (22, 4, 30)
-BENT: Finger = (45, 3, 45)
 CURLED: Finger = (80, 0, 98)
 HOOKED: Finger = (8, 2, 95)
 FLAT_BENT: Finger = (75, 0, 8)

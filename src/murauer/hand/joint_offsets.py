@@ -21,6 +21,7 @@ from murauer.geometry.skeletons import find_skeleton
 from murauer.hand.articulation import BONE_NAMES
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandGeometry
+from murauer.text_files import read_json
 
 JOINT_OFFSETS_FILE = "joint_offsets.json"
 """Its name in the folder of a store."""
@@ -81,8 +82,8 @@ class JointOffsets:
         Raises:
             UserError: the file is missing, damaged, or of joints that the hand model does not have.
         """
+        values = read_json(path)
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
             skeleton = values["skeleton"]
             if skeleton not in JOINT_SETS:
                 raise UserError(f"{path}: the hand model has no joints for the skeleton {skeleton!r}")
@@ -92,8 +93,8 @@ class JointOffsets:
                 raise ValueError("every offset needs three numbers")
             if not (offsets.isfinite().all() and camera.isfinite().all()):
                 raise ValueError("offsets must be finite")
-        except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror or error}") from error
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path} is damaged ({error!r}); make it again with 'murauer twin'") from error
+            raise UserError(
+                f"{path} is damaged ({error!r}); make it again with 'murauer render pairs'"
+            ) from error
         return cls(skeleton, offsets.float(), camera.float())

@@ -80,32 +80,6 @@ class PosePrior:
         """
         return self._opened(self._draw(n, generator))
 
-    def sample_sequence(
-        self, n_frames: int, generator: torch.Generator, frames_per_pose: float = 15.0
-    ) -> Tensor:
-        """Draws one smooth motion through random poses.
-
-        Args:
-            n_frames: length.
-            generator: source of randomness.
-            frames_per_pose: mean number of frames from one key pose to the next.
-
-        Returns:
-            Angles (n_frames, D) in radians, within the limits.
-        """
-        n_keys = int(n_frames / frames_per_pose) + 3
-        keys = self.sample(n_keys, generator)
-        # Each stretch has its own speed; ease in and out of every key pose.
-        stretch = 0.5 + torch.rand(n_keys - 1, generator=generator)
-        times = torch.cat([torch.zeros(1), stretch.cumsum(0)]) * frames_per_pose
-        times = times * max(1.0, float(n_frames / times[-1]))
-        frame = torch.arange(n_frames, dtype=torch.float32)
-        after = torch.searchsorted(times, frame, right=True).clamp(1, n_keys - 1)
-        progress = (frame - times[after - 1]) / (times[after] - times[after - 1])
-        eased = progress * progress * (3 - 2 * progress)
-        motion = torch.lerp(keys[after - 1], keys[after], eased[:, None])
-        return self._opened_smoothly(motion, window=max(3, int(frames_per_pose / 2)))
-
     def _draw(self, n: int, generator: torch.Generator) -> Tensor:
         free = torch.rand(n, 1, generator=generator) < self.free_share
         angles = torch.where(free, self._free_curls(n, generator), self._between_gestures(n, generator))
@@ -195,17 +169,6 @@ class PosePrior:
             angles[todo] = _open(angles[todo], 1.0 / 6, _OPEN if towards is None else towards[todo])
         return angles
 
-    def _opened_smoothly(self, motion: Tensor, window: int) -> Tensor:
-        """Opens the hand in and around the frames of a motion that penetrate, without a jump."""
-        openness = torch.zeros(len(motion))
-        for step in range(1, _STEPS):
-            smooth = _smooth_maximum(openness, window)
-            bad = _penetrates(_open(motion, smooth[:, None]), self.largest_penetration_mm)
-            if not bad.any():
-                break
-            openness[bad] = step / _STEPS
-        return _open(motion, _smooth_maximum(openness, window)[:, None])
-
 
 # Where opening leads: the fingers as they are but straighter, the thumb out of the palm.
 _OPEN = gesture("relaxed")
@@ -228,14 +191,6 @@ def _open(angles: Tensor, share: float | Tensor, towards: Tensor = _OPEN) -> Ten
     opened = angles + share * (towards - angles)
     opened[:, _WRIST] = angles[:, _WRIST]
     return opened
-
-
-def _smooth_maximum(values: Tensor, window: int) -> Tensor:
-    """Running maximum of (n,) values over 2 window + 1 frames, then a running mean as wide."""
-    padded = values[None, None]
-    padded = torch.nn.functional.max_pool1d(padded, 2 * window + 1, 1, window)
-    padded = torch.nn.functional.pad(padded, (window, window), mode="replicate")
-    return torch.nn.functional.avg_pool1d(padded, 2 * window + 1, 1)[0, 0]
 
 
 #: Every kind of pose there is, for a model that is to know them all.

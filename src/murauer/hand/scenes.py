@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from murauer.geometry.rig import CameraRig
 from murauer.hand.clutter import ClutterPiece, merge_depth
 from murauer.hand.joint_offsets import JointOffsets
-from murauer.hand.model import HandGeometry, place
+from murauer.hand.model import HandGeometry, mirror, place
 from murauer.hand.rasteriser import rasterise_depth
 
 
@@ -23,6 +24,7 @@ class Scenes:
         position: where the hand's origin is, mm, (B, 3).
         clutter: other things.
         offsets: where a dataset's joints lie relative to the hand model's; None for the model's own.
+        left: which are left hands, mirrored before they are placed, bool (B,); None for right hands.
     """
 
     hands: HandGeometry
@@ -31,6 +33,7 @@ class Scenes:
     position: Tensor
     clutter: Sequence[ClutterPiece] = ()
     offsets: JointOffsets | None = None
+    left: Tensor | None = None
 
     def joints(self, skeleton: str) -> Tensor:
         """Joints in mm, (B, J, 3).
@@ -39,9 +42,8 @@ class Scenes:
             UserError: the hand model has no such joints.
         """
         if self.offsets is None or self.offsets.skeleton != skeleton:
-            return place(self.hands.joints(skeleton), self.rotation, self.position)
-        labelled = place(self.offsets.apply(self.hands), self.rotation, self.position)
-        return labelled + self.offsets.camera_mm
+            return self._placed(self.hands.joints(skeleton))
+        return self._placed(self.offsets.apply(self.hands)) + self.offsets.camera_mm
 
     def depth(self, rig: CameraRig, view: int, intrinsics: Tensor, height: int, width: int) -> Tensor:
         """Render what a camera of the rig sees.
@@ -60,7 +62,7 @@ class Scenes:
         def render(vertices: Tensor, faces: Tensor, cameras: Tensor) -> Tensor:
             return rasterise_depth(rig.transform(vertices, 0, view), faces, cameras, height, width)
 
-        depth = render(place(self.hands.vertices, self.rotation, self.position), self.faces, intrinsics)
+        depth = render(self._placed(self.hands.vertices), self.faces, intrinsics)
         for piece in self.clutter:
             if piece.rows is None:
                 depth = merge_depth(depth, render(piece.vertices, piece.faces, intrinsics))
@@ -68,3 +70,9 @@ class Scenes:
                 part = render(piece.vertices, piece.faces, intrinsics[piece.rows])
                 depth[piece.rows] = merge_depth(depth[piece.rows], part)
         return depth
+
+    def _placed(self, points: Tensor) -> Tensor:
+        """Points (B, N, 3) of the canonical right hand, as those of each scene's hand."""
+        if self.left is not None:
+            points = torch.where(self.left[:, None, None], mirror(points), points)
+        return place(points, self.rotation, self.position)

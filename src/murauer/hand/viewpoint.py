@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from murauer.hand.articulation import rotation_about
-from murauer.hand.solids import upright
+from murauer.hand.solids import rotations, upright
 
 
 def sample_viewpoints(
@@ -53,7 +53,7 @@ def sample_viewpoints(
         @ rotation_about(y.expand(n, 3), tilt[:, 1] + back)
         @ upright
     )
-    anywhere = _uniform_rotations(n, generator)
+    anywhere = rotations(facing, n, generator)
     chosen = torch.rand(n, generator=generator) < any_share
     return torch.where(chosen[:, None, None], anywhere, facing)
 
@@ -82,16 +82,3 @@ def sample_own_views(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor
     rotation = upright(fingers, between(-pi, pi))
     z = 220 * 3 ** torch.rand(n, generator=generator)
     return rotation, torch.stack([between(-0.6, 0.6) * z, between(-0.35, 0.6) * z, z], -1)
-
-
-def _uniform_rotations(n: int, generator: torch.Generator) -> Tensor:
-    """Uniform over all rotations, from uniform unit quaternions."""
-    w, x, y, z = torch.nn.functional.normalize(torch.randn(n, 4, generator=generator), dim=1).T
-    return torch.stack(
-        [
-            1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-            2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-            2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
-        ],
-        -1,
-    ).unflatten(-1, (3, 3))  # fmt: skip

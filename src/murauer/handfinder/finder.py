@@ -18,6 +18,7 @@ from murauer.geometry.camera import Camera, uvd_to_xyz, xyz_to_uvd
 from murauer.geometry.patches import Cubes, Floats
 from murauer.geometry.skeletons import SKELETONS
 from murauer.handfinder.handedness import probability
+from murauer.handfinder.size import CUBES_MM, size_probability
 from murauer.nets.onnx_session import open_session
 
 PROPOSAL, REFINEMENT = "hand_proposal.onnx", "hand_judge.onnx"
@@ -25,6 +26,9 @@ INPUT, OUTPUT = "depth", "found"
 
 PIXELS_PER_RADIAN = 160.0
 """Resolution of the search: 4 mm a pixel at 640 mm, a fifth of a finger."""
+
+MOST_PIXELS = 1024
+"""Longest side of the searched frame, whatever the camera: no lens of 130 degrees needs more."""
 
 CUBE_MM, PATCH_SIZE = 300.0, 64
 """What the refinement network sees."""
@@ -60,11 +64,13 @@ class FoundHand:
             training; camera coordinates, mm, float64 (3,).
         confidence: probability that it is one.
         right: probability that it is a right one.
+        size: probability that it has the size of a hand; see `murauer.handfinder.size`.
     """
 
     centre: NDArray[np.float64]
     confidence: float
     right: float
+    size: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +136,8 @@ class HandFinder:
         for index in np.argsort(-sure):
             apart = all(np.linalg.norm(centres[index] - hand.centre) > APART_MM for hand in hands)
             if sure[index] > LEAST and apart and REACH_MM[0] < centres[index, 2] < REACH_MM[1]:
-                hands.append(FoundHand(centres[index], float(sure[index]), float(right[index])))
+                size = self.size(depth, camera, refined.centres[index])
+                hands.append(FoundHand(centres[index], float(sure[index]), float(right[index]), size))
         return hands
 
     def propose(self, depth: NDArray[Any], camera: Camera) -> Floats:
@@ -151,9 +158,24 @@ class HandFinder:
             camera: as for `__call__`.
             centres: (N, 3) in mm.
         """
-        cubes = [Cubes(centre[None], camera, CUBE_MM, PATCH_SIZE) for centre in centres]
+        cubes = [Cubes(centre[None], camera.intrinsics_array(), CUBE_MM, PATCH_SIZE) for centre in centres]
         patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])  # no copies of the frame
         return Refined.read(self._refinement.run([OUTPUT], {INPUT: patches[:, None]})[0], centres)
+
+    def size(self, depth: NDArray[Any], camera: Camera, centre: Floats) -> float:
+        """Give the probability that what is at a place has the size of a hand.
+
+        Args:
+            depth: as for `__call__`.
+            camera: as for `__call__`.
+            centre: the place, mm, (3,).
+        """
+        cubes = [Cubes(centre[None], camera.intrinsics_array(), side, PATCH_SIZE) for side in CUBES_MM]
+        patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])
+        found = self._refinement.run([OUTPUT], {INPUT: patches[:, None]})[0]
+        height, width = depth.shape
+        view_mm = float(centre[2]) * max(width / camera.fx, height / camera.fy)
+        return size_probability(found[:, 0], found[1, 2:].reshape(-1, 3) * (CUBE_MM / 2), view_mm)
 
 
 def peaks(found: Floats, intrinsics: NDArray[Any]) -> Floats:
@@ -212,13 +234,14 @@ def reduced(depth: NDArray[Any], camera: Camera) -> tuple[Floats, NDArray[np.flo
     Returns:
         Depth with sides that are multiples of `MULTIPLE`, filled up with 0; and its intrinsics, (4,).
     """
-    lines, middles = [], []
+    lines, middles, focal_lengths = [], [], []
     sides = ((depth.shape[0], camera.fy, camera.v0), (depth.shape[1], camera.fx, camera.u0))
     for count, focal, middle in sides:
-        step = focal / PIXELS_PER_RADIAN
+        step = max(focal / PIXELS_PER_RADIAN, count / MOST_PIXELS)
+        focal_lengths.append(focal / step)
         taken = np.arange(max(1, round(count / step)))
         lines.append(np.rint((taken + 0.5) * step - 0.5).astype(np.int64).clip(0, count - 1))
         middles.append((middle + 0.5) / step - 0.5)
     small = np.zeros([-(-len(line) // MULTIPLE) * MULTIPLE for line in lines], np.float32)
     small[: len(lines[0]), : len(lines[1])] = depth[lines[0][:, None], lines[1]]
-    return small, np.array([PIXELS_PER_RADIAN, PIXELS_PER_RADIAN, middles[1], middles[0]])
+    return small, np.array([focal_lengths[1], focal_lengths[0], middles[1], middles[0]])

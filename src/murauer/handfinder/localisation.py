@@ -17,15 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murauer.geometry.camera import Camera
+from murauer.geometry.oddities import odd_about
 from murauer.hand.handedness import Handedness
 from murauer.handfinder.finder import REACH_MM, FoundHand, HandFinder
 from murauer.handfinder.handedness import agreement, evidence, presumed_handedness, probability
+from murauer.handfinder.size import LEAST_SIZE
 
 Place = NDArray[np.floating[Any]]
 """x, y, z in mm, camera coordinates, (3,)."""
 
 LEAST_HAND = 0.97
 """Probability of a hand below which a frame counts as one without."""
+
+FARTHEST_STEP_MM = 100.0
+"""Of the centre between frames; a cube around the place where it was still holds most of the hand."""
 
 NOWHERE = np.full(3, np.nan)
 
@@ -67,7 +72,12 @@ def packaged_finder() -> HandFinder:
 
 
 def look_for_hand(
-    finder: HandFinder, depth: NDArray[Any], camera: Camera, right: float, counts: float = 1.0
+    finder: HandFinder,
+    depth: NDArray[Any],
+    camera: Camera,
+    right: float,
+    counts: float = 1.0,
+    doubtful: Sequence[Place] = (),
 ) -> Sighting:
     """Look for a hand in a whole frame.
 
@@ -78,13 +88,17 @@ def look_for_hand(
         right: log-odds that the right hand is meant, see `murauer.handfinder.handedness`; which of several
             hands is taken, and for which, depends on it.
         counts: how much what is seen adds to it.
+        doubtful: places of what turned out to be no hands; any other is taken rather than these.
     """
     start = time.perf_counter()
-    hand = choose(finder(depth, camera), right)
+    hands = finder(depth, camera)
+    others = [hand for hand in hands if not any(is_at(hand.centre, place) for place in doubtful)]
+    hand = choose(others, right) or choose(hands, right)
     took_ms = 1e3 * (time.perf_counter() - start)
     if hand is None:
-        return Sighting(NOWHERE, 0.0, right, why_no_hand(depth), took_ms)
-    return Sighting(hand.centre, hand.confidence, right + counts * evidence(hand.right), took_ms=took_ms)
+        return Sighting(NOWHERE, 0.0, right, why_no_hand(depth, hands), took_ms)
+    sure = hand.confidence * hand.size
+    return Sighting(hand.centre, sure, right + counts * evidence(hand.right), took_ms=took_ms)
 
 
 def look_for_hands(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> list[Sighting]:
@@ -93,14 +107,14 @@ def look_for_hands(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> l
     Two hands are taken for those of one person: the one that looks more like a right one is it.
     """
     start = time.perf_counter()
-    hands = [hand for hand in finder(depth, camera) if hand.confidence >= LEAST_HAND]
+    hands = [hand for hand in finder(depth, camera) if _is_sure(hand)]
     took_ms = 1e3 * (time.perf_counter() - start)
     right = [evidence(hand.right) for hand in hands]
     if len(hands) == 2:
         first = math.copysign(math.inf, hands[0].right - hands[1].right)
         right = [first, -first]
     return [
-        Sighting(hand.centre, hand.confidence, log_odds, took_ms=took_ms)
+        Sighting(hand.centre, hand.confidence * hand.size, log_odds, took_ms=took_ms)
         for hand, log_odds in zip(hands, right, strict=True)
     ]
 
@@ -121,15 +135,40 @@ def look_at_place(finder: HandFinder, depth: NDArray[Any], camera: Camera, centr
 
 def choose(hands: Sequence[FoundHand], right: float) -> FoundHand | None:
     """Take the hand that is likeliest to be one and to be the one that is meant; None without a sure one."""
-    sure = [hand for hand in hands if hand.confidence >= LEAST_HAND]
+    sure = [hand for hand in hands if _is_sure(hand)]
     return max(sure, key=lambda hand: hand.confidence * agreement(right, hand.right), default=None)
 
 
-def why_no_hand(depth: NDArray[Any]) -> str:
-    """Say what is wrong with a frame (H, W) in which no hand was found."""
+def is_at(centre: Place, place: Place) -> bool:
+    """Whether a hand is what was at a place a frame ago."""
+    return bool(np.linalg.norm(centre - place) <= FARTHEST_STEP_MM)
+
+
+def why_no_hand(depth: NDArray[Any], hands: Sequence[FoundHand] = ()) -> str:
+    """Say what is wrong with a frame in which no hand was found.
+
+    Args:
+        depth: (H, W) in mm, 0 = no measurement.
+        hands: what was found and is none.
+    """
+    if oddity := odd_about(depth):
+        return f"found no hand, and {oddity}"
     near, far = REACH_MM
     measured = depth[depth > 0]
-    if ((measured >= near) & (measured <= far)).any():
-        return "found no hand; if there is one, give its centre"
-    seen = f"the nearest thing is {measured.min():.0f} mm away" if measured.size else "nothing was measured"
-    return f"found no hand within {near:.0f} to {far:.0f} mm, {seen}; check the depth scale"
+    if not ((measured >= near) & (measured <= far)).any():
+        return (
+            f"found no hand within {near:.0f} to {far:.0f} mm, the nearest thing is {measured.min():.0f} mm "
+            "away; check the depth scale"
+        )
+    for hand in hands:
+        if hand.confidence >= LEAST_HAND:
+            return (
+                f"what looks like a hand {hand.centre[2]:.0f} mm away does not have the size of one; check "
+                "the depth scale and the camera's focal length"
+            )
+    return "found no hand; if there is one, give its centre"
+
+
+def _is_sure(hand: FoundHand) -> bool:
+    """Whether something looks like a hand and has the size of one."""
+    return hand.confidence >= LEAST_HAND and hand.size >= LEAST_SIZE

@@ -88,7 +88,7 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
         _in_all(finder, views, rig, source, hand) for source, view in enumerate(views) for hand in view.hands
     ]
     if not places:
-        raise UserError(why_no_hand(np.concatenate([view.depth.ravel() for view in views])))
+        raise UserError(why_no_hand(next((view.depth for view in views if view.depth.any()), views[0].depth)))
     likeliest = max(places, key=_evidence)
     centres = torch.from_numpy(np.stack([hand.centre for hand in likeliest]))
     sure = torch.full((len(views),), float(probability(_evidence(likeliest))))

@@ -1,13 +1,16 @@
 """Frame sets through a network, without augmentation."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
 
+from murauer.geometry.patches import Cubes, Floats
+from murauer.geometry.skeletons import find_skeleton
+from murauer.inference.joints import Dense, predict_joints
 from murauer.nets.dense_network import DenseHandPoseNetwork
-from murauer.nets.deployed import AnyNetwork
-from murauer.nets.look_twice import look_twice
+from murauer.nets.deployed import AnyNetwork, predicted
 from murauer.store.augmentation import Samples, still, to_samples
 from murauer.store.frame_set import FrameSet
 
@@ -17,7 +20,7 @@ BATCH = 256
 def batches(
     frames: FrameSet, patch_size: int, cube_mm: float, rows: np.ndarray | None = None, view: int = 0
 ) -> Iterator[Samples]:
-    """Cut frames into patches around the recorded centre, a batch at a time.
+    """Cut frames into patches of right hands around the recorded centre, a batch at a time.
 
     Args:
         frames: N frames.
@@ -42,8 +45,8 @@ def predict_frames(
 ) -> np.ndarray:
     """Predict the joints that the first camera sees, with the recorded centre as centre of the crop.
 
-    A dense network looks twice, the second time around what it predicted, in a cube as large as the hand asks
-    for.
+    Left hands are predicted from their mirror images, and their joints mirrored back. A dense network looks
+    twice, the second time around what it predicted, in a cube as large as the hand asks for.
 
     Args:
         network: f, m and p, in evaluation mode.
@@ -55,13 +58,20 @@ def predict_frames(
     Returns:
         Joints in mm, camera coordinates, shape (N, J, 3), or as many as there are rows.
     """
+    rows = np.arange(len(frames)) if rows is None else rows
+    joints, passes, centre_joint, dense = [], 1, 0, None
     if isinstance(network, DenseHandPoseNetwork):
-        every = np.arange(len(frames)) if rows is None else rows
-        regions = [frames.regions(every[start : start + BATCH]) for start in range(0, len(every), BATCH)]
-        looks = [look_twice(network, r.depth, r.intrinsics, r.centre, cube_mm, real) for r in regions]
-        return torch.cat(looks).numpy()
-    predictions = [
-        samples.crop.denormalise_joints(network(samples.patch, real=real)).numpy()
-        for samples in batches(frames, network.config.patch_size, cube_mm, rows)
-    ]
-    return np.concatenate(predictions)
+        skeleton = find_skeleton(network.config.skeleton)
+        passes, centre_joint, dense = 2, skeleton.centre, Dense(skeleton.name, cube_mm)
+    for start in range(0, len(rows), BATCH):
+        region = frames.regions(rows[start : start + BATCH], 0)
+        cubes = Cubes(region.centre.numpy(), region.intrinsics.numpy(), cube_mm, network.config.patch_size)
+        run, depth = partial(_run, network, real), region.depth.numpy()
+        look = predict_joints(run, depth, cubes, passes=passes, centre_joint=centre_joint, dense=dense)
+        joints.append(look.joints)
+    return frames.as_seen(torch.from_numpy(np.concatenate(joints)), rows).numpy()
+
+
+def _run(network: AnyNetwork, real: bool, patches: Floats) -> Floats:
+    """Patches in, joints out."""
+    return predicted(network, torch.from_numpy(patches)[:, None], real).numpy()

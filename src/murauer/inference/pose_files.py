@@ -18,6 +18,7 @@ from murauer.geometry.camera import Camera, xyz_to_uvd
 from murauer.geometry.distortion import PINHOLE, Distortion, project
 from murauer.geometry.skeletons import find_skeleton
 from murauer.inference.pose import HandPose
+from murauer.text_files import read_table, to_number
 
 DECIMALS = 3
 """Digits after the point: micrometres, and thousandths of a pixel."""
@@ -106,6 +107,8 @@ def to_coco(document: dict[str, Any]) -> str:
     return format_keypoints(find_skeleton(document["skeleton"]), labels, about)
 
 
+CENTRE_COLUMNS = ("frame", "u", "v", "d")
+
 FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
     ".coco.json": to_coco,
     ".json": to_json,
@@ -135,6 +138,33 @@ def write_poses(path: Path, document: dict[str, Any]) -> None:
     text = write(document)
     with written_whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def read_centres(path: Path) -> dict[str, tuple[float, float, float]]:
+    """Read where the hand is in each of many frames.
+
+    Args:
+        path: CSV with lines `frame,u,v,d`: name of the file, pixel, pixel, mm; the first line is this.
+
+    Returns:
+        Pixel, pixel and mm by the name of the file, without its folder.
+
+    Raises:
+        UserError: The file cannot be read, or a line is of another form.
+    """
+    centres = {}
+    for row in read_table(path, CENTRE_COLUMNS):
+        name, *uvd = row.values()
+        try:
+            u, v, d = (to_number(cell) for cell in uvd)
+        except ValueError as error:
+            raise UserError(
+                f"{path}: the centre of {name} must be three numbers, got {','.join(uvd)}"
+            ) from error
+        centres[Path(name).name] = (u, v, d)
+    if not centres:
+        raise UserError(f"{path} has no centres; its lines are {','.join(CENTRE_COLUMNS)}")
+    return centres
 
 
 def _rounded(values: NDArray[Any]) -> list[Any] | None:

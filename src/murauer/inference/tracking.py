@@ -5,7 +5,10 @@ cutoff frequency rises with speed. A hand at rest is freed from jitter, a fast o
 looks back only, so that each result is there with its frame.
 
 Which hand it is, is decided by all frames: what the hand finder's refinement network says of some of them is
-added up and slowly forgotten, see `murauer.handfinder.handedness`.
+added up and slowly forgotten, see `murauer.handfinder.handedness`. So is whether it is one. That network
+looks at the palm where the pose network has it, where the search that found it may not have looked. What it
+takes for none several times is let go; such things (a plate, a bowl) are watched, and taken again once it
+sees a hand.
 """
 
 import math
@@ -24,8 +27,14 @@ from murauer.geometry.camera import Camera, xyz_to_uvd
 from murauer.geometry.distortion import Distortion
 from murauer.geometry.patches import Floats
 from murauer.handfinder.finder import HandFinder
-from murauer.handfinder.handedness import evidence, presumed_handedness
-from murauer.handfinder.localisation import Sighting, look_at_place, look_for_hand
+from murauer.handfinder.handedness import MOST_EVIDENCE, evidence, presumed_handedness
+from murauer.handfinder.localisation import (
+    FARTHEST_STEP_MM,
+    Sighting,
+    is_at,
+    look_at_place,
+    look_for_hand,
+)
 from murauer.inference.pose import HandPose, Timings, no_pose
 from murauer.inference.predictor import PASSES, PosePredictor
 
@@ -41,12 +50,17 @@ FORGET_AFTER_SECONDS = 0.5
 SIZE_LEARNED = 0.1
 """Share of a frame in the size of a hand: it is known well after some ten frames and held from then on."""
 
-FARTHEST_STEP_MM = 100.0
-"""Of the centre between frames; the cube then still holds most of the hand."""
+REFINED_FIRST, REFINED_EVERY, SIDE_EVERY = 10, 6, 30
+"""Frames of a hand just found that the refinement network looks at; how often it looks after them, in frames;
+and how often the side is learned from that. A look takes as long as all else that following takes."""
 
-REFINED_FIRST, REFINED_EVERY = 10, 30
-"""Frames of a hand just found that the refinement network looks at, and how often it looks after them, in
-frames. A look takes as long as all else that following takes."""
+KEPT, CLEAR = 0.8, 2.0
+"""Share of the log-odds of a hand that is left at the next look, whose share is the rest; and the log-odds
+below which the refinement network looks at every frame. A hand for sure becomes none by four looks that see
+none."""
+
+MOST_REFUSED = 4
+"""Things that are watched, those that were let go last."""
 
 REMEMBERED, ADDED = 0.9, 0.2
 """Share of the evidence for a side that is left at the next look, and share of what that sees which is added:
@@ -105,6 +119,24 @@ class OneEuroFilter:
         return self._last
 
 
+@dataclass
+class Thing:
+    """What was taken for a hand.
+
+    Attributes:
+        place: of the palm, mm, (3,).
+        hand: log-odds that it is a hand, by all looks.
+    """
+
+    place: Floats
+    hand: float
+
+    def look(self, place: Floats, confidence: float) -> None:
+        """Count a look that gave this probability of a hand."""
+        self.place = place
+        self.hand = KEPT * self.hand + (1 - KEPT) * evidence(confidence)
+
+
 class Tracker:
     """Follows one hand; see `Estimator.track`.
 
@@ -140,6 +172,8 @@ class Tracker:
         self._seen = -math.inf
         self._size = math.nan
         self._right, self._hand, self._followed = right, 0.0, 0
+        self._thing = Thing(np.zeros(3, np.float32), 0.0)
+        self._refused: list[Thing] = []
 
     def follow(self, frames: Iterable[Any], rate: float) -> Iterator[HandPose]:
         """Give the result of each frame; see `Estimator.track`."""
@@ -196,19 +230,41 @@ class Tracker:
         followed, place = None, self._expected(elapsed)
         if place is not None:
             self._refine(image, place)
+            if self._thing.hand < 0:
+                self._refused = [*self._refused, self._thing][-MOST_REFUSED:]
+                self._place = place = None
+        if place is not None:
             sighting = Sighting(place, self._hand, self._right, size=self._size)
             followed = self._predict(image, sighting, start, passes=1)
             if followed and followed.confidence >= LOST_BELOW:
                 return followed
         before, counts = (self._said, 1.0) if place is None else (self._remembered, ADDED)
-        sighting = look_for_hand(self._finder, image[0], self._camera, before, counts)
+        refused = [thing.place for thing in self._refused]
+        sighting = look_for_hand(self._finder, image[0], self._camera, before, counts, refused)
         located = self._predict(image, sighting, start)
+        thing = self._recognised(image, located) if located else self._thing
+        if located and thing.hand < 0:
+            x, y, z = thing.place.tolist()
+            problem = f"found no hand: what is at {x:.0f}, {y:.0f}, {z:.0f} mm looked like one and is none"
+            located = no_pose(problem, located.skeleton, located.timings)
         if followed and followed.confidence >= (located.confidence if located else GONE_BELOW):
             return replace(followed, timings=located.timings)
         if located:
             self._right, self._hand = sighting.right, sighting.confidence
-            self._followed = 0 if place is None else self._followed
+            if place is None or not is_at(thing.place, place):
+                self._followed, self._thing = 0, thing
+                self._refused = [other for other in self._refused if other is not thing]
         return located
+
+    def _recognised(self, image: NDArray[Any], pose: HandPose) -> Thing:
+        """What was found: a new thing, or one that was let go, at which one looks again."""
+        palm = pose.joints_xyz[pose.skeleton.centre]
+        for thing in self._refused:
+            if is_at(palm, thing.place):
+                hand = look_at_place(self._finder, image[0], self._camera, palm)
+                thing.look(palm, hand.confidence)
+                return thing
+        return Thing(palm, MOST_EVIDENCE)
 
     def _expected(self, elapsed: float) -> Floats | None:
         """Where the hand should be, mm, (3,); None if it may be anywhere."""
@@ -220,12 +276,15 @@ class Tracker:
         return place if place[2] > 0 else None
 
     def _refine(self, image: NDArray[Any], place: Floats) -> None:
-        """Look whether it is a hand, and which, if it was found just now or the last look is long ago."""
+        """Look whether it is a hand, and which, if that is not clear yet or the last look is long ago."""
         self._followed += 1
-        if self._followed < REFINED_FIRST or self._followed % REFINED_EVERY == 0:
+        new = self._followed < REFINED_FIRST
+        if new or self._thing.hand < CLEAR or self._followed % REFINED_EVERY == 0:
             hand = look_at_place(self._finder, image[0], self._camera, place)
             self._hand = hand.confidence
-            self._right = self._remembered + ADDED * evidence(hand.right)
+            self._thing.look(place, hand.confidence)
+            if new or self._followed % SIDE_EVERY == 0:
+                self._right = self._remembered + ADDED * evidence(hand.right)
 
     @property
     def _remembered(self) -> float:

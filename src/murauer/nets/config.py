@@ -21,6 +21,9 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     patch_size: int = 128
     """P, side of the square input patch and of the predicted view in pixels; a multiple of 32."""
 
+    extractor: str = "residual"
+    """Backbone, a name in `backbone.BACKBONES`: what f is, and what works on its features."""
+
     stem_channels: int = 32
     """Channels of the first convolution (5x5) of f."""
 
@@ -60,28 +63,32 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise UserError(f"every size of the network must be at least 1, which is not so in {self}")
         if self.patch_size % 32:
             raise UserError(f"patch_size is {self.patch_size}; choose a multiple of 32, such as 64 or 128")
-        if self.patch_size % self.extractor_stride:
-            raise UserError(
-                f"patch_size {self.patch_size} is not divisible by {self.extractor_stride}, the stride of "
-                f"the feature extractor; use a larger patch, stem_stride 1 or fewer stage_widths"
-            )
         if self.generator_size > self.patch_size:
             raise UserError(
                 f"{len(self.generator_channels)} generator_channels give a view of {self.generator_size} "
                 f"pixels, more than patch_size {self.patch_size}; use fewer"
+            )
+        if self.extractor == "residual":
+            self._check_residual()
+
+    def _check_residual(self) -> None:
+        if self.patch_size % self.extractor_stride:
+            raise UserError(
+                f"patch_size {self.patch_size} is not divisible by {self.extractor_stride}, the stride of "
+                f"the feature extractor; use a larger patch, stem_stride 1 or fewer stage_widths"
             )
         if self.block == "bottleneck" and any(width % 4 for width in self.stage_widths):
             raise UserError(f"stage_widths {self.stage_widths} must be multiples of 4 with bottleneck blocks")
 
     @property
     def extractor_stride(self) -> int:
-        """Input pixels per pixel of the last feature map of f: stem, 2x2 pooling, then 2 for each stage."""
-        return self.stem_stride * 2 * 2 ** len(self.stage_widths)
+        """Input pixels per pixel of the residual f's last map: stem, 2x2 pooling, then 2 for each stage."""
+        return (2 * self.stem_stride) << len(self.stage_widths)
 
     @property
     def generator_size(self) -> int:
         """Side of the last map of g in pixels, before it is resized to the patch."""
-        return 4 * 2 ** len(self.generator_channels)
+        return 4 << len(self.generator_channels)
 
 
 PAPER = NetworkConfig()
@@ -138,9 +145,9 @@ class ModelConfig(msgspec.Struct, frozen=True):
         dense: size and shape of a dense network, which there is in place of the paper's.
     """
 
-    skeleton: str
-    cube_mm: float
-    network: NetworkConfig = PAPER
+    network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)
+    skeleton: str = "nyu14"
+    cube_mm: float = 300.0
     dense: DenseConfig | None = None
 
     @property

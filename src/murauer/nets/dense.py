@@ -20,8 +20,8 @@ The parts of the paper keep their meaning:
 
 from typing import cast
 
-import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn import functional
 
 from murauer.nets.config import DenseConfig
 

@@ -21,8 +21,22 @@ def latent_vectors(network: AnyNetwork, patch: Tensor, real: bool) -> Tensor:
     return latent.flatten(2).mean(-1) if latent.ndim > 2 else latent
 
 
+def predicted(network: AnyNetwork, patch: Tensor, real: bool) -> Tensor:
+    """Predict the joints of patches (B, 1, P, P), p(m(f(x))), or p(f(x)) where not real.
+
+    Returns:
+        (B, J, 3) in half cubes around the centre, in camera coordinates. From a dense network (B, J, 4):
+        column and row from border to border of the patch, depth and expected error in half cubes.
+    """
+    if isinstance(network, HandPoseNetwork):
+        joints: Tensor = network(patch, real)
+        return joints
+    votes = network.pose(network.latent(patch, real))
+    return torch.cat([votes.joints, votes.log_error.exp()[..., None]], -1)
+
+
 class Deployed(nn.Module):
-    """p(m(f(x))) of one input and one output.
+    """`predicted` for real frames, as a module of one input and one output.
 
     Args:
         network: of either kind.
@@ -33,14 +47,5 @@ class Deployed(nn.Module):
         self.network = network
 
     def forward(self, patch: Tensor) -> Tensor:
-        """Predict the joints of patches (B, 1, P, P).
-
-        Returns:
-            (B, J, 3) in half cubes around the centre, in camera coordinates. From a dense network (B, J, 4):
-            column and row from border to border of the patch, depth and expected error in half cubes.
-        """
-        if isinstance(self.network, HandPoseNetwork):
-            joints: Tensor = self.network(patch, True)
-            return joints
-        votes = self.network.pose(self.network.latent(patch, True))
-        return torch.cat([votes.joints, votes.log_error.exp()[..., None]], -1)
+        """Joints of patches (B, 1, P, P)."""
+        return predicted(self.network, patch, True)

@@ -3,16 +3,12 @@
 from typing import cast
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn import functional
 
-from murauer.nets.compatibility import PublishedBlock
+from murauer.nets.backbone import find_backbone
 from murauer.nets.config import NetworkConfig
-from murauer.nets.discriminator import Discriminator
-from murauer.nets.feature_extractor import FeatureExtractor
-from murauer.nets.feature_mapping import FeatureMapping, FullyConnectedBlock
-from murauer.nets.pose_head import PoseHead, PoseOutput
-from murauer.nets.view_generator import ViewGenerator
+from murauer.nets.pose_head import PoseOutput
 
 
 class HandPoseNetwork(nn.Module):
@@ -24,41 +20,50 @@ class HandPoseNetwork(nn.Module):
     whole, and its scale can run away from the one that the loss weights were set for.
 
     Args:
-        config: Sizes of all parts.
+        config: Backbone and sizes of all parts.
+
+    Raises:
+        UserError: There is no such backbone.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.extractor = FeatureExtractor(config)
-        self.mapping = FeatureMapping(config.features, config.mapping_blocks, _block(config))
-        self.pose_head = PoseHead(config.features, config.joints)
-        self.view_generator = ViewGenerator(config.features, config.generator_channels, config.patch_size)
+        backbone = find_backbone(config)
+        self.extractor = backbone.extractor(config)
+        self.mapping = backbone.mapping(config)
+        self.pose_head = backbone.pose_head(config)
+        self.view_generator = backbone.view_generator(config)
 
     def features(self, patch: Tensor) -> Tensor:
         """Features z' = f(x), not rectified: (B, 1, P, P) -> (B, F)."""
         return cast(Tensor, self.extractor(patch))
 
-    def align(self, features: Tensor, real: Tensor | bool) -> Tensor:
+    def align(self, features: Tensor, real: Tensor | slice | bool) -> Tensor:
         """Features of both domains to the joint latent space.
 
         Apart from `latent`, because the adversarial loss of Eq. (13) is meant for m alone and needs
         `align(features.detach(), True)`.
 
         Args:
-            features: z', (B, F).
-            real: (B,) bool, which samples are real and thus mapped by m; or one bool for all of them.
+            features: z', (B, F) or another shape that the backbone gives.
+            real: which samples are real and thus mapped by m: (B,) bool, a slice, or one bool for all.
 
         Returns:
-            z, (B, F).
+            z, of the same shape.
         """
-        if isinstance(real, Tensor):
-            features = torch.where(real[:, None], self.mapping(features), features)
+        if isinstance(real, slice):
+            if len(mapped := features[real]):
+                parts = [features[: real.start], self.mapping(mapped), features[real.stop :]]
+                features = torch.cat(parts)
+        elif isinstance(real, Tensor):
+            per_sample = real.view(-1, *[1] * (features.dim() - 1))
+            features = torch.where(per_sample, self.mapping(features), features)
         elif real:
             features = self.mapping(features)
         latent = functional.relu(features)
         if self.config.latent_normalisation == "layer":
-            latent = functional.layer_norm(latent, latent.shape[-1:])
+            latent = functional.layer_norm(latent, latent.shape[1:])
         return latent
 
     def latent(self, patch: Tensor, real: Tensor | bool) -> Tensor:
@@ -86,12 +91,12 @@ class HandPoseNetwork(nn.Module):
         return self.pose(self.latent(patch, real)).joints
 
 
-def make_discriminator(config: NetworkConfig) -> Discriminator:
-    """The discriminator h that fits a network of this configuration."""
-    return Discriminator(config.features, config.mapping_blocks, _block(config))
+def make_discriminator(config: NetworkConfig) -> nn.Module:
+    """The discriminator h that fits a network of this configuration, from z to scores (B,)."""
+    return find_backbone(config).discriminator(config)
 
 
-def parameter_counts(network: HandPoseNetwork, discriminator: Discriminator) -> dict[str, int]:
+def parameter_counts(network: HandPoseNetwork, discriminator: nn.Module) -> dict[str, int]:
     """Number of parameters of each part, by the paper's letters f, m, p, g and h."""
     parts: dict[str, nn.Module] = {
         "f": network.extractor,
@@ -101,7 +106,3 @@ def parameter_counts(network: HandPoseNetwork, discriminator: Discriminator) -> 
         "h": discriminator,
     }
     return {letter: sum(p.numel() for p in part.parameters()) for letter, part in parts.items()}
-
-
-def _block(config: NetworkConfig) -> type[FullyConnectedBlock]:
-    return PublishedBlock if config.published_quirks else FullyConnectedBlock

@@ -1,5 +1,6 @@
 """Opening a network's file with ONNX Runtime."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ def open_session(path: Path, *, made_by: str, mend: str, threads: int = 1) -> "I
         threads: Threads for one call. Networks for real time are too small to be shared out.
 
     Raises:
-        UserError: The file is missing or damaged, or ONNX Runtime is not installed.
+        UserError: The file is missing or damaged, of a newer ONNX version than the installed ONNX Runtime
+            knows, or ONNX Runtime is not installed.
     """
     try:
         import onnxruntime  # start-up
@@ -34,5 +36,20 @@ def open_session(path: Path, *, made_by: str, mend: str, threads: int = 1) -> "I
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # it has a dozen unrelated classes of its own
-        reason = str(error).strip().partition("\n")[0][:200]
+        reason = _reason(str(error))
+        if _TOO_NEW.search(reason):
+            raise UserError(
+                f"{path} is of a newer ONNX version than ONNX Runtime {onnxruntime.__version__} reads "
+                f"({reason}); pip install -U onnxruntime, or {mend}"
+            ) from error
         raise UserError(f"{path} is no complete ONNX model; {mend} ({reason})") from error
+
+
+_TOO_NEW = re.compile(r"max supported IR version|under development and support|Current official support")
+"""How ONNX Runtime says that a file is of a newer version of the format, or of its operators."""
+
+
+def _reason(message: str) -> str:
+    """What ONNX Runtime says is wrong: without its codes and the place in its sources, which come first."""
+    said = " ".join(message.split()).rpartition(" failed:")[2]
+    return re.sub(r"^/\S+:\d+ .*?\) (?=[A-Z])", "", said).rstrip(".")

@@ -3,8 +3,8 @@
 from typing import cast
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn import functional
 
 from murauer.nets.fused.normalisation import BatchNorm
 

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn import functional
 
 from murauer.nets.config import DenseConfig
 from murauer.nets.dense import PlacewiseLayer

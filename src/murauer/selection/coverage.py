@@ -67,7 +67,8 @@ def cover(
 def squared_distances(a: Floats, b: Floats) -> Floats:
     """Squared distances of points (N, D) and (M, D), (N, M)."""
     squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None] - 2 * a @ b.T
-    return np.maximum(squares, 0)
+    clipped: Floats = np.maximum(squares, 0)
+    return clipped
 
 
 def _means(points: Floats, count: int, given: Floats, generator: np.random.Generator) -> Floats:

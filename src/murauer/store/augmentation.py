@@ -63,10 +63,6 @@ class Samples:
         """Crop centre in mm, camera coordinates, shape (B, 3)."""
         return self.crop.centre
 
-    def part(self, rows: slice) -> "Samples":
-        """Some of the samples."""
-        return Samples(self.patch[rows], self.joints[rows], self.crop.part(rows))
-
 
 def draw_placement(
     size: int, config: AugmentationConfig, generator: Generator, rotate: bool = True

@@ -12,9 +12,11 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.errors import UserError
+from murauer.store.manifest import FORMAT_VERSION
 
 
 @dataclass(frozen=True)
@@ -33,19 +35,50 @@ class Region:
     centre: Tensor
     joints: Tensor
 
+    def mirrored(self, rows: np.ndarray) -> "Region":
+        """What a mirror shows of some of the windows, (B,) bool: of left hands right ones, and the reverse.
+
+        Image and camera are mirrored together, so nothing is resampled or rounded but the principal point.
+        """
+        if not rows.any():
+            return self
+        chosen = torch.from_numpy(rows)
+        intrinsics = self.intrinsics.clone()
+        intrinsics[chosen, 2] = self.depth.shape[-1] - 1 - intrinsics[chosen, 2]
+        return Region(
+            depth=torch.where(chosen[:, None, None], self.depth.flip(-1), self.depth),
+            intrinsics=intrinsics,
+            centre=mirrored(self.centre, chosen),
+            joints=mirrored(self.joints, chosen),
+        )
+
+
+def mirrored(points: Tensor, rows: Tensor) -> Tensor:
+    """Reverse the x of points (B, ..., 3) in some of the rows, (B,) bool."""
+    sign = torch.ones(len(rows), 3)
+    sign[rows, 0] = -1
+    return points * sign.view(-1, *(1,) * (points.ndim - 2), 3)
+
 
 def join_regions(regions: list[Region]) -> Region:
-    """One batch of several, whose windows are equally large."""
+    """One batch of several. Smaller windows are widened to the right and below, where nothing is measured."""
+    height, width = (max(region.depth.shape[side] for region in regions) for side in (1, 2))
+
+    def widened(depth: Tensor) -> Tensor:
+        right, below = width - depth.shape[2], height - depth.shape[1]
+        return functional.pad(depth, (0, right, 0, below)) if right or below else depth
+
     return Region(
-        depth=torch.cat([region.depth for region in regions]),
+        depth=torch.cat([widened(region.depth) for region in regions]),
         intrinsics=torch.cat([region.intrinsics for region in regions]),
         centre=torch.cat([region.centre for region in regions]),
         joints=torch.cat([region.joints for region in regions]),
     )
 
 
-LATER_ARRAYS = ("valid", "labelled", "confidence")
-"""What format version 1 did not have."""
+SINCE_VERSION = {"valid": 2, "labelled": 2, "confidence": 2, "left": 3}
+"""Format version since which stores have these arrays. Without them everything is usable, labelled and sure,
+and all hands are right ones."""
 
 
 def array_specs(
@@ -58,6 +91,7 @@ def array_specs(
         "centre": ((frames, views, 3), "float32"),
         "joints": ((frames, views, joints, 3), "float32"),
         "person": ((frames,), "int16"),
+        "left": ((frames,), "bool"),
         "valid": ((frames, views), "bool"),
         "labelled": ((frames,), "bool"),
         "confidence": ((frames, views), "float32"),
@@ -74,9 +108,10 @@ class FrameSet:
         centre: centre of the hand cube in mm in the coordinates of each camera, shape (N, V, 3).
         joints: joints in mm in the coordinates of each camera, shape (N, V, J, 3); NaN where not labelled.
         person: who is seen, -1 if unknown, shape (N,).
+        left: whether it is a left hand, bool, shape (N,).
         valid: whether the image can be used: neither corrupt nor without a hand, bool, shape (N, V). What
             the other arrays hold of an unusable image has no meaning.
-        labelled: whether all joints are known in the moment's first usable image, bool, shape (N,). Those of
+        labelled: whether any joint is known in the moment's first usable image, bool, shape (N,). Those of
             other cameras may be unknown where the poses of the cameras are.
         confidence: how sure the centre is, in [0, 1], 1 where it was given, float32, shape (N, V).
     """
@@ -86,6 +121,7 @@ class FrameSet:
     centre: np.ndarray
     joints: np.ndarray
     person: np.ndarray
+    left: np.ndarray
     valid: np.ndarray
     labelled: np.ndarray
     confidence: np.ndarray
@@ -117,7 +153,22 @@ class FrameSet:
         return np.flatnonzero(usable & self.labelled if labelled else usable)
 
     def regions(self, rows: np.ndarray, view: int | np.ndarray = 0) -> Region:
-        """Read the windows of some frames.
+        """Read the windows of some frames as those of right hands, which networks are for: see `windows`.
+
+        Left hands are mirrored, with their cameras, centres and joints.
+        """
+        return self.windows(rows, view).mirrored(np.asarray(self.left[rows]))
+
+    def poses(self, rows: np.ndarray, view: int | np.ndarray = 0) -> Tensor:
+        """Joints about the centre of the cube as those of right hands, mm, shape (B, J, 3)."""
+        return self.as_seen(torch.from_numpy(self.joints[rows, view] - self.centre[rows, view, None]), rows)
+
+    def as_seen(self, joints: Tensor, rows: np.ndarray) -> Tensor:
+        """Put joints (B, J, 3) predicted of `regions` where the cameras saw them, or the reverse."""
+        return mirrored(joints, torch.from_numpy(np.asarray(self.left[rows])))
+
+    def windows(self, rows: np.ndarray, view: int | np.ndarray = 0) -> Region:
+        """Read the windows of some frames as the cameras saw them.
 
         Args:
             rows: indices of the frames, shape (B,).
@@ -164,10 +215,13 @@ def create_frame_set(folder: Path, frames: int, views: int, region_size: int, jo
     return FrameSet(**arrays)
 
 
-def open_frame_set(folder: Path, writable: bool = False) -> FrameSet:
-    """Open a frame set that `create_frame_set` made.
+def open_frame_set(folder: Path, writable: bool = False, version: int = FORMAT_VERSION) -> FrameSet:
+    """Open a frame set that `create_frame_set` made, perhaps that of an older store.
 
-    One of format version 1 tells nothing of what is usable and labelled: all of it is.
+    Args:
+        folder: of the arrays.
+        writable: whether what is written to them goes to the files.
+        version: format version of the store; what came later may be missing, see `SINCE_VERSION`.
 
     Raises:
         UserError: an array is missing, unreadable, or does not fit the others.
@@ -177,10 +231,10 @@ def open_frame_set(folder: Path, writable: bool = False) -> FrameSet:
     arrays: dict[str, np.ndarray] = {}
     for name in array_specs(0, 0, 0, 0):
         path = folder / f"{name}.npy"
-        if name in LATER_ARRAYS and not any((folder / f"{later}.npy").exists() for later in LATER_ARRAYS):
+        if SINCE_VERSION.get(name, 1) > version and not path.exists():
             frames, views = arrays["depth"].shape[:2]
             shape, dtype = array_specs(frames, views, 0, 0)[name]
-            arrays[name] = np.ones(shape, dtype)
+            arrays[name] = np.full(shape, name != "left", dtype)
             continue
         try:
             arrays[name] = np.load(path, mmap_mode=mode)

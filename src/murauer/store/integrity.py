@@ -1,10 +1,9 @@
 """Checksums of a store's arrays: written when it is made, compared when somebody asks."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from murauer.errors import UserError
 
@@ -30,12 +29,12 @@ def checksums(folder: Path, sets: Iterable[str]) -> dict[str, str]:
         raise UserError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
-def verify(folder: Path, description: dict[str, Any]) -> int:
+def verify(folder: Path, expected: Mapping[str, str]) -> int:
     """Compare the arrays of a store with its checksums.
 
     Args:
         folder: of the store.
-        description: as it was read from there.
+        expected: its checksums, as its manifest has them.
 
     Returns:
         The number of files compared.
@@ -43,7 +42,6 @@ def verify(folder: Path, description: dict[str, Any]) -> int:
     Raises:
         UserError: a file is missing or is not what was written, or the store has no checksums.
     """
-    expected: dict[str, str] = description.get("checksums", {})
     if not expected:
         raise UserError(
             f"{folder} is of a format version without checksums; make the store again to have them"

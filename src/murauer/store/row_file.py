@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from murauer.errors import UserError
+from murauer.text_files import read_lines, without_comment
 
 
 def read_rows(path: Path) -> list[int]:
@@ -11,11 +12,9 @@ def read_rows(path: Path) -> list[int]:
     Raises:
         UserError: the file cannot be read, has a line that is no index, or none that is.
     """
+    words = [without_comment(line) for _, line in read_lines(path)]
     try:
-        words = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
         rows = [int(word) for word in words if word]
-    except OSError as error:
-        raise UserError(f"cannot read a list of frames from {path}: {error.strerror}") from error
     except ValueError as error:
         raise UserError(f"cannot read a list of frames from {path}: {error}; one index a line") from error
     if not rows:

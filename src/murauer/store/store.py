@@ -1,49 +1,35 @@
 """A store: the frame sets of a capture session, of its synthetic counterpart, and what describes them."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from murauer.errors import UserError
-from murauer.files import written_whole
 from murauer.geometry.rig import CameraRig
 from murauer.geometry.skeletons import SKELETONS, Skeleton
 from murauer.store.frame_set import FrameSet, open_frame_set
-from murauer.store.integrity import checksums
+from murauer.store.manifest import (
+    MANIFEST_FILE,
+    PAIRS,
+    SPLITS,
+    VALIDATION_PAIRS,
+    CentreKind,
+    Manifest,
+    read_manifest,
+)
 from murauer.store.row_file import read_rows
 
-FORMAT_VERSION = 2
-DESCRIPTION_FILE = "recording.json"
 PROBLEMS_FILE = "problems.csv"
-
-PAIRS, VALIDATION_PAIRS = "twin", "validation_twin"
-"""The sets of synthetic pairs, by their names on disk."""
-
-SPLITS = ("synthetic", "real", PAIRS, "validation", VALIDATION_PAIRS, "test")
-"""The sets that a store can have."""
 
 FIELDS = {PAIRS: "pairs", VALIDATION_PAIRS: "validation_pairs"}
 """Fields of `Store` that are called otherwise than their sets."""
 
 MAKERS = {
-    "synthetic": "render one with 'murauer synthesise {folder}'",
-    PAIRS: "fit them to the labelled frames with 'murauer twin {folder}'",
+    "synthetic": "render one with 'murauer render frames {folder}'",
+    PAIRS: "fit them to the labelled frames with 'murauer render pairs {folder}'",
 }
 """How to come by a set that a store lacks; the others come with the dataset alone."""
-
-ENDLESS = "endless"
-"""Key of a description whose store has its synthetic frames rendered while it is trained on."""
-
-CENTRES = {
-    "joint": "annotated joint",
-    "mean": "mean of the true joints, which leaks part of the answer",
-    "file": "given by a file",
-    "localised": "found by the hand finder",
-}
-"""Where the crop centres of a set come from, by the word in its description."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +53,7 @@ class Store:
         validation, test: frames of the sensor, first camera; `test` touches no training or tuning decision.
         validation_pairs: rendered frames that correspond to `validation`, to analyse the latent space.
         unseen_persons: persons of validation and test who do not appear in `real`.
-        description: the file that describes the store, as read.
+        manifest: the file that describes the store.
     """
 
     folder: Path
@@ -82,7 +68,7 @@ class Store:
     validation_pairs: FrameSet | None
     test: FrameSet | None
     unseen_persons: frozenset[int]
-    description: dict[str, Any]
+    manifest: Manifest
 
     @property
     def sets(self) -> dict[str, FrameSet]:
@@ -104,10 +90,9 @@ class Store:
             raise UserError(f"{self.folder} has no {name.replace('_', ' ')} frames; {remedy}")
         return frames
 
-    def centre_kind(self, name: str) -> str:
+    def centre_kind(self, name: str) -> CentreKind:
         """Where the crop centres of a set come from: a key of `CENTRES`."""
-        kind: str = self.description.get("centres", {}).get(name, "joint")
-        return kind
+        return self.manifest.centres.get(name, "joint")
 
     def labelled_rows(self, n: int, seed: int) -> np.ndarray:
         """Choose the n real frames whose labels training may use: the first n of a seeded permutation.
@@ -161,82 +146,34 @@ class Store:
         return values
 
 
-def write_description(folder: Path, description: dict[str, Any]) -> None:
-    """Write the file that describes a store, at once or not at all.
-
-    Args:
-        folder: of the store, with its frame sets complete.
-        description: `skeleton`, `cube_mm`, `unseen_persons`; `rig` and `view_pair` or null; `sets`, the names
-            of the frame sets (all of `SPLITS` by default); `aliases`, sets that are another set's frames, by
-            name; `centres`, a key of `CENTRES` for each set ("joint" by default); and anything else worth
-            knowing. `checksums` are added for the arrays that it has none of: leave those of a set away
-            that has changed.
-    """
-    own = set(description.get("sets", SPLITS)) - set(description.get("aliases", {}))
-    known = description.get("checksums", {})
-    new = {name for name in own if not any(file.startswith(f"{name}/") for file in known)}
-    complete = {
-        "format_version": FORMAT_VERSION,
-        **description,
-        "checksums": dict(sorted((known | checksums(folder, new)).items())),
-    }
-    with written_whole(folder / DESCRIPTION_FILE) as partial:
-        partial.write_text(json.dumps(complete, indent=1))
-
-
-def read_description(folder: Path) -> dict[str, Any]:
-    """Read the file that describes a store.
-
-    Raises:
-        UserError: it is missing, damaged, or of another format version.
-    """
-    path = folder / DESCRIPTION_FILE
-    if not path.is_file():
-        raise UserError(
-            f"{folder} is not a store: it has no {DESCRIPTION_FILE}; make one with 'murauer import' or "
-            "'murauer simulate'"
-        )
-    try:
-        description: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = description["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}); make the store again") from error
-    if version not in range(1, FORMAT_VERSION + 1):
-        raise UserError(
-            f"{path}: it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
-            "make the store again"
-        )
-    return description
-
-
 def open_store(folder: Path) -> Store:
     """Open a store.
 
     Raises:
         UserError: it is missing, incomplete, damaged, or of another format version.
     """
-    description = read_description(folder)
-    path = folder / DESCRIPTION_FILE
+    manifest, path = read_manifest(folder), folder / MANIFEST_FILE
     try:
-        aliases = dict(description.get("aliases", {}))
-        names = description.get("sets", SPLITS)
-        sets = {name: open_frame_set(folder / name) for name in names if name not in aliases}
-        sets |= {name: sets[target] for name, target in aliases.items()}
+        sets = {
+            name: open_frame_set(folder / name, version=manifest.format_version)
+            for name in manifest.sets
+            if name not in manifest.aliases
+        }
+        sets |= {name: sets[target] for name, target in manifest.aliases.items()}
         for name, rendered in (("real", PAIRS), ("validation", VALIDATION_PAIRS)):
             if name in sets and rendered in sets and len(sets[name]) != len(sets[rendered]):
                 raise UserError(
                     f"it has {len(sets[name])} {name} frames but {len(sets[rendered])} synthetic pairs; "
                     "make the store again"
                 )
-        rig, pair = description["rig"], description["view_pair"]
         return Store(
             folder=folder,
-            skeleton=SKELETONS[description["skeleton"]],
-            rig=None if rig is None else CameraRig.from_dict(rig),
-            cube_mm=float(description["cube_mm"]),
-            view_pair=None if pair is None else (int(pair[0]), int(pair[1])),
-            unseen_persons=frozenset(description["unseen_persons"]),
-            description=description,
+            skeleton=SKELETONS[manifest.skeleton],
+            rig=None if manifest.rig is None else CameraRig.from_dict(manifest.rig),
+            cube_mm=manifest.cube_mm,
+            view_pair=manifest.view_pair,
+            unseen_persons=frozenset(manifest.unseen_persons),
+            manifest=manifest,
             **{FIELDS.get(name, name): sets.get(name) for name in SPLITS},
         )
     except UserError as error:
@@ -257,6 +194,6 @@ def check_place(folder: Path) -> None:
         UserError: there is something that is not a store.
     """
     if folder.exists() and not (
-        folder.is_dir() and ((folder / DESCRIPTION_FILE).exists() or not any(folder.iterdir()))
+        folder.is_dir() and ((folder / MANIFEST_FILE).exists() or not any(folder.iterdir()))
     ):
         raise UserError(f"{folder} exists and is not a store; choose another --out folder")

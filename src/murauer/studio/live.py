@@ -19,13 +19,14 @@ from murauer.inference.estimator import Estimator
 from murauer.inference.pose import HandPose
 from murauer.studio.albums.album import AlbumView, Floats
 from murauer.studio.page.actions import Actions
-from murauer.studio.page.display import show_views
+from murauer.studio.page.display import clouds, show_clouds
 from murauer.studio.page.frame_rate import FrameRate
 from murauer.studio.page.pace import Pace
 from murauer.studio.page.page import MODEL_COLOURS, Page
 from murauer.studio.page.pictures import EXTENTS, MOST_PICTURES, picture
 from murauer.studio.page.table import joint_table
 from murauer.studio.page.worker import Worker
+from murauer.studio.predicting import facts_of
 
 if TYPE_CHECKING:
     from viser import ViserServer
@@ -107,8 +108,7 @@ class Live:
             return wait
         self._take()
         if self.ended or time.monotonic() - self._drawn_at >= 1 / SHOWN_PER_SECOND:
-            with self._page.at_once():
-                self.draw()
+            self.draw()
         return 0.0
 
     def _begin(self) -> None:
@@ -146,7 +146,7 @@ class Live:
         self._last = frame, views, poses
 
     def draw(self) -> None:
-        """Show the last frame."""
+        """Show the last frame: all of it is made before any of it is shown, and it is shown at once."""
         if self._last is None:
             self._page.show_status(f"**{self._state()}**")
             return
@@ -154,29 +154,31 @@ class Live:
         frame, views, poses = self._last
         joints = poses[0].joints_xyz if poses[0] else None
         middle = None if joints is None else joints[poses[0].skeleton.centre]
-        if middle is not None:
-            self._page.keep_in_view(middle)
-        show_views(self._page, views if self.points else (), None, middle)
-        for number, (follower, pose) in enumerate(zip(self._followers, poses, strict=True)):
-            colour = None if number == 0 else MODEL_COLOURS[number]
-            node = self._page.skeleton(f"model {number + 1}", follower.skeleton, colour)
-            node.show(pose.joints_xyz if pose else None)
+        points = clouds(views if self.points else (), None, middle)
         if len(poses) > 1:
             titles = [f"{letter}: {each.name}" for letter, each in zip("AB", self._followers, strict=False)]
             shown = [(title, views[0], pose) for title, pose in zip(titles, poses, strict=True)]
         else:
             shown = [(view.name, view, poses[0]) for view in views[:MOST_PICTURES]]
-        self._page.show_pictures(
-            [
-                (title, picture(view, middle, pose.joints_xyz if pose else None, pose.skeleton, self.extent))
-                for title, view, pose in shown
-            ]
-        )
+        pictures = [
+            (title, picture(view, middle, pose.joints_xyz if pose else None, pose.skeleton, self.extent))
+            for title, view, pose in shown
+        ]
         errors = [
             (letter, _error(frame, pose, self._source)) for letter, pose in zip("AB", poses, strict=False)
         ]
-        self._page.show_table(joint_table(self._followers[0].skeleton, joints, errors, None))
-        self._page.show_status(self._status(frame, poses))
+        table = joint_table(self._followers[0].skeleton, joints, errors, None)
+        with self._page.at_once():
+            if middle is not None:
+                self._page.keep_in_view(middle)
+            show_clouds(self._page, points)
+            for number, (follower, pose) in enumerate(zip(self._followers, poses, strict=True)):
+                colour = None if number == 0 else MODEL_COLOURS[number]
+                node = self._page.skeleton(f"model {number + 1}", follower.skeleton, colour)
+                node.show(pose.joints_xyz if pose else None)
+            self._page.show_pictures(pictures)
+            self._page.show_table(table)
+            self._page.show_status(self._status(frame, poses))
         self._drawing_ms = 1e3 * (time.monotonic() - start)
 
     def _state(self) -> str:
@@ -192,15 +194,7 @@ class Live:
             f"Drawing: {self._drawing_ms:.0f} ms, at most {SHOWN_PER_SECOND} a second",
         ]
         for letter, follower, pose in zip("AB", self._followers, poses, strict=False):
-            took = pose.timings
-            lines.append(
-                f"{letter} {follower.name}: "
-                + (
-                    pose.problem
-                    or f"latency **{took.total:.1f} ms** (hand found in {took.localisation:.1f}, network "
-                    f"{took.network:.1f}), {pose.handedness} hand, confidence {pose.confidence:.2f}"
-                )
-            )
+            lines.append(f"{letter} {follower.name}: {facts_of(pose)}")
         return "  \n".join(lines)
 
 

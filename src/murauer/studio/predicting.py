@@ -11,6 +11,7 @@ from murauer.errors import UserError
 from murauer.geometry.skeletons import Skeleton, convert
 from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
+from murauer.inference.pose import HandPose
 from murauer.studio.albums.album import Album, AlbumFrame, Floats
 
 REMEMBERED = 500
@@ -39,6 +40,15 @@ class Prediction:
             return None
 
 
+def facts_of(pose: HandPose) -> str:
+    """Say in words how long it took to find a hand and how sure it is, or why there is none."""
+    took = pose.timings
+    return pose.problem or (
+        f"latency **{took.total:.1f} ms** (hand found in {took.localisation:.1f}, network {took.network:.1f})"
+        f", {pose.handedness} hand, confidence {pose.confidence:.2f}"
+    )
+
+
 class Predictor(Protocol):
     """Where predictions come from.
 
@@ -59,7 +69,7 @@ class ModelPredictor:
     Args:
         name: shown on the page.
         estimator: the model.
-        handedness: of the hands.
+        handedness: of the hands; "auto" for what each frame's folder tells, or else the image.
     """
 
     def __init__(self, name: str, estimator: Estimator, handedness: GivenHandedness) -> None:
@@ -74,13 +84,10 @@ class ModelPredictor:
             return None
         if frame.key not in self._known:
             first = frame.views[0]
-            pose = self._estimator(first.depth, first.camera, first.centre, self._handedness)
-            took = pose.timings
-            facts = pose.problem or (
-                f"{pose.handedness} hand, confidence {pose.confidence:.2f}, {took.total:.1f} ms "
-                f"(hand found in {took.localisation:.1f}, network {took.network:.1f})"
-            )
-            self._known[frame.key] = Prediction(pose.joints_xyz if pose else None, pose.skeleton, facts)
+            handedness = frame.handedness if self._handedness == "auto" else self._handedness
+            pose = self._estimator(first.depth, first.camera, first.centre, handedness)
+            joints = pose.joints_xyz if pose else None
+            self._known[frame.key] = Prediction(joints, pose.skeleton, facts_of(pose))
             if len(self._known) > REMEMBERED:
                 self._known.popitem(last=False)
         return self._known[frame.key]
@@ -134,4 +141,6 @@ def open_predictor(source: str, album: Album, handedness: GivenHandedness) -> Pr
 def error_mm(prediction: Prediction | None, label: Floats | None, skeleton: Skeleton) -> Floats | None:
     """Distance of each predicted joint to its label in mm, (J,); None if they cannot be compared."""
     joints = None if prediction is None else prediction.as_label(skeleton)
-    return None if joints is None or label is None else np.linalg.norm(joints - label, axis=-1)
+    if joints is None or label is None or not len(label):
+        return None
+    return np.linalg.norm(joints - label, axis=-1)

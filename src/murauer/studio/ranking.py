@@ -36,5 +36,5 @@ def worst_first(album: Album, set_name: str, predictor: Predictor) -> Ranking:
             error = error_mm(predictor(set_name, index, frame), frame.label, album.skeleton)
         if error is not None:
             indices.append(index)
-            errors.append(float(error.mean()))
+            errors.append(float(np.nanmean(error)))
         yield np.array(indices, np.int64)[np.argsort(-np.array(errors), kind="stable")]

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from murauer.errors import UserError
 from murauer.studio.albums.album import Album, AlbumFrame, AlbumView, Floats, moved
 from murauer.studio.labels.labelling import Labelling
-from murauer.studio.page.display import show_views
+from murauer.studio.page.display import clouds, show_clouds
 from murauer.studio.page.frame_rate import FrameRate
 from murauer.studio.page.page import MODEL_COLOURS, Page
 from murauer.studio.page.pictures import MOST_PICTURES, Extent, picture
@@ -164,25 +164,33 @@ class Studio:
         return 0.0
 
     def draw(self) -> None:
-        """Bring the page up to date."""
+        """Bring the page up to date: what is shown is made before, and appears at once."""
         label, views, middle = self.labelling.joints, self.frame.views, self._middle()
-        if middle is not None:
-            self.page.keep_in_view(middle)
-        show_views(self.page, views if self.points else (), self.frame.pair if self.pair else None, middle)
-        self.page.skeleton("label", self.album.skeleton).show(label)
-        for number, prediction in enumerate(self._predictions):
-            name, same = f"model {number + 1}", number == 0 and self.labelling.state == "prediction"
-            if prediction is None or same:
-                self.page.hide_skeleton(name)
-            else:
-                self.page.skeleton(name, prediction.skeleton, MODEL_COLOURS[number]).show(prediction.joints)
-        self.page.show_pictures(self._pictures(middle))
+        points = clouds(views if self.points else (), self.frame.pair if self.pair else None, middle)
+        pictures = self._pictures(middle)
         errors = [
             (name, error_mm(prediction, self._truth(), self.album.skeleton))
             for name, prediction in zip(("A", "B"), self._predictions, strict=False)
         ]
-        self.page.show_table(joint_table(self.album.skeleton, label, errors, self.labelling.selected))
-        self.page.show_status(self._status())
+        table = joint_table(self.album.skeleton, label, errors, self.labelling.selected)
+        with self.page.at_once():
+            if middle is not None:
+                self.page.keep_in_view(middle)
+            show_clouds(self.page, points)
+            self.page.skeleton("label", self.album.skeleton).show(label)
+            for number, prediction in enumerate(self._predictions):
+                self._show_prediction(number, prediction)
+            self.page.show_pictures(pictures)
+            self.page.show_table(table)
+            self.page.show_status(self._status())
+
+    def _show_prediction(self, number: int, prediction: Prediction | None) -> None:
+        """Show the skeleton of a model, unless it is the label that is shown already."""
+        name, same = f"model {number + 1}", number == 0 and self.labelling.state == "prediction"
+        if prediction is None or same:
+            self.page.hide_skeleton(name)
+        else:
+            self.page.skeleton(name, prediction.skeleton, MODEL_COLOURS[number]).show(prediction.joints)
 
     def _truth(self) -> Floats | None:
         return None if self.labelling.state == "prediction" else self.labelling.joints
@@ -232,7 +240,7 @@ class Studio:
         for letter, predictor, prediction in zip("AB", self.predictors, self._predictions, strict=False):
             error = error_mm(prediction, self._truth(), self.album.skeleton)
             text = "no prediction" if prediction is None else prediction.facts
-            off = "" if error is None else f", **{error.mean():.1f} mm** off the label"
+            off = "" if error is None else f", **{np.nanmean(error):.1f} mm** off the label"
             lines.append(f"{letter} {predictor.name}: {text}{off}")
         label_log = self.labelling.label_log
         if self._ranking is not None:

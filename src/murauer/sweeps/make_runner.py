@@ -23,8 +23,7 @@ def make_runner(
         options: what submitit shall ask the cluster for, by its names: `timeout_min`, `slurm_partition`, ...
 
     Raises:
-        UserError: the name is unknown, submitit is missing or does not accept an option, or there is no
-            cluster.
+        UserError: the name is unknown, submitit does not accept an option, or there is no cluster.
     """
     if name not in RUNNERS:
         raise UserError(f"unknown runner '{name}'; choose one of {', '.join(RUNNERS)}")
@@ -32,10 +31,6 @@ def make_runner(
         if options:
             raise UserError(f"runner 'local' has no options, such as {next(iter(options))}; leave them away")
         return LocalRunner(workers)
-    try:
-        from murauer.sweeps.slurm import SubmititRunner  # extra
-    except ImportError as error:
-        raise UserError(
-            f"runner '{name}' needs submitit: install it with pip install 'murauer[cluster]'"
-        ) from error
+    from murauer.sweeps.slurm import SubmititRunner  # extra
+
     return SubmititRunner("slurm" if name == "slurm" else "local", folder, workers, options or {})

@@ -1,165 +1,126 @@
-"""Mini-batches: the paper's four sets by name, and how they are drawn from a store.
+"""The mini-batch, one set of tensors whose rows have names, and how it is drawn from a store.
 
 Batch k of a training is a function of the seed and k alone, so a resumed run sees what an uninterrupted
 one would have seen.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from murauer.errors import UserError
+from murauer.geometry.crop import CropGeometry
 from murauer.prepare.rendering.while_training import EndlessFrames
-from murauer.store.augmentation import Placement, Samples, draw_placement, still, to_samples
+from murauer.store.augmentation import Placement, draw_placement, still, to_samples
 from murauer.store.frame_pool import FramePool, draw_rows
 from murauer.store.frame_set import FrameSet, Region, join_regions
-from murauer.store.store import ENDLESS, Store
+from murauer.store.store import Store
 from murauer.training.config import Config
 from murauer.training.device import CPU, to_device
 from murauer.training.parallel import WHOLE, Part
 from murauer.training.variants import Variant
 
+REAL_ROWS = ("unlabelled_real", "labelled_real", "views_real")
+"""Sets of real samples, which the mapping m is for."""
+
+SYNTHETIC_ROWS = ("pairs", "synthetic", "views_synthetic", "unlabelled_synthetic")
+"""Sets of synthetic samples; "pairs" show the poses of labelled real ones."""
+
+INPUT_ROWS = (*REAL_ROWS, *SYNTHETIC_ROWS)
+"""Sets that f is shown."""
+
+POSED_ROWS = INPUT_ROWS[1:]
+"""Sets that p is shown: all but the unlabelled real one, of which no loss needs the pose."""
+
+TARGETS = {"views_real": "targets_real", "views_synthetic": "targets_synthetic"}
+"""Sets of inputs of g, and those of what the other camera saw, which no other network is shown."""
+
+ROW_ORDER = (*INPUT_ROWS, *TARGETS.values())
+"""The order of all sets. Nothing relies on it but this module; all else asks for rows by name."""
+
 
 @dataclass(frozen=True)
-class CorrespondingPairs:
-    """Labelled real frames and synthetic frames of the same pose, under the same offset and rotation.
+class Batch:
+    """All samples of a mini-batch, or of a part of it.
+
+    The sets are the paper's four (supplement), each with its two domains apart. Those of `rows` are the ones
+    that the variant draws. "pairs" may be empty: not every labelled frame has a usable pair.
 
     Attributes:
-        real: B labelled real frames.
-        synthetic: the synthetic pairs of those of them that have a usable one, in the same order; None where
-            the variant has no mapping to learn from them, or no frame of the batch has one.
-        paired: which of the real frames these are, indices, ascending, shape (n,). A mask would make the
-            processor wait until a GPU has counted it.
+        patch: depth in [-1, 1], background +1, shape (N, 1, P, P).
+        joints: in units of half the cube, in the frame of the patch, shape (N, J, 3).
+        crop: geometry that leads from the patches back to the camera.
+        condition: crop centre in mm as told to g, jittered for its inputs, shape (N, 3).
+        rows: which of the N samples are what, by the names in `ROW_ORDER`.
+        labelled: which of the rows `posed` have labels that count, indices, ascending, shape (n,). A mask
+            would make the processor wait until a GPU has counted it.
+        paired: which of the rows "labelled_real" have a pair, in the order of the pairs, likewise.
     """
 
-    real: Samples
-    synthetic: Samples | None
+    patch: Tensor
+    joints: Tensor
+    crop: CropGeometry
+    condition: Tensor
+    rows: dict[str, slice]
+    labelled: Tensor
     paired: Tensor
 
+    @property
+    def centre(self) -> Tensor:
+        """Crop centre in mm, camera coordinates, shape (N, 3)."""
+        return self.crop.centre
 
-@dataclass(frozen=True)
-class ViewPairs:
-    """Input of one camera and what another camera saw at that moment.
+    @property
+    def inputs(self) -> slice:
+        """The rows of `INPUT_ROWS`."""
+        return span(self.rows, INPUT_ROWS)
 
-    Attributes:
-        input: patches of the first camera.
-        target: patches of the other camera, shape (B, 1, P, P).
-        condition: crop centre of the input, jittered, as told to g, in mm, shape (B, 3).
-        labelled: which samples have labels, indices, ascending, shape (n,).
-    """
+    @property
+    def real(self) -> slice:
+        """The rows of `REAL_ROWS`."""
+        return span(self.rows, REAL_ROWS)
 
-    input: Samples
-    target: Tensor
-    condition: Tensor
-    labelled: Tensor
-
-
-@dataclass(frozen=True)
-class DomainSamples:
-    """Unpaired frames of both domains, seen by the same camera, for matching their distributions."""
-
-    real: Samples
-    synthetic: Samples
+    @property
+    def posed(self) -> slice:
+        """The rows of `POSED_ROWS`."""
+        return span(self.rows, POSED_ROWS)
 
 
-@dataclass(frozen=True)
-class MiniBatch:
-    """The four sets of the supplement; a set that the variant does not use is None.
-
-    Attributes:
-        corresponding: labelled real frames with their synthetic pairs.
-        synthetic: labelled synthetic frames.
-        real_views, synthetic_views: the multi-view set of either domain.
-        unlabelled: real and synthetic frames for matching the distributions.
-    """
-
-    corresponding: CorrespondingPairs | None
-    synthetic: Samples | None
-    real_views: ViewPairs | None
-    synthetic_views: ViewPairs | None
-    unlabelled: DomainSamples | None
-
-
-@dataclass(frozen=True)
-class PretrainingBatch:
-    """What one step of pre-training sees, all of it synthetic and labelled.
-
-    Attributes:
-        samples: from any camera.
-        views: two-view moments, whose input f and p learn from like any other and g learns to turn; None
-            where the synthetic frames are of one camera.
-    """
-
-    samples: Samples
-    views: ViewPairs | None
-
-
-def synthetic_pools(store: Store) -> Callable[[int], FramePool]:
-    """What has the pool of a step.
-
-    Raises:
-        UserError: the store has no usable labelled synthetic frames, and none that can be rendered.
-    """
-    if ENDLESS in store.description and store.synthetic is None:
-        endless = EndlessFrames(store)
-        return lambda step: FramePool.among(endless.at(step), store.view_pair, labelled=True)
-    pool = FramePool.of(store, "synthetic", labelled=True)
-    return lambda step: pool
+def span(rows: dict[str, slice], names: tuple[str, ...]) -> slice:
+    """The rows from the first to the last of some sets that follow each other in `ROW_ORDER`."""
+    own = [rows[name] for name in names if name in rows]
+    return slice(own[0].start, own[-1].stop) if own else slice(0, 0)
 
 
 @dataclass(frozen=True)
 class Draw:
-    """Which frames become samples, and with what variation.
+    """Which images become the B samples of a set, and with what variation.
 
     Attributes:
-        frames: the set that they are in.
-        rows: the moments, shape (B,).
-        cameras: the camera, one for all or one for each, shape (B,).
-        placement: of the cubes.
+        frames: the frame set that they are in.
+        moments, cameras: indices in it, shape (B,) each.
+        offset, rotation: of the cubes, see `Placement`.
         noise: of standard deviation 1 for each patch pixel, or zeros, shape (B, P, P).
+        jitter: of the crop centre that g is told, in mm, shape (B, 3).
+        labelled: whether the labels count, bool, shape (B,).
     """
 
     frames: FrameSet
-    rows: np.ndarray
-    cameras: int | np.ndarray
-    placement: Placement
+    moments: np.ndarray
+    cameras: np.ndarray
+    offset: Tensor
+    rotation: Tensor
     noise: Tensor
-
-    def part(self, rows: slice | np.ndarray) -> "Draw":
-        """Some of the samples."""
-        cameras = self.cameras if isinstance(self.cameras, int) else self.cameras[rows]
-        placement = Placement(self.placement.offset[rows], self.placement.rotation[rows])
-        return Draw(self.frames, self.rows[rows], cameras, placement, self.noise[rows])
-
-
-@dataclass(frozen=True)
-class ViewDraw:
-    """Draws of input and target, and the rest of what `ViewPairs` holds.
-
-    Attributes:
-        draws: of the input and of the target.
-        jitter: of the crop centre that g is told, in mm, shape (B, 3).
-        labelled: whether samples have labels, shape (B,).
-    """
-
-    draws: tuple[Draw, Draw]
     jitter: Tensor
     labelled: Tensor
 
-    def pairs(self, cut: Iterator[Samples]) -> ViewPairs:
-        """The pairs, whose input and target are the next two of what was cut out."""
-        inputs, target = next(cut), next(cut)
-        device = inputs.centre.device
-        condition = inputs.centre + to_device(self.jitter, device)
-        return ViewPairs(inputs, target.patch, condition, row_indices(self.labelled, device))
-
-    def part(self, rows: slice) -> "ViewDraw":
-        """Some of the pairs."""
-        inputs, target = self.draws
-        return ViewDraw((inputs.part(rows), target.part(rows)), self.jitter[rows], self.labelled[rows])
+    def part(self, rows: slice | np.ndarray) -> "Draw":
+        """Some of the samples."""
+        values = {name: value[rows] for name, value in vars(self).items() if name != "frames"}
+        return Draw(self.frames, **values)
 
 
 class BatchSource:
@@ -207,57 +168,46 @@ class BatchSource:
                     "has no frames of two; choose 'distr_match' or record with two"
                 )
 
-    def pretraining(self, step: int, part: Part = WHOLE) -> PretrainingBatch:
+    def pretraining(self, step: int, part: Part = WHOLE) -> Batch:
         """Part of batch `step` of the pre-training: half of the samples also show another view."""
         generator = self._generator(0, step)
         size = self.config.training.pretraining_batch
         pool = self.synthetic(step)
         seen_twice = max(size // 2, 1) if len(pool.pairs) else 0
-        samples = self._draw(pool, size - seen_twice, generator, all_cameras=True)
-        views = self._draw_views(pool, seen_twice, generator) if seen_twice else None
-        samples = samples.part(part.rows(size - seen_twice))
-        views = views and views.part(part.rows(seen_twice))
-        cut = self._cut([samples, *(views.draws if views else [])])
-        return PretrainingBatch(next(cut), views.pairs(cut) if views else None)
+        sets = {"synthetic": self._draw(pool, size - seen_twice, generator, all_cameras=True)}
+        if seen_twice:
+            sets |= self._draw_views("views_synthetic", pool, seen_twice, generator)
+        return self._cut({name: draw.part(part.rows(len(draw.moments))) for name, draw in sets.items()})
 
-    def joint(self, step: int, part: Part = WHOLE) -> MiniBatch:
+    def joint(self, step: int, part: Part = WHOLE) -> Batch:
         """Part of mini-batch `step` of joint training.
 
         What is random is drawn for all samples, and only those of the part are read and cut out, so that the
         parts together are the whole.
         """
-        size = self.config.training.set_size
-        rows = part.rows(size)
-        variant = self.variant
+        size, variant = self.config.training.set_size, self.variant
         # Each set has a stream of its own, so that variants see the same samples in the sets they share.
         streams = [self._generator(1, step, index) for index in range(5)]
-        corresponding: list[Draw] = []
-        paired = torch.zeros(size, dtype=torch.bool)
+        sets: dict[str, Draw] = {}
+        paired = np.zeros(size, bool)
         if len(self.labelled_rows):
-            corresponding, paired = self._draw_corresponding(size, streams[0], rows)
-        synthetic, unlabelled, views = [], [], {}
+            labelled, paired = self._draw_labelled(size, streams[0])
+            sets |= labelled
         if variant.synthetic:
             pool = self.synthetic(step)
-            synthetic = [self._draw(pool, size, streams[1], all_cameras=True).part(rows)]
+            sets["synthetic"] = self._draw(pool, size, streams[1], all_cameras=True)
         if variant.view_prediction:
-            views["real"] = self._draw_views(self.real, size, streams[2], self.labelled_rows).part(rows)
+            sets |= self._draw_views("views_real", self.real, size, streams[2], self.labelled_rows)
             if variant.synthetic:
-                views["synthetic"] = self._draw_views(pool, size, streams[3]).part(rows)
+                sets |= self._draw_views("views_synthetic", pool, size, streams[3])
         if variant.matching:
-            unlabelled = [self._draw(domain, size, streams[4]).part(rows) for domain in (self.real, pool)]
-        seen_twice = [draw for pairs in views.values() for draw in pairs.draws]
-        cut = self._cut([*corresponding, *synthetic, *seen_twice, *unlabelled])
-        return MiniBatch(  # in the order of the draws
-            corresponding=CorrespondingPairs(
-                next(cut), next(cut) if paired.any() else None, row_indices(paired, self.device)
-            )
-            if corresponding
-            else None,
-            synthetic=next(cut) if synthetic else None,
-            real_views=views["real"].pairs(cut) if "real" in views else None,
-            synthetic_views=views["synthetic"].pairs(cut) if "synthetic" in views else None,
-            unlabelled=DomainSamples(real=next(cut), synthetic=next(cut)) if unlabelled else None,
-        )
+            sets["unlabelled_real"] = self._draw(self.real, size, streams[4])
+            sets["unlabelled_synthetic"] = self._draw(pool, size, streams[4])
+        rows = part.rows(size)
+        sets = {name: draw.part(rows) for name, draw in sets.items()}
+        if "pairs" in sets:
+            sets["pairs"] = sets["pairs"].part(paired[rows])
+        return self._cut(sets, paired[rows])
 
     def _generator(self, *key: int) -> Generator:
         state = np.random.SeedSequence((self.seed, *key)).generate_state(1, np.uint64)[0]
@@ -270,67 +220,98 @@ class BatchSource:
             return torch.zeros(size, side, side)
         return torch.randn(size, side, side, generator=generator)
 
-    def _draw(self, pool: FramePool, size: int, generator: Generator, all_cameras: bool = False) -> Draw:
-        rows, cameras = pool.draw(size, generator, all_cameras)
-        placement = draw_placement(size, self.config.augmentation, generator)
-        return Draw(pool.frames, rows, cameras, placement, self._noise(size, generator))
+    def _vary(
+        self,
+        frames: FrameSet,
+        moments: np.ndarray,
+        cameras: int | np.ndarray,
+        generator: Generator,
+        rotate: bool = True,
+    ) -> Draw:
+        """Labelled samples of some images, with offset, rotation and noise, but no jitter."""
+        size = len(moments)
+        return Draw(
+            frames,
+            moments,
+            np.broadcast_to(cameras, size),
+            **vars(draw_placement(size, self.config.augmentation, generator, rotate)),
+            noise=self._noise(size, generator),
+            jitter=torch.zeros(size, 3),
+            labelled=torch.ones(size, dtype=torch.bool),
+        )
 
-    def _draw_corresponding(self, size: int, generator: Generator, part: slice) -> tuple[list[Draw], Tensor]:
-        """Part of the labelled frames, their synthetic pairs if any have one, and which of them have."""
-        rows = draw_rows(self.labelled_rows, size, generator)
-        placement = draw_placement(size, self.config.augmentation, generator)
-        real = Draw(self.store.require("real"), rows, 0, placement, self._noise(size, generator))
-        pair = self.store.pairs
-        if pair is None or not self.variant.mapping:
-            return [real.part(part)], torch.zeros(len(rows[part]), dtype=torch.bool)
-        paired = pair.valid[rows, 0] & pair.labelled[rows]
+    def _draw(self, pool: FramePool, size: int, generator: Generator, all_cameras: bool = False) -> Draw:
+        """Images of the first camera or of all."""
+        return self._vary(pool.frames, *pool.draw(size, generator, all_cameras), generator)
+
+    def _draw_labelled(self, size: int, generator: Generator) -> tuple[dict[str, Draw], np.ndarray]:
+        """The labelled frames, their pairs if the variant learns from them, and which have a usable one."""
+        moments, pairs = draw_rows(self.labelled_rows, size, generator), self.store.pairs
+        real = self._vary(self.store.require("real"), moments, 0, generator)
+        if pairs is None or not self.variant.mapping:
+            return {"labelled_real": real}, np.zeros(size, bool)
+        paired = pairs.valid[moments, 0] & pairs.labelled[moments]
         noise = torch.empty_like(real.noise)
         noise[paired] = self._noise(int(paired.sum()), generator)
-        pairs = Draw(pair, rows, 0, placement, noise).part(part).part(paired[part])
-        return [real.part(part), *([pairs] if len(pairs.rows) else [])], torch.from_numpy(paired[part])
+        return {"labelled_real": real, "pairs": replace(real, frames=pairs, noise=noise)}, paired
 
     def _draw_views(
-        self, pool: FramePool, size: int, generator: Generator, labelled_rows: np.ndarray | None = None
-    ) -> ViewDraw:
-        """View pairs; `labelled_rows` says which frames have labels, None that all have."""
+        self, name: str, pool: FramePool, size: int, generator: Generator, labelled: np.ndarray | None = None
+    ) -> dict[str, Draw]:
+        """Inputs and targets of g; `labelled` says which moments have labels, None that all have."""
         assert self.store.view_pair is not None
         first, second = self.store.view_pair
-        rows = draw_rows(pool.pairs, size, generator)
-        placement = draw_placement(size, self.config.augmentation, generator, rotate=False)
-        inputs = Draw(pool.frames, rows, first, placement, self._noise(size, generator))
+        moments = draw_rows(pool.pairs, size, generator)
+        inputs = self._vary(pool.frames, moments, first, generator, rotate=False)
         jitter = self.config.augmentation.condition_jitter_mm * torch.randn(size, 3, generator=generator)
-        labelled = np.ones(size, bool) if labelled_rows is None else np.isin(rows, labelled_rows)
-        target = Draw(pool.frames, rows, second, still(size), torch.zeros_like(inputs.noise))
-        return ViewDraw((inputs, target), jitter, torch.from_numpy(labelled))
+        known = inputs.labelled if labelled is None else torch.from_numpy(np.isin(moments, labelled))
+        target = replace(
+            inputs, cameras=np.full(size, second), **vars(still(size)), noise=torch.zeros_like(inputs.noise)
+        )
+        return {name: replace(inputs, jitter=jitter, labelled=known), TARGETS[name]: target}
 
-    def _cut(self, draws: list[Draw]) -> Iterator[Samples]:
-        """The samples of some draws, in their order, cut out together: a set alone is mostly overhead."""
-        regions = [draw.frames.regions(draw.rows, draw.cameras) for draw in draws]
-        if len({region.depth.shape[1:] for region in regions}) > 1:  # as sets from different tools may have
-            for draw, region in zip(draws, regions, strict=True):
-                yield self._samples([draw], [region])
-        else:
-            together = self._samples(draws, regions)
-            start = 0
-            for draw in draws:
-                yield together.part(slice(start, start := start + len(draw.rows)))
+    def _cut(self, sets: dict[str, Draw], paired: np.ndarray | None = None) -> Batch:
+        """All sets, cut out together: a set alone is mostly overhead."""
+        rows, end = {}, 0
+        for name in ROW_ORDER:
+            if name in sets:
+                rows[name] = slice(end, end := end + len(sets[name].moments))
+        draws = [sets[name] for name in rows]
 
-    def _samples(self, draws: list[Draw], regions: list[Region]) -> Samples:
-        region = join_regions(regions) if len(regions) > 1 else regions[0]
-        noise = torch.cat([draw.noise for draw in draws]) if len(draws) > 1 else draws[0].noise
-        return to_samples(
-            Region(**{name: to_device(values, self.device) for name, values in vars(region).items()}),
-            Placement(
-                to_device(torch.cat([draw.placement.offset for draw in draws]), self.device),
-                to_device(torch.cat([draw.placement.rotation for draw in draws]), self.device),
-            ),
+        def joined(name: str) -> Tensor:
+            return torch.cat([getattr(draw, name) for draw in draws])
+
+        def sent(values: Tensor) -> Tensor:
+            return to_device(values, self.device)
+
+        region = join_regions([draw.frames.regions(draw.moments, draw.cameras) for draw in draws])
+        samples = to_samples(
+            Region(**{name: sent(values) for name, values in vars(region).items()}),
+            Placement(sent(joined("offset")), sent(joined("rotation"))),
             patch_size=self.config.network.patch_size,
             cube_mm=self.store.cube_mm,
-            noise=to_device(noise, self.device),
+            noise=sent(joined("noise")),
             noise_mm=self.config.augmentation.noise_mm,
+        )
+        return Batch(
+            samples.patch,
+            samples.joints,
+            samples.crop,
+            condition=samples.centre + sent(joined("jitter")),
+            rows=rows,
+            labelled=sent(joined("labelled")[span(rows, POSED_ROWS)].nonzero()[:, 0]),
+            paired=sent(torch.from_numpy(np.flatnonzero([] if paired is None else paired))),
         )
 
 
-def row_indices(mask: Tensor, device: torch.device) -> Tensor:
-    """Where a mask (B,) of the processor is true: indices on a device, (n,)."""
-    return to_device(mask.nonzero()[:, 0], device)
+def synthetic_pools(store: Store) -> Callable[[int], FramePool]:
+    """A function that gives the pool of synthetic frames of a step: a set's, or rendered for the step.
+
+    Raises:
+        UserError: the store has no usable labelled synthetic frames, and none that can be rendered.
+    """
+    if store.manifest.endless is not None and store.synthetic is None:
+        endless = EndlessFrames(store)
+        return lambda step: FramePool.among(endless.at(step), store.view_pair, labelled=True)
+    pool = FramePool.of(store, "synthetic", labelled=True)
+    return lambda step: pool

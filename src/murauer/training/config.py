@@ -14,6 +14,7 @@ import msgspec
 from murauer.errors import UserError
 from murauer.nets.config import NetworkConfig
 from murauer.store.augmentation import AugmentationConfig
+from murauer.text_files import read_json
 from murauer.training.loss_weights import LossWeights
 
 
@@ -143,10 +144,7 @@ def read_config(name: str) -> Config:
     """Load a packaged config, or a file: a config of one's own or the `config.json` of a run."""
     if not name.endswith(".json"):
         return load_config(name)
-    try:
-        document = json.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read the configuration {name}: {error}") from error
+    document = read_json(Path(name))
     if isinstance(document, dict):
         document = document.get("config", document)  # a run has variant, labels, seed and store beside it
     if isinstance(document, dict):

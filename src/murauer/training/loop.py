@@ -1,144 +1,132 @@
-"""One stage of training as a resumable loop: step, log, checkpoint."""
+"""Training: draw a batch, forward, losses, a step of f, m, p and g, a step of h, log, checkpoint.
 
-import math
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass
+Pre-training is the same loop over other batches, without h, and with a g that only watches.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import reduce
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.utils.tensorboard import SummaryWriter
+from torch.optim import Adam, Optimizer
 
-from murauer.errors import UserError
-from murauer.nets.model_file import pack_module, read_tensors, unpack_module, write_tensors
-from murauer.progress import Progress
-from murauer.training.checkpoint import pack_optimiser, unpack_optimiser
-from murauer.training.device import keep_freed_memory
-from murauer.training.parallel import leads, wait_for_all
+from murauer.nets.network import HandPoseNetwork
+from murauer.training.batch import Batch
+from murauer.training.checkpoint import load_checkpoint, save_checkpoint
+from murauer.training.config import Config
+from murauer.training.device import keep_freed_memory, networks_in, prefetched, steps_ahead
+from murauer.training.ema import average_of
+from murauer.training.forward import forward_pass
+from murauer.training.log import TrainingLog
+from murauer.training.loss_terms import discriminator, loss_factors, losses_of
+from murauer.training.parallel import add_up_all, leads, share_statistics, wait_for_all
+from murauer.training.schedule import make_schedule
 
-LOG_EVERY = 50
-"""Steps between points in the log."""
 
+class Training:
+    """f, m, p and g, and h against them, while they are trained.
 
-@dataclass(frozen=True)
-class Stage:
-    """What a stage trains, and where its state lies.
+    Args:
+        network: f, m, p and g, with the sizes of `config`.
+        config: learning rate, decays, loss weights, precision, number of steps.
+        discriminator: h; None where the variant does not match distributions.
+        pretraining: whether this is the pre-training: its rate and length, and a g that only watches.
 
     Attributes:
-        name: shown with the progress.
-        modules: networks and their moving average, by name.
-        optimisers: by name.
-        base_rate: learning rate that the schedule multiplies.
-        schedule: multiplier of the learning rate at each step.
-        iterations: number of steps.
-        checkpoint: file of the resumable state.
-        checkpoint_every: steps between checkpoints.
-        identity: text that says what is trained; a checkpoint of another identity is refused.
+        average: moving average of the network.
+        modules, optimisers: by name, what a checkpoint keeps.
     """
 
-    name: str
-    modules: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-    base_rate: float
-    schedule: Callable[[int], float]
-    iterations: int
-    checkpoint: Path
-    checkpoint_every: int
-    identity: str
+    def __init__(
+        self,
+        network: HandPoseNetwork,
+        config: Config,
+        discriminator: nn.Module | None = None,
+        pretraining: bool = False,
+    ) -> None:
+        own = config.training
+        self.network, self.discriminator = network.train(), discriminator
+        self.settings, self.pretraining = own, pretraining
+        self.device = next(network.parameters()).device
+        self.rate = own.pretraining_learning_rate if pretraining else own.learning_rate
+        self.iterations = own.pretraining_iterations if pretraining else own.joint_iterations
+        self.factors = loss_factors(config.loss_weights.scaled(config.network))
+        share_statistics(network)
+        self.average = average_of(network, own.ema_decay)
+        self.modules: dict[str, nn.Module] = {"network": network, "average": self.average}
+        self.optimisers: dict[str, Optimizer] = {"network": adam(network.parameters(), self.rate, config)}
+        if discriminator is not None:
+            share_statistics(discriminator)
+            self.modules["discriminator"] = discriminator
+            self.optimisers["discriminator"] = adam(discriminator.parameters(), self.rate, config)
 
-    def save(self, step: int) -> None:
-        """Write the state before step `step`."""
-        tensors: dict[str, Tensor] = {}
-        for name, module in self.modules.items():
-            tensors |= pack_module(name, module)
-        for name, optimiser in self.optimisers.items():
-            tensors |= pack_optimiser(f"optimiser_{name}", optimiser)
-        write_tensors(self.checkpoint, tensors, {"step": str(step), "identity": self.identity})
+    def step(self, *parts: Batch) -> dict[str, Tensor]:
+        """Make a step with all parts of a mini-batch, Eq. (1) and then Eq. (12); the losses before it."""
+        losses, compared = [], []
+        self.optimisers["network"].zero_grad()
+        for batch in parts:
+            with networks_in(self.settings.precision, self.device.type):
+                seen = forward_pass(self.network, self.discriminator, batch, self.settings, self.pretraining)
+                losses.append(losses_of(seen, self.factors))
+            losses[-1]["total"].backward()
+            if self.discriminator is not None:
+                compared.append(seen.compared())
+        sums = add_up(losses, self.network)
+        self.optimisers["network"].step()
+        self.average.update(self.network)
 
-    def load(self) -> int:
-        """Restore the state from the checkpoint, if there is one; returns the step to go on with.
+        if self.discriminator is not None:
+            losses = []
+            self.optimisers["discriminator"].zero_grad()
+            for real, synthetic in compared:
+                with networks_in(self.settings.precision, self.device.type):
+                    losses.append({"discriminator": discriminator(self.discriminator, real, synthetic)})
+                losses[-1]["discriminator"].backward()
+            sums |= add_up(losses, self.discriminator)
+            self.optimisers["discriminator"].step()
+        return sums
 
-        Raises:
-            UserError: the checkpoint is damaged or belongs to another training.
-        """
-        if not self.checkpoint.exists():
-            return 0
-        tensors, metadata = read_tensors(self.checkpoint)
-        if metadata.get("identity") != self.identity:
-            raise UserError(
-                f"{self.checkpoint} belongs to another training (other configuration, data, variant, labels "
-                "or seed); choose another --out folder or the same settings"
-            )
-        for name, module in self.modules.items():
-            unpack_module(name, module, tensors, self.checkpoint)
-        for name, optimiser in self.optimisers.items():
-            unpack_optimiser(f"optimiser_{name}", optimiser, tensors)
-        return int(metadata["step"])
-
-    def run(self, update: Callable[[int], dict[str, Tensor]], log: Path) -> None:
-        """Run what is left of the stage.
+    def run(self, name: str, draw: Callable[[int], list[Batch]], checkpoint: Path, identity: str) -> None:
+        """Make all steps, or those that are left.
 
         Args:
-            update: makes one step and returns its losses, by name. Nobody waits for the values of those on a
-                GPU until they are logged or a checkpoint is due.
-            log: folder for TensorBoard.
+            name: of the stage, shown with the progress and in the log.
+            draw: gives the own parts of the mini-batch of a step.
+            checkpoint: file of the resumable state; the log for TensorBoard is in the folder `log` beside it.
+            identity: text that says what is trained; a checkpoint of another identity is refused.
 
         Raises:
             UserError: a loss is not finite; the last checkpoint stays as it was.
         """
         keep_freed_memory()
-        start = self.load()
-        unread: dict[int, dict[str, Tensor]] = {}
+        schedule = make_schedule(self.settings.schedule, self.iterations)
+        start = load_checkpoint(checkpoint, self.modules, self.optimisers, identity)
         wait_for_all()  # before one of them writes a checkpoint, all have read the last one
-        with self._reporting(log, start) if leads() else nullcontext() as report:
+        with (
+            prefetched(draw, self.iterations, steps_ahead(self.device)) as batches,
+            TrainingLog(name, checkpoint.parent / "log", start, self.iterations) as losses,
+        ):
             for step in range(start, self.iterations):
-                rate = self.base_rate * self.schedule(step)
+                rate = self.rate * schedule(step)
                 for optimiser in self.optimisers.values():
                     for group in optimiser.param_groups:
                         group["lr"] = rate
-                unread[step] = update(step)
-                if self._is_due(step) or not unread[step]["total"].is_cuda:
-                    losses = self._read(unread)
-                    if report:
-                        report(step, len(unread), losses | {"learning_rate": rate})
-                    unread.clear()
+                of_step = self.step(*batches(step))
+                due = (step + 1) % self.settings.checkpoint_every == 0 or step + 1 == self.iterations
+                losses.add(step, of_step, rate, read=due)
+                if due and leads():
+                    save_checkpoint(checkpoint, self.modules, self.optimisers, identity, step + 1)
 
-    def _is_due(self, step: int) -> bool:
-        """Whether the losses of a step are logged or a checkpoint follows it."""
-        return step % LOG_EVERY == 0 or self._ends_in_checkpoint(step)
 
-    def _ends_in_checkpoint(self, step: int) -> bool:
-        return (step + 1) % self.checkpoint_every == 0 or step + 1 == self.iterations
+def add_up(losses: list[dict[str, Tensor]], module: nn.Module) -> dict[str, Tensor]:
+    """Sums of the losses over all parts and, of them and of the gradients, over all processes."""
+    sums = {name: reduce(torch.add, [own[name].detach() for own in losses]) for name in losses[0]}
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    add_up_all([*sums.values(), *gradients])
+    return sums
 
-    def _read(self, unread: dict[int, dict[str, Tensor]]) -> dict[str, float]:
-        """Losses of the last of some steps, by name, after those of all have been found finite."""
-        losses: dict[str, float] = {}
-        for step, of_step in unread.items():
-            losses = dict(zip(of_step, torch.stack(list(of_step.values())).tolist(), strict=True))
-            for name, loss in losses.items():
-                if not math.isfinite(loss):
-                    raise UserError(
-                        f"{self.name} stopped at step {step}: the loss '{name}' is {loss}; "
-                        "lower the learning rate or that loss's weight and start again in another folder"
-                    )
-        return losses
 
-    @contextmanager
-    def _reporting(self, log: Path, start: int) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
-        """Yields what logs a finished step, writes the checkpoint and shows the progress of some steps."""
-        with (
-            closing(SummaryWriter(str(log), purge_step=start)) as writer,
-            Progress(self.name, self.iterations, start, unit="step") as progress,
-        ):
-
-            def report(step: int, steps: int, values: dict[str, float]) -> None:
-                if step % LOG_EVERY == 0:
-                    for name, value in values.items():
-                        writer.add_scalar(f"{self.name}/{name}", value, step)
-                if self._ends_in_checkpoint(step):
-                    self.save(step + 1)
-                progress.advance(steps, loss=values["total"])
-
-            yield report
+def adam(parameters: Iterable[nn.Parameter], rate: float, config: Config) -> Adam:
+    """The optimiser of all networks; one kernel a tensor in place of a dozen."""
+    return Adam(parameters, lr=rate, weight_decay=config.training.weight_decay, fused=True)

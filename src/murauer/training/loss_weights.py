@@ -7,6 +7,9 @@ import msgspec
 from murauer.errors import UserError
 from murauer.nets.config import NetworkConfig
 
+OWN_FACTORS = ("correspondence", "view", "mapping")
+"""Losses of the paper that have a factor."""
+
 
 class LossWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """lambda_c, lambda_g and lambda_m, and the network size that they were chosen for.
@@ -37,6 +40,9 @@ class LossWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     mapping: float = 1e-5
     """lambda_m of l_m, Eq. (13)."""
 
+    others: dict[str, float] = {}
+    """Factors of losses that were added to the table, by name, see `loss_terms`; without one they are off."""
+
     features: int = 1024
     """F, width of the latent space that the weights were chosen for."""
 
@@ -50,18 +56,24 @@ class LossWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Kind of latent space that the weights were chosen for, see `NetworkConfig`."""
 
     def __post_init__(self) -> None:
-        if not all(0 <= weight < float("inf") for weight in (self.correspondence, self.view, self.mapping)):
+        if not all(0 <= factor < float("inf") for factor in self.factors().values()):
             raise UserError(f"loss weights must be finite and not negative, which is not so in {self}")
+        if own := self.others.keys() & {"pose", *OWN_FACTORS}:
+            raise UserError(f"loss_weights.others has '{min(own)}'; the factor of that loss is no other's")
         if min(self.features, self.patch_size, self.joints) < 1:
             raise UserError(
                 f"the sizes that loss weights are for must be at least 1, which is not so in {self}"
             )
 
+    def factors(self) -> dict[str, float]:
+        """The factor of each loss in Eq. (1), by its name in the table of losses."""
+        return {"pose": 1.0, **{name: getattr(self, name) for name in OWN_FACTORS}, **self.others}
+
     def scaled(self, network: NetworkConfig) -> "LossWeights":
         """The same balance of the losses for a network of another size.
 
         Each factor shrinks as the number of terms of its own loss grows, and grows with the number of terms
-        of the pose loss, which has no factor.
+        of the pose loss, which has no factor. Of `others` only the latter is known.
 
         Args:
             network: The network to train.
@@ -83,6 +95,7 @@ class LossWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             correspondence=self.correspondence * pose * self.features / network.features,
             view=self.view * pose * (self.patch_size / network.patch_size) ** 2,
             mapping=self.mapping * pose,
+            others={name: factor * pose for name, factor in self.others.items()},
             features=network.features,
             patch_size=network.patch_size,
             joints=network.joints,

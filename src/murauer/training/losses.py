@@ -1,12 +1,15 @@
 """The losses, one function per equation of the paper.
 
 All of them are sums over the samples of a batch, as in the paper. How large they are depends on the number of
-joints, features and pixels; `LossWeights` says for which numbers the factors in Eq. (1) hold.
+joints, features and pixels; `LossWeights` says for which numbers the factors in Eq. (1) hold. `loss_terms`
+says what of a mini-batch each of them gets.
 """
 
-from torch import Tensor
+from collections.abc import Mapping
+from typing import cast
 
-from murauer.training.loss_weights import LossWeights
+import torch
+from torch import Tensor
 
 REAL_LABEL = 1.0
 """l_r, what the discriminator should say of real samples."""
@@ -20,12 +23,12 @@ def pose_loss(predicted: Tensor, joints: Tensor) -> Tensor:
 
     Args:
         predicted: p(z), (B, J, 3), in units of half the cube.
-        joints: Ground truth, (B, J, 3), in the same units.
+        joints: Ground truth, (B, J, 3), in the same units; NaN for joints without a label.
 
     Returns:
-        Scalar, the sum of the squared errors of all coordinates; 0 for an empty batch.
+        Scalar, the sum of the squared errors of all labelled coordinates; 0 for an empty batch.
     """
-    return (joints - predicted).square().sum()
+    return torch.where(joints.isnan(), 0.0, joints - predicted).square().sum()
 
 
 def correspondence_loss(synthetic: Tensor, mapped: Tensor) -> Tensor:
@@ -81,19 +84,14 @@ def mapping_adversarial_loss(real_scores: Tensor) -> Tensor:
     return 0.5 * (real_scores - SYNTHETIC_LABEL).square().sum()
 
 
-def total_loss(
-    pose: Tensor, correspondence: Tensor, view: Tensor, mapping: Tensor, weights: LossWeights
-) -> Tensor:
+def total_loss(terms: Mapping[str, Tensor], factors: Mapping[str, float]) -> Tensor:
     """Training loss l of f, m, p and g, Eq. (1).
 
     Args:
-        pose: l_p, scalar.
-        correspondence: l_c, scalar.
-        view: l_g, scalar.
-        mapping: l_m, scalar.
-        weights: lambda_c, lambda_g and lambda_m for the network at hand, see `LossWeights.scaled`.
+        terms: the losses by name, l_p, l_c, l_g, l_m and any others, scalars.
+        factors: of each of them: 1, lambda_c, lambda_g, lambda_m, see `LossWeights.factors`.
 
     Returns:
         Scalar.
     """
-    return pose + weights.correspondence * correspondence + weights.view * view + weights.mapping * mapping
+    return cast(Tensor, sum(factors[name] * loss for name, loss in terms.items()))

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as distributed
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from murauer.errors import UserError
 from murauer.nets.fused.normalisation import BatchNorm
@@ -38,6 +38,9 @@ class Part:
 
 
 WHOLE = Part()
+
+SHARED_AS_WELL = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+"""Layers of PyTorch in whose place `BatchNorm` shares statistics; the last one's own way needs a GPU."""
 
 
 @contextmanager
@@ -106,10 +109,27 @@ def add_up_all(tensors: list[Tensor]) -> None:
 
 
 def share_statistics(network: nn.Module) -> None:
-    """Let BatchNorm have the statistics of the whole mini-batch."""
-    for module in network.modules():
-        if isinstance(module, BatchNorm) and _joined():
-            module.add_up = add_up
+    """Let BatchNorm, PyTorch's own layers too, have the statistics of the whole mini-batch.
+
+    Raises:
+        UserError: a layer of another class derives from BatchNorm, and what it does is not known.
+    """
+    if not _joined():
+        return
+    shared: dict[nn.Module, BatchNorm] = {}
+    for module in list(network.modules()):
+        for name, layer in list(module._modules.items()):
+            if isinstance(layer, BatchNorm):
+                layer.add_up = add_up
+            elif type(layer) in SHARED_AS_WELL:
+                own = shared.setdefault(layer, BatchNorm.like(layer))  # type: ignore[arg-type]
+                own.add_up = add_up
+                setattr(module, name, own)
+            elif isinstance(layer, _BatchNorm):
+                raise UserError(
+                    f"a layer {type(layer).__name__} cannot have the statistics of several processes; use "
+                    "torch.nn.BatchNorm2d in its place, or one process"
+                )
 
 
 def _joined() -> bool:

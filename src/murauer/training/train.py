@@ -7,21 +7,19 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from torch import nn
 
 from murauer.errors import UserError
 from murauer.files import file_digest, written_whole
 from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model, unpack_module
 from murauer.nets.network import HandPoseNetwork, make_discriminator
-from murauer.store.store import MAKERS, PAIRS, Store
-from murauer.training.batch import BatchSource, MiniBatch, PretrainingBatch
+from murauer.store.manifest import PAIRS, store_identity
+from murauer.store.store import MAKERS, Store
+from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, encode_config
-from murauer.training.device import CPU, prefetched, slowness, steps_ahead
-from murauer.training.loop import Stage
+from murauer.training.device import CPU, slowness
+from murauer.training.loop import Training
 from murauer.training.parallel import leads, own_parts, wait_for_all
-from murauer.training.schedule import make_schedule
-from murauer.training.step import JointStep, PretrainingStep
 from murauer.training.variants import Variant, find_variant
 
 PRETRAINED_FILE = "pretrained.safetensors"
@@ -52,36 +50,22 @@ def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.d
         UserError: the data or the folder cannot be used, or the training diverged.
     """
     result = out / PRETRAINED_FILE
-    config = _for_store(config, store)
-    identity = training_identity(store, config, seed, "pretraining")
     if is_pretrained(store, config, seed, out):
         return result
+    config = _for_store(config, store)
+    bare = _without_mapping(config)
     torch.manual_seed(seed)
-    network = HandPoseNetwork(_without_mapping(config).network).to(device)
-    make_step = PretrainingStep(network, config)
-    source = BatchSource(store, config, Variant("pre-training", real=False), np.zeros(0, int), seed, device)
-
+    training = Training(HandPoseNetwork(bare.network).to(device), config, pretraining=True)
+    synthetic = Variant("pre-training", real=False)
+    source = BatchSource(store, config, synthetic, np.zeros(0, int), seed, device)
     parts = own_parts(config.training.accumulation, max(config.training.pretraining_batch // 4, 1))
-
-    def batch(step: int) -> list[PretrainingBatch]:
-        return [source.pretraining(step, part) for part in parts]
-
-    iterations = config.training.pretraining_iterations
-    stage = Stage(
-        name="pre-training",
-        modules={"network": network, "average": make_step.average},
-        optimisers={"network": make_step.optimiser},
-        base_rate=config.training.pretraining_learning_rate,
-        schedule=make_schedule(config.training.schedule, iterations),
-        iterations=iterations,
-        checkpoint=out / PRETRAINING_CHECKPOINT_FILE,
-        checkpoint_every=config.training.checkpoint_every,
-        identity=identity,
+    identity = training_identity(store, config, seed, "pretraining")
+    checkpoint = out / PRETRAINING_CHECKPOINT_FILE
+    training.run(
+        "pre-training", lambda step: [source.pretraining(step, part) for part in parts], checkpoint, identity
     )
-    with prefetched(batch, iterations, steps_ahead(device)) as batches:
-        stage.run(lambda step: make_step(*batches(step)), out / "log")
     if leads():
-        save_model(result, make_step.average.module, _without_mapping(config), identity=identity)
+        save_model(result, training.average.module, bare, identity=identity)
     wait_for_all()
     return result
 
@@ -163,35 +147,15 @@ def train(
     network.to(device)
     if discriminator is not None:
         discriminator.to(device)
-    make_step = JointStep(network, discriminator, config)
-    optimisers: dict[str, torch.optim.Optimizer] = {"network": make_step.optimiser}
-    modules: dict[str, nn.Module] = {"network": network, "average": make_step.average}
-    if discriminator is not None and make_step.discriminator_optimiser is not None:
-        optimisers["discriminator"] = make_step.discriminator_optimiser
-        modules["discriminator"] = discriminator
-
+    training = Training(network, config, discriminator)
     parts = own_parts(config.training.accumulation, config.training.set_size)
-
-    def batch(step: int) -> list[MiniBatch]:
-        return [source.joint(step, part) for part in parts]
-
-    iterations = config.training.joint_iterations
-    stage = Stage(
-        name=variant,
-        modules=modules,
-        optimisers=optimisers,
-        base_rate=config.training.learning_rate,
-        schedule=make_schedule(config.training.schedule, iterations),
-        iterations=iterations,
-        checkpoint=out / CHECKPOINT_FILE,
-        checkpoint_every=config.training.checkpoint_every,
-        identity=training_identity(store, config, seed, variant, labels, origin, *chosen_rows),
+    identity = training_identity(store, config, seed, variant, labels, origin, *chosen_rows)
+    training.run(
+        variant, lambda step: [source.joint(step, part) for part in parts], out / CHECKPOINT_FILE, identity
     )
-    with prefetched(batch, iterations, steps_ahead(device)) as batches:
-        stage.run(lambda step: make_step(*batches(step)), out / "log")
     model = out / MODEL_FILE
     if leads():
-        save_model(model, make_step.average.module, config, variant=variant, labels=labels, seed=seed)
+        save_model(model, training.average.module, config, variant=variant, labels=labels, seed=seed)
     wait_for_all()
     return model
 
@@ -211,24 +175,21 @@ def _for_store(config: Config, store: Store) -> Config:
 def _load_pretrained(network: HandPoseNetwork, path: Path) -> None:
     """Take f, p and g from a pre-trained network; m starts as the identity."""
     tensors, _ = read_tensors(path)
-    unpack_module("network.extractor", network.extractor, tensors, path)
-    unpack_module("network.pose_head", network.pose_head, tensors, path)
-    unpack_module("network.view_generator", network.view_generator, tensors, path)
+    for name in ("extractor", "pose_head", "view_generator"):
+        unpack_module(f"network.{name}", getattr(network, name), tensors, path)
 
 
 def training_identity(store: Store, config: Config, seed: int, *rest: object) -> str:
     """What makes two trainings the same; iterations count too, because the schedule depends on them."""
-    return json.dumps([encode_config(config), store.description, seed, *rest], sort_keys=True)
+    return json.dumps([encode_config(config), store_identity(store.folder), seed, *rest], sort_keys=True)
 
 
 def _start_run(out: Path, settings: dict[str, object], config: Config, store: Store) -> None:
     """Write what the run is, unless the folder holds another one; where the store lies may change."""
     path = out / RUN_FILE
-    settings = settings | {"config": msgspec.to_builtins(config), "recording": str(store.folder)}
+    settings = settings | {"config": msgspec.to_builtins(config), "store": str(store.folder)}
     text = json.dumps(settings, indent=1)
-    if path.exists() and json.loads(path.read_text()) | {"recording": ""} != json.loads(text) | {
-        "recording": ""
-    }:
+    if path.exists() and json.loads(path.read_text()) | {"store": ""} != json.loads(text) | {"store": ""}:
         raise UserError(
             f"{out} belongs to another training, whose settings are in its {path.name}; choose another "
             "--out folder or the same settings"

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from murauer.capture.sources import open_source
-from murauer.capture.sources.realsense import common_time_s, lens_of
 from murauer.errors import UserError
 from murauer.geometry.camera import Camera
 from murauer.geometry.distortion import PINHOLE, project
 
 rs = pytest.importorskip("pyrealsense2", reason="pyrealsense2, of the extra 'realsense', is not installed")
+
+from murauer.capture.sources.realsense import common_time_s, lens_of  # noqa: E402  needs the SDK
 
 
 def record(

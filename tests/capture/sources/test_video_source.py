@@ -74,9 +74,29 @@ def test_streams_belong_to_the_cameras_of_their_titles(tmp_path: Path, depth: np
     np.testing.assert_array_equal([moment.depths[1] for moment in moments], (depth + 1) / 2)
 
 
+def test_infrared_is_never_taken_for_depth(tmp_path: Path, depth: np.ndarray) -> None:
+    write(tmp_path / "kinect.mkv", {"IR": depth + 1, "DEPTH": depth})
+    (tmp_path / "camera.json").write_text(json.dumps({"DEPTH": CAMERA}))
+    for track in ("", "?track=depth", "?track=1"):
+        source = open_source(f"{tmp_path}/kinect.mkv{track}")
+        assert [each.name for each in source.cameras] == ["DEPTH"]
+        np.testing.assert_array_equal([moment.depths[0] for moment in source], depth / 2)
+        assert "also has the tracks IR (gray16le)" in source.left_out[0]
+    for track in ("IR", "0"):
+        with pytest.raises(UserError, match=rf"DEPTH \(gray16le\), {track} is not depth"):
+            open_source(f"{tmp_path}/kinect.mkv?track={track}")
+    with pytest.raises(UserError, match=r"no track 'COLOR'; it has IR \(gray16le\), DEPTH \(gray16le\)"):
+        open_source(f"{tmp_path}/kinect.mkv?track=COLOR")
+    write(tmp_path / "two.mkv", {"depth": depth, None: depth + 1})
+    with pytest.raises(UserError, match=r"depth \(gray16le\), track 1 \(gray16le\); take one by \?track="):
+        open_source(tmp_path / "two.mkv")
+
+
 def test_videos_for_eyes_and_other_files_are_refused(tmp_path: Path, depth: np.ndarray) -> None:
     write(tmp_path / "eyes.mkv", {None: depth}, pixels="yuv420p")
-    with pytest.raises(UserError, match="has the pixels yuv420p; depth needs 16-bit grey"):
+    with pytest.raises(
+        UserError, match=r"tracks track 0 \(yuv420p\), none of them depth: that is 16-bit grey"
+    ):
         open_source(tmp_path / "eyes.mkv")
     (tmp_path / "text.mkv").write_text("no video")
     for name in ("text.mkv", "missing.mkv"):

@@ -1,18 +1,14 @@
-import sys
-
 import numpy as np
 import pytest
 import torch
 
-from murauer.errors import UserError
 from murauer.evaluation.figures.latent_figures import (
-    Embedding,
     distance_figure,
     embed,
     embedding_figure,
     latent_plane,
 )
-from murauer.evaluation.latent_space import LatentPairs, corresponding_frames, encode_pairs
+from murauer.evaluation.latent_space import Embedding, LatentPairs, corresponding_frames, encode_pairs
 from murauer.evaluation.runs import load_run
 
 
@@ -39,12 +35,6 @@ def test_embedding_keeps_neighbours_and_repeats():
 def test_few_pairs_can_be_embedded():
     few = LatentPairs(clusters().real[::20], clusters().synthetic[::20])
     assert np.isfinite(embed(few).real).all()
-
-
-def test_missing_scikit_learn_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
-    with pytest.raises(UserError, match=r"murauer\[figures\]"):
-        embed(clusters())
 
 
 def test_examples_are_spread_over_the_plane():
@@ -87,7 +77,7 @@ def test_distances_and_numbers_of_all_runs_are_shown():
 
 
 def test_plane_joins_pairs():
-    axes = latent_plane(clusters().principal_plane(), "title").axes[0]
+    axes = latent_plane(*clusters().principal_plane(), "title").axes[0]
     (links,) = axes.get_lines()
     assert np.isnan(links.get_xdata()[2::3]).all()
     assert len({tuple(collection.get_facecolor()[0]) for collection in axes.collections}) == 2

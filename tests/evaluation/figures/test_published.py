@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 
+import msgspec
 import pytest
 
 from murauer.evaluation.figures.published import is_published_test_set, published_results
@@ -51,7 +52,9 @@ def test_methods_are_found_however_they_are_spelt(name, error):
 def test_only_the_whole_nyu_test_set_is_the_published_one(store):
     def with_test(dataset, frames):
         test = dataclasses.replace(store.test, depth=store.test.depth[[0] * frames])
-        return dataclasses.replace(store, test=test, description={"dataset": dataset})
+        return dataclasses.replace(
+            store, test=test, manifest=msgspec.structs.replace(store.manifest, dataset=dataset)
+        )
 
     assert is_published_test_set(with_test("nyu", 8252))
     assert not is_published_test_set(with_test("nyu", 8251))

@@ -97,5 +97,7 @@ def test_windows_of_training_are_the_cubes_of_use() -> None:
     depth = 420 + 360 * torch.rand(480, 640, generator=torch.Generator().manual_seed(0))
     depth[::3] = 0
     window, _ = cut_window(depth, camera.intrinsics(), centre, PATCH_SIZE, CUBE_MM)
-    cube = Cubes(centre[None].numpy(), camera, CUBE_MM, PATCH_SIZE).cut(depth[None].numpy())
+    cube = Cubes(centre[None].numpy(), camera.intrinsics_array(), CUBE_MM, PATCH_SIZE).cut(
+        depth[None].numpy()
+    )
     np.testing.assert_allclose(to_patch(window[None], centre[None]), cube, atol=1e-5)

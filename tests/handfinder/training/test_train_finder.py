@@ -49,7 +49,10 @@ def test_what_is_written_runs_without_pytorch_and_finds_the_same(tmp_path: Path)
     depth = 500 + 300 * torch.rand(160, 224)
     centres = np.array([[0, 0, 600], [50, 20, 700], [9, 9, 800.0]], np.float32)
     patches = np.concatenate(
-        [Cubes(c[None], camera, CUBE_MM, PATCH_SIZE).cut(depth[None].numpy()) for c in centres]
+        [
+            Cubes(c[None], camera.intrinsics_array(), CUBE_MM, PATCH_SIZE).cut(depth[None].numpy())
+            for c in centres
+        ]
     )
     with torch.no_grad():
         expected = MirroredRefinement(refinement)(torch.from_numpy(patches)[:, None])

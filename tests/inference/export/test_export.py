@@ -136,4 +136,5 @@ def test_packages_that_are_missing_are_named(exported: Path, run_folder: Path, t
     with pytest.raises(UserError, match="pip install onnxruntime"):
         Estimator.load(exported)
     monkeypatch.setitem(sys.modules, "onnxscript", None)
+    monkeypatch.delitem(sys.modules, "murauer.inference.export.onnx")
     assert main(["export", str(run_folder), "--out", str(tmp_path / "model.onnx")]) == 2

@@ -41,6 +41,36 @@ def test_values_gradients_and_running_statistics_are_those_in_float64(monkeypatc
         torch.testing.assert_close(value.to(exact), exact, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.BatchNorm1d(4), (6, 4)),
+        (nn.BatchNorm1d(4, momentum=None), (6, 4, 5)),
+        (nn.BatchNorm2d(4, affine=False), (6, 4, 3, 5)),
+        (nn.BatchNorm2d(4, track_running_stats=False), (6, 4, 3, 5)),
+        (nn.BatchNorm3d(4, eps=0.1), (6, 4, 2, 3, 2)),
+        (nn.SyncBatchNorm(4), (6, 4, 3, 5)),
+    ],
+)
+def test_a_layer_like_one_of_pytorchs_does_what_that_does(layer, shape):
+    reference, alone = copy.deepcopy(layer).double(), layer.double()
+    own = BatchNorm.like(alone)
+    own.add_up = lambda sums: sums  # as of a process whose others have nothing
+    assert own.state_dict().keys() == reference.state_dict().keys()
+    for seed in range(2):
+        generator = torch.Generator().manual_seed(seed)
+        values, gradient = (torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(2))
+        gradients = []
+        for norm in (own, reference):
+            inputs = values.clone().requires_grad_()
+            norm.zero_grad()
+            (norm(inputs) * gradient).sum().backward()
+            gradients.append([inputs.grad, *(parameter.grad for parameter in norm.parameters())])
+        torch.testing.assert_close(*gradients)
+    torch.testing.assert_close(own.state_dict(), reference.state_dict())
+    torch.testing.assert_close(own.eval()(values), reference.eval()(values))
+
+
 def test_statistics_of_many_values_are_exact():
     """PyTorch's own are wrong by more than a hundred times as much."""
     maps = channels_last(64, 8, 96, 96)

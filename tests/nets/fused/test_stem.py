@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-import torch.nn.functional as functional
+from torch.nn import functional
 
 from murauer.nets.fused import stem
 from murauer.nets.fused.stem import PooledConvolution

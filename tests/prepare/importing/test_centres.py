@@ -110,7 +110,7 @@ def test_lines_without_a_centre_are_problems_of_their_frame(tmp_path: Path) -> N
 
 
 ERRORS = {
-    "no such file": ("none.txt", "cannot read the centres"),
+    "no such file": ("none.txt", "cannot read"),
     "no set of that length": ("5 lines", r"has 5 lines, but there are 6 real, 4 test frames"),
     "another length than the set": ("real=4 lines", "has 4 lines, but there are 6 real frames"),
     "unknown set": ("train=4 lines", "no set and view 'train'"),

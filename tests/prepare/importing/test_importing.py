@@ -51,8 +51,7 @@ def test_the_store_knows_what_the_dataset_told(store: Store, dataset: FakeDatase
     assert {name: len(frames) for name, frames in store.sets.items()} == dataset.frames
     assert store.validation is None and store.unseen_persons == {7}
     assert store.require("real").person.tolist() == [3, 7] * 35
-    counts = store.description["counts"]["real"]
-    assert counts == {"frames": 70, "of": 70, "views": 2, "usable_images": 138, "labelled_frames": 70}
+    assert store.require("real").valid.sum() == 138 and store.require("real").labelled.sum() == 70
 
 
 def test_windows_show_what_the_images_show(store: Store, dataset: FakeDataset) -> None:
@@ -175,7 +174,7 @@ def test_frames_are_spread_over_the_set_when_limited(dataset: FakeDataset, tmp_p
     }  # fmt: skip
     joints, _ = dataset.draw("real", 60, 1)
     assert np.allclose(few.require("real").joints[6, 1], joints.numpy(), atol=1e-3)
-    assert few.description["counts"]["real"]["of"] == 70
+    assert few.manifest.imported.sets["real"] == (70, 2)
 
 
 def test_aliases_share_the_frames(tmp_path: Path) -> None:
@@ -224,20 +223,20 @@ def test_what_cannot_be_imported_is_told_and_leaves_nothing(
 
 def test_damage_is_found(store: Store, dataset: FakeDataset, tmp_path: Path) -> None:
     copy = load(replace(dataset, frames={"real": 3}, corrupt=set()), tmp_path / "store")
-    description = open_store(copy.folder).description
-    assert verify(copy.folder, description) == 8
+    sums = open_store(copy.folder).manifest.checksums
+    assert verify(copy.folder, sums) == 8
     joints = copy.folder / "real" / "joints.npy"
     content = bytearray(joints.read_bytes())
     content[-1] ^= 1
     joints.write_bytes(content)
     open_store(copy.folder)  # one flipped bit shows only in the checksum
     with pytest.raises(UserError, match=r"joints\.npy is damaged"):
-        verify(copy.folder, description)
+        verify(copy.folder, sums)
     joints.unlink()
     with pytest.raises(UserError, match=r"joints\.npy is missing"):
-        verify(copy.folder, description)
+        verify(copy.folder, sums)
     with pytest.raises(UserError, match="without checksums"):
-        verify(copy.folder, {"format_version": 1})
+        verify(copy.folder, {})
 
 
 def test_the_journal_is_the_same_whatever_the_number_of_workers(

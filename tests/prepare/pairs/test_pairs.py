@@ -1,4 +1,4 @@
-"""Synthetic pairs of labelled real frames: what `murauer twin` writes, and what it refuses."""
+"""Synthetic pairs of labelled real frames: what `murauer render pairs` writes, and what it refuses."""
 
 import contextlib
 import csv
@@ -8,11 +8,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from mirrored_store import half_left
 from murauer.cli import main as cli
 from murauer.errors import UserError
 from murauer.hand.joint_offsets import JointOffsets
@@ -20,8 +22,10 @@ from murauer.hand.joints import JOINT_SETS
 from murauer.prepare.pairs.pairs import _camera_motion, make_pairs
 from murauer.prepare.pairs.pictures import difference_picture
 from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise
+from murauer.store.frame_set import open_frame_set
 from murauer.store.integrity import verify
-from murauer.store.store import Store, open_store, read_description, write_description
+from murauer.store.manifest import read_manifest, write_manifest
+from murauer.store.store import Store, open_store
 
 LABELLED = 12
 
@@ -30,12 +34,7 @@ def drop_pairs(store: Store, folder: Path) -> Path:
     """Copy a store without its synthetic pairs."""
     shutil.copytree(store.folder, folder)
     shutil.rmtree(folder / "twin")
-    description = read_description(folder)
-    description["sets"] = [name for name in store.sets if name != "twin"]
-    description["checksums"] = {
-        name: value for name, value in description["checksums"].items() if not name.startswith("twin/")
-    }
-    write_description(folder, description)
+    write_manifest(folder, store.manifest.without_set("twin"))
     return folder
 
 
@@ -46,7 +45,7 @@ def bare(tiny_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def paired_store(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
-    """A store after `murauer twin`, and what the command printed."""
+    """A store after `murauer render pairs`, and what the command printed."""
     folder = tmp_path_factory.mktemp("twinned") / "store"
     shutil.copytree(bare, folder)
     # One frame's labels are of no hand: a fingertip elsewhere, the palm turned over.
@@ -55,7 +54,7 @@ def paired_store(bare: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     joints[spoilt, 0] = joints[spoilt, 0, ::-1] * [1.0, 1.3, 1.0]
     joints.flush()
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        code = cli.main(["twin", str(folder), "--labels", str(LABELLED), "--side", "right", "--json"])
+        code = cli.main(["render", "pairs", str(folder), "--labels", str(LABELLED), "--json"])
     assert code == 0
     return folder, json.loads(printed.getvalue()) | {"spoilt": spoilt}
 
@@ -102,13 +101,10 @@ def test_store_stays_whole(paired_store: tuple[Path, dict[str, object]]) -> None
     folder, _ = paired_store
     store = open_store(folder)
     assert store.centre_kind("twin") == store.centre_kind("real")
-    assert any(name.startswith("twin/") for name in store.description["checksums"])
+    assert any(name.startswith("twin/") for name in store.manifest.checksums)
     spoilt_before = {"real/joints.npy"}  # by this test, on purpose
-    description = dict(store.description)
-    description["checksums"] = {
-        name: value for name, value in description["checksums"].items() if name not in spoilt_before
-    }
-    assert verify(folder, description) == len(description["checksums"])
+    kept = {file: sum for file, sum in store.manifest.checksums.items() if file not in spoilt_before}
+    assert verify(folder, kept) == len(kept)
     assert not (folder / "twin.partial").exists()
     offsets = JointOffsets.load(folder / "joint_offsets.json")
     assert offsets.skeleton == store.skeleton.name
@@ -140,7 +136,7 @@ def test_an_offset_of_all_labels_in_the_camera_is_seen_in_the_depth(bare: Path, 
     true = np.array(joints[:, 0])
     joints[:, 0] += shift
     joints.flush()
-    make_pairs(folder, chosen=np.arange(0, 40, 4), handedness="right")
+    make_pairs(folder, chosen=np.arange(0, 40, 4))
     offsets = JointOffsets.load(folder / "joint_offsets.json")
     assert np.abs(offsets.camera_mm.numpy() - shift).max() < 4.0
     pair = open_store(folder).require("twin")
@@ -151,6 +147,29 @@ def test_an_offset_of_all_labels_in_the_camera_is_seen_in_the_depth(bare: Path, 
     ours, measured = (frames.regions(rows).depth for frames in (pair, real))
     near = (ours > 0) & (measured > 0) & ((ours - measured).abs() < 40)
     assert (ours - measured)[near].median().abs() < 3.0
+
+
+def test_left_hands_get_pairs_of_left_hands(bare: Path, tmp_path: Path) -> None:
+    store = half_left(open_store(bare), tmp_path / "store")
+    make_pairs(store.folder, chosen=np.arange(10))
+    pair, real = open_store(store.folder).require("twin"), store.require("real")
+    rows = pair.usable_rows(0)
+    assert len(rows) >= 8 and (pair.left == real.left).all()
+    assert np.median((pair.poses(rows) - real.poses(rows)).norm(dim=-1)) < 2.5
+    ours, measured = (frames.regions(rows).depth for frames in (pair, real))
+    both = (ours > 0) & (measured > 0) & ((ours - measured).abs() < 100)
+    assert both.sum() > 0.7 * (ours > 0).sum() and (ours - measured)[both].abs().median() < 5.0
+
+
+def test_labels_of_the_other_hand_are_refused(bare: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    shutil.copytree(bare, folder)
+    frames = open_frame_set(folder / "real", writable=True)
+    frames.left[:] = True
+    frames.flush()
+    with pytest.raises(UserError, match="for left hands, but their labels are of right ones"):
+        make_pairs(folder, chosen=np.arange(6), max_error_mm=50.0)
+    assert open_store(folder).pairs is None
 
 
 def test_camera_motion_is_known_from_the_rig_or_from_labels(bare: Path) -> None:
@@ -178,10 +197,10 @@ def test_pairs_are_not_replaced_unasked(paired_store: tuple[Path, dict[str, obje
 def test_stores_that_came_with_pairs_keep_them(bare: Path, tmp_path: Path) -> None:
     folder = tmp_path / "store"
     shutil.copytree(bare, folder)
-    description = read_description(folder)
-    description["sets"] = [name for name in description["sets"] if name != "validation_twin"] + ["twin"]
-    description["aliases"] = {"twin": "real"}  # any set as long will do
-    write_description(folder, description)
+    manifest = read_manifest(folder).without_set("validation_twin").with_set("twin", "joint")
+    write_manifest(
+        folder, msgspec.structs.replace(manifest, aliases={"twin": "real"})
+    )  # any set as long will do
     with pytest.raises(UserError, match="came with synthetic pairs"):
         make_pairs(folder, replace=True)
 
@@ -192,18 +211,16 @@ def test_nothing_to_fit_to(bare: Path, tmp_path: Path, capsys: pytest.CaptureFix
     joints = np.load(folder / "real" / "joints.npy", mmap_mode="r+")
     joints[:, :, 5:] = np.nan
     joints.flush()
-    assert cli.main(["twin", str(folder)]) == 2
+    assert cli.main(["render", "pairs", str(folder)]) == 2
     message = capsys.readouterr().err
     assert "at most 5 joints are labelled" in message and message.count("\n") == 1
     joints[:] = np.nan
     joints.flush()
-    assert cli.main(["twin", str(folder)]) == 2
+    assert cli.main(["render", "pairs", str(folder)]) == 2
     assert "label some frames" in capsys.readouterr().err
     shutil.rmtree(folder / "real")
-    description = read_description(folder)
-    description["sets"] = [name for name in description["sets"] if name != "real"]
-    write_description(folder, description)
-    assert cli.main(["twin", str(folder)]) == 2
+    write_manifest(folder, read_manifest(folder).without_set("real"))
+    assert cli.main(["render", "pairs", str(folder)]) == 2
     assert "no real frames" in capsys.readouterr().err
 
 
@@ -214,7 +231,7 @@ def test_labels_that_are_no_hand_end_in_a_sentence(bare: Path, tmp_path: Path) -
     joints[:] *= 0.001  # metres
     joints.flush()
     with pytest.raises(UserError, match="labels must be nyu14 joints in mm"):
-        make_pairs(folder, chosen=np.arange(6), handedness="right")
+        make_pairs(folder, chosen=np.arange(6))
     assert open_store(folder).pairs is None
 
 
@@ -246,7 +263,7 @@ def test_synthetic_frames_made_after_pairs_are_labelled_alike(bare: Path, tmp_pa
     offsets[3] = torch.tensor([0.0, 5.0, 0.0])
     JointOffsets("nyu14", offsets, torch.tensor([4.0, 0.0, -8.0])).save(folder / "joint_offsets.json")
     store = synthesise(folder, config, replace=True, workers=1)
-    assert store.description["synthesis"]["joint_offsets"]
+    assert store.manifest.synthesis.joint_offsets
     moved = np.array(store.require("synthetic").joints) - own
     others = np.linalg.norm(np.delete(moved[:, 0], 3, 1), axis=-1)
     np.testing.assert_allclose(others, 80**0.5, atol=1e-3)

@@ -52,7 +52,7 @@ def test_shards_and_a_kill_do_not_change_the_store(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_bytes(
         msgspec.json.encode(msgspec.structs.replace(SMALL, synthetic_frames=600, region_size=16))
     )
-    command = ["simulate", "--config", str(tmp_path / "settings.json"), "--workers", "1"]
+    command = ["render", "session", "--config", str(tmp_path / "settings.json"), "--workers", "1"]
     assert main([*command, "--out", str(tmp_path / "one")]) == 0
     command += ["--out", str(tmp_path / "many")]
     journal = tmp_path / "many.partial" / JOURNAL

@@ -12,7 +12,7 @@ from murauer.cli.main import main
 from murauer.errors import UserError
 from murauer.store.integrity import verify
 from murauer.store.store import open_store
-from murauer.studio.albums.album import moved
+from murauer.studio.albums.album import NO_HAND, moved
 from murauer.studio.albums.open import open_album
 
 
@@ -73,9 +73,9 @@ def test_labels_of_a_store_are_what_training_sees(store: Path, recorded: Recorde
     np.testing.assert_allclose(real.joints[row], recorded.joints[row], atol=0.02)
     assert np.isnan(real.joints[0]).all()
     assert after.labelled_rows(2, seed=0).tolist() == [1, row]
-    assert verify(store, after.description) and after.description["counts"]["real"]["labelled_frames"] == 2
+    assert verify(store, after.manifest.checksums) and after.require("real").labelled.sum() == 2
     np.testing.assert_allclose(album.frame("real", row).label, label, atol=1e-3)
-    assert main(["twin", str(store), "--side", "right", "--replace"]) == 0
+    assert main(["render", "pairs", str(store), "--replace"]) == 0
     assert open_store(store).require("twin").labelled[row]
 
 
@@ -120,3 +120,22 @@ def test_labels_for_another_store_are_refused(store: Path) -> None:
     with pytest.raises(UserError, match="no frame real/99"):
         open_album(store).write_labels({"real/99": np.zeros((14, 3), np.float32)})
     assert json.loads((store / "recording.json").read_text()) == before
+
+
+def test_no_hand_comes_through_the_import(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    open_album(capture).write_labels({"000001": NO_HAND, "000003": NO_HAND})
+    album = open_album(capture)
+    assert [album.frame("real", index).shows_hand for index in range(4)] == [True, False, True, False]
+    label = album.frame("real", 3).label
+    assert label is not None and label.shape == (0, 3)
+    store = capture.with_name("made")
+    assert main(["import", "recording", str(capture), "--out", str(store), "--workers", "1"]) == 0
+    assert "it is labelled to show no hand" in capsys.readouterr().out
+    real = open_store(store).require("real")
+    assert not real.valid[[1, 3]].any() and not real.labelled[[1, 3]].any() and real.valid[0].all()
+
+
+def test_no_hand_in_a_store_leaves_the_frame_out(store: Path) -> None:
+    open_album(store).write_labels({"real/0": NO_HAND})
+    real = open_store(store).require("real")
+    assert not real.valid[0].any() and not real.labelled[0] and np.isnan(real.joints[0]).all()

@@ -1,6 +1,7 @@
 """What a person does to a label, and that all of it is in the label log."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -187,3 +188,35 @@ def test_frames_that_cannot_be_used_are_not_labelled(labelling: Labelling, frame
         with pytest.raises(UserError, match=r"cannot be labelled|nothing to label"):
             act()
     assert not labelling.undo() and labelling.label_log.label("x") is None
+
+
+def test_no_hand_is_a_label(labelling: Labelling, frames: list[AlbumFrame], recorded: Recorded) -> None:
+    labelling.open(frames[0], None)
+    labelling.say_no_hand()
+    assert labelling.state == "no hand here" and labelling.joints is None and not labelling.can_label
+    held = labelling.label_log.accepted()[frames[0].key]
+    assert held is not None and held.shape == (0, 3)
+    assert labelling.undo() and labelling.state == "accepted"
+    assert labelling.redo() and labelling.state == "no hand here"
+    labelling.open(frames[3], None)  # nothing was found there, either
+    labelling.say_no_hand()
+    assert labelling.state == "no hand here"
+
+
+def test_joints_that_a_label_lacks_are_predicted(
+    labelling: Labelling, frames: list[AlbumFrame], recorded: Recorded
+) -> None:
+    first = frames[0].views[0]
+    assert first.joints is not None
+    lacking = first.joints.copy()
+    lacking[4] = np.nan
+    frame = replace(frames[0], views=(replace(first, joints=lacking), *frames[0].views[1:]))
+    labelling.open(frame, None)
+    assert labelling.joints is None and not labelling.can_label
+    predicted = recorded.joints[0, 0].numpy() + 5
+    labelling.open(frame, predicted)
+    assert labelling.state == "label of the folder, 1 joints of it predicted"
+    np.testing.assert_array_equal(shown(labelling)[4], predicted[4])
+    np.testing.assert_array_equal(np.delete(shown(labelling), 4, 0), np.delete(lacking, 4, 0))
+    labelling.accept()
+    assert labelling.state == "accepted"

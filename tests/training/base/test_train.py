@@ -83,7 +83,9 @@ def test_scenes_are_those_of_their_seed() -> None:
     first, again = (scenes.render(model, 5, torch.Generator().manual_seed(3)) for _ in range(2))
     assert all(torch.equal(first[name].int(), again[name].int()) for name in first)
     middle = first["joints"][:, 9, :2] / first["joints"][:, 9, 2:] * first["intrinsics"][:, :2]
-    torch.testing.assert_close(middle + first["intrinsics"][:, 2:], torch.full_like(middle, 23.5), atol=0.01, rtol=0)
+    torch.testing.assert_close(
+        middle + first["intrinsics"][:, 2:], torch.full_like(middle, 23.5), atol=0.01, rtol=0
+    )
 
 
 def test_the_rate_rises_and_falls_in_each_stage() -> None:

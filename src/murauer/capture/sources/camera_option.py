@@ -3,10 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from murauer.capture.camera_file import CAMERA_FILE, CaptureCamera, read_camera_file
+from murauer.capture.camera_file import CAMERA_FILE, NAMED_CAMERAS, CaptureCamera, read_camera_file
 from murauer.capture.sources.source import check_positive
 from murauer.errors import UserError
-from murauer.geometry.camera import CAMERAS
 
 
 def choose_cameras(
@@ -24,9 +23,9 @@ def choose_cameras(
     Raises:
         UserError: There is no such camera, the file does not fit the frames, or a name or the scale is none.
     """
-    if option in CAMERAS:
+    if option in NAMED_CAMERAS:
         try:
-            cameras = tuple(CaptureCamera(name, CAMERAS[option]) for name in names)
+            cameras = tuple(replace(NAMED_CAMERAS[option], name=name) for name in names)
         except ValueError as error:
             raise UserError(f"{folder}: {error}") from error
     elif option is not None or (folder / CAMERA_FILE).exists():
@@ -38,9 +37,9 @@ def choose_cameras(
     else:
         raise UserError(
             f"{folder} has no {CAMERA_FILE}; say which camera took the frames by ?camera= and one of "
-            f"{', '.join(CAMERAS)} or the path of a camera file"
+            f"{', '.join(NAMED_CAMERAS)} or the path of a camera file"
         )
     if depth_scale is not None:
         check_positive(depth_scale, "depth_scale, the millimetres per unit,")
-        cameras = tuple(replace(each, depth_scale=depth_scale) for each in cameras)
+        cameras = tuple(replace(each, depth_scale=depth_scale, integers_only=False) for each in cameras)
     return cameras

@@ -7,10 +7,10 @@ never queued: who looks at a hand wants to see where it is, not where it was.
 import io
 import json
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
+import zmq
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -33,17 +33,16 @@ class NetworkSource(Source):
         timeout: Seconds to wait for a message, the first as well as the next.
 
     Raises:
-        UserError: pyzmq is not installed, the address is none, or nothing comes in time.
+        UserError: the address is none, or nothing comes in time.
     """
 
     live = True
 
     def __init__(self, address: str, *, timeout: float = 5.0) -> None:
-        zmq = _import_zmq()
         self._where = f"tcp:{address}"
         check_positive(timeout, f"the timeout of {self._where}")
         self._timeout = timeout
-        self._socket = zmq.Context.instance().socket(zmq.SUB)
+        self._socket: Any = zmq.Context.instance().socket(zmq.SUB)
         self._socket.setsockopt(zmq.RCVHWM, QUEUE)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SUBSCRIBE, b"")
@@ -94,13 +93,12 @@ class Publisher:
         encoding: "raw", or "png" for slower networks.
 
     Raises:
-        UserError: pyzmq is not installed, or the address cannot be used.
+        UserError: the address cannot be used.
     """
 
     def __init__(self, cameras: Sequence[CaptureCamera], address: str, encoding: Encoding = "raw") -> None:
-        zmq = _import_zmq()
         self._cameras, self._encoding, self._sequence = tuple(cameras), encoding, 0
-        self._socket = zmq.Context.instance().socket(zmq.PUB)
+        self._socket: Any = zmq.Context.instance().socket(zmq.PUB)
         self._socket.setsockopt(zmq.SNDHWM, QUEUE)
         self._socket.setsockopt(zmq.LINGER, 0)
         try:
@@ -122,9 +120,7 @@ class Publisher:
     def __enter__(self) -> "Publisher":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
 
@@ -198,11 +194,3 @@ def _unpack(data: bytes, each: CaptureCamera, encoding: Encoding, where: str) ->
             f"{height} x {width}"
         )
     return units.astype(np.float32) * np.float32(each.depth_scale or 1.0)
-
-
-def _import_zmq() -> Any:
-    try:
-        import zmq  # extra
-    except ImportError as error:
-        raise UserError("depth over the network needs pyzmq; pip install 'murauer[network]'") from error
-    return zmq

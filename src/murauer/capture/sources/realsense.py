@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyrealsense2 as rs
 from numpy.typing import NDArray
 
 from murauer.capture.camera_file import CaptureCamera
@@ -39,7 +40,7 @@ class RealSenseSource(Source):
         rate: Moments a second; likewise.
 
     Raises:
-        UserError: pyrealsense2 is not installed, there is no such file or device, it does not give such
+        UserError: there is no such file or device, it does not give such
             images, or its lens cannot be undone.
     """
 
@@ -76,7 +77,6 @@ class _Device:
     """One device, or a file of one, that is running."""
 
     def __init__(self, address: str, name: str, width: int, height: int, rate: int) -> None:
-        rs = _import_realsense()
         self.live = not _is_file(address)
         self._where = address or "the RealSense camera"
         config = rs.config()
@@ -147,7 +147,6 @@ def common_time_s(frame: Any) -> float:
     Raises:
         UserError: Neither is known.
     """
-    rs = _import_realsense()
     if frame.get_frame_timestamp_domain() != rs.timestamp_domain.hardware_clock:
         return _time_s(frame)
     arrival = rs.frame_metadata_value.time_of_arrival
@@ -177,7 +176,6 @@ def lens_of(intrinsics: Any) -> Distortion:
     Raises:
         UserError: It is none that the SDK can undo, or none that our coefficients can stand for.
     """
-    rs = _import_realsense()
     model = intrinsics.model
     if model == rs.distortion.none or not any(intrinsics.coeffs):
         return PINHOLE
@@ -198,11 +196,3 @@ def lens_of(intrinsics: Any) -> Distortion:
             "send its depth over the network, see docs/sources.md"
         )
     return lens
-
-
-def _import_realsense() -> Any:
-    try:
-        import pyrealsense2  # extra
-    except ImportError as error:
-        raise UserError("RealSense cameras need pyrealsense2; pip install 'murauer[realsense]'") from error
-    return pyrealsense2

@@ -11,7 +11,7 @@ from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.capture.sources.source import Source, SourceFrame, check_positive
 from murauer.errors import UserError
-from murauer.geometry.camera import find_camera
+from murauer.geometry.camera import CAMERAS
 from murauer.geometry.rig import nyu_like_rig
 from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import ClutterPrior, sample_clutter
@@ -76,7 +76,7 @@ class SimulatedSource(Source):
         self._sensor = SENSORS[sensor]()
         self._motion = Motion(seed)
         self._person = ShapePrior().sample(1, random_stream(person, "person"), spread=0.5)
-        self._rig = nyu_like_rig(find_camera("nyu"), DISTANCE_MM)
+        self._rig = nyu_like_rig(CAMERAS["nyu"], DISTANCE_MM)
         self.cameras = tuple(
             CaptureCamera(
                 NAMES[view],

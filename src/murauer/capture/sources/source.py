@@ -4,8 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
-from types import TracebackType
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
@@ -49,6 +48,11 @@ class Source(ABC):
     skeleton: Skeleton | None = None
     live: bool = False
 
+    @cached_property
+    def left_out(self) -> list[str]:
+        """What is there and not given, in words; grows when a moment turns out to be of no use."""
+        return []
+
     @abstractmethod
     def __iter__(self) -> Iterator[SourceFrame]:
         """Give the frames in the order of time, each once; those of a live source from now on.
@@ -64,9 +68,7 @@ class Source(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -87,19 +89,23 @@ class StoredSource(Source):
         """
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        """Give all frames that can be read; the others count as dropped.
+        """Give all frames that can be read; the others count as dropped and are `left_out`.
 
         Raises:
             UserError: None can be read; it says what is wrong with the last.
         """
-        return skip_unreadable(partial(self.__getitem__, index) for index in range(len(self)))
+        reads = (partial(self.__getitem__, index) for index in range(len(self)))
+        return skip_unreadable(reads, self.left_out)
 
 
-def skip_unreadable(frames: Iterable[Callable[[], SourceFrame]]) -> Iterator[SourceFrame]:
+def skip_unreadable(
+    frames: Iterable[Callable[[], SourceFrame]], left_out: list[str]
+) -> Iterator[SourceFrame]:
     """Give the frames that can be read; the others count as dropped.
 
     Args:
         frames: Each reads one frame, and raises a UserError if it is damaged or holds no measurement.
+        left_out: Gets a sentence for each of the others.
 
     Raises:
         UserError: None can be read; it says what is wrong with the last.
@@ -110,6 +116,7 @@ def skip_unreadable(frames: Iterable[Callable[[], SourceFrame]]) -> Iterator[Sou
             frame = read()
         except UserError as error:
             dropped, problem = dropped + 1, error
+            left_out.append(str(error))
             continue
         yield replace(frame, dropped=frame.dropped + dropped)
         dropped, none = 0, False

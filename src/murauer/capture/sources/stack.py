@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.capture.depth import read_frame
+from murauer.capture.depth import read_stored
 from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import SourceFrame, StoredSource, check_positive
 from murauer.errors import UserError
@@ -44,13 +44,15 @@ class StackSource(StoredSource):
         self._stacks = [arrays[each.name] for each in self.cameras]
         check_positive(rate, f"the rate of {self.path}")
         self.rate = rate
+        sized = []
         for each, stack in zip(self.cameras, self._stacks, strict=True):
             if stack.ndim != 3 or 0 in stack.shape or stack.dtype.kind not in "uif":
                 raise UserError(
                     f"{self.path}: {each.name} is an array of {stack.dtype} and shape {stack.shape}; "
                     "expected depth, frames x height x width"
                 )
-            each.camera.for_image(stack.shape[2], stack.shape[1])
+            sized.append(each.for_image(stack.shape[2], stack.shape[1]))
+        self.cameras = tuple(sized)
         lengths = {len(array) for array in (*self._stacks, *([] if self._times is None else [self._times]))}
         if len(lengths) > 1:
             raise UserError(f"{self.path}: its arrays have {sorted(lengths)} frames; they must be as many")
@@ -63,13 +65,10 @@ class StackSource(StoredSource):
         """Read one moment; see `StoredSource`."""
         assert self.rate is not None
         time_s = index / self.rate if self._times is None else float(self._times[index])
-        try:
-            depths = tuple(
-                read_frame(stack[index], each.camera, each.depth_scale or 1.0, None).astype(np.float32)
-                for stack, each in zip(self._stacks, self.cameras, strict=True)
-            )
-        except UserError as error:
-            raise UserError(f"{self.path}, frame {index}: {error}") from error
+        depths = tuple(
+            read_stored(stack[index], each, f"{self.path}, frame {index},")
+            for stack, each in zip(self._stacks, self.cameras, strict=True)
+        )
         return SourceFrame(time_s, depths)
 
 

@@ -1,13 +1,20 @@
-"""Depth in a lossless video: 16-bit grey in FFV1, as ffmpeg makes it; one stream for each camera."""
+"""Depth in a lossless video: 16-bit grey, one track for each camera.
 
-from collections.abc import Iterator
+ffmpeg makes such videos (FFV1), and so do recorders of cameras: those of the Azure Kinect also hold its
+colour and infrared images. Infrared is 16-bit grey, too, and would look like depth; it is known by its title.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import av
+import av.error
 
-from murauer.capture.depth import read_frame
+from murauer.capture.depth import read_stored
 from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import Source, SourceFrame, skip_unreadable
 from murauer.errors import UserError
@@ -15,78 +22,133 @@ from murauer.errors import UserError
 GREY = ("gray16le", "gray16be")
 """Pixel formats that hold depth; what is meant for eyes has lost it."""
 
+NO_DEPTH = ("ir", "infrared", "amplitude", "intensity", "confidence")
+"""Titles of tracks of grey values that are no depth, in small letters."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """What a video holds for one camera.
+
+    Attributes:
+        index: its place among the tracks, from 0.
+        title: None if it has none.
+        pixels: their format, as ffmpeg calls it.
+    """
+
+    index: int
+    title: str | None
+    pixels: str
+
+    @property
+    def is_depth(self) -> bool:
+        """Whether its values can be depth."""
+        words = re.split("[^a-z]+", (self.title or "").lower())
+        return self.pixels in GREY and not set(words) & set(NO_DEPTH)
+
+    def __str__(self) -> str:
+        return f"{self.title or f'track {self.index}'} ({self.pixels})"
+
 
 class VideoSource(Source):
     """A video whose grey values are depth.
 
     Args:
-        address: The file. Streams belong to the cameras in the order of the camera file.
+        address: The file. Tracks belong to the cameras that have the names of their titles.
         camera: Name of a camera, or camera file; by default the `camera.json` beside the file.
         depth_scale: Millimetres per unit; by default that of the camera file, or 1.
+        track: Title or number, from 0, of the only one to take; by default all that can be depth.
 
     Raises:
-        UserError: PyAV is not installed, the file is no such video, or it is not known which cameras took it.
+        UserError: the file is no such video, or it is not known which cameras took it.
     """
 
-    def __init__(self, address: str, *, camera: str | None = None, depth_scale: float | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        camera: str | None = None,
+        depth_scale: float | None = None,
+        track: str | None = None,
+    ) -> None:
         self.path = Path(address)
-        self._av = _import_av()
         with self._open() as file:
             streams = file.streams.video
-            formats = [stream.codec_context.pix_fmt for stream in streams]
-            if not formats or any(name not in GREY for name in formats):
+            tracks = [
+                Track(index, stream.metadata.get("title"), str(stream.codec_context.pix_fmt))
+                for index, stream in enumerate(streams)
+            ]
+            taken = self._choose(tracks, track)
+            if others := [str(each) for each in tracks if each not in taken]:
+                self.left_out.append(f"{self.path} also has the tracks {', '.join(others)}")
+            titles = {each.title or self.path.stem: each.index for each in taken}
+            if len(titles) < len(taken) or (len(taken) > 1 and any(each.title is None for each in taken)):
                 raise UserError(
-                    f"{self.path} has the pixels {', '.join(map(str, formats)) or 'of no video'}; depth "
-                    "needs 16-bit grey without loss: ffmpeg ... -c:v ffv1 -pix_fmt gray16le"
+                    f"{self.path} has the tracks {_list(tracks)}; take one by ?track= and its number from 0, "
+                    "or give each the name of its camera as title"
                 )
-            names = [stream.metadata.get("title") for stream in streams]
-            if len(streams) == 1 and names[0] is None:
-                names = [self.path.stem]
-            if None in names:
-                raise UserError(f"{self.path} has several streams; give each its camera's name as title")
-            self.cameras = choose_cameras(camera, self.path.parent, names, depth_scale)
-            self._order = [names.index(each.name) for each in self.cameras]
-            for index, each in zip(self._order, self.cameras, strict=True):
-                each.camera.for_image(streams[index].width, streams[index].height)
-            self.rate = None if streams[0].average_rate is None else float(streams[0].average_rate)
+            self.cameras = choose_cameras(camera, self.path.parent, list(titles), depth_scale)
+            self._order = [titles[each.name] for each in self.cameras]
+            self.cameras = tuple(
+                each.for_image(streams[index].width, streams[index].height)
+                for index, each in zip(self._order, self.cameras, strict=True)
+            )
+            rate = streams[self._order[0]].average_rate
+            self.rate = None if rate is None else float(rate)
+
+    def _choose(self, tracks: Sequence[Track], wanted: str | None) -> list[Track]:
+        """The tracks to take: that which is asked for, or all that can be depth."""
+        if not tracks:
+            raise UserError(f"{self.path} holds no video")
+        if wanted is None:
+            taken = [each for each in tracks if each.is_depth]
+        else:
+            taken = [
+                each for each in tracks if wanted.lower() in ((each.title or "").lower(), str(each.index))
+            ]
+            if not taken:
+                raise UserError(f"{self.path} has no track {wanted!r}; it has {_list(tracks)}")
+        if not taken or not taken[0].is_depth:
+            which = "none of them" if wanted is None else f"{wanted} is not"
+            raise UserError(
+                f"{self.path} has the tracks {_list(tracks)}, {which} depth: that is 16-bit grey without "
+                "loss (ffmpeg ... -c:v ffv1 -pix_fmt gray16le), and no infrared"
+            )
+        return taken
 
     def __iter__(self) -> Iterator[SourceFrame]:
         """Give the moments of the video from its beginning, without blank ones; see `Source`."""
-        return skip_unreadable(partial(self._moment, frames) for frames in self._frames())
+        reads = (partial(self._moment, frames) for frames in self._frames())
+        return skip_unreadable(reads, self.left_out)
 
     def _frames(self) -> Iterator[list[Any]]:
         """Decode one frame of each camera after the other."""
         with self._open() as file:
+            streams = [file.streams.video[index] for index in self._order]
+            order = [stream.index for stream in streams]  # among all of the file, sound included
             waiting: list[list[Any]] = [[] for _ in self.cameras]
             try:
-                for packet in file.demux(video=self._order):
-                    waiting[self._order.index(packet.stream_index)].extend(packet.decode())
+                for packet in file.demux(*streams):
+                    waiting[order.index(packet.stream.index)].extend(packet.decode())
                     while all(waiting):
                         yield [frames.pop(0) for frames in waiting]
-            except self._av.error.FFmpegError as error:
+            except av.error.FFmpegError as error:
                 raise UserError(f"{self.path} is damaged ({error}); the frames before are good") from error
 
     def _moment(self, frames: list[Any]) -> SourceFrame:
         time_s = float(frames[0].time or 0.0)
-        try:
-            depths = tuple(
-                read_frame(frame.to_ndarray(), each.camera, each.depth_scale or 1.0, None).astype(np.float32)
-                for frame, each in zip(frames, self.cameras, strict=True)
-            )
-        except UserError as error:
-            raise UserError(f"{self.path}, at {time_s:.3f} s: {error}") from error
+        depths = tuple(
+            read_stored(frame.to_ndarray(), each, f"{self.path}, at {time_s:.3f} s,")
+            for frame, each in zip(frames, self.cameras, strict=True)
+        )
         return SourceFrame(time_s, depths)
 
     def _open(self) -> Any:
         try:
-            return self._av.open(str(self.path))
-        except (OSError, self._av.error.FFmpegError) as error:
+            return av.open(str(self.path))
+        except (OSError, av.error.FFmpegError) as error:
             raise UserError(f"cannot read {self.path}: {error.strerror or error}") from error
 
 
-def _import_av() -> Any:
-    try:
-        import av  # extra
-    except ImportError as error:
-        raise UserError("depth in videos needs PyAV; pip install 'murauer[video]'") from error
-    return av
+def _list(tracks: Sequence[Track]) -> str:
+    return ", ".join(map(str, tracks))

@@ -1,15 +1,15 @@
 """Pictures of the latent space: principal plane, t-SNE with depth images (Fig. 5), distances (Fig. 6)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
+from sklearn.manifold import TSNE
 from torch import Tensor
 
-from murauer.errors import UserError
 from murauer.evaluation.figures.drawing import (
     REAL_COLOUR,
     REAL_MARKER,
@@ -19,7 +19,13 @@ from murauer.evaluation.figures.drawing import (
     series_style,
 )
 from murauer.evaluation.figures.pictures import shaded_patches
-from murauer.evaluation.latent_space import Alignment, CorrespondingFrames, LatentPairs, LatentPlane
+from murauer.evaluation.latent_space import (
+    EXAMPLES_A_SIDE,
+    Alignment,
+    CorrespondingFrames,
+    Embedding,
+    LatentPairs,
+)
 from murauer.store.frame_set import spread_rows
 
 SHOWN_PAIRS = 300
@@ -31,17 +37,20 @@ WIDEST_DISTANCE = 2.0
 PERPLEXITY = 30.0
 """Neighbours that t-SNE keeps together, its usual value; fewer where there are few points."""
 
-EXAMPLES_A_SIDE = 6
-"""Pairs of depth images on either side of the t-SNE."""
 
+def latent_plane(plane: Embedding, explained: float, title: str) -> Figure:
+    """Draw the latent space of a network in two dimensions, corresponding frames joined by a line.
 
-def latent_plane(plane: LatentPlane, title: str) -> Figure:
-    """Draw the latent space of a network in two dimensions, corresponding frames joined by a line."""
+    Args:
+        plane: where the frames are.
+        explained: share of the variance that lies in it.
+        title: name of the network.
+    """
     figure = new_figure(4.0, 4.2)
     axes = figure.add_subplot()
     rows = spread_rows(len(plane.real), SHOWN_PAIRS)
-    draw_pairs(axes, plane.real[rows].numpy(), plane.synthetic[rows].numpy())
-    axes.set_title(f"{title} ({100 * plane.explained:.0f} % of the variance)", fontsize=10)
+    draw_pairs(axes, plane.real[rows], plane.synthetic[rows])
+    axes.set_title(f"{title} ({100 * explained:.0f} % of the variance)", fontsize=10)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
@@ -64,35 +73,8 @@ def draw_pairs(axes: Axes, real: np.ndarray, synthetic: np.ndarray) -> None:
     axes.spines[:].set_color("#e0e0e0")
 
 
-@dataclass(frozen=True, eq=False)
-class Embedding:
-    """Points of real and of synthetic frames of the same poses, (N, 2) each."""
-
-    real: np.ndarray
-    synthetic: np.ndarray
-
-    def examples(self) -> list[int]:
-        """Choose pairs from all over the plane: each the farthest from those before it."""
-        middles = (self.real + self.synthetic) / 2
-        chosen = [int(np.linalg.norm(middles - middles.mean(axis=0), axis=1).argmax())]
-        while len(chosen) < min(2 * EXAMPLES_A_SIDE, len(middles)):
-            to_chosen = np.linalg.norm(middles[:, None] - middles[chosen], axis=2).min(axis=1)
-            chosen.append(int(to_chosen.argmax()))
-        return chosen
-
-
 def embed(pairs: LatentPairs, seed: int = 0) -> Embedding:
-    """Embed both domains together in two dimensions by t-SNE, starting from their principal plane.
-
-    Raises:
-        UserError: scikit-learn is not installed.
-    """
-    try:
-        from sklearn.manifold import TSNE  # extra
-    except ImportError:
-        raise UserError(
-            "t-SNE needs scikit-learn, which is not installed; run pip install 'murauer[figures]'"
-        ) from None
+    """Embed both domains together in two dimensions by t-SNE, starting from their principal plane."""
     count = len(pairs.real)
     both = np.concatenate((pairs.real.numpy(), pairs.synthetic.numpy()))
     perplexity = min(PERPLEXITY, (2 * count - 1) / 3)

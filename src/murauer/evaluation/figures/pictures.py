@@ -7,7 +7,8 @@ from torch import Tensor
 
 from murauer.geometry.overlay import BACKGROUND_COLOUR, FAR_COLOUR, NEAR_COLOUR, draw_skeleton, shade_depth
 from murauer.geometry.skeletons import Skeleton
-from murauer.store.augmentation import Samples
+from murauer.store.augmentation import Samples, still, to_samples
+from murauer.store.frame_set import FrameSet
 
 OVERLAY_SIZE = 256
 """Side of pictures with a skeleton, in pixels; on the page they are about half as large."""
@@ -22,6 +23,11 @@ def shaded_patches(samples: Samples) -> list[Image.Image]:
     half = SHADED_SHARE * samples.crop.cube_mm
     middles = samples.centre[:, 2].tolist()
     return [shade_depth(own, z - half, z + half) for own, z in zip(depth, middles, strict=True)]
+
+
+def recorded_samples(frames: FrameSet, rows: np.ndarray, view: int, size: int, cube_mm: float) -> Samples:
+    """Patches of frames as the camera saw them, to draw joints over: of left hands left ones."""
+    return to_samples(frames.windows(rows, view), still(len(rows)), patch_size=size, cube_mm=cube_mm)
 
 
 def overlays(samples: Samples, joints: Tensor, skeleton: Skeleton) -> list[Image.Image]:

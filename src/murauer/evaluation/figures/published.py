@@ -76,7 +76,7 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def is_published_test_set(store: Store) -> bool:
     """Whether the test split of a store is the one of the published results: all of NYU's."""
     test = store.test
-    return store.description.get("dataset") == "nyu" and test is not None and len(test) == NYU_TEST_FRAMES
+    return store.manifest.dataset == "nyu" and test is not None and len(test) == NYU_TEST_FRAMES
 
 
 @cache

@@ -11,10 +11,8 @@ from torch import Tensor
 
 from murauer.errors import UserError
 from murauer.evaluation.figures.drawing import new_figure
-from murauer.evaluation.figures.pictures import overlays
+from murauer.evaluation.figures.pictures import overlays, recorded_samples
 from murauer.evaluation.runs import Predictions, Run
-from murauer.store.augmentation import Samples, still, to_samples
-from murauer.store.frame_set import FrameSet
 from murauer.store.store import Store
 
 DISPLAY_SIZE = 96
@@ -70,13 +68,13 @@ def ranked_frames(
         predictions: what the run predicts there.
         places: from 0, the best; negative ones from the worst, -1.
     """
-    frame_errors = predictions.errors.mean(dim=1)
+    frame_errors = predictions.errors.nanmean(dim=1)
     chosen = frame_errors.argsort(stable=True)[list(places)]
     rows = predictions.rows[chosen.numpy()]
     frames = store.require(split)
-    samples = _samples(frames, rows, 0, store)
+    samples = recorded_samples(frames, rows, 0, DISPLAY_SIZE, store.cube_mm)
     truth, predicted = predictions.truth[chosen], predictions.joints[chosen]
-    poses = nearest_training_poses(run, store, truth - torch.from_numpy(frames.centre[rows, 0])[:, None])
+    poses = nearest_training_poses(run, store, frames.poses(rows))
     pictures = [_picture_of(pose, store) for pose in poses]
     return [
         RankedFrame(int(row), float(error), *images)
@@ -98,7 +96,7 @@ def nearest_training_poses(run: Run, store: Store, poses: Tensor) -> list[Traini
     Args:
         run: the training.
         store: what it was trained on.
-        poses: joints about their crop centre in mm, (K, J, 3).
+        poses: joints of right hands about their crop centre in mm, (K, J, 3).
 
     Raises:
         UserError: the store has no frame that the training could have used.
@@ -116,11 +114,12 @@ def nearest_training_poses(run: Run, store: Store, poses: Tensor) -> list[Traini
         frames = store.require(split)
         if not len(rows):
             continue
-        known = torch.from_numpy(frames.joints[rows, view] - frames.centre[rows, view, None])
+        known = frames.poses(rows, view)
         for index, pose in enumerate(poses):
-            distance, place = (known - pose).norm(dim=-1).mean(dim=-1).min(dim=0)
+            apart = (known - pose).norm(dim=-1).nanmean(dim=-1)  # over the joints that both have
+            distance, place = apart.nan_to_num(torch.inf).min(dim=0)
             found = best[index]
-            if found is None or float(distance) < found.distance_mm:
+            if found is None or distance < found.distance_mm:
                 best[index] = TrainingPose(split, int(rows[int(place)]), view, float(distance))
     if None in best:
         raise UserError(
@@ -158,10 +157,6 @@ def _picture_of(pose: TrainingPose, store: Store) -> Image:
     frames = store.require(pose.split)
     rows = np.array([pose.row])
     joints = torch.from_numpy(frames.joints[rows, pose.view])
-    (picture,) = overlays(_samples(frames, rows, pose.view, store), joints, store.skeleton)
+    samples = recorded_samples(frames, rows, pose.view, DISPLAY_SIZE, store.cube_mm)
+    (picture,) = overlays(samples, joints, store.skeleton)
     return picture
-
-
-def _samples(frames: FrameSet, rows: np.ndarray, view: int, store: Store) -> Samples:
-    region = frames.regions(rows, view)
-    return to_samples(region, still(len(rows)), patch_size=DISPLAY_SIZE, cube_mm=store.cube_mm)

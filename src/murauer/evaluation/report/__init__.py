@@ -1,12 +1,17 @@
 """A self-contained HTML page on what trainings achieved, with pictures."""
 
+import base64
+import io
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from PIL import Image
 
 from murauer.errors import UserError
 from murauer.evaluation.report import sections
-from murauer.evaluation.report.page import Section, render_page
+from murauer.evaluation.report.sections import Values
+from murauer.evaluation.report.tables import all_facts, headline
 from murauer.evaluation.runs import Run, predict_split
 from murauer.files import written_whole
 from murauer.store.store import Store
@@ -36,29 +41,46 @@ def write_report(
         raise UserError("a report needs at least one finished training; give a run folder")
     results = [predict_split(run, store) for run in runs]
     compared = sections.compared(results)
+    main = compared[-1].run
     missing: list[str] = []
 
-    def optional(make: Callable[[], Section]) -> list[Section]:
+    def optional(make: Callable[..., Values], *arguments: object) -> Values | None:
         try:
-            return [make()]
+            return make(*arguments)
         except UserError as error:
             missing.append(str(error))
-            return []
+            return None
 
     two_view = [own.run for own in compared if own.run.variant.view_prediction]
-    parts = [
-        sections.results(results),
-        *sections.published(store, results),
-        *optional(lambda: sections.inputs(store, compared[-1].run)),
-        sections.predictions(store, compared),
-        *optional(lambda: sections.extremes(store, compared[-1])),
-        sections.curves(results),
-        *(part for run in two_view for part in optional(partial(sections.views, store, run))),
-        *optional(lambda: sections.latent_space(store, [own.run for own in compared])),
-        *optional(lambda: sections.embedding(store, compared[-1].run)),
-    ]
+    parts = {
+        "lead": sections.lead(compared),
+        "results": headline(results),
+        "published": sections.published(store, results),
+        "inputs": optional(sections.inputs, store, main),
+        "predictions": sections.predictions(store, compared),
+        "extremes": optional(sections.extremes, store, compared[-1]),
+        "curves": sections.curves(results),
+        "views": list(filter(None, (optional(sections.views, store, run) for run in two_view))),
+        "latent_space": optional(sections.latent_space, store, [own.run for own in compared]),
+        "embedding": optional(sections.embedding, store, main),
+    }
     told = dict(facts or {}) | ({LEFT_OUT: "; ".join(dict.fromkeys(missing))} if missing else {})
-    parts.append(sections.facts(store, results, told))
-    page = render_page(sections.title(compared[-1].run), sections.lead(compared), parts)
     with written_whole(path) as unfinished:
+        page = _template().render(parts, facts=all_facts(results, store, told))
         unfinished.write_text(page, encoding="utf-8")
+
+
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader(__name__, ""), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["data_uri"] = _data_uri
+    return environment.get_template("report.html")
+
+
+def _data_uri(picture: Image.Image) -> str:
+    """Encode a picture as PNG within a URI."""
+    file = io.BytesIO()
+    picture.save(file, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,10 +1,9 @@
 """Vector figures that live inside the page and follow its colours."""
 
-import html
 import io
-import re
 
 import matplotlib
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 PAGE_COLOURS = {
@@ -17,8 +16,17 @@ PAGE_COLOURS = {
 }
 """Colours as matplotlib writes them, and the page's own, which differ between light and dark."""
 
+NAMESPACES = {
+    ' xmlns="http://www.w3.org/2000/svg"': "",
+    ' xmlns:xlink="http://www.w3.org/1999/xlink"': "",
+    "xlink:href": "href",
+}
+"""What SVG needs in a file of its own, and a part of a page does not."""
 
-def inline_svg(figure: Figure, name: str, description: str) -> str:
+NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+def inline_svg(figure: Figure, name: str, description: str) -> Markup:
     """Turn a figure into an SVG element whose text and lines take the colours of the page.
 
     Args:
@@ -28,16 +36,10 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
     """
     file = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        figure.savefig(file, format="svg", transparent=True, metadata=NO_METADATA)
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
-    svg = re.sub(r'id="', f'id="{name}-', svg)
-    svg = re.sub(r'(url\(|href=")#', rf"\1#{name}-", svg)
-    svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    for colour, role in PAGE_COLOURS.items():
-        svg = svg.replace(colour, role)
-    return svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(description)}"', 1)
+    names = {'id="': f'id="{name}-', "url(#": f"url(#{name}-", 'href="#': f'href="#{name}-'}
+    for old, new in (NAMESPACES | names | PAGE_COLOURS).items():
+        svg = svg.replace(old, new)
+    return Markup(svg.replace("<svg", Markup('<svg role="img" aria-label="{}"').format(description), 1))

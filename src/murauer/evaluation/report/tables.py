@@ -1,15 +1,15 @@
 """The headline table and the facts: every number as it was stored."""
 
-import html
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import torch
 
-from murauer.evaluation.report.page import data_table
 from murauer.evaluation.runs import Predictions
-from murauer.store.store import CENTRES, Store
+from murauer.store.manifest import CENTRES
+from murauer.store.store import Store
 
 BASELINE = "real_and_synth"
 """What the others are compared with."""
@@ -17,11 +17,11 @@ BASELINE = "real_and_synth"
 MINUS = "\N{MINUS SIGN}"
 
 
-def headline_table(results: Sequence[Predictions]) -> str:
-    """Compare the runs on the test split."""
+def headline(results: Sequence[Predictions]) -> dict[str, Any]:
+    """Compare the runs on the test split: a table, its best row, and errors as shares of the worst."""
     baseline = next((own for own in results if own.run.name == BASELINE), None)
     persons = list(dict.fromkeys(name for own in results for name in own.metrics.by_person))
-    worst = max(own.metrics.mean_error_mm for own in results)
+    errors = [own.metrics.mean_error_mm for own in results]
     heads = [
         "Variant",
         "Labelled real frames",
@@ -33,20 +33,22 @@ def headline_table(results: Sequence[Predictions]) -> str:
     ]
     rows = []
     for own in results:
-        metrics = own.metrics
-        error = metrics.mean_error_mm
-        bar = f'<span class="bar"><i style="width: {100 * error / worst:.0f}%"></i></span>'
+        by_person = own.metrics.by_person
         rows.append([
-            html.escape(own.run.title),
+            own.run.title,
             f"{own.run.labels:,}",
-            f"{error:.2f}{bar}",
+            f"{own.metrics.mean_error_mm:.2f}",
             *([relative_change(own, baseline)] if baseline else []),
-            *(f"{metrics.by_person[name].mean_error_mm:.2f}" if name in metrics.by_person else "–"
-              for name in persons),
-            *(f"{100 * metrics.frames_worst.at(threshold):.1f} %" for threshold in (20, 40)),
+            *(f"{by_person[name].mean_error_mm:.2f}" if name in by_person else "–" for name in persons),
+            *(f"{100 * own.metrics.frames_worst.at(threshold):.1f} %" for threshold in (20, 40)),
         ])  # fmt: skip
-    best = min(range(len(results)), key=lambda index: results[index].metrics.mean_error_mm)
-    return data_table(heads, rows, best)
+    return {
+        "frames": results[0].metrics.frames,
+        "heads": heads,
+        "rows": rows,
+        "best": errors.index(min(errors)),
+        "bars": [f"{100 * error / max(errors):.0f}" for error in errors],
+    }
 
 
 def person_title(name: str) -> str:
@@ -62,9 +64,7 @@ def relative_change(own: Predictions, baseline: Predictions) -> str:
     return f"{'+' if change > 0 else MINUS}{abs(change):.1f} %"
 
 
-def all_facts(
-    results: Sequence[Predictions], store: Store, facts: Mapping[str, str]
-) -> list[tuple[str, str]]:
+def all_facts(results: Sequence[Predictions], store: Store, facts: Mapping[str, str]) -> dict[str, str]:
     """Join the caller's facts with what store, models and machine say of themselves."""
     runs = [own.run for own in results]
     network = runs[-1].network
@@ -92,4 +92,4 @@ def all_facts(
         f"Python {platform.python_version()}",
         "Machine": f"{platform.system()} {platform.machine()}",
     }
-    return list({**facts, **{name: text for name, text in own.items() if name not in facts}}.items())
+    return dict(facts) | {name: text for name, text in own.items() if name not in facts}

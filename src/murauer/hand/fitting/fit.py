@@ -11,7 +11,6 @@ from murauer.errors import UserError
 from murauer.hand.fitting.problem import FittingProblem, FittingWeights, Unknowns, joined
 from murauer.hand.fitting.solver import fit_frames, fit_jointly
 from murauer.hand.fitting.starts import first_shapes, relative_sizes, starts
-from murauer.hand.handedness import GivenHandedness
 from murauer.hand.joint_offsets import JointOffsets
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel, mirror, place
@@ -84,7 +83,7 @@ def fit_hands(
     skeleton: str,
     *,
     person: Tensor | None = None,
-    handedness: GivenHandedness = "auto",
+    left: Tensor | None = None,
     learn_offsets: bool = True,
     weights: FittingWeights | None = None,
     shared_frames: int = SHARED_FRAMES,
@@ -97,7 +96,7 @@ def fit_hands(
         labels: (F, J, 3) mm, camera coordinates; NaN where a joint is not labelled.
         skeleton: of the labels, one whose joints the hand model has.
         person: (F,) who is seen, any numbers; one person by default.
-        handedness: which hands; by default told apart for each person by the better fit.
+        left: (F,) bool, which are left hands; by default told apart for each person by the better fit.
         learn_offsets: whether the labels' offsets from the model's joints are learned.
         weights: of the parts of the cost.
         shared_frames: see above.
@@ -133,10 +132,27 @@ def fit_hands(
     )
     persons = int(person.max()) + 1
     _check_size(problem, persons)
-    left = _left_hands(problem, persons, handedness)
-    problem = _mirrored(problem, left[problem.person])
+    if left is None:
+        costs = _costs_of_hands(problem, persons)
+        left = (costs[:, 1] < costs[:, 0])[person]
+    problem = _mirrored(problem, left[usable])
     unknowns = _fit(problem, persons, learn_offsets, shared_frames)
     return _result(problem, unknowns, left, usable, person)
+
+
+def costs_of_hands(labels: Tensor, skeleton: str, person: Tensor) -> Tensor:
+    """What it costs to explain the labels of persons as those of right hands, and of left ones.
+
+    Args:
+        labels: (F, J, 3) mm, camera coordinates; each frame with `FEWEST_JOINTS` labelled joints.
+        skeleton: of the labels, one whose joints the hand model has.
+        person: (F,) who is seen, from 0.
+
+    Returns:
+        (P, 2) float64: of some frames of each person, as right hands and as left ones.
+    """
+    problem = FittingProblem(HandModel().double(), skeleton, labels.double(), person, FittingWeights())
+    return _costs_of_hands(problem, int(person.max()) + 1)
 
 
 def _fit(problem: FittingProblem, persons: int, learn_offsets: bool, shared_frames: int) -> Unknowns:
@@ -198,23 +214,19 @@ def fit_poses(problem: FittingProblem, shape: Tensor, offsets: Tensor) -> Unknow
     return best
 
 
-def _left_hands(problem: FittingProblem, persons: int, handedness: GivenHandedness) -> Tensor:
-    """Which persons show left hands, (P,)."""
-    if handedness != "auto":
-        return torch.full((persons,), handedness == "left")
-    left = torch.zeros(persons, dtype=torch.bool)
+def _costs_of_hands(problem: FittingProblem, persons: int) -> Tensor:
+    """See `costs_of_hands`; infinite for right and left of a person without a frame."""
+    costs = torch.full((persons, 2), torch.inf, dtype=torch.float64)
     for person in range(persons):
         rows = (problem.person == person).nonzero()[:, 0]
         if not len(rows):
             continue
         some = problem.of_frames(rows[_spread_out(torch.zeros(len(rows)), max(6, SIDE_FRAMES // persons))])
-        costs = []
-        for mirrored in (False, True):
-            tried = _mirrored(some, torch.full_like(some.person, mirrored, dtype=torch.bool))
+        for hand, left in enumerate((False, True)):
+            tried = _mirrored(some, torch.full_like(some.person, left, dtype=torch.bool))
             fitted = fit_poses(tried, first_shapes(tried, persons), torch.zeros_like(tried.labels[0]))
-            costs.append(float(tried.frame_cost(fitted).sum()))
-        left[person] = costs[1] < costs[0]
-    return left
+            costs[person, hand] = tried.frame_cost(fitted).sum()
+    return costs
 
 
 def _mirrored(problem: FittingProblem, left: Tensor) -> FittingProblem:
@@ -240,7 +252,7 @@ def _result(
 ) -> HandFit:
     """Put the fitted frames in their places among all, and left hands back into the camera's world."""
     n = len(person)
-    left_frame = left[problem.person]
+    left_frame = left[usable]
     # Mirrored twice, a rotation is a rotation: the camera's x axis and the hand's.
     flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0], dtype=torch.float64))
     rotation = torch.where(left_frame[:, None, None], flip @ unknowns.rotation @ flip, unknowns.rotation)
@@ -256,7 +268,7 @@ def _result(
         angles=everywhere(unknowns.angles),
         rotation=everywhere(rotation),
         translation=everywhere(translation),
-        left=left[person],
+        left=left,
         person=person,
         shape=unknowns.shape.float(),
         offsets=JointOffsets(problem.skeleton, unknowns.offsets.float()),

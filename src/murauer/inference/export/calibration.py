@@ -9,8 +9,9 @@ from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.geometry.crop import CropGeometry, crop_hand
 from murauer.nets.model_facts import ModelFacts
 from murauer.prepare.rendering.regions import RENDER_CHUNK
-from murauer.prepare.rendering.simulated import SimulationConfig, Simulator
+from murauer.prepare.rendering.simulated import Simulator
 from murauer.random_streams import random_stream
+from murauer.store.makers import SimulationConfig
 
 CENTRE_ERROR_MM = 10.0
 """Standard deviation of the centre along each axis."""

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import onnx
+import onnxscript  # noqa: F401 - PyTorch translates with it, and would miss it only after the work
 import torch
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor
 
 from murauer.errors import UserError
@@ -23,11 +27,8 @@ from murauer.inference.export.calibration import CalibrationFrames, simulate_pat
 from murauer.nets.deployed import Deployed
 from murauer.nets.model_facts import ModelFacts
 from murauer.nets.model_file import load_model
-from murauer.version import __version__
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 from murauer.nets.onnx_export import OPSET, _quiet, translate
+from murauer.version import __version__
 
 LARGEST_DIFFERENCE_MM = 0.01
 """Of a joint coordinate between PyTorch and ONNX Runtime; more is a fault of the export."""
@@ -70,7 +71,6 @@ def export_onnx(source: str | Path, out: Path, *, int8: bool = False, seed: int 
         UserError: A file cannot be read or written, what exports is not installed, or the exported model
             gives other joints.
     """
-    _require_packages()
     backend = TorchBackend(source)
     frames = simulate_patches(backend.facts, CHECKED_FRAMES, seed)
     size = backend.facts.patch_size
@@ -119,9 +119,7 @@ def _measure_int8(
     )
 
 
-def _save(model: "ModelProto", path: Path, facts: ModelFacts, **more: object) -> None:
-    import onnx  # extra
-
+def _save(model: onnx.ModelProto, path: Path, facts: ModelFacts, **more: object) -> None:
     onnx.helper.set_model_props(model, {METADATA_KEY: encode_facts(facts, murauer=__version__, **more)})
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
@@ -129,14 +127,6 @@ def _save(model: "ModelProto", path: Path, facts: ModelFacts, **more: object) ->
 
 def _quantise(exact: Path, out: Path, frames: CalibrationFrames) -> None:
     """Quantise by the ranges that weights, and activations on simulated frames, have."""
-    import onnx  # extra
-    from onnxruntime.quantization import (  # extra
-        CalibrationDataReader,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
-    from onnxruntime.quantization.shape_inference import quant_pre_process  # extra
 
     class Frames(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self, parts: Sequence[Tensor]) -> None:
@@ -167,14 +157,3 @@ def _quantise(exact: Path, out: Path, frames: CalibrationFrames) -> None:
     text = next(prop for prop in onnx.load(exact).metadata_props if prop.key == METADATA_KEY).value
     onnx.helper.set_model_props(model, {METADATA_KEY: text.replace('"float32"', '"int8"')})
     onnx.save(model, out)
-
-
-def _require_packages() -> None:
-    missing = []
-    for name in ("onnx", "onnxruntime", "onnxscript"):
-        try:
-            __import__(name)
-        except ModuleNotFoundError:
-            missing.append(name)
-    if missing:
-        raise UserError(f"exporting needs {', '.join(missing)}: pip install 'murauer[export]'")

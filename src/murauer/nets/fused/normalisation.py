@@ -10,15 +10,16 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.modules.batchnorm import _BatchNorm
 
 TERMS = 1 << 14
 """Values of a channel that are added up in float32."""
 
 
-class BatchNorm(nn.BatchNorm2d):
-    """`torch.nn.BatchNorm2d` with exact statistics (Ioffe and Szegedy 2015).
+class BatchNorm(_BatchNorm):
+    """`torch.nn.BatchNorm2d` with exact statistics (Ioffe and Szegedy 2015), for any shape (B, C, ...).
 
     Attributes:
         add_up: sums a tensor over the processes that each hold a part of the batch; None where one process
@@ -28,25 +29,50 @@ class BatchNorm(nn.BatchNorm2d):
 
     add_up: Callable[[Tensor], Tensor] | None = None
 
+    @classmethod
+    def like(cls, layer: _BatchNorm) -> "BatchNorm":
+        """A layer that does what one of PyTorch's does, with its parameters and running statistics."""
+        own = cls(layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)
+        own._parameters, own._buffers, own.training = layer._parameters, layer._buffers, layer.training
+        return own
+
     def forward(self, maps: Tensor) -> Tensor:
-        """Normalised maps, (B, C, H, W) -> (B, C, H, W)."""
-        if not self.training or torch.compiler.is_compiling():
+        """Normalised values, (B, C, ...) -> (B, C, ...)."""
+        of_batch = self.training or self.running_mean is None
+        if not of_batch or torch.compiler.is_compiling():
             return super().forward(maps)
         if self.add_up is None and _is_exact(maps):
             return super().forward(maps)
+        if maps.dim() != 4:
+            return self.forward(maps.reshape(*maps.shape[:2], -1, 1)).reshape(maps.shape)
         sums = batch_sums(maps)
         if self.add_up is not None:
             sums = self.add_up(sums)
         count = float(sums[0])
         mean, square = (sums[1:] / count).chunk(2)
         variance = (square - mean.square()).clamp_(min=0)
-        assert self.running_mean is not None and self.running_var is not None
-        assert self.num_batches_tracked is not None and self.momentum is not None
+        self._follow(mean, variance, count / (count - 1))
+        # Without parameters of its own a layer neither scales nor shifts.
+        plain = mean.new_ones(len(mean), dtype=torch.promote_types(maps.dtype, torch.float32))
+        weight = plain if self.weight is None else self.weight
+        bias = torch.zeros_like(weight) if self.bias is None else self.bias
+        arguments = mean.to(weight), variance.to(weight), self.eps, count, self.add_up
+        return cast(Tensor, _Normalise.apply(maps, weight, bias, *arguments))
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor, unbiased: float) -> None:
+        """Move the running statistics, if any, towards those of the batch; `unbiased` scales variance."""
+        if self.running_mean is None or self.running_var is None or not self.training:
+            return
+        assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
-        self.running_var.lerp_(variance.to(self.running_var) * (count / (count - 1)), self.momentum)
-        arguments = mean.to(self.weight), variance.to(self.weight), self.eps, count, self.add_up
-        return cast(Tensor, _Normalise.apply(maps, self.weight, self.bias, *arguments))
+        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean), share)
+        self.running_var.lerp_(variance.to(self.running_var) * unbiased, share)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected (B, C, ...), got {tuple(input.shape)}")
 
 
 def _is_exact(maps: Tensor) -> bool:

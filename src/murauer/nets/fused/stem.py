@@ -8,9 +8,9 @@ step, which takes longer than the rest of f. A few images at a time it stays in 
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 from torch.nn.grad import conv2d_weight
 
 POOL = 2

@@ -1,7 +1,7 @@
 """Where the centre of the hand cube comes from: the annotated joint, the mean of the joints, a file, or us.
 
 Results depend on it, so each set of a store says what was used and evaluation prints it; see
-`murauer.store.store.CENTRES`.
+`murauer.store.manifest.CENTRES`.
 """
 
 import hashlib
@@ -20,10 +20,12 @@ from murauer.errors import UserError
 from murauer.geometry.camera import uvd_to_xyz
 from murauer.geometry.rig import CameraRig
 from murauer.handfinder.views import localise, localise_in_views
+from murauer.store.manifest import CentreKind
+from murauer.text_files import is_number, read_text, split_numbers
 
 CentreFormat = Literal["xyz", "xyz-y-up", "uvd"]
 
-COMPUTED = ("joint", "mean", "localised")
+COMPUTED: tuple[CentreKind, ...] = ("joint", "mean", "localised")
 """Kinds of centres that need no file."""
 
 
@@ -65,13 +67,13 @@ class Centres:
     """Says where the centre of each image is.
 
     Attributes:
-        kinds: a key of `murauer.store.store.CENTRES` for each set.
+        kinds: a key of `murauer.store.manifest.CENTRES` for each set.
         files: published centres, by set and camera.
         joint: index of the annotated joint that the cube is centred on.
         rig: the cameras, if their poses are known: then the hand is looked for in all views together.
     """
 
-    kinds: Mapping[str, str]
+    kinds: Mapping[str, CentreKind]
     files: Mapping[tuple[str, int], CentreFile]
     joint: int
     rig: CameraRig | None
@@ -129,7 +131,7 @@ class Centres:
         kind = self.kinds[set_name]
         if (set_name, view) in self.files:
             centre, confidence = self.files[set_name, view].centre(index, frame), 1.0
-        elif kind == "localised":
+        elif kind == "localised" or (kind == "joint" and self._lacks_centre(frame)):
             centre, confidence = localise(frame.depth, frame.camera)
         else:
             centre, confidence = self._annotated(frame, kind), 1.0
@@ -137,9 +139,16 @@ class Centres:
             raise UserError(f"its centre {centre.tolist()} is not in front of the camera")
         return centre, confidence
 
+    def _lacks_centre(self, frame: Frame) -> bool:
+        """Whether a frame is labelled, but not the joint that centres are taken from."""
+        if frame.joints is None:
+            return False
+        known = torch.isfinite(frame.joints).all(-1)
+        return bool(known.any() and not known[self.joint])
+
     def _annotated(self, frame: Frame, kind: str) -> Tensor:
         """The annotated joint, or the mean of all annotated joints."""
-        if frame.joints is None:
+        if frame.joints is None or not torch.isfinite(frame.joints).all(-1).any():
             raise UserError("it has no label to take the centre from")
         if kind == "mean":
             return frame.joints[torch.isfinite(frame.joints).all(-1)].mean(0)
@@ -155,24 +164,14 @@ def read_centre_file(path: Path, format: CentreFormat) -> np.ndarray:
     Raises:
         UserError: the file cannot be read, or a line holds some other number of numbers.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").strip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the centres in {path}: {error}") from error
+    lines = read_text(path).strip().splitlines()  # a blank one stands for a frame without a hand
     rows = []
     for number, line in enumerate(lines, start=1):
-        values = [_number(word) for word in line.replace(",", " ").split()]
+        values = [float(word) if is_number(word) else math.nan for word in split_numbers(line)]
         if len(values) != 3 and any(math.isfinite(value) for value in values):
             raise UserError(f"line {number} of {path} has {len(values)} numbers; a centre has 3, {format}")
         rows.append(values if len(values) == 3 else [math.nan] * 3)
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan
 
 
 def choose_centres(
@@ -186,13 +185,13 @@ def choose_centres(
             for a set its annotated joints are used where it has labels, and the hand finder where it has not.
         format: of the files.
         dataset: what is imported.
-        labelled: whether each set has labels in all its frames.
+        labelled: whether the centre joint of each set is labelled in all its frames.
 
     Raises:
         UserError: a word names no set, a file cannot be read or has another number of lines than the set has
             frames.
     """
-    default = [word for word in words if word in COMPUTED]
+    default = [word for word in COMPUTED if word in words]
     if len(default) > 1:
         raise UserError(f"centres can be {' or '.join(default)}, not both")
     files = {}
@@ -205,8 +204,9 @@ def choose_centres(
             if len(numbers) != frames:
                 raise UserError(f"{name} has {len(numbers)} lines, but there are {frames} {key[0]} frames")
             files[key] = CentreFile(Path(name), numbers, format)
-    usual = {name: "joint" if labelled[name] else "localised" for name in dataset.sets}
-    kinds = dict.fromkeys(dataset.sets, default[0]) if default else usual
+    kinds: dict[str, CentreKind] = {
+        name: default[0] if default else "joint" if labelled[name] else "localised" for name in dataset.sets
+    }
     kinds |= {name: "file" for name, view in files if view == 0}
     return Centres(kinds, files, dataset.skeleton.centre, dataset.rig)
 

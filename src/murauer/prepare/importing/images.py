@@ -1,9 +1,9 @@
 """From an image of a dataset to the window that a store keeps of it, or to the reason why it is of no use."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 from torch import Tensor
 
@@ -13,28 +13,10 @@ from murauer.errors import UserError
 from murauer.geometry.windows import cut_window
 from murauer.prepare.importing.centres import Centres
 from murauer.store.frame_set import FrameSet, array_specs
+from murauer.store.makers import ImportSettings
 
 LEAST_HAND_MM2 = 500.0
 """Surface within the cube below which there is no hand: about a fingertip."""
-
-
-class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a dataset is imported.
-
-    Attributes:
-        cube_mm: side of the hand cube in mm.
-        region_mm: side of the stored windows at the hand's depth in mm: the cube in any rotation, with what
-            the offsets of the augmentation move it by.
-        region_size: side of the stored windows in pixels: as fine as a patch of 128 pixels for the cube.
-        max_frames: moments to take of each set, spread evenly; None for all.
-        least_confidence: of the hand finder; a less certain image counts as one without a hand.
-    """
-
-    cube_mm: float = 300.0
-    region_mm: float = 450.0
-    region_size: int = 192
-    max_frames: int | None = None
-    least_confidence: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -64,20 +46,18 @@ class Importer:
         dataset: where the images come from.
         centres: of the hands.
         settings: how.
+        left: which moments of each set show left hands; see `shown_hands`.
     """
 
     dataset: Dataset
     centres: Centres
     settings: ImportSettings
-
-    def frames(self, set_name: str) -> int:
-        """Number of moments of the store's set."""
-        count, limit = self.dataset.sets[set_name].frames, self.settings.max_frames
-        return count if limit is None else min(limit, count)
+    left: Mapping[str, np.ndarray]
 
     def rows(self, set_name: str, start: int, stop: int) -> np.ndarray:
         """Index in the dataset of some moments of the store's set."""
-        return np.arange(start, stop) * self.dataset.sets[set_name].frames // self.frames(set_name)
+        count = self.dataset.sets[set_name].frames
+        return np.arange(start, stop) * count // self.settings.moments(count)
 
     def chunk(self, set_name: str, start: int, stop: int) -> tuple[dict[str, np.ndarray], list[Any]]:
         """Import some moments of a set, see `ChunkMaker`; what is worth knowing are the problems."""
@@ -93,11 +73,11 @@ class Importer:
                 except UserError as error:
                     name = image.name if isinstance(image, Frame) else ""
                     problems.append(asdict(Problem(set_name, start + row, view, name, str(error))))
-            known = np.isfinite(frames.joints[row]).all(axis=(1, 2))
+            known = np.isfinite(frames.joints[row]).all(axis=2).any(axis=1)
             seen = frames.valid[row]
             # Views without a label of their own come after the input view, in rigs that are not calibrated.
             frames.labelled[row] = seen.any() and known[seen.argmax()]
-            frames.person[row] = info.person[index]
+            frames.person[row], frames.left[row] = info.person[index], self.left[set_name][index]
         return vars(frames), problems
 
     def _empty(self, moments: int, views: int) -> FrameSet:
@@ -126,6 +106,8 @@ class Importer:
         frames.joints[row, view] = np.nan
         if isinstance(image, UserError):
             raise image
+        if not image.shows_hand:
+            raise UserError("it is labelled to show no hand")
         if image.joints is not None:
             frames.joints[row, view] = image.joints.numpy()
         if isinstance(found, UserError):

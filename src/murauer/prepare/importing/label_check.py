@@ -31,14 +31,15 @@ def landing_share(frame: Frame) -> float:
         frame: with a label; joints that are NaN do not count.
     """
     assert frame.joints is not None
-    joints = frame.joints[torch.isfinite(frame.joints).all(-1) & (frame.joints[:, 2] > 0)]
+    known = frame.joints[torch.isfinite(frame.joints).all(-1)]
+    joints = known[known[:, 2] > 0]
     if not len(joints):
         return 0.0
     landed = [
         _lands(frame.depth, uvd, BESIDE_MM * frame.camera.fx)
         for uvd in xyz_to_uvd(joints, frame.camera.intrinsics())
     ]
-    return sum(landed) / len(frame.joints)
+    return sum(landed) / len(known)
 
 
 def _lands(depth: Tensor, uvd: Tensor, radius_mm_px: float) -> bool:
@@ -53,7 +54,7 @@ def probe_labels(dataset: Dataset) -> dict[str, bool]:
     """Look at some images of each set and camera, spread evenly; those that cannot be read are passed over.
 
     Returns:
-        For each set, whether all the images looked at have labels.
+        For each set, whether the skeleton's centre joint is labelled in all the images looked at.
 
     Raises:
         UserError: the labels of a camera's images miss the hand in most of them, or there are no frames.
@@ -62,21 +63,28 @@ def probe_labels(dataset: Dataset) -> dict[str, bool]:
     for name, info in dataset.sets.items():
         if not info.frames:
             raise UserError(f"the {dataset.name} dataset has no {name} frames; give a folder that holds them")
-        labelled[name] = all([_probe_view(dataset, name, view) for view in range(info.views)])
+        probes = [
+            _probe_view(dataset, name, view) for view in range(info.views)
+        ]  # each view, for what it raises
+        labelled[name] = all(probes)
     return labelled
 
 
 def _probe_view(dataset: Dataset, set_name: str, view: int) -> bool:
     count = dataset.sets[set_name].frames
-    readable, labelled, astray = 0, 0, []
+    readable, labelled, centred, astray = 0, 0, 0, []
     for index in np.unique(np.arange(PROBES) * count // PROBES).tolist():
         try:
             frame = dataset.frame(set_name, index, view)
         except UserError:
             continue
+        if not frame.shows_hand:
+            continue
         readable += 1
-        if frame.joints is not None and bool(torch.isfinite(frame.joints).all()):
+        known = None if frame.joints is None else torch.isfinite(frame.joints).all(-1)
+        if known is not None and bool(known.any()):
             labelled += 1
+            centred += bool(known[dataset.skeleton.centre])
             if landing_share(frame) < LANDING_SHARE:
                 astray.append(frame.name)
     if 2 * len(astray) > labelled:
@@ -85,4 +93,4 @@ def _probe_view(dataset: Dataset, set_name: str, view: int) -> bool:
             f"{labelled} images looked at, such as {astray[0]}; correct the intrinsics of the camera, or the "
             "unit, axes or order of the labels"
         )
-    return labelled == readable
+    return centred == readable

@@ -8,7 +8,6 @@ import csv
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -16,20 +15,16 @@ from murauer.chunks import Shard
 from murauer.datasets.dataset import Dataset
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.hand.handedness import GivenHandedness
 from murauer.prepare.importing.centres import CentreFormat, Centres, choose_centres
-from murauer.prepare.importing.images import Importer, ImportSettings, Problem
+from murauer.prepare.importing.handedness import given_hands, shown_hands
+from murauer.prepare.importing.images import Importer, Problem
 from murauer.prepare.importing.label_check import probe_labels
 from murauer.store.chunked_sets import ChunkedSets, discard
-from murauer.store.frame_set import FrameSet, open_frame_set
-from murauer.store.store import (
-    DESCRIPTION_FILE,
-    PROBLEMS_FILE,
-    Store,
-    check_place,
-    open_store,
-    partial_folder,
-    write_description,
-)
+from murauer.store.frame_set import open_frame_set
+from murauer.store.makers import HandFacts, ImportFacts, ImportSettings
+from murauer.store.manifest import MANIFEST_FILE, Manifest, write_manifest
+from murauer.store.store import PROBLEMS_FILE, Store, check_place, open_store, partial_folder
 
 IMPORT_CHUNK = 64
 """Moments imported at a time: the unit of work, and the most that a kill costs each worker."""
@@ -43,6 +38,7 @@ def import_dataset(
     centres: Sequence[str] = (),
     centre_format: CentreFormat = "xyz",
     settings: ImportSettings | None = None,
+    handedness: GivenHandedness = "auto",
     workers: int | None = None,
 ) -> Store:
     """Make a store of a dataset.
@@ -54,17 +50,20 @@ def import_dataset(
         centres: words that say where the hands' centres come from, see `choose_centres`.
         centre_format: of files of centres.
         settings: how; the defaults by default.
+        handedness: which hands all frames show; "auto" for what the dataset says, or else the hand finder.
         workers: processes; all cores by default. The result does not depend on it.
 
     Raises:
         UserError: the folder cannot be used or holds another store, labels do not fit the images, there
             are no centres as asked for, or no image of a set can be used.
     """
-    importer, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings)
+    chosen, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings, handedness)
     if not _is_finished(folder, facts):
+        hands = shown_hands(dataset, chosen, handedness)
+        importer = Importer(dataset, chosen, facts.settings, hands.left)
         sets.fill(partial(_same, importer), "importing", workers)
-        if not (sets.folder / DESCRIPTION_FILE).exists():
-            _describe(importer, sets, facts)
+        if not (sets.folder / MANIFEST_FILE).exists():
+            _describe(importer, sets, facts, hands.facts)
         sets.finish(folder)
     return open_store(folder)
 
@@ -78,6 +77,7 @@ def import_shard(
     centres: Sequence[str] = (),
     centre_format: CentreFormat = "xyz",
     settings: ImportSettings | None = None,
+    handedness: GivenHandedness = "auto",
     workers: int | None = None,
 ) -> None:
     """Import a share of the chunks, for `import_dataset` with the same arguments to put together.
@@ -85,8 +85,10 @@ def import_shard(
     Raises:
         UserError: as there, or parts of another import wait there.
     """
-    importer, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings)
+    chosen, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings, handedness)
     if not _is_finished(folder, facts):
+        hands = shown_hands(dataset, chosen, handedness)
+        importer = Importer(dataset, chosen, facts.settings, hands.left)
         sets.fill_shard(partial(_same, importer), shard, "importing", workers)
 
 
@@ -97,33 +99,45 @@ def _prepare(
     centres: Sequence[str],
     centre_format: CentreFormat,
     settings: ImportSettings | None,
-) -> tuple[Importer, ChunkedSets, dict[str, Any]]:
-    """What imports, where the sets are made, and what tells the import from another one."""
+    handedness: GivenHandedness,
+) -> tuple[Centres, ChunkedSets, ImportFacts]:
+    """Where the hands are, where the sets are made, and what tells the import from another one."""
     settings = settings or ImportSettings()
     chosen = choose_centres(centres, centre_format, dataset, probe_labels(dataset))
-    importer = Importer(dataset, chosen, settings)
-    facts = _facts(dataset, source, chosen, settings)
+    said = {hand for hands in given_hands(dataset, handedness).values() for hand in hands.tolist()}
+    facts = ImportFacts(
+        dataset=dataset.name,
+        folder=source.resolve().name,
+        sets={name: (info.frames, info.views) for name, info in dataset.sets.items()},
+        centres=dict(chosen.kinds),
+        settings=settings,
+        centre_files={
+            f"{name}:{view + 1}": (file.path.name, file.digest) for (name, view), file in chosen.files.items()
+        },
+        handedness=said.pop() if len(said) == 1 else "auto",
+    )
     sets = ChunkedSets(
         folder=partial_folder(folder),
-        sizes={name: (importer.frames(name), info.views) for name, info in dataset.sets.items()},
+        sizes={name: (settings.moments(info.frames), info.views) for name, info in dataset.sets.items()},
         region_size=settings.region_size,
         joints=len(dataset.skeleton),
         chunk=IMPORT_CHUNK,
-        identity=facts | {"source": str(source.resolve()), "skeleton": dataset.skeleton.name},
+        identity=msgspec.to_builtins(facts)
+        | {"source": str(source.resolve()), "skeleton": dataset.skeleton.name},
     )
-    return importer, sets, facts
+    return chosen, sets, facts
 
 
-def _is_finished(folder: Path, facts: dict[str, Any]) -> bool:
+def _is_finished(folder: Path, facts: ImportFacts) -> bool:
     """Whether the store is there.
 
     Raises:
         UserError: another one is, or something else.
     """
-    if not (folder / DESCRIPTION_FILE).exists():
+    if not (folder / MANIFEST_FILE).exists():
         check_place(folder)
         return False
-    if open_store(folder).description.get("import") != facts:
+    if open_store(folder).manifest.imported != facts:
         raise UserError(f"{folder} holds another store; choose another --out folder, or delete it first")
     return True
 
@@ -133,26 +147,12 @@ def _same(importer: Importer) -> Importer:
     return importer
 
 
-def _facts(dataset: Dataset, source: Path, centres: Centres, settings: ImportSettings) -> dict[str, Any]:
-    """What the result depends on, but where the dataset lies."""
-    return {
-        "dataset": dataset.name,
-        "folder": source.resolve().name,
-        "sets": {name: [info.frames, info.views] for name, info in dataset.sets.items()},
-        "centres": dict(centres.kinds),
-        "settings": msgspec.to_builtins(settings),
-        "centre_files": {
-            f"{name}:{view + 1}": [file.path.name, file.digest]
-            for (name, view), file in centres.files.items()
-        },
-    }
-
-
-def _describe(importer: Importer, sets: ChunkedSets, facts: dict[str, Any]) -> None:
-    """Write the list of problems and, last, the description."""
+def _describe(
+    importer: Importer, sets: ChunkedSets, facts: ImportFacts, hands: tuple[HandFacts, ...]
+) -> None:
+    """Write the list of problems and, last, the manifest."""
     working, dataset = sets.folder, importer.dataset
     problems = [Problem(**note) for name in dataset.sets for note in sets.notes(name)]
-    counts = {name: _counts(open_frame_set(working / name), dataset, name) for name in dataset.sets}
     for name in dataset.sets:
         # Everything that is trained or evaluated looks through the first camera.
         if not len(open_frame_set(working / name).usable_rows(0)):
@@ -161,33 +161,24 @@ def _describe(importer: Importer, sets: ChunkedSets, facts: dict[str, Any]) -> N
             where = f"{first.name}: " if first.name else ""
             raise UserError(f"none of the {name} frames can be used; the first: {where}{first.reason}")
     _write_problems(working / PROBLEMS_FILE, problems)
-    pair, kinds = dataset.view_pair, dict(importer.centres.kinds)
-    write_description(
+    kinds = dict(importer.centres.kinds)
+    write_manifest(
         working,
-        {
-            "dataset": dataset.name,
-            "skeleton": dataset.skeleton.name,
-            "rig": None if dataset.rig is None else dataset.rig.to_dict(),
-            "cube_mm": importer.settings.cube_mm,
-            "view_pair": None if pair is None else list(pair),
-            "unseen_persons": sorted(dataset.unseen_persons),
-            "sets": [*dataset.sets, *dataset.aliases],
-            "aliases": dict(dataset.aliases),
-            "centres": kinds | {alias: kinds[target] for alias, target in dataset.aliases.items()},
-            "counts": counts,
-            "import": facts,
-        },
+        Manifest(
+            dataset=dataset.name,
+            skeleton=dataset.skeleton.name,
+            rig=None if dataset.rig is None else dataset.rig.to_dict(),
+            cube_mm=importer.settings.cube_mm,
+            view_pair=dataset.view_pair,
+            unseen_persons=tuple(sorted(dataset.unseen_persons)),
+            left_out=dataset.left_out,
+            sets=(*dataset.sets, *dataset.aliases),
+            aliases=dict(dataset.aliases),
+            centres=kinds | {alias: kinds[target] for alias, target in dataset.aliases.items()},
+            hands=hands,
+            imported=facts,
+        ),
     )
-
-
-def _counts(frames: FrameSet, dataset: Dataset, name: str) -> dict[str, int]:
-    return {
-        "frames": len(frames),
-        "of": dataset.sets[name].frames,
-        "views": frames.views,
-        "usable_images": int(frames.valid.sum()),
-        "labelled_frames": int(frames.labelled.sum()),
-    }
 
 
 def _write_problems(path: Path, problems: Sequence[Problem]) -> None:

@@ -67,7 +67,7 @@ def fit_forearms(store: Store, rows: np.ndarray, fit: HandFit, model: HandModel)
 
 def _best_wrists(store: Store, rows: np.ndarray, fit: HandFit, model: HandModel, some: Tensor) -> Tensor:
     """Wrist angles (B, 2) of a few frames, by trying out."""
-    region = store.require("real").regions(rows[some.numpy()])
+    region = store.require("real").windows(rows[some.numpy()])
     stride = max(1, region.depth.shape[-1] // RENDERED_PX)
     measured, intrinsics = region.depth[:, ::stride, ::stride], region.intrinsics / stride
     low, high = model.angle_limits[_WRIST].T

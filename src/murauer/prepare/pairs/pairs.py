@@ -16,17 +16,17 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
 from murauer.capture.depth import DEPTH_UNIT_MM
+from murauer.capture.folder_names import PERSON_FILE
 from murauer.errors import UserError
 from murauer.files import written_whole
-from murauer.hand.fitting import FEWEST_JOINTS, HandFit, align, fit_hands
-from murauer.hand.handedness import GivenHandedness
+from murauer.hand.fitting import FEWEST_JOINTS, HandFit, align, costs_of_hands, fit_hands
 from murauer.hand.joint_offsets import JOINT_OFFSETS_FILE
 from murauer.hand.model import HandModel
 from murauer.hand.rasteriser import rasterise_depth
@@ -35,7 +35,9 @@ from murauer.prepare.pairs.registration import register_to_depth
 from murauer.prepare.rendering.regions import check_joints_are_modelled
 from murauer.progress import Progress
 from murauer.store.frame_set import FrameSet, create_frame_set, open_frame_set
-from murauer.store.store import PAIRS, Store, open_store, write_description
+from murauer.store.makers import PairFacts
+from murauer.store.manifest import PAIRS, write_manifest
+from murauer.store.store import Store, open_store
 
 PAIRS_FILE = "twins.csv"
 COLUMNS = (
@@ -44,6 +46,9 @@ COLUMNS = (
 
 MAX_ERROR_MM = 10.0
 """Frames that are explained worse than this get no pair: the labels contradict each other, or any hand."""
+
+OTHER_HAND = 2.0
+"""Labels that cost this many times less as those of the other hand are of that one."""
 
 VIEWS_AGREE_MM = 5.0
 """Labels of two cameras that differ more than this after a rigid motion do not tell how the cameras stand."""
@@ -79,7 +84,6 @@ def make_pairs(
     folder: Path,
     *,
     chosen: np.ndarray | None = None,
-    handedness: GivenHandedness = "auto",
     max_error_mm: float = MAX_ERROR_MM,
     replace: bool = False,
 ) -> SyntheticPairs:
@@ -90,7 +94,6 @@ def make_pairs(
     Args:
         folder: folder of the store.
         chosen: indices of the real frames whose labels may be used; all that have labels by default.
-        handedness: which hands; by default told apart for each person by the better fit.
         max_error_mm: frames whose joints are on average farther than this from their labels get no synthetic
             pair.
         replace: whether synthetic pairs that are there may be replaced.
@@ -99,8 +102,8 @@ def make_pairs(
         What was made.
 
     Raises:
-        UserError: there is nothing to fit to, the joints are not known to the hand model, or there are
-            synthetic pairs.
+        UserError: there is nothing to fit to, the joints are not known to the hand model, the labels are of
+            the other hand than the store says, or there are synthetic pairs.
     """
     store = open_store(folder)
     _check(store, replace)
@@ -108,7 +111,9 @@ def make_pairs(
     rows = _rows_to_fit(store, chosen)
     labels = torch.from_numpy(np.asarray(real.joints[rows, 0]))
     person = torch.from_numpy(real.person[rows].astype(np.int64))
-    fit = fit_hands(labels, store.skeleton.name, person=person, handedness=handedness)
+    left = torch.from_numpy(np.asarray(real.left[rows]))
+    fit = fit_hands(labels, store.skeleton.name, person=person, left=left)
+    _check_hands(store, labels, person, left)
     if not bool((fit.error_mm <= max_error_mm).any()):
         raise UserError(
             f"no frame of {folder} is explained within {max_error_mm:g} mm, the best within "
@@ -125,7 +130,8 @@ def make_pairs(
     shutil.rmtree(folder / PAIRS, ignore_errors=True)
     os.replace(working, folder / PAIRS)
     fit.offsets.save(folder / JOINT_OFFSETS_FILE)
-    write_description(folder, _describe(store, len(rows), max_error_mm))
+    changed = store.manifest.with_set(PAIRS, store.centre_kind("real"))
+    write_manifest(folder, msgspec.structs.replace(changed, pairs=PairFacts(len(rows), max_error_mm)))
     pairs = SyntheticPairs(open_store(folder), rows, fit, errors, max_error_mm)
     _write_table(pairs, folder / PAIRS_FILE)
     return pairs
@@ -136,11 +142,25 @@ def _check(store: Store, replace: bool) -> None:
     check_joints_are_modelled(store)
     if store.pairs is None:
         return
-    aliases = store.description.get("aliases", {})
+    aliases = store.manifest.aliases
     if PAIRS in aliases or PAIRS in aliases.values():
         raise UserError(f"{store.folder} came with synthetic pairs, its {aliases.get(PAIRS, PAIRS)} frames")
     if not replace:
         raise UserError(f"{store.folder} has synthetic pairs; give --replace to make others in their place")
+
+
+def _check_hands(store: Store, labels: Tensor, person: Tensor, left: Tensor) -> None:
+    """Refuse labels that are clearly of the other hand than the store takes the frames for."""
+    shown, row = torch.unique(torch.stack([person, left.long()], 1), dim=0, return_inverse=True)
+    costs = costs_of_hands(labels, store.skeleton.name, row)
+    for (who, is_left), cost in zip(shown.tolist(), costs.tolist(), strict=True):
+        if cost[is_left] > OTHER_HAND * cost[1 - is_left]:
+            taken, other = ("left", "right") if is_left else ("right", "left")
+            whose = "" if who < 0 else f" of person {who}"
+            raise UserError(
+                f"{store.folder} takes the frames{whose} for {taken} hands, but their labels are of {other} "
+                f"ones; import them again with --handedness {other}, or name the hands in {PERSON_FILE}"
+            )
 
 
 def _rows_to_fit(store: Store, chosen: np.ndarray | None) -> np.ndarray:
@@ -161,7 +181,7 @@ def _rows_to_fit(store: Store, chosen: np.ndarray | None) -> np.ndarray:
 def _render(store: Store, folder: Path, rows: np.ndarray, fit: HandFit, max_error_mm: float) -> Tensor:
     """Fill the frame set; returns the distance of every joint to its label, (M, J)."""
     real, pair = store.require("real"), open_frame_set(folder, writable=True)
-    for name in ("intrinsics", "centre", "person", "confidence"):
+    for name in ("intrinsics", "centre", "person", "left", "confidence"):
         getattr(pair, name)[:] = getattr(real, name)
     pair.joints[:] = np.nan
     model, errors = HandModel(), []
@@ -217,19 +237,6 @@ def _camera_motion(store: Store, rows: np.ndarray, view: int) -> tuple[Tensor, T
     distance = (source @ rotation.mT + translation[:, None] - target).norm(dim=-1)
     agree = ((distance * weight).sum(1) / weight.sum(1)) < VIEWS_AGREE_MM
     return rotation.float(), translation.float(), enough & agree
-
-
-def _describe(store: Store, fitted: int, max_error_mm: float) -> dict[str, Any]:
-    """The store's description with its synthetic pairs."""
-    description = {key: value for key, value in store.description.items() if key != "format_version"}
-    description["sets"] = [*(name for name in store.sets if name != PAIRS), PAIRS]
-    description["centres"] = {name: store.centre_kind(name) for name in store.sets} | {
-        PAIRS: store.centre_kind("real")
-    }
-    sums = store.description.get("checksums", {})
-    description["checksums"] = {file: sums[file] for file in sums if not file.startswith(f"{PAIRS}/")}
-    description["twins"] = {"fitted_frames": fitted, "max_error_mm": max_error_mm}
-    return description
 
 
 def _write_table(pairs: SyntheticPairs, path: Path) -> None:

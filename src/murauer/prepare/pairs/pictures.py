@@ -9,7 +9,7 @@ from murauer.geometry.camera import Camera
 from murauer.geometry.crop import crop_hand
 from murauer.geometry.overlay import BACKGROUND_COLOUR, contact_sheet, draw_hand, side_by_side
 from murauer.prepare.pairs.pairs import SyntheticPairs
-from murauer.store.store import PAIRS
+from murauer.store.manifest import PAIRS
 
 FRAMES = 12
 DIFFERENCE_MM = 20.0
@@ -48,10 +48,10 @@ def pairs_sheet(pairs: SyntheticPairs, frames: int = FRAMES, size: int = 224) ->
 
 def _tile(pairs: SyntheticPairs, k: int, size: int) -> Image.Image:
     store, row = pairs.store, pairs.rows[k : k + 1]
-    real, pair = store.require("real").regions(row), store.require(PAIRS).regions(row)
+    real, pair = store.require("real").windows(row), store.require(PAIRS).windows(row)
     side = real.depth.shape[-1]
     fx, fy, u0, v0 = real.intrinsics[0].tolist()
-    camera = Camera(fx, fy, u0, v0, side, side)
+    camera = Camera(fx, fy, u0, v0, side, side, is_crop=True)
     pictures = [
         draw_hand(
             region.depth[0],

@@ -50,7 +50,7 @@ def register_to_depth(
     """
     good = (fit.error_mm <= max_error_mm).nonzero()[:, 0]
     some = good[torch.linspace(0, len(good) - 1, min(FRAMES, len(good))).round().long()]
-    region = store.require("real").regions(rows[some.numpy()])
+    region = store.require("real").windows(rows[some.numpy()])
     vertices, joints = fit.pose(model, some)
     size = region.depth.shape[-1]
     v, u = torch.meshgrid(torch.arange(float(size)), torch.arange(float(size)), indexing="ij")

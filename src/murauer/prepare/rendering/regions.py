@@ -97,6 +97,7 @@ def render_regions(
         "intrinsics": intrinsics,
         "centre": seen_centre,
         "joints": seen_joints,
+        "left": torch.zeros(len(centre), dtype=torch.bool) if scenes.left is None else scenes.left,
         "valid": torch.ones(len(centre), views, dtype=torch.bool),
         "labelled": torch.ones(len(centre), dtype=torch.bool),
         "confidence": torch.ones(len(centre), views),

@@ -17,8 +17,7 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.chunks import Shard
-from murauer.errors import UserError
-from murauer.geometry.camera import find_camera
+from murauer.geometry.camera import CAMERAS
 from murauer.geometry.rig import CameraRig, nyu_like_rig
 from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import ClutterPiece, ClutterPrior, sample_clutter
@@ -31,80 +30,16 @@ from murauer.hand.viewpoint import sample_viewpoints
 from murauer.prepare.rendering.regions import RENDER_CHUNK, RenderedChunks, render_regions
 from murauer.random_streams import random_stream
 from murauer.store.chunked_sets import ChunkedSets
-from murauer.store.store import (
-    DESCRIPTION_FILE,
+from murauer.store.makers import SimulationConfig
+from murauer.store.manifest import (
+    MANIFEST_FILE,
     PAIRS,
     SPLITS,
     VALIDATION_PAIRS,
-    Store,
-    check_place,
-    open_store,
-    partial_folder,
-    write_description,
+    Manifest,
+    write_manifest,
 )
-
-
-class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is recorded.
-
-    Attributes:
-        seed: of everything random.
-        synthetic_frames: labelled renderings.
-        real_frames: frames of the sensor for training, nearly all unlabelled.
-        validation_frames: for tuning; half of a seen person, half of a person seen nowhere else.
-        test_frames: for the result; likewise, with another unseen person.
-        training_persons: people among the real training frames.
-        sensor: sensor model of the real domain.
-        clutter: how often things besides the hand and its forearm are in the real scene: a factor on the
-            shares of `ClutterPrior`, 0 for never.
-        person_spread: variety of the real hands, 1 = the whole range of adults.
-        synthetic_spread: variety of the synthetic hands; 0 = one average hand, as in NYU's renderings.
-        region_size: side of the stored windows in pixels.
-        region_mm: side of the stored windows at the hand's depth in mm: the 300 mm cube in any rotation.
-        cube_mm: side of the hand cube in mm.
-        distance_mm: nearest and farthest hand.
-        tilt_deg: standard deviation of the hand's tilt against the first camera, see `sample_viewpoints`.
-        roll_deg: standard deviation of its rotation in the image.
-        palm_share: share of hands that show the palm; the others show the back.
-        any_share: share of hands in a uniformly random orientation.
-        free_share: share of freely curled poses; the others lie between two gestures, see `PosePrior`.
-        pose_variation: factor on the random deviations from the gestures, see `PosePrior`.
-        skeleton: joints that are recorded.
-
-    Raises:
-        UserError: a number of frames, people or pixels is not positive, or the distances are not in order.
-    """
-
-    seed: int = 0
-    synthetic_frames: int = 20_000
-    real_frames: int = 20_000
-    validation_frames: int = 1_000
-    test_frames: int = 1_000
-    training_persons: int = 20
-    sensor: str = "structured_light"
-    clutter: float = 2.5
-    person_spread: float = 0.5
-    synthetic_spread: float = 0.0
-    region_size: int = 96
-    region_mm: float = 450.0
-    cube_mm: float = 300.0
-    distance_mm: tuple[float, float] = (700.0, 1100.0)
-    tilt_deg: float = 15.0
-    roll_deg: float = 10.0
-    palm_share: float = 1.0
-    any_share: float = 0.0
-    free_share: float = 0.0
-    pose_variation: float = 0.5
-    skeleton: str = "nyu14"
-
-    def __post_init__(self) -> None:
-        counts = ("synthetic_frames", "real_frames", "validation_frames", "test_frames")
-        for name in (*counts, "training_persons", "region_size"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} of the simulation is {getattr(self, name)}; it must be at least 1")
-        near, far = self.distance_mm
-        if not 0 < near <= far:
-            raise UserError(f"distance_mm of the simulation is {near} to {far}; give 0 < nearest <= farthest")
+from murauer.store.store import Store, check_place, open_store, partial_folder
 
 
 @dataclass(frozen=True)
@@ -137,7 +72,7 @@ def splits(config: SimulationConfig) -> tuple[Split, ...]:
 
 def store_rig(config: SimulationConfig) -> CameraRig:
     """The cameras of a simulated store: three first Kinects around the mean place of the hand."""
-    return nyu_like_rig(find_camera("nyu"), sum(config.distance_mm) / 2)
+    return nyu_like_rig(CAMERAS["nyu"], sum(config.distance_mm) / 2)
 
 
 class Simulator:
@@ -232,17 +167,17 @@ def simulate_store(config: SimulationConfig, folder: Path, workers: int | None =
     """
     sets = _chunked_sets(config, folder)
     sets.fill(partial(RenderedChunks, partial(Simulator, config)), "simulating", workers)
-    if not (sets.folder / DESCRIPTION_FILE).exists():
-        write_description(
+    if not (sets.folder / MANIFEST_FILE).exists():
+        write_manifest(
             sets.folder,
-            {
-                "skeleton": config.skeleton,
-                "rig": store_rig(config).to_dict(),
-                "cube_mm": config.cube_mm,
-                "view_pair": [0, 1],
-                "unseen_persons": [config.training_persons, config.training_persons + 1],
-                "simulation": msgspec.to_builtins(config),
-            },
+            Manifest(
+                skeleton=config.skeleton,
+                rig=store_rig(config).to_dict(),
+                cube_mm=config.cube_mm,
+                view_pair=(0, 1),
+                unseen_persons=(config.training_persons, config.training_persons + 1),
+                simulation=config,
+            ),
         )
     sets.finish(folder)
     return open_store(folder)

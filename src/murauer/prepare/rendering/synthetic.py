@@ -2,14 +2,13 @@
 
 Everything that a rendering can share with the store's frames without looking at their labels is shared: the
 joints, the cameras and their poses, the places of the hands, the windows and how they are centred. Where in
-the hand the store's joints lie is known once `murauer twin` has fitted the hand model to some labels.
+the hand the store's joints lie is known once `murauer render pairs` has fitted the hand model to some labels.
 """
 
 import os
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -36,51 +35,17 @@ from murauer.prepare.rendering.regions import (
 from murauer.random_streams import random_stream
 from murauer.store.chunked_sets import ChunkedSets, discard
 from murauer.store.frame_set import FrameSet
-from murauer.store.integrity import checksums
-from murauer.store.store import ENDLESS, Store, open_store, write_description
+from murauer.store.makers import SynthesisConfig, SynthesisFacts
+from murauer.store.manifest import Manifest, write_manifest
+from murauer.store.store import Store, open_store
 
 PALM = ("nyu14", SKELETONS["nyu14"].centre)
 """The joint that the hand finder aims at."""
 
+MIRROR = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
+
 NEAREST_MM = 150.0
 """Rendered hands stay farther from the camera than this, wherever the jitter moves them."""
-
-
-class SynthesisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is rendered. The viewpoints' defaults are wide: what a store's are is not known.
-
-    Attributes:
-        frames: number of moments.
-        seed: of everything random.
-        spread: variety of the hands, see `ShapePrior`; 0 = one average hand, as in NYU's renderings.
-        jitter_mm: standard deviation by which the places of the store's hands are varied.
-        tilt_deg: standard deviation of the hand's tilt against the first camera, see `sample_viewpoints`.
-        roll_deg: standard deviation of its rotation in the image.
-        palm_share: share of hands that show the palm; the others show the back.
-        any_share: share of hands in a uniformly random orientation.
-
-    Raises:
-        UserError: a number is out of range.
-    """
-
-    frames: int
-    seed: int = 0
-    spread: float = 0.0
-    jitter_mm: float = 40.0
-    tilt_deg: float = 38.0
-    roll_deg: float = 45.0
-    palm_share: float = 0.75
-    any_share: float = 0.2
-
-    def __post_init__(self) -> None:
-        if self.frames < 1:
-            raise UserError(f"{self.frames} synthetic frames asked for; give at least 1")
-        for name in ("tilt_deg", "roll_deg", "jitter_mm", "spread"):
-            if not 0 <= (value := getattr(self, name)) < 1000:
-                raise UserError(f"{name} of the synthetic hands must be positive or 0, got {value:g}")
-        for name in ("palm_share", "any_share"):
-            if not 0 <= (value := getattr(self, name)) <= 1:
-                raise UserError(f"{name} of the synthetic hands must be between 0 and 1, got {value:g}")
 
 
 class Synthesiser:
@@ -95,7 +60,7 @@ class Synthesiser:
         self.config = config
         self.store = open_store(folder)
         self.rig = synthesis_rig(self.store)
-        self.places = _places(self.store)
+        self.places, self.left = _places(self.store)
         self.region_size, self.region_mm = _windows(self.store)
         self.hand, self.poses, self.shapes = HandModel(), PosePrior(), ShapePrior()
         self.offsets = JointOffsets.load(path) if (path := folder / JOINT_OFFSETS_FILE).exists() else None
@@ -113,11 +78,14 @@ class Synthesiser:
             palm_share=config.palm_share,
             any_share=config.any_share,
         )
-        place = self.places[torch.randint(len(self.places), (size,), generator=stream)]
-        place = place + config.jitter_mm * torch.randn(size, 3, generator=stream)
+        drawn = torch.randint(len(self.places), (size,), generator=stream)
+        left = self.left[drawn]
+        # A left hand is the mirror image of a right one: seen as such, both have the same viewpoints.
+        rotation = torch.where(left[:, None, None], MIRROR @ rotation @ MIRROR, rotation)
+        place = self.places[drawn] + config.jitter_mm * torch.randn(size, 3, generator=stream)
         place[:, 2].clamp_(min=NEAREST_MM)
         hands = self.hand(angles, self.shapes.sample(size, stream, spread=config.spread))
-        scenes = Scenes(hands, self.hand.faces, rotation, place, offsets=self.offsets)
+        scenes = Scenes(hands, self.hand.faces, rotation, place, offsets=self.offsets, left=left)
         arrays = render_regions(
             scenes,
             self.rig,
@@ -159,11 +127,9 @@ def synthesise(
     store = open_store(folder)
     sets = _chunked_sets(store, config, replace)
     sets.fill(partial(RenderedChunks, partial(Synthesiser, config, folder)), "rendering", workers)
-    description = describe_synthesis(store, config)
-    description["checksums"] |= checksums(sets.folder, ["synthetic"])
     shutil.rmtree(folder / "synthetic", ignore_errors=True)
     os.replace(sets.folder / "synthetic", folder / "synthetic")
-    write_description(folder, description)
+    write_manifest(folder, describe_synthesis(store, config))
     discard(sets.folder)
     return open_store(folder)
 
@@ -190,7 +156,7 @@ def _chunked_sets(store: Store, config: SynthesisConfig, replace: bool) -> Chunk
         region_size=region_size,
         joints=len(store.skeleton),
         chunk=RENDER_CHUNK,
-        identity=describe_synthesis(store, config),
+        identity=msgspec.to_builtins(describe_synthesis(store, config)),
     )
 
 
@@ -203,7 +169,7 @@ def synthesis_rig(store: Store) -> CameraRig:
     if store.rig is not None:
         return store.rig
     views = _described_set(store)[1].views
-    arc = nyu_like_rig(CAMERAS["nyu"], float(_places(store)[:, 2].mean()))
+    arc = nyu_like_rig(CAMERAS["nyu"], float(_places(store)[0][:, 2].mean()))
     return CameraRig(arc.cameras[:views], arc.camera_from_world[:views])
 
 
@@ -216,10 +182,12 @@ def _described_set(store: Store) -> tuple[str, FrameSet]:
     raise UserError(f"{store.folder} has no usable frame to learn the hands' distances from; import some")
 
 
-def _places(store: Store) -> Tensor:
-    """Centres of the store's hands in the first camera's coordinates, mm, (N, 3)."""
+def _places(store: Store) -> tuple[Tensor, Tensor]:
+    """Centres of the store's hands in the first camera's coordinates, mm, (N, 3), and which are left ones."""
     frames = _described_set(store)[1]
-    return torch.from_numpy(np.asarray(frames.centre[frames.usable_rows(0), 0]))
+    rows = frames.usable_rows(0)
+    places, left = np.asarray(frames.centre[rows, 0]), np.asarray(frames.left[rows])
+    return torch.from_numpy(places), torch.from_numpy(left)
 
 
 def _windows(store: Store) -> tuple[int, float]:
@@ -243,7 +211,7 @@ def check_synthesis(store: Store, replace: bool) -> None:
             f"{store.folder} has {len(store.synthetic)} synthetic frames; give --replace to render "
             "others in their place"
         )
-    for alias, target in store.description.get("aliases", {}).items():
+    for alias, target in store.manifest.aliases.items():
         if "synthetic" in (alias, target):
             raise UserError(
                 f"the {alias} frames of {store.folder} are its {target} frames, which must stay; import "
@@ -251,16 +219,12 @@ def check_synthesis(store: Store, replace: bool) -> None:
             )
 
 
-def describe_synthesis(store: Store, config: SynthesisConfig) -> dict[str, Any]:
-    """The store's description with the new set."""
-    changed = ("format_version", ENDLESS)
-    description = {key: value for key, value in store.description.items() if key not in changed}
-    description["sets"] = ["synthetic", *(name for name in store.sets if name != "synthetic")]
-    description["centres"] = {name: store.centre_kind(name) for name in store.sets} | {"synthetic": "joint"}
-    sums = store.description.get("checksums", {})
-    description["checksums"] = {file: sums[file] for file in sums if not file.startswith("synthetic/")}
-    description["synthesis"] = msgspec.to_builtins(config) | {
-        "views": "calibrated" if store.rig is not None else "guessed",
-        "joint_offsets": (store.folder / JOINT_OFFSETS_FILE).exists(),
-    }
-    return description
+def describe_synthesis(store: Store, config: SynthesisConfig) -> Manifest:
+    """The store's manifest with the new set."""
+    facts = SynthesisFacts(
+        **msgspec.structs.asdict(config),
+        views="guessed" if store.rig is None else "calibrated",
+        joint_offsets=(store.folder / JOINT_OFFSETS_FILE).exists(),
+    )
+    changed = store.manifest.with_set("synthetic", "joint")
+    return msgspec.structs.replace(changed, synthesis=facts, endless=None)

@@ -1,6 +1,6 @@
 """Synthetic frames that are rendered while a training draws from them, in place of a set on disk.
 
-They are an endless sequence, whose beginning is the set that 'murauer synthesise' stores with the same
+They are an endless sequence, whose beginning is the set that 'murauer render frames' stores with the same
 settings. What a training step draws from depends on the step alone: a chunk of the sequence, which after some
 steps makes room for the next.
 """
@@ -17,29 +17,17 @@ import msgspec
 from murauer.chunks import run_chunk, worker_pool
 from murauer.prepare.rendering.regions import RenderedChunks
 from murauer.prepare.rendering.synthetic import (
-    SynthesisConfig,
     Synthesiser,
     check_synthesis,
-    describe_synthesis,
     synthesis_rig,
 )
 from murauer.store.frame_set import FrameSet
-from murauer.store.store import ENDLESS, Store, open_store, write_description
+from murauer.store.makers import EndlessConfig, SynthesisConfig
+from murauer.store.manifest import write_manifest
+from murauer.store.store import Store, open_store
 
 MOST_WORKERS = 4
 """Processes of one training: more than a training with a GPU draws from, at a third of a second a chunk."""
-
-
-class EndlessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is rendered.
-
-    Attributes:
-        synthesis: a chunk; with `RENDER_CHUNK` frames, chunks are those of a stored set.
-        steps: training steps that draw from a chunk before the next one is due.
-    """
-
-    synthesis: SynthesisConfig
-    steps: int
 
 
 def render_while_training(folder: Path, config: EndlessConfig, *, replace: bool = False) -> Store:
@@ -59,11 +47,8 @@ def render_while_training(folder: Path, config: EndlessConfig, *, replace: bool 
     store = open_store(folder)
     check_synthesis(store, replace)
     synthesis_rig(store)  # or a sentence that there are no hands to take the places of
-    description = describe_synthesis(store, config.synthesis)
-    del description["synthesis"], description["centres"]["synthetic"]
-    description["sets"].remove("synthetic")
-    description[ENDLESS] = msgspec.to_builtins(config)
-    write_description(folder, description)
+    others = store.manifest.without_set("synthetic")
+    write_manifest(folder, msgspec.structs.replace(others, synthesis=None, endless=config))
     shutil.rmtree(folder / "synthetic", ignore_errors=True)
     return open_store(folder)
 
@@ -78,7 +63,8 @@ class EndlessFrames:
     """
 
     def __init__(self, store: Store, workers: int | None = None) -> None:
-        config = msgspec.convert(store.description[ENDLESS], EndlessConfig)
+        config = store.manifest.endless
+        assert config is not None
         cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         self._workers = workers or min(max(cores // 2, 1), MOST_WORKERS)
         self._steps = config.steps

@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from murauer.geometry.camera import Camera
 from murauer.geometry.skeletons import Skeleton
+from murauer.hand.handedness import GivenHandedness
 
 Floats = NDArray[np.float32]
+
+NO_HAND: Floats = np.zeros((0, 3), np.float32)
+"""The label of a moment without a hand: it has no joints. Where there is no label there is None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,8 @@ class AlbumFrame:
         views: of the cameras whose image can be used, the first camera first.
         pair: the synthetic image of the same pose as the first camera would see it, if there is one.
         problem: why the first camera's image cannot be used, in one sentence; None if it can.
+        handedness: which hand it is, as far as the folder tells.
+        shows_hand: False if the folder has the label that there is no hand.
     """
 
     key: str
@@ -53,12 +59,18 @@ class AlbumFrame:
     views: tuple[AlbumView, ...]
     pair: AlbumView | None = None
     problem: str | None = None
+    shows_hand: bool = True
+    handedness: GivenHandedness = "auto"
 
     @property
     def label(self) -> Floats | None:
-        """All joints as the folder has them, coordinates of the first camera; None without a whole label."""
-        joints = None if self.problem else self.views[0].joints
-        return joints if joints is not None and bool(np.isfinite(joints).all()) else None
+        """The label as the folder has it, coordinates of the first camera; None without one.
+
+        Joints that are not labelled are NaN; of a label that there is no hand there are none.
+        """
+        if self.problem:
+            return None
+        return self.views[0].joints if self.shows_hand else NO_HAND
 
 
 class Album(Protocol):
@@ -88,7 +100,8 @@ class Album(Protocol):
         """Make labels the folder's, for training.
 
         Args:
-            labels: joints in the first camera's coordinates by key, (J, 3); None to have no label there.
+            labels: joints in the first camera's coordinates by key, (J, 3); None to have no label there,
+                and `NO_HAND` to have one that there is no hand.
 
         Returns:
             What to do next, in one sentence.

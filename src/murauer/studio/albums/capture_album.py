@@ -11,7 +11,8 @@ from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
 from murauer.geometry.distortion import project
 from murauer.geometry.skeletons import find_skeleton
-from murauer.store.store import PAIRS, VALIDATION_PAIRS
+from murauer.names import natural_key
+from murauer.store.manifest import PAIRS, VALIDATION_PAIRS
 from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats
 
 
@@ -39,6 +40,7 @@ class CaptureAlbum:
             name: info.frames for name, info in self._capture.sets.items() if info.real
         }
         self.to_label = tuple(self.sets)
+        self._without_hand = frozenset(self._capture.frames_without_hand())
 
     def key(self, set_name: str, index: int) -> str:
         """See `Album`."""
@@ -54,8 +56,15 @@ class CaptureAlbum:
                 views.append(self._view(set_name, index, view))
             except UserError as error:
                 problem = str(error) if view == 0 else problem
-        person = int(self._capture.sets[set_name].person[index])
-        return AlbumFrame(key, person, tuple(views), self._pair(set_name, index), problem)
+        return AlbumFrame(
+            key,
+            int(self._capture.sets[set_name].person[index]),
+            tuple(views),
+            self._pair(set_name, index),
+            problem,
+            shows_hand=(set_name, index, 0) not in self._without_hand,
+            handedness=self._capture.sets[set_name].handedness[index].item(),
+        )
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
         """See `Album`: new labels replace all that the keypoint file has of their frames."""
@@ -72,12 +81,21 @@ class CaptureAlbum:
         for key, joints in labels.items():
             if joints is None:
                 continue
+            if not len(joints):
+                new += [self._without(key, view) for view in range(len(self._capture.cameras))]
+                continue
             uv = project(joints, first.camera, first.distortion)[:, :2]
-            image = f"{first.name}/{key}{self._suffix(key)}"
+            image = self._capture.path(key, 0).relative_to(self.folder).as_posix()
             new.append(Keypoints(image, uv, joints, first.camera.width, first.camera.height))
-        every = sorted([*kept, *new], key=lambda label: PurePosixPath(label.image).stem)
+        every = sorted([*kept, *new], key=lambda label: natural_key(PurePosixPath(label.image).stem))
         write_keypoint_file(path, self.skeleton, every)
         return f"to train with them: murauer import recording {self.folder} --out STORE"
+
+    def _without(self, key: str, view: int) -> Keypoints:
+        """The label that a camera's image of a frame shows no hand."""
+        camera = self._capture.cameras[view]
+        image = self._capture.path(key, view).relative_to(self.folder).as_posix()
+        return Keypoints.of_no_hand(image, camera.camera.width, camera.camera.height)
 
     def _view(self, set_name: str, index: int, view: int) -> AlbumView:
         frame, rig = self._capture.frame(set_name, index, view), self._capture.rig
@@ -100,6 +118,3 @@ class CaptureAlbum:
             return None  # not every frame has one
         joints = None if frame.joints is None else frame.joints.numpy()
         return AlbumView("pair", frame.depth.numpy(), frame.camera, np.eye(4), joints)
-
-    def _suffix(self, key: str) -> str:
-        return next((self.folder / self._capture.cameras[0].name).glob(f"{key}.*")).suffix

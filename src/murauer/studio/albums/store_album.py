@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.geometry.camera import Camera
-from murauer.store.frame_set import FrameSet, open_frame_set
+from murauer.store.frame_set import FrameSet
 from murauer.store.integrity import file_checksum
-from murauer.store.store import PAIRS, VALIDATION_PAIRS, open_store, write_description
+from murauer.store.manifest import PAIRS, VALIDATION_PAIRS, write_manifest
+from murauer.store.store import open_store
 from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats, moved
 
 PAIRS_OF = {"real": PAIRS, "validation": VALIDATION_PAIRS}
@@ -49,56 +51,66 @@ class StoreAlbum:
         problem = None
         if 0 not in seen:
             problem = f"the image of the first camera cannot be used: see problems.csv of {self.folder}"
-        return AlbumFrame(key, int(frames.person[index]), views, self._pair(set_name, index), problem)
+        return AlbumFrame(
+            key,
+            int(frames.person[index]),
+            views,
+            self._pair(set_name, index),
+            problem,
+            handedness="left" if frames.left[index] else "right",
+        )
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:
-        """See `Album`: arrays and description are each replaced as a whole."""
+        """See `Album`: arrays and manifest are each replaced as a whole."""
         by_set: dict[str, dict[int, Floats | None]] = defaultdict(dict)
         for key, joints in labels.items():
             set_name, _, index = key.partition("/")
             if set_name not in self.to_label or not index.isdecimal() or int(index) >= self.sets[set_name]:
                 raise UserError(f"{self.folder} has no frame {key} to label; it is not the store it was")
             by_set[set_name][int(index)] = joints
-        description = dict(self._store.description)
-        description.pop("format_version")
+        manifest = self._store.manifest
+        sums = dict(manifest.checksums)
         for set_name, rows in by_set.items():
             self._write_set(set_name, rows)
-            frames = open_frame_set(self.folder / set_name)
-            counts = description.get("counts", {}).get(set_name)
-            if counts is not None:
-                counts["labelled_frames"] = int(frames.labelled.sum())
             for name in ("joints", "labelled"):
                 file = f"{set_name}/{name}.npy"
-                description.setdefault("checksums", {})[file] = file_checksum(self.folder / file)
-        write_description(self.folder, description)
+                sums[file] = file_checksum(self.folder / file)
+        write_manifest(self.folder, replace(manifest, checksums=sums))
         self._store = open_store(self.folder)
+        folder = self.folder
         return (
-            f"train with them: murauer train --data {self.folder} --out RUN, after murauer twin {self.folder}"
+            f"train with them: murauer train --data {folder} --out RUN, after murauer render pairs {folder}"
         )
 
     def _write_set(self, set_name: str, rows: Mapping[int, Floats | None]) -> None:
-        """Write joints, of every camera whose pose is known, and which frames have labels."""
+        """Write joints, of every camera whose pose is known, and which frames have labels.
+
+        A frame without a hand is of no use any more, to training or to evaluation.
+        """
         frames = self._store.require(set_name)
         joints, labelled = np.array(frames.joints), np.array(frames.labelled)
+        valid = np.array(frames.valid)
         for row, label in rows.items():
+            if label is not None and not len(label):
+                label, valid[row] = None, False
             joints[row], labelled[row] = np.nan, label is not None
             for view in range(frames.views if label is not None else 0):
                 motion = self._from_first(view)
                 if motion is not None and label is not None:
                     joints[row, view] = moved(label, motion)
-        for name, array in (("joints", joints), ("labelled", labelled)):
+        for name, array in (("joints", joints), ("labelled", labelled), ("valid", valid)):
             with written_whole(self.folder / set_name / f"{name}.npy") as partial:
                 np.save(partial, array)
 
     def _view(self, frames: FrameSet, index: int, view: int) -> AlbumView:
-        region = frames.regions(np.array([index]), view)
+        region = frames.windows(np.array([index]), view)
         side = region.depth.shape[-1]
         joints = region.joints[0].numpy()
         fx, fy, u0, v0 = region.intrinsics[0].tolist()
         return AlbumView(
             name=f"camera {view + 1}",
             depth=region.depth[0].numpy(),
-            camera=Camera(fx, fy, u0, v0, side, side),
+            camera=Camera(fx, fy, u0, v0, side, side, is_crop=True),
             from_first=self._from_first(view),
             joints=joints if frames.labelled[index] and np.isfinite(joints).any() else None,
             centre=region.centre[0].numpy(),

@@ -63,7 +63,12 @@ class LabelControls:
                 modifier="cmd/ctrl",
             )
             actions.buttons(
-                "Enter, Del", {"Accept": ("enter", self._accept), "Delete": ("delete", self._delete)}
+                "Enter, X, Del",
+                {
+                    "Accept": ("enter", self._accept),
+                    "No hand": ("X", self._no_hand),
+                    "Delete": ("delete", self._delete),
+                },
             )
             actions.button("Write accepted labels", "S", self.export, "cmd/ctrl")
         for number, mode in enumerate(MODES, start=1):
@@ -161,6 +166,11 @@ class LabelControls:
     def _delete(self) -> None:
         self._may_label()
         self._labelling.delete()
+
+    def _no_hand(self) -> None:
+        self._may_label()
+        self._labelling.say_no_hand()
+        self._studio.next_to_label()
 
     def _accept(self) -> None:
         self._may_label()

@@ -6,8 +6,8 @@ allows. What is dragged out of reach stops where the finger ends. Distances betw
 finger stay those of the fitted hand. Lines that are drawn past a joint (`nyu14` joins the palm to the middle
 of the fingers) change as the fingers bend, as they do in a hand.
 
-Joints are where the hand model has them, without the offsets that `murauer twin` learns from many labels: a
-few poses do not tell an offset from a bend.
+Joints are where the hand model has them, without the offsets that `murauer render pairs` learns from many
+labels: a few poses do not tell an offset from a bend.
 """
 
 import numpy as np
@@ -19,7 +19,6 @@ from murauer.hand.fitting import fit_hands
 from murauer.hand.fitting.fit import fit_poses
 from murauer.hand.fitting.problem import FittingProblem, FittingWeights, Unknowns
 from murauer.hand.fitting.solver import fit_frames
-from murauer.hand.handedness import GivenHandedness
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel, mirror
 from murauer.studio.albums.album import Floats
@@ -37,14 +36,13 @@ class HeldHand:
     Args:
         labels: joints that it is fitted to, mm, (F, J, 3), at least 6 in a frame; NaN where not known.
         skeleton: of the joints.
-        handedness: which hand; told apart by the better fit by default.
 
     Raises:
         UserError: the hand model does not have these joints, or they are those of no hand.
     """
 
-    def __init__(self, labels: Floats, skeleton: Skeleton, handedness: GivenHandedness = "auto") -> None:
-        fit = fit_hands(torch.from_numpy(labels), skeleton.name, handedness=handedness, learn_offsets=False)
+    def __init__(self, labels: Floats, skeleton: Skeleton) -> None:
+        fit = fit_hands(torch.from_numpy(labels), skeleton.name, learn_offsets=False)
         best = int(fit.error_mm.nan_to_num(torch.inf).argmin())
         self._skeleton = skeleton
         self._model = HandModel().double()

@@ -13,14 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from murauer.errors import UserError
 from murauer.geometry.skeletons import Skeleton
-from murauer.studio.albums.album import Floats
+from murauer.studio.albums.album import NO_HAND, Floats
 
 LABEL_LOG_FILE = "labelling.jsonl"
 UNDO, REDO = "undo", "redo"
@@ -33,7 +32,7 @@ class Label:
     """A label as one change left it.
 
     Attributes:
-        joints: mm, coordinates of the first camera, (J, 3); None where a label was deleted.
+        joints: mm, coordinates of the first camera, (J, 3), or `NO_HAND`; None where a label was deleted.
         accepted: whether the person is done with it; only then is it for training.
         action: what was done, in words.
     """
@@ -103,9 +102,7 @@ class LabelLog:
     def __enter__(self) -> "LabelLog":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -122,7 +119,7 @@ class LabelLog:
 
         Args:
             key: of the frame.
-            joints: mm, coordinates of the first camera, (J, 3); None to delete the label.
+            joints: mm, coordinates of the first camera, (J, 3), or `NO_HAND`; None to delete the label.
             action: what was done, in words.
             accepted: whether the person is done with it.
 
@@ -130,7 +127,7 @@ class LabelLog:
             UserError: it cannot be written; the label is then as it was.
             ValueError: the joints are not those of the skeleton, or not finite.
         """
-        if joints is not None and (joints.shape != (len(self._skeleton), 3) or not np.isfinite(joints).all()):
+        if joints is not None and not (self._is_label(joints) and np.isfinite(joints).all()):
             raise ValueError(f"joints of shape {joints.shape} are no label of {self._skeleton.name}")
         values = None if joints is None else joints.astype(np.float64).round(DECIMALS).tolist()
         self._write({"frame": key, "action": action, "accepted": accepted, "joints_mm": values})
@@ -184,10 +181,13 @@ class LabelLog:
                 raise ValueError("there is nothing to undo or redo")
             return
         values = entry["joints_mm"]
-        joints = None if values is None else np.array(values, np.float32)
-        if joints is not None and joints.shape != (len(self._skeleton), 3):
+        joints = None if values is None else np.array(values, np.float32).reshape(-1, 3)
+        if joints is not None and not self._is_label(joints):
             raise ValueError(f"joints of shape {joints.shape}")
         history.add(Label(joints, bool(entry["accepted"]), str(entry["action"])))
+
+    def _is_label(self, joints: Floats) -> bool:
+        return joints.shape in ((len(self._skeleton), 3), NO_HAND.shape)
 
     def _read(self) -> None:
         """Follow what was done before; a new label log begins with what its joints are."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from murauer.errors import UserError
 from murauer.geometry.skeletons import Skeleton
-from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats
+from murauer.studio.albums.album import NO_HAND, AlbumFrame, AlbumView, Floats
 from murauer.studio.labels.hand_fits import Fit, HandFits
 from murauer.studio.labels.held_hand import DRAG_ITERATIONS, HeldHand
 from murauer.studio.labels.label_log import LabelLog
@@ -72,14 +72,23 @@ class Labelling:
     @property
     def state(self) -> str:
         """What the joints that are shown are, in words."""
-        if self._frame is None or self.joints is None:
+        if self._frame is None:
             return "no label"
         label = self.label_log.label(self._frame.key)
+        held = self._frame.label if label is None else label.joints
+        if held is not None and not len(held):
+            return "no hand here"
+        if self.joints is None:
+            return "no label"
         if label is not None and label.joints is not None:
             return "accepted" if label.accepted else "not accepted yet"
         if label is not None:
             return "label deleted"
-        return "label of the folder" if self._frame.label is not None else "prediction"
+        return "prediction" if held is None else f"label of the folder{self._lacking(held)}"
+
+    def _lacking(self, label: Floats) -> str:
+        missing = int(np.isnan(label).any(-1).sum())
+        return f", {missing} joints of it predicted" if missing else ""
 
     def select(self, joint: int) -> None:
         """Choose the joint to move; numbers go round."""
@@ -166,6 +175,12 @@ class Labelling:
         """Have no label here."""
         self._change(None, "delete", accepted=True)
 
+    def say_no_hand(self) -> None:
+        """Label the frame as one without a hand, and be done with it."""
+        moment = self._opened()
+        self._change(NO_HAND, "no hand here", accepted=True)
+        self._accepted[moment.person].pop(moment.key, None)
+
     def undo(self) -> bool:
         """Take the last change of this frame back; False if there is none."""
         return self._frame is not None and self.label_log.undo(self._frame.key) and self._show()
@@ -177,9 +192,10 @@ class Labelling:
     def _change(self, joints: Floats | None, action: str, accepted: bool = False) -> None:
         frame = self._opened()
         try:
-            if self.label_log.label(frame.key) is None and frame.label is not None:
+            label = frame.label
+            if self.label_log.label(frame.key) is None and label is not None and np.isfinite(label).all():
                 # So that undo leads back to it even after it was replaced in the folder.
-                self.label_log.change(frame.key, frame.label, "label of the folder", accepted=True)
+                self.label_log.change(frame.key, label, "label of the folder", accepted=True)
             self.label_log.change(frame.key, joints, action, accepted)
         finally:
             self._show()
@@ -187,14 +203,19 @@ class Labelling:
     def _show(self) -> bool:
         assert self._frame is not None
         label = self.label_log.label(self._frame.key)
-        if label is not None and label.joints is not None:
-            self._base = label.joints
-        elif label is not None or self._frame.label is None:
-            self._base = self._prediction
-        else:
-            self._base = self._frame.label
-        self.joints = self._base
+        held = self._frame.label if label is None else label.joints
+        self._base = self._completed(held)
+        self.joints = None if held is not None and not len(held) else self._base
         return True
+
+    def _completed(self, label: Floats | None) -> Floats | None:
+        """A label with what the model predicts for joints without one; None if some remain."""
+        if label is None or not len(label):
+            return self._prediction
+        known = np.isfinite(label)
+        if self._prediction is not None:
+            label = np.where(known, label, self._prediction)
+        return label if np.isfinite(label).all() else None
 
     def _dragged(self, target: Floats, rotation: NDArray[np.float64], iterations: int) -> Floats:
         start = self._start()

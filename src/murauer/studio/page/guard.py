@@ -96,14 +96,10 @@ def serve(host: str, port: int, token: str | None) -> "ViserServer":
         token: that is asked for; None if only this machine can connect.
 
     Raises:
-        UserError: viser is not installed, or the address cannot be used.
+        UserError: the address cannot be used.
     """
-    try:
-        import viser  # extra
-    except ImportError as error:
-        raise UserError(
-            f"the page needs the package {error.name}, which is not installed: pip install 'murauer[studio]'"
-        ) from error
+    import viser  # extra
+
     port = _free_port(host, port)
     # viser announces itself on stdout, without the token that the address needs.
     with _guarded(Guard(port, token)) as guarded, redirect_stdout(io.StringIO()):

@@ -6,7 +6,6 @@ in the middle, and in units of 10 cm: viser's steps, near plane and keys are mad
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,7 +70,10 @@ class Page:
         self._status = server.gui.add_markdown("")
 
     def at_once(self) -> AbstractContextManager[None]:
-        """Have all that is shown meanwhile appear at the same time."""
+        """Have all that is shown meanwhile appear at the same time.
+
+        viser sends at most 128 changes together, so a frame must not be more of them.
+        """
         return self.server.atomic()
 
     def look_at(self, middle: Floats) -> None:
@@ -154,54 +156,63 @@ class Page:
 
 
 class SkeletonNode:
-    """One skeleton in space; see `Page.skeleton`."""
+    """One skeleton in space; see `Page.skeleton`.
+
+    Its joints are one mesh drawn at many places: browsers apply places of nodes before what nodes hold, so
+    that joints that are nodes would be a frame ahead of bones and points.
+    """
 
     def __init__(
         self, server: "ViserServer", name: str, skeleton: Skeleton, colour: tuple[int, int, int] | None
     ) -> None:
+        import trimesh
+
         self._bones = np.array(skeleton.bones, np.int64).reshape(-1, 2)
-        colours = [colour or FINGER_COLOURS[group] for group in skeleton.groups]
-        ends = np.array([colours[joint] for joint, _ in skeleton.bones], np.uint8)
-        nothing = np.zeros((len(self._bones), 2, 3), np.float32)
+        colours = np.array([colour or FINGER_COLOURS[group] for group in skeleton.groups], np.uint8)
+        ends = colours[self._bones[:, 0]]
+        self._emphasised = np.ones(len(skeleton), np.float32)
+        self._shown: NDArray[np.bool_] = np.zeros(len(skeleton), bool)
+        self._whole = server.scene.add_frame(f"{WORLD}/{name}", show_axes=False, visible=False)
         self._lines = server.scene.add_line_segments(
             f"{WORLD}/{name}/bones",
-            nothing,
+            np.zeros((len(self._bones), 2, 3), np.float32),
             np.repeat(ends[:, None], 2, axis=1),
             thickness=BONE_MM / UNIT_MM,
-            visible=False,
         )
-        self._joints = [
-            server.scene.add_icosphere(
-                f"{WORLD}/{name}/{joint}",
-                radius=JOINT_MM / UNIT_MM,
-                color=colours[index],
-                subdivisions=2,
-                visible=False,
-            )
-            for index, joint in enumerate(skeleton.joints)
-        ]
+        ball = trimesh.creation.icosphere(subdivisions=2, radius=JOINT_MM / UNIT_MM)
+        self._joints = server.scene.add_batched_meshes_simple(
+            f"{WORLD}/{name}/joints",
+            np.asarray(ball.vertices, np.float32),
+            np.asarray(ball.faces, np.uint32),
+            batched_wxyzs=np.tile(np.array([1, 0, 0, 0], np.float32), (len(skeleton), 1)),
+            batched_positions=np.zeros((len(skeleton), 3), np.float32),
+            batched_scales=self._emphasised,
+            batched_colors=colours,
+            lod="off",
+        )
 
     def show(self, joints: Floats | None) -> None:
-        """Show joints (J, 3) in mm; None for none."""
-        if joints is None or not np.isfinite(joints).all():
-            for node in (self._lines, *self._joints):
-                node.visible = False
+        """Show joints (J, 3) in mm, without those that are NaN; None for none."""
+        joints = np.full((len(self._shown), 3), np.nan, np.float32) if joints is None else joints
+        known = np.atleast_1d(np.isfinite(joints).all(axis=-1))
+        self._whole.visible = bool(known.any())
+        if not known.any():
             return
-        places = joints / UNIT_MM
-        self._lines.points, self._lines.visible = places[self._bones], True
-        for node, place in zip(self._joints, places, strict=True):
-            node.position, node.visible = place, True
+        places = np.where(known[:, None], joints, joints[known][0]).astype(np.float32) / UNIT_MM
+        both = np.atleast_1d(known[self._bones].all(axis=-1))
+        self._lines.points = np.where(both[:, None, None], places[self._bones], places[0])
+        self._joints.batched_positions = places
+        self._shown = known
+        self._size()
 
     def emphasise(self, joint: int) -> None:
         """Draw one joint larger than the others."""
-        for index, node in enumerate(self._joints):
-            node.scale = SELECTED if index == joint else 1.0
+        self._emphasised = np.where(np.arange(len(self._shown)) == joint, SELECTED, 1.0).astype(np.float32)
+        self._size()
 
     def on_click(self, act: Callable[[int], None]) -> None:
         """Have a function called with the index of a joint that is clicked on."""
-        for index, node in enumerate(self._joints):
-            node.on_click(partial(_call_with, act, index))
+        self._joints.on_click(lambda event: act(event.instance_index or 0))
 
-
-def _call_with(act: Callable[[int], None], joint: int, _: Any) -> None:
-    act(joint)
+    def _size(self) -> None:
+        self._joints.batched_scales = self._emphasised * self._shown

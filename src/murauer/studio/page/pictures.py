@@ -1,6 +1,5 @@
 """Depth images with skeletons over them, as the page shows them."""
 
-from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -63,17 +62,10 @@ def _resized(view: AlbumView) -> tuple[Floats, Camera]:
     height, width = view.depth.shape
     scale = min(WHOLE_SIZE[0] / width, WHOLE_SIZE[1] / height)
     columns, rows = (np.arange(round(side * scale)) for side in (width, height))
-    taken = np.ix_(((rows + 0.5) / scale).astype(int), ((columns + 0.5) / scale).astype(int))
-    camera = replace(
-        view.camera,
-        fx=view.camera.fx * scale,
-        fy=view.camera.fy * scale,
-        u0=(view.camera.u0 + 0.5) * scale - 0.5,
-        v0=(view.camera.v0 + 0.5) * scale - 0.5,
-        width=len(columns),
-        height=len(rows),
+    taken = np.ix_(
+        ((rows + 0.5) * height / len(rows)).astype(int), ((columns + 0.5) * width / len(columns)).astype(int)
     )
-    return view.depth[taken], camera
+    return view.depth[taken], view.camera.resized(len(columns), len(rows))
 
 
 def _middle(view: AlbumView) -> Floats:

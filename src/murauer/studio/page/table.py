@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
+
 from murauer.geometry.overlay import FINGER_COLOURS
 from murauer.geometry.skeletons import Skeleton
 from murauer.studio.albums.album import Floats
@@ -38,13 +40,14 @@ def joint_table(
     for index, name in enumerate(skeleton.joints):
         colour = "#{:02x}{:02x}{:02x}".format(*FINGER_COLOURS[skeleton.groups[index]])
         cells = [*(f"{value:.0f}" for value in joints[index]), *(f"{v[index]:.1f}" for _, v in known)]
+        cells = ["–" if cell == "nan" else cell for cell in cells]
         mark = "background:rgba(255,255,255,.14);" if index == selected else ""
         rows.append(
             f'<tr style="{mark}"><td style="text-align:left"><span style="color:{colour}">●</span> '
             f"{escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
         )
     if known:
-        means = "".join(f"<td>{float(values.mean()):.1f}</td>" for _, values in known)
+        means = "".join(f"<td>{float(np.nanmean(values)):.1f}</td>" for _, values in known)
         rows.append(f'<tr style="border-top:1px solid #888"><td style="text-align:left">mean</td>'
                     f"<td></td><td></td><td></td>{means}</tr>")  # fmt: skip
     head = '<th style="text-align:left">joint</th>' + "".join(f"<th>{escape(text)}</th>" for text in heads)

@@ -1,8 +1,8 @@
 """What the base model learns: joints, votes of single places, and how wrong it will be."""
 
 import torch
-import torch.nn.functional as functional
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from murauer.nets.voting_head import Votes, VotingHead
 from murauer.training.base.samples import Batch, foreground_places

@@ -37,7 +37,9 @@ def write_model(run: Path, out: Path) -> str:
         for name, value in pack_module("network", network).items()
         if not name.startswith("network.view_generator.")  # nothing has trained it
     }
-    model = ModelConfig(config.network.skeleton, config.variation.cube_mm, dense=config.network)
+    model = ModelConfig(
+        skeleton=config.network.skeleton, cube_mm=config.variation.cube_mm, dense=config.network
+    )
     text = msgspec.json.encode(model).decode()
     write_tensors(out, weights, {"config": text, "facts": metadata["facts"]})
     return metadata["facts"]

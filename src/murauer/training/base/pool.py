@@ -42,7 +42,7 @@ def produce(folder: Path, scenes: BaseScenes, seed: int, keep: int) -> None:
     number = 1 + max((int(path.stem.split("_")[2]) for path in folder.glob(f"chunk_{seed}_*")), default=-1)
     while True:
         generator = random_stream(seed, "base", number)
-        parts = []
+        parts: list[dict[str, Tensor]] = []
         while sum(len(part["joints"]) for part in parts) < CHUNK:
             parts.append(scenes.render(hand, PART, generator))
         chunk = {name: torch.cat([part[name] for part in parts])[:CHUNK] for name in parts[0]}

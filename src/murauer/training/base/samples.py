@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as functional
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from murauer.geometry.crop import BACKGROUND, crop_hand
 from murauer.geometry.hand_size import hand_scale

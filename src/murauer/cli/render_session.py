@@ -1,4 +1,4 @@
-"""Simulate a store of a hand by three depth cameras, with a synthetic and a "real" domain.
+"""Render a session of a hand before three depth cameras, with a synthetic and a "real" domain.
 
 The store is what `murauer train` reads. Its "real" frames have other hands, sensor noise and clutter that
 the synthetic frames never show. What was stopped goes on when the same command is given again; on several
@@ -13,7 +13,7 @@ from murauer.arguments import add_run_folder, add_workers, count, positive_int, 
 from murauer.errors import UserError
 
 if TYPE_CHECKING:
-    from murauer.prepare.rendering.simulated import SimulationConfig
+    from murauer.store.makers import SimulationConfig
 
 FRAMES = ("synthetic", "real", "validation", "test")
 
@@ -60,11 +60,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _read_config(path: Path) -> "SimulationConfig":
     """Read the fields that differ from the defaults."""
-    import msgspec  # start-up
+    from murauer.store.makers import SimulationConfig  # start-up
+    from murauer.text_files import decode_json  # start-up
 
-    from murauer.prepare.rendering.simulated import SimulationConfig  # start-up
-
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=SimulationConfig)
-    except (OSError, msgspec.DecodeError) as error:
-        raise UserError(f"cannot read the simulation settings {path}: {error}") from error
+    return decode_json(path, SimulationConfig, "file of simulation settings")

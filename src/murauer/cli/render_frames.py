@@ -45,8 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
     from murauer.prepare.rendering.regions import RENDER_CHUNK  # start-up
-    from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise, synthesise_shard  # start-up
-    from murauer.prepare.rendering.while_training import EndlessConfig, render_while_training  # start-up
+    from murauer.prepare.rendering.synthetic import synthesise, synthesise_shard  # start-up
+    from murauer.prepare.rendering.while_training import render_while_training  # start-up
+    from murauer.store.makers import EndlessConfig, SynthesisConfig  # start-up
 
     given = {name: getattr(args, name) for name in VIEWPOINTS if getattr(args, name) is not None}
     config = SynthesisConfig(frames=args.frames or RENDER_CHUNK, seed=args.seed, **given)

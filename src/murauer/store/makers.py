@@ -1,0 +1,210 @@
+"""How stores were made: what the makers in `murauer.prepare` are told, as the manifest keeps it."""
+
+from typing import Literal
+
+import msgspec
+
+from murauer.errors import UserError
+from murauer.hand.handedness import GivenHandedness, Handedness
+
+
+class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a dataset is imported.
+
+    Attributes:
+        cube_mm: side of the hand cube in mm.
+        region_mm: side of the stored windows at the hand's depth in mm: the cube in any rotation, with what
+            the offsets of the augmentation move it by.
+        region_size: side of the stored windows in pixels: as fine as a patch of 128 pixels for the cube.
+        max_frames: moments to take of each set, spread evenly; None for all.
+        least_confidence: of the hand finder; a less certain image counts as one without a hand.
+    """
+
+    cube_mm: float = 300.0
+    region_mm: float = 450.0
+    region_size: int = 192
+    max_frames: int | None = None
+    least_confidence: float = 0.3
+
+    def moments(self, frames: int) -> int:
+        """Number of moments that are taken of a set of so many."""
+        return frames if self.max_frames is None else min(self.max_frames, frames)
+
+
+class ImportFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the result of an import depends on, but where the dataset lies.
+
+    Attributes:
+        dataset: name of the format.
+        folder: name of the dataset's folder.
+        sets: moments and views of each of its sets.
+        centres: kind of the centres of each set.
+        settings: of the import.
+        centre_files: name and digest of the files of centres, by set and view.
+        handedness: what was said of the hands; "auto" if it was left to files and to the hand finder.
+            Imports of older versions took all for right ones.
+    """
+
+    dataset: str
+    folder: str
+    sets: dict[str, tuple[int, int]]
+    centres: dict[str, str]
+    settings: ImportSettings
+    centre_files: dict[str, tuple[str, str]]
+    handedness: GivenHandedness = "right"
+
+
+class HandFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which hand a person shows, or the frames of which nobody is said to be in them.
+
+    Attributes:
+        person: number of the person, -1 if unknown.
+        handedness: the hand that the frames are taken for.
+        given: whether that was said; otherwise the hand finder saw it.
+        looked: frames in which the hand finder looked at the hand.
+        seen_left: of these, frames in which it looks like a left one.
+        log_odds: that it is a right one, from all of them together.
+    """
+
+    person: int
+    handedness: Handedness
+    given: bool
+    looked: int
+    seen_left: int
+    log_odds: float
+
+
+class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is recorded.
+
+    Attributes:
+        seed: of everything random.
+        synthetic_frames: labelled renderings.
+        real_frames: frames of the sensor for training, nearly all unlabelled.
+        validation_frames: for tuning; half of a seen person, half of a person seen nowhere else.
+        test_frames: for the result; likewise, with another unseen person.
+        training_persons: people among the real training frames.
+        sensor: sensor model of the real domain.
+        clutter: how often things besides the hand and its forearm are in the real scene: a factor on the
+            shares of `ClutterPrior`, 0 for never.
+        person_spread: variety of the real hands, 1 = the whole range of adults.
+        synthetic_spread: variety of the synthetic hands; 0 = one average hand, as in NYU's renderings.
+        region_size: side of the stored windows in pixels.
+        region_mm: side of the stored windows at the hand's depth in mm: the 300 mm cube in any rotation.
+        cube_mm: side of the hand cube in mm.
+        distance_mm: nearest and farthest hand.
+        tilt_deg: standard deviation of the hand's tilt against the first camera, see `sample_viewpoints`.
+        roll_deg: standard deviation of its rotation in the image.
+        palm_share: share of hands that show the palm; the others show the back.
+        any_share: share of hands in a uniformly random orientation.
+        free_share: share of freely curled poses; the others lie between two gestures, see `PosePrior`.
+        pose_variation: factor on the random deviations from the gestures, see `PosePrior`.
+        skeleton: joints that are recorded.
+
+    Raises:
+        UserError: a number of frames, people or pixels is not positive, or the distances are not in order.
+    """
+
+    seed: int = 0
+    synthetic_frames: int = 20_000
+    real_frames: int = 20_000
+    validation_frames: int = 1_000
+    test_frames: int = 1_000
+    training_persons: int = 20
+    sensor: str = "structured_light"
+    clutter: float = 2.5
+    person_spread: float = 0.5
+    synthetic_spread: float = 0.0
+    region_size: int = 96
+    region_mm: float = 450.0
+    cube_mm: float = 300.0
+    distance_mm: tuple[float, float] = (700.0, 1100.0)
+    tilt_deg: float = 15.0
+    roll_deg: float = 10.0
+    palm_share: float = 1.0
+    any_share: float = 0.0
+    free_share: float = 0.0
+    pose_variation: float = 0.5
+    skeleton: str = "nyu14"
+
+    def __post_init__(self) -> None:
+        counts = ("synthetic_frames", "real_frames", "validation_frames", "test_frames")
+        for name in (*counts, "training_persons", "region_size"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} of the simulation is {getattr(self, name)}; it must be at least 1")
+        near, far = self.distance_mm
+        if not 0 < near <= far:
+            raise UserError(f"distance_mm of the simulation is {near} to {far}; give 0 < nearest <= farthest")
+
+
+class SynthesisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is rendered. The viewpoints' defaults are wide: what a store's are is not known.
+
+    Attributes:
+        frames: number of moments.
+        seed: of everything random.
+        spread: variety of the hands, see `ShapePrior`; 0 = one average hand, as in NYU's renderings.
+        jitter_mm: standard deviation by which the places of the store's hands are varied.
+        tilt_deg: standard deviation of the hand's tilt against the first camera, see `sample_viewpoints`.
+        roll_deg: standard deviation of its rotation in the image.
+        palm_share: share of hands that show the palm; the others show the back.
+        any_share: share of hands in a uniformly random orientation.
+
+    Raises:
+        UserError: a number is out of range.
+    """
+
+    frames: int
+    seed: int = 0
+    spread: float = 0.0
+    jitter_mm: float = 40.0
+    tilt_deg: float = 38.0
+    roll_deg: float = 45.0
+    palm_share: float = 0.75
+    any_share: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise UserError(f"{self.frames} synthetic frames asked for; give at least 1")
+        for name in ("tilt_deg", "roll_deg", "jitter_mm", "spread"):
+            if not 0 <= (value := getattr(self, name)) < 1000:
+                raise UserError(f"{name} of the synthetic hands must be positive or 0, got {value:g}")
+        for name in ("palm_share", "any_share"):
+            if not 0 <= (value := getattr(self, name)) <= 1:
+                raise UserError(f"{name} of the synthetic hands must be between 0 and 1, got {value:g}")
+
+
+class SynthesisFacts(SynthesisConfig, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What was rendered, and what was known then.
+
+    Attributes:
+        views: whether the cameras' poses were known, or guessed.
+        joint_offsets: whether it was known where in the hand the store's joints lie.
+    """
+
+    views: Literal["calibrated", "guessed"]
+    joint_offsets: bool = True
+
+
+class EndlessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is rendered.
+
+    Attributes:
+        synthesis: a chunk; with `RENDER_CHUNK` frames, chunks are those of a stored set.
+        steps: training steps that draw from a chunk before the next one is due.
+    """
+
+    synthesis: SynthesisConfig
+    steps: int
+
+
+class PairFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How synthetic pairs were fitted.
+
+    Attributes:
+        fitted_frames: labelled frames that the hand model was fitted to.
+        max_error_mm: error above which a frame got no pair.
+    """
+
+    fitted_frames: int
+    max_error_mm: float

@@ -1,0 +1,157 @@
+"""What describes a store: the file `recording.json`, with a type for each thing it says."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from murauer.errors import UserError
+from murauer.files import written_whole
+from murauer.store.integrity import checksums
+from murauer.store.makers import (
+    EndlessConfig,
+    HandFacts,
+    ImportFacts,
+    PairFacts,
+    SimulationConfig,
+    SynthesisFacts,
+)
+
+FORMAT_VERSION = 3
+"""Of what is written. Version 2 does not know which hand frames show; version 1 has no checksums either, nor
+the arrays that `murauer.store.frame_set` lets be missing. Both are read as they are."""
+
+MANIFEST_FILE = "recording.json"
+
+PAIRS, VALIDATION_PAIRS = "twin", "validation_twin"
+"""The sets of synthetic pairs, by their names on disk."""
+
+SPLITS = ("synthetic", "real", PAIRS, "validation", VALIDATION_PAIRS, "test")
+"""The sets that a store can have."""
+
+CentreKind = Literal["joint", "mean", "file", "localised"]
+
+CENTRES: dict[CentreKind, str] = {
+    "joint": "annotated joint",
+    "mean": "mean of the true joints, which leaks part of the answer",
+    "file": "given by a file",
+    "localised": "found by the hand finder",
+}
+"""Where the crop centres of a set come from, by the word in its manifest."""
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All that a store says of itself; what its maker did is in the field of that maker.
+
+    Attributes:
+        format_version: of the file, see `FORMAT_VERSION`.
+        dataset: name of the imported format, or "simulated".
+        skeleton: name of the joints.
+        rig: as `CameraRig.from_dict` takes it; None where the dataset does not tell the cameras' poses.
+        cube_mm: side of the hand cube in mm.
+        view_pair: index of the input camera and of the one that g must predict; None with one camera.
+        unseen_persons: persons of validation and test who do not appear in `real`.
+        left_out: what was in the dataset's folder and is not in the sets, a sentence each.
+        sets: names of the frame sets.
+        aliases: sets that are another set's frames, by name.
+        centres: where the crop centres of a set come from; from the annotated joint if it is not here.
+        hands: of an import, which hands its persons show, and how sure that is.
+        checksums: SHA-256 of the arrays, by their place in the store.
+        imported: how it was imported.
+        simulation: how it was simulated.
+        synthesis: how its synthetic set was rendered, if it came without one.
+        endless: how its synthetic frames are rendered while a training draws from them.
+        pairs: how its synthetic pairs were fitted.
+    """
+
+    format_version: int = FORMAT_VERSION
+    dataset: str = "simulated"
+    skeleton: str
+    rig: dict[str, Any] | None
+    cube_mm: float
+    view_pair: tuple[int, int] | None
+    unseen_persons: tuple[int, ...]
+    left_out: tuple[str, ...] = ()
+    sets: tuple[str, ...] = SPLITS
+    aliases: dict[str, str] = {}
+    centres: dict[str, CentreKind] = {}
+    hands: tuple[HandFacts, ...] = ()
+    checksums: dict[str, str] = {}
+    imported: ImportFacts | None = msgspec.field(default=None, name="import")
+    simulation: SimulationConfig | None = None
+    synthesis: SynthesisFacts | None = None
+    endless: EndlessConfig | None = None
+    pairs: PairFacts | None = msgspec.field(default=None, name="twins")
+
+    def with_set(self, name: str, centres: CentreKind) -> "Manifest":
+        """With a set made anew, whose arrays have no checksums yet."""
+        return msgspec.structs.replace(
+            self.without_set(name),
+            sets=tuple(each for each in SPLITS if each in (name, *self.sets)),
+            centres=self.centres | {name: centres},
+        )
+
+    def without_set(self, name: str) -> "Manifest":
+        """Without a set and all that is said of it."""
+        return msgspec.structs.replace(
+            self,
+            sets=tuple(each for each in self.sets if each != name),
+            centres={each: kind for each, kind in self.centres.items() if each != name},
+            checksums={
+                file: digest for file, digest in self.checksums.items() if not file.startswith(f"{name}/")
+            },
+        )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the file that describes a store, at once or not at all.
+
+    Args:
+        folder: of the store, with its frame sets complete.
+        manifest: what it says. Checksums are added for the sets that it has none of: leave those of a set
+            away that has changed.
+    """
+    known = manifest.checksums
+    new = {
+        name for name in set(manifest.sets) - set(manifest.aliases)
+        if not any(file.startswith(f"{name}/") for file in known)
+    }  # fmt: skip
+    complete = msgspec.structs.replace(
+        manifest,
+        checksums=dict(sorted((known | checksums(folder, new)).items())),
+    )
+    with written_whole(folder / MANIFEST_FILE) as partial:
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(complete), indent=1))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the file that describes a store.
+
+    Raises:
+        UserError: it is missing, damaged, of another format version, or says what this program does not know.
+    """
+    path = folder / MANIFEST_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{folder} is not a store: it has no {MANIFEST_FILE}; make one with 'murauer import' or "
+            "'murauer render session'"
+        )
+    try:
+        values = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        version: int = values.get("format_version", 0)
+        if version not in range(1, FORMAT_VERSION + 1):
+            raise UserError(
+                f"{path}: it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
+                "make the store again"
+            )
+        if version < FORMAT_VERSION:
+            values.pop("counts", None)  # told again what the arrays tell
+        return msgspec.convert(values, Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{path} is damaged or no store's ({error}); make the store again") from error
+
+
+def store_identity(folder: Path) -> Any:
+    """What tells a store from others: its manifest as it stands on disk, whatever its format."""
+    return json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))

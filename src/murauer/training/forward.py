@@ -1,0 +1,97 @@
+"""What the networks make of a mini-batch: one pass, from whose results all losses are computed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from murauer.nets.network import HandPoseNetwork
+from murauer.nets.pose_head import PoseOutput
+from murauer.training.batch import Batch
+from murauer.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """A mini-batch, and what f, m and p made of it.
+
+    Attributes:
+        batch: the samples.
+        latent: z, the joint latent space, of `batch.inputs`, (N, F) or whatever shape the backbone gives it.
+        pose: joints, and the activations that g starts from, of `batch.posed`.
+        network: f, m, p and g.
+        discriminator: h; None where the variant does not match distributions.
+        training: what g learns from.
+        pretraining: whether g only watches: what it learns from has no gradient.
+    """
+
+    batch: Batch
+    latent: Tensor
+    pose: PoseOutput
+    network: HandPoseNetwork
+    discriminator: nn.Module | None
+    training: TrainingConfig
+    pretraining: bool
+
+    def latent_of(self, name: str) -> Tensor:
+        """Z of a set of inputs."""
+        return self.latent[self.batch.rows[name]]
+
+    def hidden_of(self, name: str) -> Tensor:
+        """Activations that g starts from, of a set that p is shown, (B, F)."""
+        rows, first = self.batch.rows[name], self.batch.posed.start
+        hidden = self.pose.hidden[rows.start - first : rows.stop - first]
+        return hidden.detach() if self.pretraining else hidden
+
+    def compared(self) -> tuple[Tensor, Tensor]:
+        """Z of the real and of the synthetic samples that h compares, without a gradient."""
+        return self.latent_of("unlabelled_real").detach(), self.latent_of("unlabelled_synthetic").detach()
+
+
+def forward_pass(
+    network: HandPoseNetwork,
+    discriminator: nn.Module | None,
+    batch: Batch,
+    training: TrainingConfig,
+    pretraining: bool = False,
+) -> ForwardPass:
+    """Show a mini-batch to f, m and p.
+
+    f runs once over the images of all sets: BatchNorm then sees the same mixture of domains in training as
+    its running statistics stand for at test time. m and p run once as well, over the sets that they are for,
+    because a set alone is too small to keep a processor busy.
+    To be called where `networks_in` says in which precision.
+
+    Args:
+        network: f, m, p and g.
+        discriminator: h, if there is one.
+        batch: the samples.
+        training: what l_m reaches, what g learns from.
+        pretraining: whether g only watches.
+    """
+    features = network.features(batch.patch[batch.inputs])
+    if training.matching_reaches == "mapping" and "unlabelled_real" in batch.rows:
+        # l_m is all that the unlabelled real samples are for: it ends before f.
+        features = _without_gradient(features, batch.rows["unlabelled_real"])
+    latent = network.align(features, batch.real)
+    pose = network.pose(latent[batch.posed])
+    return ForwardPass(batch, latent, pose, network, discriminator, training, pretraining)
+
+
+def _without_gradient(values: Tensor, rows: slice) -> Tensor:
+    return torch.cat([values[: rows.start], values[rows].detach(), values[rows.stop :]])
+
+
+@contextmanager
+def constant(*modules: nn.Module) -> Iterator[None]:
+    """What is computed through the modules has a gradient, and they have none from it."""
+    training = [module.training for module in modules]
+    for module in modules:
+        module.requires_grad_(False).eval()
+    try:
+        yield
+    finally:
+        for module, was in zip(modules, training, strict=True):
+            module.requires_grad_(True).train(was)

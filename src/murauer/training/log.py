@@ -1,0 +1,84 @@
+"""What a training tells while it runs: losses as curves for TensorBoard, and its progress."""
+
+import math
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from murauer.errors import UserError
+from murauer.progress import Progress
+from murauer.training.parallel import leads
+
+LOG_EVERY = 50
+"""Steps between points of a curve."""
+
+
+class TrainingLog:
+    """Reads the losses of all steps, and writes some, if this is the process that writes.
+
+    Args:
+        name: of the stage.
+        folder: for TensorBoard.
+        start: first step that is made; what a former run logged from there on is dropped.
+        iterations: number of steps.
+    """
+
+    def __init__(self, name: str, folder: Path, start: int, iterations: int) -> None:
+        self.name, self.folder, self.start, self.iterations = name, folder, start, iterations
+        self._unread: dict[int, dict[str, Tensor]] = {}
+
+    def __enter__(self) -> "TrainingLog":
+        self._open = ExitStack()
+        if leads():
+            writer = SummaryWriter(str(self.folder), purge_step=self.start)
+            self._writer = self._open.enter_context(closing(writer))
+            progress = Progress(self.name, self.iterations, self.start, unit="step")
+            self._progress = self._open.enter_context(progress)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def add(self, step: int, losses: dict[str, Tensor], rate: float, read: bool = False) -> None:
+        """Take the losses of a step.
+
+        Nobody waits for the values of those on a GPU until they are logged.
+
+        Args:
+            step: its number.
+            losses: by name.
+            rate: learning rate.
+            read: whether to read the values of all steps so far, because a checkpoint follows.
+
+        Raises:
+            UserError: a loss is not finite.
+        """
+        self._unread[step] = losses
+        if not (read or step % LOG_EVERY == 0 or not losses["total"].is_cuda):
+            return
+        values = self._read()
+        if leads():
+            if step % LOG_EVERY == 0:
+                for name, value in (values | {"learning_rate": rate}).items():
+                    self._writer.add_scalar(f"{self.name}/{name}", value, step)
+            self._progress.advance(len(self._unread), loss=values["total"])
+        self._unread.clear()
+
+    def _read(self) -> dict[str, float]:
+        """Losses of the last step, by name, after those of all have been found finite."""
+        values: dict[str, float] = {}
+        for step, losses in self._unread.items():
+            values = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
+            for name, loss in values.items():
+                if not math.isfinite(loss):
+                    raise UserError(
+                        f"{self.name} stopped at step {step}: the loss '{name}' is {loss}; "
+                        "lower the learning rate or that loss's weight and start again in another folder"
+                    )
+        return values

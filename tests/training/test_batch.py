@@ -1,0 +1,107 @@
+"""A mini-batch is one set of tensors; every set in it is what it would be alone."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from murauer.store.store import Store
+from murauer.training.batch import INPUT_ROWS, REAL_ROWS, ROW_ORDER, BatchSource
+from murauer.training.config import Config, load_config
+from murauer.training.parallel import Part
+from murauer.training.variants import VARIANTS, Variant
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load_config("smoke")
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_the_rows_of_all_sets_are_the_batch(tiny_store: Store, config: Config, variant: str) -> None:
+    rows = tiny_store.labelled_rows(10 if VARIANTS[variant].real else 0, 0)
+    batch = BatchSource(tiny_store, config, VARIANTS[variant], rows, 0).joint(2)
+    covered = np.concatenate([np.arange(len(batch.patch))[own] for own in batch.rows.values()])
+    assert sorted(covered) == list(range(len(batch.patch)))
+    assert len(batch.patch) == len(batch.joints) == len(batch.centre) == len(batch.condition)
+    assert [name for name in ROW_ORDER if name in batch.rows] == list(batch.rows)
+    for names, own in ((INPUT_ROWS, batch.inputs), (REAL_ROWS, batch.real)):
+        inside = [name for name in batch.rows if name in names]
+        assert own.stop - own.start == sum(len(batch.patch[batch.rows[name]]) for name in inside)
+
+
+def test_labels_count_of_all_but_unlabelled_real_frames(tiny_store: Store, config: Config) -> None:
+    labelled = tiny_store.labelled_rows(10, 0)
+    source = BatchSource(tiny_store, config, VARIANTS["full"], labelled, seed=0)
+    counts = set()
+    for step in range(8):
+        batch = source.joint(step)
+        counting = torch.zeros(len(batch.patch), dtype=torch.bool)
+        counting[batch.posed.start + batch.labelled] = True
+        for name, rows in batch.rows.items():
+            if name == "views_real":
+                counts.add(int(counting[rows].sum()))
+            else:
+                expected = name in INPUT_ROWS and name != "unlabelled_real"
+                assert bool((counting[rows] == expected).all()), name
+        assert len(batch.paired) == len(batch.patch[batch.rows["pairs"]])
+    assert len(counts) > 1  # some of the real frames that two cameras saw are labelled
+
+
+def test_g_alone_is_told_a_jittered_centre(tiny_store: Store, config: Config) -> None:
+    rows = tiny_store.labelled_rows(10, 0)
+    batch = BatchSource(tiny_store, config, VARIANTS["full"], rows, 0).joint(0)
+    for name, own in batch.rows.items():
+        moved = (batch.condition[own] - batch.centre[own]).norm(dim=1)
+        assert bool((moved > 0).all()) == name.startswith("views"), name
+
+
+def test_variants_see_the_same_samples_in_the_sets_they_share(tiny_store: Store, config: Config) -> None:
+    rows = tiny_store.labelled_rows(10, 0)
+    full, fewer = (
+        BatchSource(tiny_store, config, VARIANTS[name], rows, 0).joint(1) for name in ("full", "view_pred")
+    )
+    for name, own in fewer.rows.items():
+        assert torch.equal(fewer.patch[own], full.patch[full.rows[name]]), name
+
+
+def test_pretraining_shows_half_of_its_samples_to_g(tiny_store: Store, config: Config) -> None:
+    source = BatchSource(tiny_store, config, Variant("", real=False), np.zeros(0, int), 0)
+    batch = source.pretraining(0)
+    assert list(batch.rows) == ["synthetic", "views_synthetic", "targets_synthetic"]
+    assert batch.inputs == batch.posed == slice(0, config.training.pretraining_batch)
+    assert len(batch.labelled) == config.training.pretraining_batch
+    assert batch.real == slice(0, 0) and len(batch.patch[batch.rows["targets_synthetic"]]) == 8
+
+
+def test_windows_of_different_sizes_give_the_same_samples(tiny_store: Store, config: Config) -> None:
+    """The same frames in larger windows, which show nothing more."""
+    rows = tiny_store.labelled_rows(10, 0)
+    synthetic = tiny_store.require("synthetic")
+    pad = ((0, 0), (0, 0), (3, 5), (2, 6))
+    intrinsics = synthetic.intrinsics + np.array([0, 0, 2, 3], np.float32)
+    wide = dataclasses.replace(synthetic, depth=np.pad(synthetic.depth, pad), intrinsics=intrinsics)
+    mixed = dataclasses.replace(tiny_store, synthetic=wide)
+    together, alone = (
+        BatchSource(store, config, VARIANTS["full"], rows, 0).joint(3) for store in (tiny_store, mixed)
+    )
+    assert together.rows == alone.rows
+    for name, own in together.rows.items():
+        if name in REAL_ROWS or name == "pairs":  # whose windows are as large as before
+            assert torch.equal(together.patch[own], alone.patch[own]), name
+    assert (together.patch - alone.patch).abs().gt(1e-4).float().mean() < 0.01  # ties of rounding
+    torch.testing.assert_close(together.joints, alone.joints, rtol=0, atol=1e-4)
+    assert torch.equal(together.condition, alone.condition)
+
+
+def test_parts_of_a_batch_are_its_samples_in_order(tiny_store: Store, config: Config) -> None:
+    labelled = tiny_store.labelled_rows(10, 0)
+    source = BatchSource(tiny_store, config, VARIANTS["full"], labelled, seed=0)
+    for step in range(4):
+        whole = source.joint(step)
+        parts = [source.joint(step, Part(index, 3)) for index in range(3)]
+        for name, rows in whole.rows.items():
+            for field in ("patch", "joints", "condition"):
+                together = torch.cat([getattr(part, field)[part.rows[name]] for part in parts])
+                assert torch.equal(together, getattr(whole, field)[rows]), (name, field)
