@@ -300,3 +300,43 @@ def test_impossible_input_is_refused(changes, message):
     }
     with pytest.raises(ValueError, match=message):
         crop_hand(**(arguments | changes))
+
+
+def test_cubes_of_different_sizes_are_those_cut_one_by_one() -> None:
+    stream = torch.Generator().manual_seed(5)
+    depth = 600 + 100 * torch.rand(3, 60, 80, generator=stream)
+    intrinsics = torch.tensor([100.0, 100.0, 40.0, 30.0])
+    centre = torch.tensor([[0.0, 0.0, 650.0], [20.0, -30.0, 640.0], [-10.0, 5.0, 660.0]])
+    cube, rotation = torch.tensor([250.0, 300.0, 380.0]), torch.tensor([0.0, 0.5, -1.0])
+    together, geometry = crop_hand(depth, intrinsics, centre, cube_mm=cube, patch_size=32, rotation=rotation)
+    joints = torch.rand(3, 5, 3, generator=stream) * 2 - 1
+    for row in range(3):
+        one = slice(row, row + 1)
+        alone, own = crop_hand(
+            depth[one],
+            intrinsics,
+            centre[one],
+            cube_mm=float(cube[row]),
+            patch_size=32,
+            rotation=rotation[one],
+        )
+        assert torch.equal(alone, together[one])
+        for name in ("from_patch", "denormalise_joints"):
+            expected = getattr(own, name)(joints[one])
+            torch.testing.assert_close(getattr(geometry, name)(joints)[one], expected)
+            torch.testing.assert_close(getattr(geometry.part(one), name)(joints[one]), expected)
+
+
+def test_joints_as_the_patch_shows_them() -> None:
+    depth = torch.full((1, 60, 80), 650.0)
+    intrinsics = torch.tensor([100.0, 100.0, 40.0, 30.0])
+    centre = torch.tensor([[30.0, -20.0, 650.0]])
+    _, geometry = crop_hand(depth, intrinsics, centre, cube_mm=300.0, patch_size=32)
+    shown = geometry.to_patch(
+        torch.tensor([[[30.0, -20.0, 650.0], [180.0, 130.0, 650.0], [30.0, -20.0, 725.0]]])
+    )
+    assert shown[0, 0].abs().max() < 1e-4
+    assert shown[0, 1].tolist() == pytest.approx([1.0, 1.0, 0.0], abs=1e-4)  # the corner of the outline
+    assert shown[0, 2, 2] == pytest.approx(0.5)
+    # Farther away it appears nearer to the middle of the image: perspective is the camera's business.
+    assert shown[0, 2, 0] < 0 < shown[0, 2, 1]

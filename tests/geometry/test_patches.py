@@ -38,3 +38,25 @@ def test_patches_of_integer_depth() -> None:
     depth = some_depth(1, CAMERA, stream).round()
     cubes = Cubes(np.array([[10.0, -20.0, 700.0]], np.float32), CAMERA.intrinsics_array(), 300.0, 64)
     assert np.array_equal(cubes.cut(depth.numpy().astype(np.uint16)), cubes.cut(depth.numpy()))
+
+
+def test_turned_cubes_of_different_sizes_are_those_of_training() -> None:
+    stream, count = torch.Generator().manual_seed(7), 30
+    depth = some_depth(count, CAMERA, stream)
+    centre = torch.tensor([-150.0, -120.0, 400.0]) + torch.rand(count, 3, generator=stream) * torch.tensor(
+        [300.0, 240.0, 500.0]
+    )
+    cube = 200 + 250 * torch.rand(count, generator=stream)
+    rotation = 6.28 * torch.rand(count, generator=stream)
+    expected, geometry = crop_hand(
+        depth, CAMERA.intrinsics(), centre, cube_mm=cube, patch_size=48, rotation=rotation
+    )
+    cubes = Cubes(centre.numpy(), CAMERA.intrinsics_array(), cube.numpy(), 48, rotation.numpy())
+    # Float32 of two orders of additions rounds a few look-ups to the neighbouring pixel.
+    assert (cubes.cut(depth.numpy()) == expected.numpy()).mean() > 0.995
+    joints = torch.rand(count, 21, 3, generator=stream) * 2 - 1
+    xyz = geometry.from_patch(joints)
+    np.testing.assert_allclose(cubes.from_patch(joints.numpy()), xyz.numpy(), atol=2e-2)
+    torch.testing.assert_close(geometry.to_patch(xyz), joints, atol=1e-3, rtol=0)
+    shown = geometry.patch_from_xyz(xyz).numpy()
+    np.testing.assert_allclose(cubes.patch_from_xyz(xyz.numpy()), shown, atol=2e-2)

@@ -6,7 +6,10 @@ import torch
 
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS, uvd_to_xyz
-from murauer.geometry.skeletons import FINGERS, SKELETONS, convert, find_skeleton
+from murauer.geometry.skeletons import FINGERS, SKELETONS, blend_residual, convert, find_skeleton
+from murauer.hand.model import HandModel
+from murauer.hand.pose_prior import PosePrior
+from murauer.hand.shape import ShapePrior
 
 ANATOMICAL = ("msra21", "hands21", "anny21")
 
@@ -77,9 +80,7 @@ def test_conversion_follows_the_names():
     assert torch.equal(back, joints)
 
 
-@pytest.mark.parametrize(
-    ("source", "target"), [("nyu14", "nyu36"), ("icvl16", "msra21"), ("anny21", "nyu14")]
-)
+@pytest.mark.parametrize(("source", "target"), [("nyu14", "nyu36"), ("icvl16", "nyu36"), ("anny21", "nyu36")])
 def test_impossible_conversion_names_both_skeletons(source, target):
     with pytest.raises(UserError, match=f"{source} to {target}"):
         convert(torch.zeros(1, len(SKELETONS[source]), 3), source, target)
@@ -90,3 +91,52 @@ def test_wrong_number_of_joints_and_unknown_names_are_refused():
         convert(torch.zeros(1, 14, 3), "nyu36", "nyu14")
     with pytest.raises(UserError, match="nyu15"):
         find_skeleton("nyu15")
+
+
+def test_hand21_is_mediapipes():
+    joints = SKELETONS["hand21"].joints
+    assert joints[:6] == ("WRIST", "THUMB_CMC", "THUMB_MCP", "THUMB_IP", "THUMB_TIP", "INDEX_FINGER_MCP")
+    assert joints[9] == "MIDDLE_FINGER_MCP" and joints[16:18] == ("RING_FINGER_TIP", "PINKY_MCP")
+    assert joints[20] == "PINKY_TIP"
+    assert SKELETONS["hand21"].bones[:5] == ((1, 0), (2, 1), (3, 2), (4, 3), (5, 0))
+
+
+CONVERTED = ("hand21", "anny21", "msra21", "hands21", "nyu14", "icvl16")
+
+
+@pytest.mark.parametrize("source", CONVERTED)
+@pytest.mark.parametrize("target", CONVERTED)
+def test_conversions_turn_and_move_with_the_hand(source, target):
+    generator = torch.Generator().manual_seed(3)
+    joints = torch.randn(4, len(SKELETONS[source]), 3, generator=generator, dtype=torch.float64) * 50
+    rotation = torch.linalg.qr(torch.randn(3, 3, generator=generator, dtype=torch.float64)).Q
+    shift = torch.tensor([10.0, -200.0, 700.0], dtype=torch.float64)
+    moved = convert(joints @ rotation.T + shift, source, target)
+    assert moved.shape == (4, len(SKELETONS[target]), 3)
+    torch.testing.assert_close(moved, convert(joints, source, target) @ rotation.T + shift)
+
+
+def test_arrays_are_converted_like_tensors():
+    joints = torch.rand(2, 3, 21, 3)
+    array = convert(joints.numpy(), "hand21", "nyu14")
+    assert array.dtype == np.float32 and array.shape == (2, 3, 14, 3)
+    torch.testing.assert_close(torch.from_numpy(array), convert(joints, "hand21", "nyu14"))
+
+
+@pytest.mark.parametrize("source", CONVERTED)
+@pytest.mark.parametrize("target", ["hand21", "nyu14"])
+def test_conversions_hit_the_joints_of_the_hand_model(source, target):
+    poses = PosePrior().sample(60, torch.Generator().manual_seed(8))
+    shapes = ShapePrior().sample(60, torch.Generator().manual_seed(9))
+    hand = HandModel()(poses, shapes)
+    missed = (convert(hand.joints(source), source, target) - hand.joints(target)).norm(dim=-1)
+    if source == target:
+        assert missed.max() == 0
+    else:
+        assert missed.mean() == pytest.approx(blend_residual(source, target), rel=0.25)
+        assert missed.mean() < 3
+
+
+def test_residual_of_a_conversion_that_needs_no_sums_is_refused():
+    with pytest.raises(UserError, match="nyu36 to nyu36"):
+        blend_residual("nyu36", "nyu36")

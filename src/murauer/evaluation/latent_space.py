@@ -15,7 +15,7 @@ from torch import Tensor
 
 from murauer.errors import UserError
 from murauer.inference.frames import batches
-from murauer.nets.network import HandPoseNetwork
+from murauer.nets.deployed import AnyNetwork, latent_vectors
 from murauer.store.augmentation import Samples
 from murauer.store.frame_set import FrameSet, spread_rows
 from murauer.store.manifest import PAIRS
@@ -203,7 +203,7 @@ def corresponding_frames(store: Store, seen: np.ndarray) -> CorrespondingFrames:
 
 @torch.no_grad()
 def encode_pairs(
-    network: HandPoseNetwork, frames: CorrespondingFrames, cube_mm: float, limit: int = 1000
+    network: AnyNetwork, frames: CorrespondingFrames, cube_mm: float, limit: int = 1000
 ) -> LatentPairs:
     """Encode corresponding frames, in float64 because near pairs are measured against far ones.
 
@@ -217,6 +217,6 @@ def encode_pairs(
 
     def encode(frame_set: FrameSet, is_real: bool) -> Tensor:
         parts = batches(frame_set, network.config.patch_size, cube_mm, rows)
-        return torch.cat([network.latent(samples.patch, real=is_real) for samples in parts]).double()
+        return torch.cat([latent_vectors(network, samples.patch, real=is_real) for samples in parts]).double()
 
     return LatentPairs(encode(frames.real, True), encode(frames.synthetic, False))

@@ -17,8 +17,8 @@ from murauer.evaluation.split import person_names
 from murauer.inference.frames import predict_frames
 from murauer.names import natural_key
 from murauer.nets.config import ModelConfig
+from murauer.nets.deployed import AnyNetwork
 from murauer.nets.model_file import MODEL_FILE, load_model, model_path, read_tensors
-from murauer.nets.network import HandPoseNetwork
 from murauer.store.store import Store, open_store
 from murauer.training.train import RUN_FILE
 from murauer.training.variants import Variant, find_variant
@@ -47,7 +47,7 @@ class Run:
     variant: Variant
     labels: int
     seed: int
-    network: HandPoseNetwork
+    network: AnyNetwork
     config: ModelConfig
     store: Path | None
     label_rows: tuple[int, ...] | None

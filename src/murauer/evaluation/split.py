@@ -9,6 +9,7 @@ import torch
 
 from murauer.errors import UserError
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, metrics_table, pose_metrics
+from murauer.geometry.skeletons import convert
 from murauer.inference.frames import predict_frames
 from murauer.nets.model_file import load_model
 from murauer.store.manifest import CENTRES, CentreKind
@@ -86,15 +87,11 @@ def evaluate_split(
         small_cube_person: Number of a person whose cube is `SMALL_CUBE` of the store's.
 
     Raises:
-        UserError: The model cannot be loaded or predicts other joints, the store has no such set, no
+        UserError: The model cannot be loaded or predicts joints that cannot be
+            converted, the store has no such set, no
             frame of it has a label, or it does not show that person.
     """
     network, config = load_model(model)
-    if config.skeleton != store.skeleton.name:
-        raise UserError(
-            f"{model} predicts the joints '{config.skeleton}', but {store.folder} has "
-            f"'{store.skeleton.name}'; evaluate on a store of the same joints"
-        )
     frames = store.require(split)
     usable, rows = frames.usable_rows(0), frames.usable_rows(0, labelled=True)
     if not len(rows):
@@ -109,11 +106,12 @@ def evaluate_split(
         raise UserError(
             f"person {small_cube_person} is not in the {split} frames of {store.folder}; there are {seen}"
         )
-    predicted = np.empty((len(rows), len(store.skeleton), 3), np.float32)
+    predicted = np.empty((len(rows), config.sizes.joints, 3), np.float32)
     for chosen, scale in ((~small, 1.0), (small, SMALL_CUBE)):
         if chosen.any():
             cube_mm = scale * store.cube_mm
             predicted[chosen] = predict_frames(network, frames, cube_mm, rows=rows[chosen])
+    predicted = convert(predicted, config.skeleton, store.skeleton.name)
     truth = frames.joints[rows, 0]
     errors = joint_errors(torch.from_numpy(predicted), torch.from_numpy(truth))
     return SplitResult(

@@ -15,6 +15,7 @@ from numpy.lib.format import open_memmap
 from murauer.chunks import WHOLE, Shard, work_through
 from murauer.errors import UserError
 from murauer.files import file_digest, written_whole
+from murauer.geometry.skeletons import convert
 from murauer.inference.frames import predict_frames
 from murauer.nets.model_file import load_model, model_path
 from murauer.progress import Progress
@@ -37,7 +38,8 @@ class ChunkPrediction:
     """
 
     def __init__(self, model: str | Path, folder: Path, split: str, chunks: Path) -> None:
-        self.network, _ = load_model(model)
+        self.network, config = load_model(model)
+        self.skeleton = config.skeleton
         self.store = open_store(folder)
         self.frames = self.store.require(split)
         self.real = "synthetic" not in split and "twin" not in split
@@ -50,7 +52,8 @@ class ChunkPrediction:
         rows = start + np.flatnonzero(self.frames.valid[start:stop, 0])
         if len(rows):
             cube_mm = self.store.cube_mm
-            joints[rows - start] = predict_frames(self.network, self.frames, cube_mm, self.real, rows)
+            predicted = predict_frames(self.network, self.frames, cube_mm, self.real, rows)
+            joints[rows - start] = convert(predicted, self.skeleton, self.store.skeleton.name)
         with written_whole(_chunk_file(self.chunks, start)) as file:
             np.save(file, joints)
         return stop - start
@@ -86,11 +89,7 @@ def predict_store(
     if out.suffix != ".npy":
         raise UserError(f"joints of a set are written as .npy, not as {out}; choose such a name")
     _, config = load_model(model)
-    if config.skeleton != store.skeleton.name:
-        raise UserError(
-            f"{model} predicts the joints '{config.skeleton}', but {store.folder} has "
-            f"'{store.skeleton.name}'; choose a model for these"
-        )
+    convert(np.zeros((config.sizes.joints, 3)), config.skeleton, store.skeleton.name)  # or say why not
     frames = len(store.require(split))
     chunks = out.with_name(out.name + ".chunks")
     _claim(chunks, f"{file_digest(model_path(model))} {store.folder.resolve().name} {split} {frames}\n")

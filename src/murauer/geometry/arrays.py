@@ -28,6 +28,15 @@ def concatenate(parts: Sequence[Points]) -> Points:
     return torch.cat(tuple(parts), dim=-1)
 
 
+def multiply(matrix: NDArray[Any], points: Points) -> Points:
+    """Weighted sums of points: a matrix (K, J) and points (..., J, D) to (..., K, D), of the points' type."""
+    if isinstance(points, np.ndarray):
+        return (matrix @ points).astype(points.dtype)
+    import torch
+
+    return torch.as_tensor(matrix).to(points) @ points
+
+
 def as_array(values: Any) -> NDArray[Any]:
     """Turn an array, a tensor on any device, or nested sequences into an array.
 

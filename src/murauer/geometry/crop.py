@@ -49,7 +49,8 @@ class CropGeometry:
         image_from_patch: (B, 3, 3) affine map from patch pixels to image pixels, rotation included.
         rotation: (B,) in-plane rotation in radians; positive turns the hand counter-clockwise as displayed.
         pivot: (B, 2) image point in pixels that the rotation leaves in place.
-        cube_mm: Side of the cube in mm.
+        cube_mm: Side of the cube in mm; (B,) where each has its own.
+        patch_size: Side P of the patches in pixels.
     """
 
     centre: Tensor
@@ -57,7 +58,8 @@ class CropGeometry:
     image_from_patch: Tensor
     rotation: Tensor
     pivot: Tensor
-    cube_mm: float
+    cube_mm: float | Tensor
+    patch_size: int
 
     def normalise_joints(self, xyz: Tensor) -> Tensor:
         """Express joints in units of half the cube around its centre, as the rotated patch shows them.
@@ -69,11 +71,11 @@ class CropGeometry:
             Shape (B, J, 3). Within [-1, 1] inside the cube; not clipped, so that it can be inverted.
         """
         uvd = self._rotate(xyz_to_uvd(xyz, self.intrinsics), self.rotation)
-        return (uvd_to_xyz(uvd, self.intrinsics) - self.centre[:, None]) / (self.cube_mm / 2)
+        return (uvd_to_xyz(uvd, self.intrinsics) - self.centre[:, None]) / self._half_cube
 
     def denormalise_joints(self, joints: Tensor) -> Tensor:
         """Invert `normalise_joints`: (B, J, 3) in half cubes to camera coordinates in mm."""
-        xyz = joints * (self.cube_mm / 2) + self.centre[:, None]
+        xyz = joints * self._half_cube + self.centre[:, None]
         uvd = self._rotate(xyz_to_uvd(xyz, self.intrinsics), -self.rotation)
         return uvd_to_xyz(uvd, self.intrinsics)
 
@@ -85,8 +87,33 @@ class CropGeometry:
 
     def depth_mm(self, patch: Tensor) -> Tensor:
         """Return the depth in mm of patches (B, P, P), with 0 for background."""
-        depth = patch * (self.cube_mm / 2) + self.centre[:, 2, None, None]
+        depth = patch * self._half_cube + self.centre[:, 2, None, None]
         return torch.where(patch < BACKGROUND, depth, torch.zeros_like(depth))
+
+    def to_patch(self, xyz: Tensor) -> Tensor:
+        """Express joints as the patch shows them: image plane from border to border, depth in half cubes.
+
+        Args:
+            xyz: Camera coordinates in mm; shape (B, J, 3).
+
+        Returns:
+            Column, row and depth, each in [-1, 1] inside the patch and the cube; shape (B, J, 3).
+        """
+        pixels = self.patch_from_xyz(xyz)
+        depth = (xyz[..., 2:] - self.centre[:, None, 2:]) / self._half_cube
+        return torch.cat(((pixels + 0.5) * (2 / self.patch_size) - 1, depth), dim=-1)
+
+    def from_patch(self, joints: Tensor) -> Tensor:
+        """Invert `to_patch`: joints (B, J, 3) as the patch shows them to camera coordinates in mm."""
+        pixels = (joints[..., :2] + 1) * (self.patch_size / 2) - 0.5
+        uv = pixels @ self.image_from_patch[:, :2, :2].mT + self.image_from_patch[:, None, :2, 2]
+        depth = joints[..., 2:] * self._half_cube + self.centre[:, None, 2:]
+        return uvd_to_xyz(torch.cat((uv, depth), dim=-1), self.intrinsics)
+
+    @property
+    def _half_cube(self) -> Tensor:
+        """Half the side of the cubes in mm, (B, 1, 1) or (1, 1, 1)."""
+        return _column(self.cube_mm, self.centre)[..., None] / 2
 
     def _rotate(self, uvd: Tensor, angle: Tensor) -> Tensor:
         """Turn image points (B, J, 3) about the pivot, keeping their depth."""
@@ -99,7 +126,7 @@ def crop_geometry(
     intrinsics: Tensor,
     centre: Tensor,
     *,
-    cube_mm: float = 300.0,
+    cube_mm: float | Tensor = 300.0,
     patch_size: int = 128,
     rotation: Tensor | None = None,
     pivot: Tensor | None = None,
@@ -107,7 +134,7 @@ def crop_geometry(
 ) -> CropGeometry:
     """Place the cube without touching an image; see `crop_hand` for arguments and errors."""
     outline = _outline(intrinsics, centre, cube_mm, patch_size, box)
-    return _geometry(outline, intrinsics, centre, cube_mm, rotation, pivot)
+    return _geometry(outline, intrinsics, centre, cube_mm, patch_size, rotation, pivot)
 
 
 def crop_hand(
@@ -115,7 +142,7 @@ def crop_hand(
     intrinsics: Tensor,
     centre: Tensor,
     *,
-    cube_mm: float = 300.0,
+    cube_mm: float | Tensor = 300.0,
     patch_size: int = 128,
     rotation: Tensor | None = None,
     pivot: Tensor | None = None,
@@ -128,7 +155,7 @@ def crop_hand(
         intrinsics: (B, 4) or (4,), fx, fy, u0, v0 in pixels of these images (a window that starts at column a
             and row b has u0 - a and v0 - b).
         centre: (B, 3) centre of the cube in camera coordinates, mm. May lie near or outside the border.
-        cube_mm: Side of the cube in mm.
+        cube_mm: Side of the cube in mm; (B,) for cubes of different sizes.
         patch_size: Side P of the patch in pixels.
         rotation: (B,) in-plane rotation in radians, counter-clockwise as displayed; none by default.
         pivot: (B, 3) point in camera coordinates, mm, about whose image the rotation turns; by default the
@@ -149,7 +176,7 @@ def crop_hand(
             f"expected depth (B, H, W) and centre (B, 3), got {tuple(depth.shape)} and {tuple(centre.shape)}"
         )
     outline = _outline(intrinsics, centre, cube_mm, patch_size, box)
-    geometry = _geometry(outline, intrinsics, centre, cube_mm, rotation, pivot)
+    geometry = _geometry(outline, intrinsics, centre, cube_mm, patch_size, rotation, pivot)
     height, width = depth.shape[1:]
     # A border of missing depth stands for all that is outside the image; its pixels count from 1.
     columns, rows = _source_pixels(outline, geometry, (width, height))
@@ -163,7 +190,7 @@ def crop_hand(
     # In place: what was not measured is infinitely far, what is nearer than the cube is background as well,
     # and the background ends where the cube does.
     patch = torch.threshold_(measured, 0.0, torch.inf)
-    patch = patch.sub_(geometry.centre[:, 2, None, None]).div_(cube_mm / 2)
+    patch = patch.sub_(geometry.centre[:, 2, None, None]).div_(geometry._half_cube)
     torch.threshold_(patch, _BELOW_NEAR_SIDE, BACKGROUND)
     return patch.clamp_(max=BACKGROUND), geometry
 
@@ -183,11 +210,13 @@ class _Outline:
     filled: Tensor | None
 
 
-def _outline(intrinsics: Tensor, centre: Tensor, cube_mm: float, patch_size: int, box: BoxRule) -> _Outline:
+def _outline(
+    intrinsics: Tensor, centre: Tensor, cube_mm: float | Tensor, patch_size: int, box: BoxRule
+) -> _Outline:
     """Place the cube's box by one of the two rules, in float64 because the published one floors."""
     _check_placement(intrinsics, centre, cube_mm, patch_size)
     uvd = xyz_to_uvd(centre.double(), intrinsics.double())
-    half = intrinsics.double()[..., :2] * (cube_mm / 2) / uvd[:, 2:]
+    half = intrinsics.double()[..., :2] * (_column(cube_mm, uvd) / 2) / uvd[:, 2:]
     low, high = uvd[:, :2] - half, uvd[:, :2] + half
     pixel = torch.arange(patch_size, device=centre.device)
     filled: Tensor | None = None
@@ -215,7 +244,8 @@ def _geometry(
     outline: _Outline,
     intrinsics: Tensor,
     centre: Tensor,
-    cube_mm: float,
+    cube_mm: float | Tensor,
+    patch_size: int,
     rotation: Tensor | None,
     pivot: Tensor | None,
 ) -> CropGeometry:
@@ -239,6 +269,7 @@ def _geometry(
         rotation=rotation,
         pivot=pivot_uv.to(centre),
         cube_mm=cube_mm,
+        patch_size=patch_size,
     )
 
 
@@ -271,14 +302,19 @@ def _rotation_matrix(angle: Tensor) -> Tensor:
     return torch.stack((cosine, sine, -sine, cosine), dim=-1).unflatten(-1, (2, 2))
 
 
-def _check_placement(intrinsics: Tensor, centre: Tensor, cube_mm: float, patch_size: int) -> None:
+def _column(cube_mm: float | Tensor, like: Tensor) -> Tensor:
+    """Sides of cubes as a column, (B, 1), or (1, 1) for one side of all."""
+    return torch.as_tensor(cube_mm).to(like).reshape(-1, 1)
+
+
+def _check_placement(intrinsics: Tensor, centre: Tensor, cube_mm: float | Tensor, patch_size: int) -> None:
     """Refuse what would otherwise become a silent all-background patch."""
     if centre.ndim != 2 or centre.shape[1] != 3 or intrinsics.shape not in ((4,), (1, 4), (len(centre), 4)):
         raise ValueError(
             f"expected centre (B, 3) and intrinsics (B, 4) or (4,), got {tuple(centre.shape)} and "
             f"{tuple(intrinsics.shape)}"
         )
-    if not (cube_mm > 0 and patch_size > 0):
+    if not (bool((torch.as_tensor(cube_mm) > 0).all()) and patch_size > 0):
         raise ValueError(f"cube_mm and patch_size must be positive, got {cube_mm} and {patch_size}")
     _require(
         torch.isfinite(intrinsics).all() & torch.isfinite(centre).all() & (centre[:, 2] > 0).all(),

@@ -1,6 +1,6 @@
 """The hand cube in NumPy: what `murauer.geometry.crop` does for training, without PyTorch.
 
-It does not rotate. The tests hold the two against each other, to the bit.
+The tests hold the two against each other, to the bit.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.geometry.camera import xyz_to_uvd
+from murauer.geometry.camera import uvd_to_xyz, xyz_to_uvd
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -26,14 +26,17 @@ class Cubes:
     Attributes:
         centre: Centre of each cube, camera coordinates in mm, (B, 3).
         intrinsics: fx, fy, u0, v0 of the image of each, (B, 4), or of all, (4,), in pixels.
-        cube_mm: Side of the cubes.
+        cube_mm: Side of the cubes; (B,) where each has its own.
         patch_size: Side P of the patches in pixels.
+        rotation: In-plane rotation in radians about the centre, counter-clockwise as displayed, (B,); None
+            for none.
     """
 
     centre: Floats
     intrinsics: NDArray[np.floating[Any]]
-    cube_mm: float
+    cube_mm: float | Floats
     patch_size: int
+    rotation: Floats | None = None
 
     def cut(self, depth: NDArray[Any]) -> Floats:
         """Cut the cubes out.
@@ -44,31 +47,71 @@ class Cubes:
         Returns:
             (B, P, P) in [-1, 1], background +1.
         """
-        columns, rows = self._sampled()
+        columns, rows = self._sampled()  # of all pixels of a patch, or of its columns and its rows
         height, width = depth.shape[1:]
-        seen_columns, seen_rows = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
+        seen = ((columns >= 0) & (columns < width)) & ((rows >= 0) & (rows < height))
         first = np.arange(len(depth))[:, None, None] * (height * width)
-        pixels = _within(rows, height)[:, :, None] * width + (_within(columns, width)[:, None] + first)
+        pixels = _within(rows, height) * width + (_within(columns, width) + first)
         measured = depth.reshape(-1).take(pixels).astype(np.float32)
-        patch = (measured - self.centre[:, 2, None, None]) / np.float32(self.cube_mm / 2)
+        patch = (measured - self.centre[:, 2, None, None]) / self.half_mm
         visible = (measured > 0) & (np.abs(patch) <= 1)
-        visible &= seen_rows[:, :, None] & seen_columns[:, None]
+        visible &= seen
         return np.where(visible, patch, BACKGROUND)
+
+    @cached_property
+    def half_mm(self) -> Floats:
+        """Half the side of the cubes in mm, (B, 1, 1) or (1, 1, 1)."""
+        return (np.asarray(self.cube_mm, np.float64).reshape(-1, 1, 1) / 2).astype(np.float32)
 
     def depth_mm(self, patches: Floats) -> Floats:
         """Return the depth in mm of patches (B, P, P), with 0 for background."""
-        depth = patches * np.float32(self.cube_mm / 2) + self.centre[:, 2, None, None]
+        depth = patches * self.half_mm + self.centre[:, 2, None, None]
         return np.where(patches < BACKGROUND, depth, np.float32(0))
 
     def denormalise_joints(self, joints: Floats) -> Floats:
         """Take joints (B, J, 3) in units of half the cube around its centre to camera coordinates in mm."""
-        return joints * np.float32(self.cube_mm / 2) + self.centre[:, None]
+        return joints * self.half_mm + self.centre[:, None]
 
     def patch_from_xyz(self, xyz: Floats) -> NDArray[np.float64]:
         """Return the patch pixels, (B, J, 2) as column and row, where joints (B, J, 3) in mm appear."""
         low, scale = self._box
-        uvd = xyz_to_uvd(xyz.astype(np.float64), self._intrinsics)
-        return (uvd[..., :2] - low[:, None]) / scale[:, None] - 0.5
+        uv = xyz_to_uvd(xyz.astype(np.float64), self._intrinsics)[..., :2]
+        return (self._turned(uv, 1) - low[:, None]) / scale[:, None] - 0.5
+
+    def from_patch(self, joints: Floats) -> Floats:
+        """Take joints as the patch shows them to camera coordinates.
+
+        Args:
+            joints: column and row from border to border and depth in half cubes, each in [-1, 1], (B, J, 3).
+
+        Returns:
+            (B, J, 3) in mm.
+        """
+        low, scale = self._box
+        uv = low[:, None] + (joints[..., :2] + 1) * (scale * (self.patch_size / 2))[:, None]
+        depth = joints[..., 2:] * self.half_mm + self.centre[:, None, 2:]
+        uvd = np.concatenate((self._turned(uv, -1), depth), axis=-1)
+        return uvd_to_xyz(uvd, self._intrinsics).astype(np.float32)
+
+    def _turned(self, uv: NDArray[np.float64], sign: int) -> NDArray[np.float64]:
+        """Turn image points (B, N, 2) with the patches (1), or back (-1)."""
+        if self.rotation is None:
+            return uv
+        cosine, sine = self._cosine_and_sine
+        pivot = self._centre_uv[:, None]
+        u, v = np.moveaxis(uv - pivot, -1, 0)
+        turned = (cosine * u + sign * sine * v, cosine * v - sign * sine * u)
+        return np.stack(turned, axis=-1) + pivot
+
+    @cached_property
+    def _cosine_and_sine(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of the rotation, each (B, 1)."""
+        angle = np.asarray(self.rotation, np.float64)[:, None]
+        return np.cos(angle), np.sin(angle)
+
+    @cached_property
+    def _centre_uv(self) -> NDArray[np.float64]:
+        return xyz_to_uvd(self.centre.astype(np.float64), self._intrinsics)[:, :2]
 
     @cached_property
     def _intrinsics(self) -> NDArray[np.float64]:
@@ -79,17 +122,26 @@ class Cubes:
     def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Low corner of the cubes' outlines in the image, and image pixels per patch pixel; (B, 2)."""
         intrinsics = self._intrinsics
-        uvd = xyz_to_uvd(self.centre.astype(np.float64), intrinsics)
-        half = intrinsics[..., :2] * (self.cube_mm / 2) / uvd[:, 2:]
-        low, high = uvd[:, :2] - half, uvd[:, :2] + half
+        cube = np.asarray(self.cube_mm, np.float64).reshape(-1, 1)
+        half = intrinsics[..., :2] * (cube / 2) / self.centre[:, 2:].astype(np.float64)
+        low, high = self._centre_uv - half, self._centre_uv + half
         return low, (high - low) / self.patch_size
 
     def _sampled(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Image column and row, each (B, P), that patch columns and rows show."""
+        """Image columns and rows that patches show: (B, 1, P) and (B, P, 1), or both (B, P, P) if turned."""
         low, scale = self._box
         sampled = (low + scale / 2)[..., None] + scale[..., None] * np.arange(self.patch_size)
-        nearest = np.floor(sampled.astype(np.float32) + np.float32(0.5)).astype(np.int64)
-        return nearest[:, 0], nearest[:, 1]
+        if self.rotation is None:
+            nearest = np.floor(sampled.astype(np.float32) + np.float32(0.5)).astype(np.int64)
+            return nearest[:, 0, None, :], nearest[:, 1, :, None]
+        cosine, sine = (value[..., None] for value in self._cosine_and_sine)
+        u, v = (self._centre_uv[:, axis, None, None] for axis in (0, 1))
+        column, row = sampled[:, 0, None, :] - u, sampled[:, 1, :, None] - v
+        turned = (cosine * column - sine * row + u, sine * column + cosine * row + v)
+        columns, rows = (
+            np.floor(part.astype(np.float32) + np.float32(0.5)).astype(np.int64) for part in turned
+        )
+        return columns, rows
 
 
 def _within(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:

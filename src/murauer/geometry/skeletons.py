@@ -3,13 +3,20 @@
 A joint's name is its identity: two skeletons share a joint exactly if they share its name. NYU's names are
 therefore kept apart from the anatomical ones: NYU's joints are the centres of spheres inside a hand model and
 ICVL's lie in the middle of finger segments, neither on the anatomical joint that a similar name suggests.
+hand21 has MediaPipe's names: its tips lie at the ends of the fingers, those of anny21 inside.
 """
 
+import json
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from itertools import pairwise
+from typing import Any
+
+import numpy as np
 
 from murauer.errors import UserError
-from murauer.geometry.arrays import Points
+from murauer.geometry.arrays import Points, multiply
 
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 
@@ -119,9 +126,21 @@ def _icvl16() -> Skeleton:
     return _skeleton("icvl16", "palm", joints)
 
 
+def _hand21() -> Skeleton:
+    """Build the 21 joints of MediaPipe, under its names and in its order."""
+    joints: list[tuple[str, str | None, str]] = [("WRIST", None, "palm")]
+    for finger in FINGERS:
+        prefix = finger.upper() if finger in ("thumb", "pinky") else f"{finger.upper()}_FINGER"
+        levels = [joint.rsplit("_", 1)[1].upper() for joint in _anatomical_chain(finger)]
+        chain = ["WRIST", *(f"{prefix}_{level}" for level in levels)]
+        joints += [(joint, parent, finger) for parent, joint in pairwise(chain)]
+    return _skeleton("hand21", "MIDDLE_FINGER_MCP", joints)
+
+
 def _registry() -> dict[str, Skeleton]:
     nyu36 = _nyu36()
     skeletons = (
+        _hand21(),
         _nyu14(nyu36),
         nyu36,
         _icvl16(),
@@ -147,10 +166,15 @@ def find_skeleton(name: str) -> Skeleton:
 
 
 def convert(joints: Points, source: str, target: str) -> Points:
-    """Take joints from one skeleton to another that is a subset or another order of it.
+    """Take joints from one skeleton to another.
+
+    If `source` has all joints of `target`, they are taken as they are. Otherwise every joint is a weighted
+    sum of those of `source`, as `murauer.hand.blends` fitted on the hand model; `blend_residual` says how
+    well.
 
     Args:
-        joints: Shape (..., J, D) with the J joints of `source`; any units.
+        joints: Shape (..., J, D) with the J joints of `source`; any units. Weighted sums are for points in
+            space, not for their images.
         source: Name of the skeleton that the joints are in.
         target: Name of the skeleton that they are wanted in.
 
@@ -158,16 +182,52 @@ def convert(joints: Points, source: str, target: str) -> Points:
         Shape (..., K, D) with the K joints of `target`.
 
     Raises:
-        UserError: If `source` lacks a joint of `target`, or a name is unknown.
+        UserError: If there is no conversion, or a name is unknown.
         ValueError: If `joints` does not have the joints of `source`.
     """
     have, want = find_skeleton(source), find_skeleton(target)
     if joints.shape[-2] != len(have):
         raise ValueError(f"{source} has {len(have)} joints, got the shape {tuple(joints.shape)}")
-    missing = [joint for joint in want.joints if joint not in have.joints]
-    if missing:
-        raise UserError(
-            f"no conversion from skeleton {source} to {target}: {source} has no {missing[0]}"
-            + (f" (nor {len(missing) - 1} more)" if len(missing) > 1 else "")
-        )
-    return joints[..., [have.joints.index(joint) for joint in want.joints], :]
+    if set(want.joints) <= set(have.joints):
+        return joints[..., [have.joints.index(joint) for joint in want.joints], :]
+    weights = _blend_weights(source, target)
+    matrix = np.zeros((len(want), len(have)))
+    for row, joint in enumerate(want.joints):
+        for name, weight in weights[joint].items():
+            matrix[row, have.joints.index(name)] = weight
+    matrix /= matrix.sum(1, keepdims=True)  # the file's weights are rounded
+    return multiply(matrix, joints)
+
+
+def blend_residual(source: str, target: str) -> float:
+    """Mean distance in mm by which joints converted from `source` miss those of `target` on the hand model.
+
+    Raises:
+        UserError: If no conversion by weighted sums is known.
+    """
+    return float(_blend(source, target)["residual_mm"])
+
+
+def _blend_weights(source: str, target: str) -> dict[str, dict[str, float]]:
+    weights: dict[str, dict[str, float]] = _blend(source, target)["weights"]
+    return weights
+
+
+def _blend(source: str, target: str) -> dict[str, Any]:
+    """The fitted blend between two skeletons or between others that have their joints."""
+    have, want = set(find_skeleton(source).joints), set(find_skeleton(target).joints)
+    for pair, blend in _blends().items():
+        first, second = (set(find_skeleton(name).joints) for name in pair.split())
+        if first <= have and want <= second:
+            return blend
+    raise UserError(
+        f"no conversion from skeleton {source} to {target}: no weighted sums of its joints are known; "
+        f"convert from or to one of {', '.join(sorted({pair.split()[0] for pair in _blends()}))}"
+    )
+
+
+@cache
+def _blends() -> dict[str, dict[str, Any]]:
+    text = resources.files("murauer.geometry").joinpath("skeleton_blends.json").read_text(encoding="utf-8")
+    blends: dict[str, dict[str, Any]] = json.loads(text)
+    return blends

@@ -10,14 +10,14 @@ from torch import Tensor
 from murauer.geometry.camera import xyz_to_uvd
 
 
-def window_intrinsics(centre: Tensor, intrinsics: Tensor, size: int, size_mm: float) -> Tensor:
+def window_intrinsics(centre: Tensor, intrinsics: Tensor, size: int, size_mm: float | Tensor) -> Tensor:
     """Intrinsics of square windows around points.
 
     Args:
         centre: middle of each window, camera coordinates in mm, (B, 3).
         intrinsics: fx, fy, u0, v0 of the image that the windows are cut from, (4,) or (B, 4).
         size: side in pixels.
-        size_mm: side at the centre's depth in mm.
+        size_mm: side at the centre's depth in mm; (B,) where each has its own.
 
     Returns:
         fx, fy, u0, v0 of each window in its own pixels, (B, 4).

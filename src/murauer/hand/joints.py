@@ -34,22 +34,28 @@ def _between(bone: str, a: str, b: str, share: float) -> Joint:
 _TIP_DEPTH = 0.22
 
 
-def _tip(finger: int) -> Joint:
-    return _between(f"finger{finger}-3", f"tip{finger}", f"finger{finger}-3", _TIP_DEPTH)
+# The same in the convention of MediaPipe and of the tools around MANO, whose tips lie at the finger's end.
+_END_DEPTH = 0.1
 
 
-#: The wrist, then thumb to pinky with four joints each from the palm to the tip.
-ANNY21 = (
-    Joint("wrist", {"wrist": 1.0}),
-    *(
-        joint
-        for finger in range(1, 6)
-        for joint in (
+def _tip(finger: int, depth: float = _TIP_DEPTH) -> Joint:
+    return _between(f"finger{finger}-3", f"tip{finger}", f"finger{finger}-3", depth)
+
+
+def _wrist_and_chains(tip_depth: float) -> tuple[Joint, ...]:
+    """The wrist, then thumb to pinky with four joints each from the palm to the tip."""
+    chains = [
+        (
             *(Joint(f"finger{finger}-{k}", {f"finger{finger}-{k}": 1.0}) for k in (1, 2, 3)),
-            _tip(finger),
+            _tip(finger, tip_depth),
         )
-    ),
-)
+        for finger in range(1, 6)
+    ]
+    return (Joint("wrist", {"wrist": 1.0}), *(joint for chain in chains for joint in chain))
+
+
+ANNY21 = _wrist_and_chains(_TIP_DEPTH)
+HAND21 = _wrist_and_chains(_END_DEPTH)
 
 
 #: Where NYU's joints lie along a finger's segments, as shares of their length: the inner end of the last
@@ -130,6 +136,7 @@ def _icvl16() -> tuple[Joint, ...]:
 
 
 JOINT_SETS: dict[str, tuple[Joint, ...]] = {
+    "hand21": HAND21,
     "anny21": ANNY21,
     "nyu14": tuple(_nyu36()[index] for index in NYU_EVALUATION_JOINTS),
     "nyu36": _nyu36(),

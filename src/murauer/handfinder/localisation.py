@@ -45,6 +45,7 @@ class Sighting:
         right: log-odds that it is a right hand, what was said included; see `murauer.handfinder.handedness`.
         problem: why there is none, in one sentence; None if there is one.
         took_ms: how long the look took.
+        size: of the hand, 1 for the mean adult's; NaN if it is not known.
     """
 
     centre: Place
@@ -52,6 +53,7 @@ class Sighting:
     right: float
     problem: str | None = None
     took_ms: float = 0.0
+    size: float = math.nan
 
     @property
     def handedness(self) -> Handedness:

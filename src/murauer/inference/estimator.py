@@ -42,7 +42,7 @@ from murauer.handfinder.localisation import (
 from murauer.inference.backends.backend import Backend
 from murauer.inference.backends.load import load_backend
 from murauer.inference.pose import HandPose
-from murauer.inference.predictor import PosePredictor
+from murauer.inference.predictor import PosePredictor, Quality
 from murauer.inference.tracking import Smoothing, Tracker
 from murauer.nets.model_facts import BackendName
 
@@ -61,11 +61,18 @@ class Estimator:
 
     Args:
         backend: Runs the network.
-        finder: Makes the hand finder when it is first needed; the packaged one by default.
+        finder: Gives what finds hands, when it is needed first; the packaged one by default.
+        quality: "best" averages the joints over several rotations of the hand's image, which takes several
+            times as long.
     """
 
-    def __init__(self, backend: Backend, finder: Callable[[], HandFinder] = packaged_finder) -> None:
-        self._predictor = PosePredictor(backend)
+    def __init__(
+        self,
+        backend: Backend,
+        finder: Callable[[], HandFinder] = packaged_finder,
+        quality: Quality = "fast",
+    ) -> None:
+        self._predictor = PosePredictor(backend, quality)
         self._finder = finder
 
     @classmethod
@@ -76,21 +83,24 @@ class Estimator:
         backend: BackendName | None = None,
         device: str = "cpu",
         threads: int | None = None,
+        quality: Quality = "fast",
     ) -> "Estimator":
         """Load a model.
 
         Args:
             source: "default" for the packaged model, a run folder, a .safetensors model file, or an .onnx
                 file that `murauer export` made.
-            backend: "onnx" or "torch"; "default" comes for both. By default ONNX Runtime on a CPU, which is
-                several times as fast and gives the same joints.
-            device: Device for PyTorch, such as "cuda".
-            threads: Threads of ONNX Runtime for one prediction. The default of 1 is best for small networks.
+            backend: "onnx" or "torch", of which "default" comes for both; by default ONNX Runtime if it is
+                installed, which is several times as fast on a CPU and gives the same joints.
+            device: For PyTorch, such as "cuda".
+            threads: Of ONNX Runtime for one prediction; by default 1, which is best for small networks.
+            quality: "best" averages the joints over several rotations of the hand's image, which takes
+                several times as long.
 
         Raises:
             UserError: If the model, or what it needs to run, is missing or damaged.
         """
-        return cls(load_backend(source, backend=backend, device=device, threads=threads))
+        return cls(load_backend(source, backend=backend, device=device, threads=threads), quality=quality)
 
     @property
     def skeleton(self) -> Skeleton:

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 
 from murauer.geometry.patches import Cubes, Floats
-from murauer.inference.joints import predict_joints
-from murauer.nets.network import HandPoseNetwork
+from murauer.geometry.skeletons import find_skeleton
+from murauer.inference.joints import Dense, predict_joints
+from murauer.nets.dense_network import DenseHandPoseNetwork
+from murauer.nets.deployed import AnyNetwork, predicted
 from murauer.store.augmentation import Samples, still, to_samples
 from murauer.store.frame_set import FrameSet
 
@@ -35,7 +37,7 @@ def batches(
 
 @torch.no_grad()
 def predict_frames(
-    network: HandPoseNetwork,
+    network: AnyNetwork,
     frames: FrameSet,
     cube_mm: float,
     real: bool = True,
@@ -43,12 +45,13 @@ def predict_frames(
 ) -> np.ndarray:
     """Predict the joints that the first camera sees, with the recorded centre as centre of the crop.
 
-    Left hands are predicted from their mirror images, and their joints mirrored back.
+    Left hands are predicted from their mirror images, and their joints mirrored back. A dense network looks
+    twice, the second time around what it predicted, in a cube as large as the hand asks for.
 
     Args:
         network: f, m and p, in evaluation mode.
         frames: N frames.
-        cube_mm: Side of the hand cube in mm.
+        cube_mm: Side of the hand cube in mm; for a dense network, of a hand of the mean adult's size.
         real: Whether m applies.
         rows: Which frames, in this order; all by default.
 
@@ -56,15 +59,19 @@ def predict_frames(
         Joints in mm, camera coordinates, shape (N, J, 3), or as many as there are rows.
     """
     rows = np.arange(len(frames)) if rows is None else rows
-    joints = []
+    joints, passes, centre_joint, dense = [], 1, 0, None
+    if isinstance(network, DenseHandPoseNetwork):
+        skeleton = find_skeleton(network.config.skeleton)
+        passes, centre_joint, dense = 2, skeleton.centre, Dense(skeleton.name, cube_mm)
     for start in range(0, len(rows), BATCH):
         region = frames.regions(rows[start : start + BATCH], 0)
         cubes = Cubes(region.centre.numpy(), region.intrinsics.numpy(), cube_mm, network.config.patch_size)
-        joints.append(predict_joints(partial(_run, network, real), region.depth.numpy(), cubes).joints)
+        run, depth = partial(_run, network, real), region.depth.numpy()
+        look = predict_joints(run, depth, cubes, passes=passes, centre_joint=centre_joint, dense=dense)
+        joints.append(look.joints)
     return frames.as_seen(torch.from_numpy(np.concatenate(joints)), rows).numpy()
 
 
-def _run(network: HandPoseNetwork, real: bool, patches: Floats) -> Floats:
+def _run(network: AnyNetwork, real: bool, patches: Floats) -> Floats:
     """Patches in, joints out."""
-    joints: Floats = network(torch.from_numpy(patches)[:, None], real=real).numpy()
-    return joints
+    return predicted(network, torch.from_numpy(patches)[:, None], real).numpy()

@@ -31,6 +31,10 @@ WEIGHTS = np.array([4.41, 5.62, -3.56, -9.98, -5.37])
 `benchmarks/confidence.py --fit` makes them."""
 
 
+ERROR_WEIGHTS = np.array([-4.0, 0.0])
+"""Of the logarithm of the expected error in units of `GOOD_MM`, and of 1, likewise."""
+
+
 def confidence(patch: Floats, xyz: Floats, cubes: Cubes, bones: NDArray[np.int64], centre: int) -> Floats:
     """Give the probability that the mean error of the joints is below `GOOD_MM`.
 
@@ -45,6 +49,19 @@ def confidence(patch: Floats, xyz: Floats, cubes: Cubes, bones: NDArray[np.int64
         (B,) in [0, 1].
     """
     return probability(features(patch, xyz, cubes, bones, centre))
+
+
+def confidence_from_errors(error_mm: Floats) -> Floats:
+    """Give the probability that the mean error of the joints is below `GOOD_MM`, from the expected errors.
+
+    Args:
+        error_mm: (B, J), as a dense network expects them.
+
+    Returns:
+        (B,) in [0, 1].
+    """
+    excess = np.log(error_mm.mean(axis=-1) / GOOD_MM)
+    return log_odds.probability(ERROR_WEIGHTS[0] * excess + ERROR_WEIGHTS[1]).astype(np.float32)
 
 
 def probability(rows: NDArray[np.float64]) -> Floats:
@@ -62,7 +79,7 @@ def features(
         near the centre that a joint or bone is near to; by how much the share of the patch that shows
         something exceeds that of a hand; the distance of the centre joint from the centre, in half cubes.
     """
-    half = cubes.cube_mm / 2
+    half = cubes.half_mm
     joints = (xyz - cubes.centre[:, None]) / half
     off_centre = np.minimum(np.linalg.norm(joints[:, centre], axis=-1), 1)
     crowded = np.maximum(shown(patch) - HAND_SHARE, 0)
@@ -73,7 +90,7 @@ def features(
 
 def _supported(patch: Floats, xyz: Floats, cubes: Cubes) -> NDArray[np.float64]:
     """Share of joints that lie a little behind a surface, (B,)."""
-    size, half = cubes.patch_size, cubes.cube_mm / 2
+    size, half = cubes.patch_size, cubes.half_mm
     pixel = np.rint(cubes.patch_from_xyz(xyz)).astype(np.int64)[:, :, None] + AROUND  # (B, J, 9, 2)
     inside = ((pixel >= 0) & (pixel < size)).all(axis=-1)
     pixel = pixel.clip(0, size - 1)
@@ -87,7 +104,7 @@ def _supported(patch: Floats, xyz: Floats, cubes: Cubes) -> NDArray[np.float64]:
 
 def _explained(patch: Floats, joints: Floats, cubes: Cubes, bones: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share of the surface around the centre that is near to a joint or the middle of a bone, (B,)."""
-    half = cubes.cube_mm / 2
+    half = cubes.half_mm[..., 0]
     step, xy = _grid(cubes.patch_size)
     z = patch[:, step // 2 :: step, step // 2 :: step].reshape(len(patch), -1)
     length = (xy**2).sum(axis=-1) + z**2

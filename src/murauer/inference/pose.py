@@ -1,5 +1,6 @@
 """What comes of a frame: joints, how sure they are, whose hand, how long it took."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,10 @@ class HandPose:
             `murauer.inference.plausibility`.
         handedness: Which hand it was taken for; None if there is a problem.
         skeleton: Names the J joints.
-        timings: What took how long, in ms.
+        timings: What took how long.
         problem: Why there are no joints, in one sentence; None if there are.
+        size: Of the hand, 1 for the mean adult's; NaN if there is a problem, or if the model does not ask
+            for it.
     """
 
     joints_xyz: Floats
@@ -44,6 +47,7 @@ class HandPose:
     skeleton: Skeleton
     timings: Timings
     problem: str | None = None
+    size: float = math.nan
 
     def __bool__(self) -> bool:
         """Whether there are joints."""

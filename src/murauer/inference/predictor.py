@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from murauer.errors import UserError
 from murauer.geometry.camera import Camera, xyz_to_uvd
 from murauer.geometry.patches import Cubes, Floats, shown
 from murauer.handfinder.localisation import Sighting
 from murauer.inference.backends.backend import Backend
-from murauer.inference.joints import predict_joints
-from murauer.inference.plausibility import confidence
+from murauer.inference.joints import VIEWS, Dense, Prediction, predict_joints
+from murauer.inference.plausibility import confidence, confidence_from_errors
 from murauer.inference.pose import HandPose, Timings, no_pose
 
 MINIMUM_HAND_SHARE = 0.005
@@ -20,7 +21,10 @@ MINIMUM_HAND_SHARE = 0.005
 
 PASSES = 2
 """Times that a hand is cut out and predicted when its centre was located or given. The second time the cube
-is centred on the centre joint that was predicted first, since in training it was centred on that joint."""
+is centred on the centre joint that was predicted first, since in training it was centred on that joint; and
+that of a dense network is as large as the hand asks for."""
+
+Quality = Literal["fast", "best"]
 
 
 class PosePredictor:
@@ -28,11 +32,21 @@ class PosePredictor:
 
     Args:
         backend: Runs the network.
+        quality: "best" averages over several views in the last pass, which takes as many times as long; for
+            dense models.
+
+    Raises:
+        UserError: The model is not dense, and the best quality is wanted.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, quality: Quality = "fast") -> None:
         self.facts = backend.facts
         self._backend = backend
+        if quality == "best" and not self.facts.dense:
+            raise UserError('quality "best" is for dense models, and this is none; use "fast"')
+        views = VIEWS if quality == "best" else ()
+        dense = Dense(self.facts.skeleton.name, self.facts.cube_mm, views)
+        self._dense = dense if self.facts.dense else None
         self._bones = np.array(backend.facts.skeleton.bones, np.int64).reshape(-1, 2)
 
     def __call__(
@@ -56,6 +70,7 @@ class PosePredictor:
         problems = [sighting.problem for sighting in sightings]
         found = np.flatnonzero([problem is None for problem in problems])
         places = np.array([sighting.centre for sighting in sightings], np.float32)
+        sizes = np.array([sighting.size for sighting in sightings], np.float32)
         sure = np.array([sighting.confidence for sighting in sightings], np.float32)
         left = np.array([sighting.handedness == "left" for sighting in sightings])
         xyz = np.full((len(depth), len(self.facts.skeleton), 3), np.nan, np.float32)
@@ -68,14 +83,20 @@ class PosePredictor:
             empty = shown(cubes.cut(seen)) < MINIMUM_HAND_SHARE
             for index in found[empty].tolist():
                 problems[index] = _empty_cube(places[index], camera)
-            centre_joint = facts.skeleton.centre
             predicted = predict_joints(
-                self._backend, seen, cubes, left[found], passes=passes, centre_joint=centre_joint
+                self._backend,
+                seen,
+                cubes,
+                left[found],
+                passes=passes,
+                centre_joint=facts.skeleton.centre,
+                dense=self._dense,
+                size=sizes[found],
             )
             xyz[found], places[found] = predicted.joints, predicted.cubes.centre
-            sure[found] *= confidence(
-                predicted.patch, predicted.joints, predicted.cubes, self._bones, centre_joint
-            )
+            if predicted.size is not None:
+                sizes[found] = predicted.size
+            sure[found] *= self._plausible(predicted)
             network = 1e3 * (time.perf_counter() - begin) / len(depth)
         uvd = xyz_to_uvd(xyz, _intrinsics(camera))
         looked = [sighting.took_ms for sighting in sightings]
@@ -95,9 +116,18 @@ class PosePredictor:
                     handedness=sighting.handedness,
                     skeleton=self.facts.skeleton,
                     timings=took,
+                    size=float(sizes[index]),
                 )
             )
         return poses
+
+    def _plausible(self, predicted: Prediction) -> Floats:
+        """Probability that joints are right within some mm, (B,)."""
+        if predicted.error_mm is not None:
+            return confidence_from_errors(predicted.error_mm)
+        return confidence(
+            predicted.patch, predicted.joints, predicted.cubes, self._bones, self.facts.skeleton.centre
+        )
 
 
 def _intrinsics(camera: Camera) -> Floats:

@@ -47,6 +47,9 @@ GONE_BELOW = 0.25
 FORGET_AFTER_SECONDS = 0.5
 """Without a hand; then it may be anywhere."""
 
+SIZE_LEARNED = 0.1
+"""Share of a frame in the size of a hand: it is known well after some ten frames and held from then on."""
+
 REFINED_FIRST, REFINED_EVERY, SIDE_EVERY = 10, 6, 30
 """Frames of a hand just found that the refinement network looks at; how often it looks after them, in frames;
 and how often the side is learned from that. A look takes as long as all else that following takes."""
@@ -167,6 +170,7 @@ class Tracker:
         self._place: Floats | None = None
         self._velocity = np.zeros(3, np.float32)
         self._seen = -math.inf
+        self._size = math.nan
         self._right, self._hand, self._followed = right, 0.0, 0
         self._thing = Thing(np.zeros(3, np.float32), 0.0)
         self._refused: list[Thing] = []
@@ -200,7 +204,7 @@ class Tracker:
         self._camera = self._camera.for_image(image.shape[2], image.shape[1])
         elapsed = now - self._seen
         if elapsed > FORGET_AFTER_SECONDS:
-            self._place = None
+            self._place, self._size = None, math.nan
         before = presumed_handedness(self._right)
         pose = self._find(image, elapsed, start)
         if not pose:
@@ -209,11 +213,13 @@ class Tracker:
         if self._place is None or np.linalg.norm(palm - self._place) > FARTHEST_STEP_MM:
             self._filter.reset()
             self._velocity = np.zeros(3, np.float32)
+            self._size = pose.size
         else:
             self._velocity = (palm - self._place) / np.float32(elapsed)
         if pose.handedness != before:
             self._filter.reset()
         self._place, self._seen = palm, now
+        self._size += SIZE_LEARNED * (pose.size - self._size)
         xyz = self._filter(pose.joints_xyz, elapsed)
         intrinsics = self._camera.intrinsics_array().astype(np.float32)
         took = replace(pose.timings, total=1e3 * (time.perf_counter() - start))
@@ -228,7 +234,8 @@ class Tracker:
                 self._refused = [*self._refused, self._thing][-MOST_REFUSED:]
                 self._place = place = None
         if place is not None:
-            followed = self._predict(image, Sighting(place, self._hand, self._right), start, passes=1)
+            sighting = Sighting(place, self._hand, self._right, size=self._size)
+            followed = self._predict(image, sighting, start, passes=1)
             if followed and followed.confidence >= LOST_BELOW:
                 return followed
         before, counts = (self._said, 1.0) if place is None else (self._remembered, ADDED)

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from murauer.errors import UserError
+from murauer.geometry.skeletons import find_skeleton
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,15 +94,63 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 PAPER = NetworkConfig()
 
 
+class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Size and shape of the dense networks.
+
+    Attributes:
+        skeleton: names the J joints, by one of which cubes are centred.
+        patch_size: P, side of the patches in pixels; a multiple of `stride` times 2 for each further width.
+        stride: pixels of the patch per place of z.
+        widths: channels of the maps of f at S, S/2, S/4 ... places a side, where S = P / stride.
+        encoder_blocks: residual blocks at each of these resolutions on the way down.
+        decoder_blocks: on the way up, at all resolutions but the lowest, the highest first.
+        hidden: H, channels of p's activations.
+        mapping_blocks: residual blocks of m and of h.
+        generator_channels: of g at 4x4, 8x8, ... pixels.
+    """
+
+    skeleton: str = "hand21"
+    patch_size: int = 96
+    stride: int = 4
+    widths: tuple[int, ...] = (48, 96, 192)
+    encoder_blocks: tuple[int, ...] = (0, 1, 2)
+    decoder_blocks: tuple[int, ...] = (1, 1)
+    hidden: int = 64
+    mapping_blocks: int = 2
+    generator_channels: tuple[int, ...] = (128, 96, 64)
+
+    @property
+    def joints(self) -> int:
+        """J."""
+        return len(find_skeleton(self.skeleton))
+
+    @property
+    def places(self) -> int:
+        """S, side of the maps of z."""
+        return self.patch_size // self.stride
+
+    @property
+    def latent_channels(self) -> int:
+        """C, channels of z."""
+        return self.widths[0]
+
+
 class ModelConfig(msgspec.Struct, frozen=True):
     """What must be known of a training's configuration to use its model; the rest is not read.
 
     Attributes:
-        network: Size and shape of the networks.
         skeleton: Names of the joints.
-        cube_mm: Side of the hand cube.
+        cube_mm: Side of the hand cube; for a dense network, of a hand of the mean adult's size.
+        network: Size and shape of the paper's networks.
+        dense: Size and shape of a dense network, which there is in place of the paper's.
     """
 
     network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)
     skeleton: str = "nyu14"
     cube_mm: float = 300.0
+    dense: DenseConfig | None = None
+
+    @property
+    def sizes(self) -> NetworkConfig | DenseConfig:
+        """Of the network that there is."""
+        return self.network if self.dense is None else self.dense

@@ -18,11 +18,14 @@ class ModelFacts:
         skeleton: the J joints that it predicts.
         cube_mm: side of the hand cube that it was trained with.
         patch_size: side P of its patches in pixels.
+        dense: whether it gives joints as the patch shows them, each with its expected error, of cubes as
+            large as the hand asks for. Other models give camera coordinates in cubes that are all alike.
     """
 
     skeleton: Skeleton
     cube_mm: float
     patch_size: int
+    dense: bool = False
 
 
 def packaged_model(backend: BackendName) -> Path:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.nets.config import ModelConfig
+from murauer.nets.deployed import AnyNetwork, make_network
 from murauer.nets.model_facts import packaged_model
-from murauer.nets.network import HandPoseNetwork
 
 MODEL_FILE = "model.safetensors"
 
@@ -70,7 +70,7 @@ def unpack_module(prefix: str, module: nn.Module, tensors: dict[str, Tensor], so
         ) from error
 
 
-def save_model(path: Path, network: HandPoseNetwork, config: msgspec.Struct, **facts: object) -> None:
+def save_model(path: Path, network: AnyNetwork, config: msgspec.Struct, **facts: object) -> None:
     """Write a network for inference, with its configuration and facts about its making.
 
     Args:
@@ -94,7 +94,7 @@ def model_path(source: str | Path) -> Path:
     return path / MODEL_FILE if path.is_dir() else path
 
 
-def load_model(source: str | Path) -> tuple[HandPoseNetwork, ModelConfig]:
+def load_model(source: str | Path) -> tuple[AnyNetwork, ModelConfig]:
     """Load a network for inference, in evaluation mode.
 
     Args:
@@ -111,6 +111,9 @@ def load_model(source: str | Path) -> tuple[HandPoseNetwork, ModelConfig]:
         config = msgspec.json.decode(metadata["config"], type=ModelConfig)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise UserError(f"the configuration in {path} is not valid: {error}") from error
-    network = HandPoseNetwork(config.network)
+    network = make_network(config)
+    if config.dense is not None:  # its file may be without g, where nothing has trained it
+        fresh = pack_module("network.view_generator", network.view_generator)
+        tensors = fresh | tensors
     unpack_module("network", network, tensors, path)
     return network.eval(), config

@@ -10,7 +10,7 @@ import torch
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.inference.frames import batches
-from murauer.nets.network import HandPoseNetwork
+from murauer.nets.deployed import AnyNetwork, latent_vectors
 from murauer.progress import Progress
 from murauer.selection.coverage import Floats, cover
 from murauer.store.store import Store
@@ -34,7 +34,7 @@ class Proposal:
 
 def propose_frames(
     store: Store,
-    network: HandPoseNetwork,
+    network: AnyNetwork,
     count: int,
     *,
     cube_mm: float | None = None,
@@ -82,12 +82,12 @@ def propose_frames(
 
 
 @torch.no_grad()
-def encode(store: Store, network: HandPoseNetwork, rows: np.ndarray, cube_mm: float) -> Floats:
+def encode(store: Store, network: AnyNetwork, rows: np.ndarray, cube_mm: float) -> Floats:
     """Take real frames of the first camera to the latent space: z of `rows`, (N, F)."""
     parts = []
     with Progress("looking at frames", len(rows), unit="frame") as progress:
         for samples in batches(store.require("real"), network.config.patch_size, cube_mm, rows):
-            parts.append(network.latent(samples.patch, real=True).double().numpy())
+            parts.append(latent_vectors(network, samples.patch, real=True).double().numpy())
             progress.advance(len(samples.patch))
     return np.concatenate(parts)
 

@@ -13,7 +13,7 @@ from murauer.errors import UserError
 from murauer.evaluation.figures.drawing import REAL_COLOUR, SYNTHETIC_COLOUR, new_figure
 from murauer.evaluation.figures.pictures import patch_picture
 from murauer.inference.frames import batches
-from murauer.nets.network import HandPoseNetwork
+from murauer.nets.deployed import AnyNetwork
 from murauer.store.frame_set import FrameSet, spread_rows
 from murauer.store.store import Store
 
@@ -58,7 +58,7 @@ class ViewPredictions:
 
 @torch.no_grad()
 def predict_views(
-    network: HandPoseNetwork,
+    network: AnyNetwork,
     frames: FrameSet,
     store: Store,
     rows: np.ndarray,
@@ -136,7 +136,7 @@ class ViewComparison:
         return (self.real.predicted - self.synthetic.predicted).abs().mean(dim=(1, 2))
 
 
-def compare_views(network: HandPoseNetwork, store: Store, rows: np.ndarray) -> ViewComparison:
+def compare_views(network: AnyNetwork, store: Store, rows: np.ndarray) -> ViewComparison:
     """Predict the other view of real frames, and of their synthetic pairs where all of them have one."""
     real = predict_views(network, store.require("real"), store, rows, real=True)
     pair, synthetic = store.pairs, None

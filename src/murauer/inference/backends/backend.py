@@ -18,5 +18,5 @@ class Backend(Protocol):
         ...
 
     def __call__(self, patches: Floats) -> Floats:
-        """Predict joints of patches (B, P, P): (B, J, 3) in units of half the cube."""
+        """Predict joints of patches (B, P, P), as `murauer.nets.deployed.Deployed` does."""
         ...

@@ -17,6 +17,12 @@ METADATA_KEY = "murauer"
 FORMAT_VERSION = 1
 INPUT, OUTPUT = "patch", "joints"
 
+CUBE_OUTPUT = "(batch, joints, 3): (x, y, z - centre) / (cube_mm / 2); x right, y down, z forward"
+DENSE_OUTPUT = (
+    "(batch, joints, 4): column and row, -1 and 1 at the patch's borders; (depth - centre) / (cube_mm / 2); "
+    "expected error / (cube_mm / 2). The cube is as large as the hand asks for: cube_mm for a mean adult's"
+)
+
 
 class OnnxBackend:
     """A file that `murauer export` wrote.
@@ -47,8 +53,9 @@ def encode_facts(facts: ModelFacts, **more: object) -> str:
         "skeleton": asdict(facts.skeleton),
         "cube_mm": facts.cube_mm,
         "patch_size": facts.patch_size,
+        "dense": facts.dense,
         INPUT: "(batch, 1, patch_size, patch_size): (depth - centre) / (cube_mm / 2), background 1",
-        OUTPUT: "(batch, joints, 3): (x, y, z - centre) / (cube_mm / 2); x right, y down, z forward",
+        OUTPUT: DENSE_OUTPUT if facts.dense else CUBE_OUTPUT,
     }
     return json.dumps(document | more)
 
@@ -68,7 +75,12 @@ def decode_facts(text: str | None, path: Path) -> ModelFacts:
             parts: dict[str, Any] = {
                 key: tuple(v) if isinstance(v, list) else v for key, v in document["skeleton"].items()
             }
-            return ModelFacts(Skeleton(**parts), float(document["cube_mm"]), int(document["patch_size"]))
+            return ModelFacts(
+                Skeleton(**parts),
+                float(document["cube_mm"]),
+                int(document["patch_size"]),
+                dense=bool(document.get("dense", False)),
+            )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"the description in {path} is damaged ({error}); export it again") from error
     raise UserError(f"{path} is of format {version}, this murauer reads {FORMAT_VERSION}; export it again")

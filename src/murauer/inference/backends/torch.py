@@ -7,6 +7,7 @@ import torch
 from murauer.errors import UserError
 from murauer.geometry.patches import Floats
 from murauer.geometry.skeletons import find_skeleton
+from murauer.nets.deployed import Deployed
 from murauer.nets.model_facts import ModelFacts
 from murauer.nets.model_file import load_model
 
@@ -25,14 +26,16 @@ class TorchBackend:
     def __init__(self, source: str | Path, device: str = "cpu") -> None:
         network, config = load_model(source)
         skeleton = find_skeleton(config.skeleton)
-        if config.network.joints != len(skeleton):
+        if config.sizes.joints != len(skeleton):
             raise UserError(
-                f"{source} predicts {config.network.joints} joints, but the skeleton {skeleton.name} has "
+                f"{source} predicts {config.sizes.joints} joints, but the skeleton {skeleton.name} has "
                 f"{len(skeleton)}"
             )
-        self.facts = ModelFacts(skeleton, config.cube_mm, config.network.patch_size)
+        self.facts = ModelFacts(
+            skeleton, config.cube_mm, config.sizes.patch_size, dense=config.dense is not None
+        )
         try:
-            self._network = network.to(device)
+            self._network = Deployed(network).to(device)
         except (RuntimeError, AssertionError) as error:
             raise UserError(f"cannot run on {device}: {error}") from error
         self._device = device

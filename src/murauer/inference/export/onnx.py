@@ -16,7 +16,7 @@ import onnxscript  # noqa: F401 - PyTorch translates with it, and would miss it 
 import torch
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from torch import Tensor, nn
+from torch import Tensor
 
 from murauer.errors import UserError
 from murauer.files import written_whole
@@ -24,9 +24,9 @@ from murauer.geometry.patches import Floats
 from murauer.inference.backends.onnx import INPUT, METADATA_KEY, OUTPUT, OnnxBackend, encode_facts
 from murauer.inference.backends.torch import TorchBackend
 from murauer.inference.export.calibration import CalibrationFrames, simulate_patches
+from murauer.nets.deployed import Deployed
 from murauer.nets.model_facts import ModelFacts
 from murauer.nets.model_file import load_model
-from murauer.nets.network import HandPoseNetwork
 from murauer.nets.onnx_export import OPSET, _quiet, translate
 from murauer.version import __version__
 
@@ -55,19 +55,6 @@ class ExportReport:
     int8_loss_mm: float | None = None
 
 
-class _ForRealFrames(nn.Module):
-    """p(m(f(x))) as a module of one input and one output."""
-
-    def __init__(self, network: HandPoseNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, patch: Tensor) -> Tensor:
-        """Joints (B, J, 3) of patches (B, 1, P, P)."""
-        joints: Tensor = self.network(patch, True)
-        return joints
-
-
 def export_onnx(source: str | Path, out: Path, *, int8: bool = False, seed: int = 0) -> ExportReport:
     """Write a model for ONNX Runtime.
 
@@ -89,7 +76,7 @@ def export_onnx(source: str | Path, out: Path, *, int8: bool = False, seed: int 
     size = backend.facts.patch_size
     example = torch.zeros(2, 1, size, size)  # a batch of 1 would be taken for a constant
     free = {0: torch.export.Dim("batch", min=1)}
-    model = translate(_ForRealFrames(load_model(source)[0]), example, (INPUT, OUTPUT), free)
+    model = translate(Deployed(load_model(source)[0]), example, (INPUT, OUTPUT), free)
     with TemporaryDirectory() as folder:
         exact = Path(folder) / "exact.onnx"
         _save(model, exact, backend.facts, precision="float32", source=str(source))
@@ -118,7 +105,7 @@ def run(backend: TorchBackend | OnnxBackend, frames: CalibrationFrames) -> Float
 def _measure_int8(
     report: ExportReport, expected: Floats, quantised: Floats, frames: CalibrationFrames
 ) -> ExportReport:
-    half, truth = frames.geometry.cube_mm / 2, frames.joints.numpy()
+    half, truth = float(frames.geometry.cube_mm) / 2, frames.joints.numpy()
 
     def mean_distance(first: Floats, second: Floats) -> float:
         return float(np.linalg.norm(first - second, axis=-1).mean()) * half

@@ -1,0 +1,1 @@
+"""The base model: what is rendered, how it is varied, and the training."""
