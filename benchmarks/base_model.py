@@ -20,7 +20,7 @@ from murauer.store.store import open_store
 def window_camera(intrinsics: np.ndarray, size: int) -> Camera:
     """The camera that sees one window of a store."""
     fx, fy, u0, v0 = map(float, intrinsics)
-    return Camera(fx=fx, fy=fy, u0=u0, v0=v0, width=size, height=size)
+    return Camera(fx=fx, fy=fy, u0=u0, v0=v0, width=size, height=size, is_crop=True)
 
 
 def main() -> None:

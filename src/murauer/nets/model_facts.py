@@ -28,7 +28,11 @@ class ModelFacts:
     dense: bool = False
 
 
-def packaged_model(backend: BackendName) -> Path:
-    """Where the packaged model lies, in the format that a backend runs."""
+PACKAGED = ("default", "base")
+"""Names of the packaged models. "base" is the dense one, of skeleton hand21."""
+
+
+def packaged_model(backend: BackendName, name: str = "default") -> Path:
+    """Where a packaged model lies, in the format that a backend runs."""
     suffix = {"onnx": "onnx", "torch": "safetensors"}[backend]
-    return Path(str(resources.files("murauer") / "models" / f"default.{suffix}"))
+    return Path(str(resources.files("murauer") / "models" / f"{name}.{suffix}"))

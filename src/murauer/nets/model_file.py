@@ -12,7 +12,7 @@ from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork, make_network
-from murauer.nets.model_facts import packaged_model
+from murauer.nets.model_facts import PACKAGED, packaged_model
 
 MODEL_FILE = "model.safetensors"
 
@@ -87,9 +87,9 @@ def save_model(path: Path, network: AnyNetwork, config: msgspec.Struct, **facts:
 
 
 def model_path(source: str | Path) -> Path:
-    """Where a model lies: "default" (the packaged one), a run folder, or a .safetensors file."""
-    if str(source) == "default":
-        return packaged_model("torch")
+    """Where a model lies: "default" or "base" (the packaged ones), a run folder, or a .safetensors file."""
+    if str(source) in PACKAGED:
+        return packaged_model("torch", str(source))
     path = Path(source)
     return path / MODEL_FILE if path.is_dir() else path
 
@@ -98,7 +98,7 @@ def load_model(source: str | Path) -> tuple[AnyNetwork, ModelConfig]:
     """Load a network for inference, in evaluation mode.
 
     Args:
-        source: "default" for the packaged model, a run folder, or a .safetensors file.
+        source: "default" or "base" for the packaged models, a run folder, or a .safetensors file.
 
     Raises:
         UserError: The file is missing, damaged, or of another configuration.

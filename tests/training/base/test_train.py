@@ -172,6 +172,15 @@ def test_the_model_is_the_moving_average(run: Path, model: Path) -> None:
     assert not any("view_generator" in name for name in weights)
 
 
+def test_a_training_starts_from_a_model(model: Path, tmp_path: Path) -> None:
+    started = BaseTrainer(CONFIG, tmp_path, model)
+    assert (started.minutes, started.images) == (0.0, 0)
+    patch = torch.rand(2, 1, 32, 32) * 2 - 1
+    expected = load_model(model)[0](patch, False)
+    for network in (started.network, started.average.module):
+        torch.testing.assert_close(network.eval()(patch, False), expected, atol=1e-5, rtol=0)
+
+
 def test_backends_and_training_agree_on_a_dense_model(model: Path, tmp_path: Path, tiny_store) -> None:
     export_onnx(model, tmp_path / "base.onnx")
     network, _ = load_model(model)
@@ -183,7 +192,7 @@ def test_backends_and_training_agree_on_a_dense_model(model: Path, tmp_path: Pat
         for row in range(3):
             fx, fy, u0, v0 = region.intrinsics[row].tolist()
             size = region.depth.shape[-1]
-            camera = Camera(fx=fx, fy=fy, u0=u0, v0=v0, width=size, height=size)
+            camera = Camera(fx=fx, fy=fy, u0=u0, v0=v0, width=size, height=size, is_crop=True)
             pose = estimator(region.depth[row], camera, region.centre[row], "right")
             np.testing.assert_allclose(pose.joints_xyz, expected[row], atol=0.5)
             assert 0 < pose.size < 3 and 0 <= pose.confidence <= 1

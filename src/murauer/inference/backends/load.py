@@ -4,7 +4,7 @@ from pathlib import Path
 
 from murauer.errors import UserError
 from murauer.inference.backends.backend import Backend
-from murauer.nets.model_facts import BackendName, packaged_model
+from murauer.nets.model_facts import PACKAGED, BackendName, packaged_model
 
 
 def load_backend(
@@ -21,9 +21,9 @@ def load_backend(
     """
     if backend not in (None, "onnx", "torch"):
         raise UserError(f"unknown backend {backend!r}; use 'onnx' or 'torch'")
-    if str(source) == "default":
+    if str(source) in PACKAGED:
         wanted = backend or ("onnx" if device == "cpu" else "torch")
-        path = packaged_model(wanted)
+        path = packaged_model(wanted, str(source))
     else:
         path = Path(source)
     exported = path.suffix == ".onnx"

@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--producers", type=int, default=1, help="processes that render (default: 1)")
     parser.add_argument("--threads", type=int, default=1, help="of the training (default: 1)")
     parser.add_argument("--test", type=Path, metavar="STORE", help="a recording to test on meanwhile")
+    parser.add_argument("--start", metavar="MODEL", help="go on from a model, such as base")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     stages = tuple(Stage(minutes, rate) for minutes, rate in options.stage or DEFAULT_STAGES)
@@ -34,7 +35,7 @@ def main() -> None:
         subprocess.Popen([*command, "--seed", str(number + 1)]) for number in range(options.producers)
     ]
     try:
-        train(config, options.out, Pool(frames, config.chunks), options.test)
+        train(config, options.out, Pool(frames, config.chunks), options.test, options.start)
     finally:
         for producer in producers:
             producer.terminate()

@@ -1,6 +1,7 @@
 """Trains the base model on frames that are rendered meanwhile.
 
     python -m murauer.training.base OUT --stage 600 0.0015
+    python -m murauer.training.base OUT --start base --stage 600 0.0007
 
 Every stage has a length in minutes and a highest learning rate, which it reaches after a short rise and which
 then falls to zero at its end: it ends when it was told to, however fast the machine is. The same command goes
@@ -20,7 +21,7 @@ from torch.optim import AdamW
 
 from murauer.nets.config import DenseConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
-from murauer.nets.model_file import pack_module, read_tensors, unpack_module, write_tensors
+from murauer.nets.model_file import load_model, pack_module, read_tensors, unpack_module, write_tensors
 from murauer.store.store import open_store
 from murauer.training.base.losses import error_loss, joint_loss, vote_loss
 from murauer.training.base.pool import Pool
@@ -101,15 +102,18 @@ class BaseTrainer:
     Args:
         config: what to do.
         folder: of checkpoints; goes on from the one that is there.
+        start: model whose weights are the first ones if there is no checkpoint; random ones by default.
     """
 
-    def __init__(self, config: BaseTraining, folder: Path) -> None:
+    def __init__(self, config: BaseTraining, folder: Path, start: str | Path | None = None) -> None:
         torch.manual_seed(config.seed)
         self.config, self.folder = config, folder
         self.network = DenseHandPoseNetwork(config.network).train()
         for module in self.network.modules():
             if isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if start is not None:
+            self.network.load_state_dict(load_model(start)[0].state_dict())
         self.average = average_of(self.network, config.average_decay)
         # g and m are for other trainings; here they would only decay.
         trained = [*self.network.extractor.parameters(), *self.network.pose_head.parameters()]
@@ -168,7 +172,9 @@ class BaseTrainer:
         self.generator.manual_seed(self.config.seed + self.images)
 
 
-def train(config: BaseTraining, folder: Path, pool: Pool, tested: Path | None) -> None:
+def train(
+    config: BaseTraining, folder: Path, pool: Pool, tested: Path | None, start: str | Path | None = None
+) -> None:
     """Train until the stages are over.
 
     Args:
@@ -176,10 +182,11 @@ def train(config: BaseTraining, folder: Path, pool: Pool, tested: Path | None) -
         folder: of checkpoints and of the log, one line of JSON a test.
         pool: frames.
         tested: a store whose test set says how good the moving average is; None for no tests.
+        start: model to start from, see `BaseTrainer`.
     """
     keep_freed_memory()
     folder.mkdir(parents=True, exist_ok=True)
-    trainer = BaseTrainer(config, folder)
+    trainer = BaseTrainer(config, folder, start)
     store = None if tested is None else open_store(tested)
     regions = None if store is None else stored_hands(store, "test")
     pool.wait(min(config.chunks, 4))
