@@ -81,7 +81,7 @@ class Actions:
     def value(self, handle: Any, act: Callable[[Any], object], name: str | None = None) -> Any:
         """Have a function called with the value of an input when a person changes it; returns the input."""
 
-        @handle.on_update
+        @handle.on_update  # type: ignore[untyped-decorator]  # viser's handles come as Any
         def _(event: Any) -> None:
             if event.client is not None:  # else the program set it
                 self.perform(lambda: act(handle.value), name)
