@@ -134,7 +134,7 @@ class World:
     def resume(self, spoilt: str) -> list[str]:
         """Give the command of the finished training again, after a file of it was truncated."""
         self.truncate(f"finished/{spoilt}")
-        store = json.loads((self.folder / "finished" / "config.json").read_text())["recording"]
+        store = json.loads((self.folder / "finished" / "config.json").read_text())["store"]
         return [
             "train",
             "--data",
