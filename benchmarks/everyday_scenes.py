@@ -1,6 +1,6 @@
 """The error of a dense model on simulated everyday scenes: grasps, views of the own hand, and neither.
 
-    python benchmarks/everyday_scenes.py [--model base] [--frames 1000]
+    python benchmarks/everyday_scenes.py [--model default] [--frames 1000]
 
 Hands, things and rooms are other ones than in training. Centres are given, wrong by 10 mm along each axis.
 """
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", default="base")
+    parser.add_argument("--model", default="default")
     parser.add_argument("--frames", type=int, default=1000)
     options = parser.parse_args()
     network, config = load_model(options.model)

@@ -17,7 +17,7 @@ FEW_DEPTHS = 48
 ROUGH, SMOOTHER = 100.0, 16.0
 """Mean step between neighbours from which an image is not of surfaces, and how much less it is in order."""
 
-FAR_MM, NEAR_MM = 10_000.0, 150.0
+FAR_MM, NEAR_MM = 10_000.0, 300.0
 """What lies wholly beyond the one, or wholly within the other, is no room with a hand."""
 
 

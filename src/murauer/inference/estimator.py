@@ -88,7 +88,7 @@ class Estimator:
         """Load a model.
 
         Args:
-            source: "default" or "base" for the packaged models, a run folder, a .safetensors model file, or
+            source: "default" or "small" for the packaged models, a run folder, a .safetensors model file, or
                 an .onnx file that `murauer export` made.
             backend: "onnx" or "torch", of which "default" comes for both; by default ONNX Runtime if it is
                 installed, which is several times as fast on a CPU and gives the same joints.

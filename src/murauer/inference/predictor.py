@@ -122,12 +122,14 @@ class PosePredictor:
         return poses
 
     def _plausible(self, predicted: Prediction) -> Floats:
-        """Probability that joints are right within some mm, (B,)."""
-        if predicted.error_mm is not None:
-            return confidence_from_errors(predicted.error_mm)
-        return confidence(
+        """Probability that joints are right within some mm, (B,).
+
+        A dense network was trained on hands alone, so its expected errors say little of a wall.
+        """
+        fits = confidence(
             predicted.patch, predicted.joints, predicted.cubes, self._bones, self.facts.skeleton.centre
         )
+        return fits if predicted.error_mm is None else fits * confidence_from_errors(predicted.error_mm)
 
 
 def _intrinsics(camera: Camera) -> Floats:

@@ -28,8 +28,8 @@ class ModelFacts:
     dense: bool = False
 
 
-PACKAGED = ("default", "base")
-"""Names of the packaged models. "base" is the dense one, of skeleton hand21."""
+PACKAGED = ("default", "small")
+"""Names of the packaged models: the base model, of skeleton hand21, and a small one of skeleton nyu14."""
 
 
 def packaged_model(backend: BackendName, name: str = "default") -> Path:

@@ -87,7 +87,7 @@ def save_model(path: Path, network: AnyNetwork, config: msgspec.Struct, **facts:
 
 
 def model_path(source: str | Path) -> Path:
-    """Where a model lies: "default" or "base" (the packaged ones), a run folder, or a .safetensors file."""
+    """Where a model lies: "default" or "small" (the packaged ones), a run folder, or a .safetensors file."""
     if str(source) in PACKAGED:
         return packaged_model("torch", str(source))
     path = Path(source)
@@ -98,7 +98,7 @@ def load_model(source: str | Path) -> tuple[AnyNetwork, ModelConfig]:
     """Load a network for inference, in evaluation mode.
 
     Args:
-        source: "default" or "base" for the packaged models, a run folder, or a .safetensors file.
+        source: "default" or "small" for the packaged models, a run folder, or a .safetensors file.
 
     Raises:
         UserError: The file is missing, damaged, or of another configuration.

@@ -9,6 +9,7 @@ import torch
 from murauer import Estimator, UserError
 from murauer.cli.main import main
 from murauer.inference.backends.load import load_backend
+from murauer.nets.model_facts import PACKAGED
 from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork
 from murauer.training.config import load_config
@@ -81,11 +82,13 @@ def test_int8(run_folder: Path, tmp_path: Path, exported: Path, capsys) -> None:
     assert not np.array_equal(quantised(patches), exact(patches))
 
 
-def test_the_packaged_model_is_the_same_in_both_formats() -> None:
-    patches = np.random.default_rng(0).uniform(-1, 1, (50, 64, 64)).astype(np.float32)
-    there, here = (load_backend("default", backend=name) for name in ("onnx", "torch"))
+@pytest.mark.parametrize("model", PACKAGED)
+def test_packaged_models_are_the_same_in_both_formats(model: str) -> None:
+    there, here = (load_backend(model, backend=name) for name in ("onnx", "torch"))
     assert there.facts == here.facts
-    assert np.abs(there(patches) - here(patches)).max() * 150 < 0.01, "export default.safetensors again"
+    size = there.facts.patch_size
+    patches = np.random.default_rng(0).uniform(-1, 1, (50, size, size)).astype(np.float32)
+    assert np.abs(there(patches) - here(patches)).max() * 150 < 0.01, f"export {model}.safetensors again"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--producers", type=int, default=1, help="processes that render (default: 1)")
     parser.add_argument("--threads", type=int, default=1, help="of the training (default: 1)")
     parser.add_argument("--test", type=Path, metavar="STORE", help="a recording to test on meanwhile")
-    parser.add_argument("--start", metavar="MODEL", help="go on from a model, such as base")
+    parser.add_argument("--start", metavar="MODEL", help="go on from a model, such as default")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     stages = tuple(Stage(minutes, rate) for minutes, rate in options.stage or DEFAULT_STAGES)

@@ -1,7 +1,7 @@
 """Trains the base model on frames that are rendered meanwhile.
 
     python -m murauer.training.base OUT --stage 600 0.0015
-    python -m murauer.training.base OUT --start base --stage 600 0.0007
+    python -m murauer.training.base OUT --start default --stage 600 0.0007
 
 Every stage has a length in minutes and a highest learning rate, which it reaches after a short rise and which
 then falls to zero at its end: it ends when it was told to, however fast the machine is. The same command goes
