@@ -324,7 +324,6 @@ def test_cubes_of_different_sizes_are_those_cut_one_by_one() -> None:
         for name in ("from_patch", "denormalise_joints"):
             expected = getattr(own, name)(joints[one])
             torch.testing.assert_close(getattr(geometry, name)(joints)[one], expected)
-            torch.testing.assert_close(getattr(geometry.part(one), name)(joints[one]), expected)
 
 
 def test_joints_as_the_patch_shows_them() -> None:
