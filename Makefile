@@ -4,7 +4,7 @@ BIN := .venv/bin
 FLOOR := 90
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test coverage package bench lint layers types clean
+.PHONY: demo test coverage package docs bench lint layers types clean
 
 demo: .venv/installed  ## simulate a store, train, evaluate: runs/demo/report.html
 	$(BIN)/murauer demo
@@ -17,6 +17,9 @@ coverage: .venv/installed-dev  ## the same, and which share of the lines the tes
 
 package: .venv/installed-dev  ## wheel and sdist, the wheel installed into an empty environment and used
 	PATH=$(CURDIR)/$(BIN):$$PATH tests/package.sh
+
+docs: .venv/installed-docs  ## all pages and the API reference, warnings are errors: build/docs/index.html
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
 
 bench: .venv/installed-dev  ## speed against peers and against the machine's limits: runs/bench.json
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench.py
@@ -40,6 +43,10 @@ clean:
 
 .venv/installed: .venv/python pyproject.toml constraints.txt
 	$(INSTALL) -e '.[train]'
+	@touch $@
+
+.venv/installed-docs: .venv/installed-dev
+	$(INSTALL) -e '.[docs]'
 	@touch $@
 
 .venv/installed-dev: .venv/installed

@@ -17,6 +17,7 @@ from murauer.geometry.overlay import BACKGROUND_COLOUR, draw_skeleton, shade_dep
 from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import merge_depth
 from murauer.hand.gestures import gesture
+from murauer.hand.grasps import GraspSampler
 from murauer.hand.model import HandModel, place
 from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.sensors import SENSORS
@@ -31,6 +32,9 @@ FOLDER = Path(__file__).parent / "pictures"
 
 GAP = 6
 """Transparent pixels between tiles, so that the page's own colour shows through, light or dark."""
+
+PICTURED = ((0.0, slice(0, 7)), (1.0, slice(7, 14)))
+"""Shares of pinches, and the rows of hands: things in the palm above, between fingertips below."""
 
 TEXT_COLOUR = (214, 216, 222)
 DISTANCE_MM = 700.0
@@ -132,13 +136,42 @@ def sensors() -> None:
         "clean": "exact rendering",
         "structured_light": "structured light (first Kinect)",
         "time_of_flight": "time of flight (second Kinect)",
+        "stereo": "stereo (Intel D400)",
     }
     row = []
     for name, caption in captions.items():
         measured = SENSORS[name]()(scene, intrinsics, Generator().manual_seed(0))[0]
         picture = shade_depth(measured, DISTANCE_MM - 95, DISTANCE_MM + 260)
         row.append(tile(picture.resize((shown, shown), Image.Resampling.NEAREST), caption))
-    save(grid([row]), "sensors.png")
+    save(grid([row[:2], row[2:]]), "sensors.png")
+
+
+def grasps() -> None:
+    """Hands that hold things, around things in the palm and between the fingertips."""
+    model, size, finer = HandModel(), 140, 3
+    stream = Generator().manual_seed(12)
+    shape = ShapePrior().sample(14, stream)
+    kinds = [GraspSampler(model, share).sample(shape[half], stream) for share, half in PICTURED]
+    intrinsics = window(finer * size, 300.0)
+    rows = []
+    for drawn, half in zip(kinds, (half for _, half in PICTURED), strict=True):
+        row = []
+        for k, yaw in enumerate((-55, -35, -15, 5, 25, 45, 60)):
+            rotation, middle = turned(yaw, 8), torch.tensor([[-4.0, 24.0, DISTANCE_MM]])
+            hand = model(drawn.angles[k : k + 1], shape[half][k : k + 1])
+            solids = [
+                (hand.vertices, model.faces),
+                *((part, drawn.faces) for part in drawn.vertices[k, :, None]),
+            ]
+            depth = torch.zeros(1, finer * size, finer * size)
+            for vertices, faces in solids:
+                placed = place(vertices, rotation, middle)
+                part = rasterise_depth(placed, faces, intrinsics, finer * size, finer * size)
+                depth = merge_depth(depth, part)
+            picture = shade_depth(depth[0], DISTANCE_MM - 110, DISTANCE_MM + 110)
+            row.append(tile(picture.resize((size, size), Image.Resampling.LANCZOS)))
+        rows.append(row)
+    save(grid(rows), "grasps.png")
 
 
 def patches(frames: FrameSet, rows: np.ndarray, cube_mm: float, joints: bool) -> list[Image.Image]:
@@ -176,12 +209,13 @@ def pairs() -> None:
     with tempfile.TemporaryDirectory() as folder:
         simulate_store(config, Path(folder) / "recording", workers=1)
         made = make_pairs(Path(folder) / "recording", handedness="right", replace=True)
-        save(pairs_sheet(made, frames=4, size=152), "twins.png")
+        save(pairs_sheet(made, frames=4, size=152), "pairs.png")
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     gestures()
     sensors()
+    grasps()
     domains()
     pairs()

@@ -1,4 +1,4 @@
-"""Uses the extensions of docs/extending.md end to end; see test_extending.py, which starts it.
+"""Uses the extensions of docs/extending*.md end to end; see test_extending.py, which starts it.
 
 A program of its own: `murauer render session` works in processes that import the package anew, so the
 extended copy must come first on their path, as a changed installation would.

@@ -134,7 +134,7 @@ class World:
     def resume(self, spoilt: str) -> list[str]:
         """Give the command of the finished training again, after a file of it was truncated."""
         self.truncate(f"finished/{spoilt}")
-        store = json.loads((self.folder / "finished" / "config.json").read_text())["recording"]
+        store = json.loads((self.folder / "finished" / "config.json").read_text())["store"]
         return [
             "train",
             "--data",
@@ -229,7 +229,7 @@ CASES: dict[str, Case] = {
     "all NaN": (lambda w: w.predict(w.npy(np.full((HEIGHT, WIDTH), np.nan))), "NaN"),
     "negative depth": (lambda w: w.predict(w.npy(-disc_frame().astype(float))), "negative"),
     "pickled array": (lambda w: w.predict(w.npy(np.array([{}], dtype=object))), "no complete .npy array"),
-    "depth in metres": (lambda w: w.predict(w.npy(disc_frame() / 1000)), "depth scale"),
+    "whole metres": (lambda w: w.predict(w.npy(np.minimum(disc_frame(), 1))), "depth scale"),
     "wrong size": (lambda w: w.predict(w.png(disc_frame()[:240])), "640 x 240 pixels but the camera"),
     "missing frame": (lambda w: w.predict(w.path("none.png")), "none.png: No such file"),
     "folder without frames": (lambda w: w.predict(w.folder_without_frames()), "holds no frames"),

@@ -1,4 +1,4 @@
-"""The examples of docs/extending.md work as they stand there: applied to a copy of the package, then used."""
+"""The examples of docs/extending*.md work as they stand: applied to a copy of the package, then used."""
 
 import json
 import os
@@ -24,7 +24,8 @@ DRIVER = Path(__file__).with_name("extended_package.py")
 
 
 def examples() -> list[tuple[str, str, str]]:
-    return EXAMPLE.findall((ROOT / "docs" / "extending.md").read_text(encoding="utf-8"))
+    pages = sorted((ROOT / "docs").glob("extending*.md"))
+    return [example for page in pages for example in EXAMPLE.findall(page.read_text(encoding="utf-8"))]
 
 
 def apply(path: Path, language: str, text: str) -> None:

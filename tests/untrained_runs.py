@@ -94,7 +94,7 @@ def runs(store, tmp_path_factory) -> dict[str, Path]:
             torch.nn.init.normal_(weights, std=0.2)
         labels = 0 if name == "synth_only" else 4
         save_model(folder / MODEL_FILE, network, config, variant=name, labels=labels, seed=3)
-        (folder / RUN_FILE).write_text(json.dumps({"recording": str(store.folder)}))
+        (folder / RUN_FILE).write_text(json.dumps({"store": str(store.folder)}))
         metrics = evaluate_split(folder / MODEL_FILE, store, "test").to_dict()
         result = {"variant": name, "n_labelled": labels, "seed": 3, "test": metrics}
         (folder / METRICS_FILE).write_text(json.dumps(result))

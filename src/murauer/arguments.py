@@ -28,10 +28,10 @@ def add_commands(parser: argparse.ArgumentParser, modules: dict[str, ModuleType]
     """Declare commands, one of which must be given.
 
     Args:
-        parser: of the program, or of a command that has several of its own.
-        modules: by name; each has `add_arguments(parser)`, a docstring whose first line is the help, and
-            `run(args)` unless it has commands of its own.
-        metavar: what stands for the command in the usage.
+        parser: Parser of the program, or of a command that has several of its own.
+        modules: Modules by name. Each has `add_arguments(parser)`, a docstring whose first line is the help,
+            and `run(args)` unless it has commands of its own.
+        metavar: What stands for the command in the usage.
     """
     commands = parser.add_subparsers(dest=metavar.lower(), required=True, metavar=metavar)
     for name, module in modules.items():
@@ -125,7 +125,7 @@ def shard_of(args: argparse.Namespace) -> "Shard | None":
     """The given --shard.
 
     Raises:
-        UserError: there is no such shard.
+        UserError: There is no such shard.
     """
     from murauer.chunks import Shard  # start-up
 

@@ -28,7 +28,7 @@ class Shard:
     """Every `count`-th chunk, from number `index` on, counted from 1.
 
     Raises:
-        UserError: there is no such shard.
+        UserError: There is no such shard.
     """
 
     index: int = 1
@@ -43,7 +43,7 @@ class Shard:
         """Read "3/16".
 
         Raises:
-            UserError: it is nothing like that.
+            UserError: It is nothing like that.
         """
         if not re.fullmatch(r"\d+/\d+", text):
             raise UserError(f"a shard is given as 3/16, the third of sixteen; got {text!r}")
@@ -66,11 +66,11 @@ def work_through(
     """Do some work for each chunk, in order in one process, in about that order in several.
 
     Args:
-        make: makes what does a chunk's work, in each process, and returns the number of finished units; must
+        make: Makes what does a chunk's work, in each process, and returns the number of finished units; must
             survive pickling. What is to survive a kill, it leaves on disk.
-        chunks: descriptions of the work.
-        progress: told of finished units.
-        workers: processes; all cores by default.
+        chunks: Descriptions of the work.
+        progress: Told of finished units.
+        workers: Processes; all cores by default.
     """
     workers = min(workers or os.cpu_count() or 1, len(chunks))
     if not chunks:

@@ -14,7 +14,7 @@ def natural_key(name: str | Path) -> tuple[tuple[str | int, ...], str]:
     """What to sort names by so that the numbers in them count: `sorted(names, key=natural_key)`.
 
     Args:
-        name: a name or a path; of numbers that are equal ("1", "01") the text decides.
+        name: A name or a path; of numbers that are equal ("1", "01") the text decides.
     """
     parts = _DIGITS.split(str(name))
     return tuple(int(part) if index % 2 else part for index, part in enumerate(parts)), str(name)

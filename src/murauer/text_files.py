@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-import msgspec
-
 from murauer.errors import UserError
 
 T = TypeVar("T")
@@ -57,7 +55,7 @@ def open_text(path: Path) -> Iterator[IO[str]]:
     """Open a text file in any of the usual encodings, to be read line by line.
 
     Args:
-        path: the file.
+        path: The file.
 
     Yields:
         Its text, with line ends as Python has them.
@@ -118,13 +116,15 @@ def decode_json(path: Path, kind: type[T], what: str) -> T:
     """Read a JSON file of a known structure; NaN in it counts as null.
 
     Args:
-        path: the file.
-        kind: that the values must have.
-        what: the file is to be, for the message.
+        path: The file.
+        kind: That the values must have.
+        what: The file is to be, for the message.
 
     Raises:
         UserError: It cannot be read, is not valid JSON, or holds something else.
     """
+    import msgspec  # start-up
+
     text = read_text(path)
     try:
         try:
@@ -157,9 +157,9 @@ def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ())
     """Read a table whose first line names its columns, with the separators and quotes of any spreadsheet.
 
     Args:
-        path: the file.
-        columns: that it must have.
-        optional: that it may have; others are passed over.
+        path: The file.
+        columns: That it must have.
+        optional: That it may have; others are passed over.
 
     Returns:
         The cells of each row by column, "" where it has none; empty rows are passed over.

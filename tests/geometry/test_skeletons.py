@@ -80,9 +80,7 @@ def test_conversion_follows_the_names():
     assert torch.equal(back, joints)
 
 
-@pytest.mark.parametrize(
-    ("source", "target"), [("nyu14", "nyu36"), ("icvl16", "nyu36"), ("anny21", "nyu36")]
-)
+@pytest.mark.parametrize(("source", "target"), [("nyu14", "nyu36"), ("icvl16", "nyu36"), ("anny21", "nyu36")])
 def test_impossible_conversion_names_both_skeletons(source, target):
     with pytest.raises(UserError, match=f"{source} to {target}"):
         convert(torch.zeros(1, len(SKELETONS[source]), 3), source, target)

@@ -46,7 +46,7 @@ def test_without_any_share_there_is_the_hand_alone(model: HandModel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "names"), [("grasp", {"held"}), ("second_hand", {"hand"}), ("table", {"table", "thing"})]
+    ("field", "names"), [("grasp", {"held"}), ("second_hand", {"hand"}), ("table", {"table"})]
 )
 def test_each_share_brings_its_things(model: HandModel, field: str, names: set[str]) -> None:
     prior = EverydayPrior(**{**vars(NOTHING), field: 1.0})

@@ -1,8 +1,9 @@
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import normalize
 
 from murauer.hand.room_sampler import RoomSampler
-from murauer.hand.rooms import HANDS, RoomPrior, Rooms
+from murauer.hand.rooms import EVERYDAY, HANDS, RoomPrior, Rooms
 
 BATCH, HEIGHT, WIDTH = 12, 96, 128
 INTRINSICS = torch.tensor([130.0, 130.0, 63.5, 47.5]).expand(BATCH, 4)
@@ -70,5 +71,33 @@ def test_every_room_is_furnished_otherwise_and_reproducibly() -> None:
     first, again, other = (sampler.sample(4, Generator().manual_seed(seed)) for seed in (5, 5, 6))
     assert torch.equal(first.solids, again.solids) and torch.equal(first.hands, again.hands)
     assert not torch.equal(first.solids, other.solids)
+    assert int(first.solid_faces.max()) == first.solids.shape[1] - 1
+    assert first.solids.isfinite().all() and first.hands.isfinite().all()
+
+
+def test_people_see_their_own_hands_near_and_without_a_trunk() -> None:
+    room = rooms(first=1, own_view=1, trunk=1)
+    assert room.palms[:, 0, 2].max() < 800
+    away = normalize(room.hands[:, 0, -1] - room.palms[:, 0], dim=1)  # the last vertex is the end of the arm
+    assert (away[:, 2] < 0.3).float().mean() > 0.7, "arms come from the camera's side"
+    trunk = room.solids[:, : 5 * len(RoomSampler().cube)]
+    assert (trunk.amax(1) - trunk.amin(1)).max() < 60, "wrinkles only: all in one point"
+
+
+def test_first_hands_hold_things_which_are_there_without_them() -> None:
+    free, holding = (look(rooms(first=1, holding=share))[0] > 0 for share in (0.0, 1.0))
+    assert (holding.sum((1, 2)) > free.sum((1, 2))).float().mean() > 0.6
+    assert look(rooms(holding=1))[0].flatten(1).any(1).float().mean() > 0.6
+
+
+def test_household_rooms_have_tables_with_things_on_them() -> None:
+    depth, share = look(rooms(household=1))
+    assert ((depth > 0).flatten(1).float().mean(1) > 0.05).float().mean() > 0.6
+    assert not share.any()
+
+
+def test_everything_at_once_is_reproducible() -> None:
+    first, again = (RoomSampler(EVERYDAY).sample(4, Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(first.solids, again.solids) and torch.equal(first.hands, again.hands)
     assert int(first.solid_faces.max()) == first.solids.shape[1] - 1
     assert first.solids.isfinite().all() and first.hands.isfinite().all()

@@ -45,14 +45,14 @@ class CaptureCamera:
     """One camera of a capture.
 
     Attributes:
-        name: of its folder; one that leads to no other place.
-        camera: intrinsics and size.
-        distortion: of its lens.
-        depth_scale: mm per unit of the stored numbers; None if the file does not say, which means 1 for whole
-            numbers; floating-point numbers are then in mm or in m, which their size tells.
-        packing: what pixels hold.
-        integers_only: whether the scale is that of whole numbers alone, in which a device sends its depth.
-        camera_from_world: rigid transform in mm, float64, (4, 4); None if it was not calibrated.
+        name: Name of its folder; one that leads to no other place.
+        camera: Intrinsics and size.
+        distortion: Distortion of its lens.
+        depth_scale: Millimetres per unit of the stored numbers. None if the file does not say: 1 for whole
+            numbers, while the size of floating-point numbers tells whether they are in mm or in m.
+        packing: What pixels hold.
+        integers_only: Whether the scale is that of whole numbers alone, in which a device sends its depth.
+        camera_from_world: Rigid transform in mm, float64, (4, 4); None if it was not calibrated.
 
     Raises:
         ValueError: If the name cannot be a folder's.
@@ -134,12 +134,12 @@ def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tupl
     """Check what a camera file holds.
 
     Args:
-        values: what it says.
-        folders: as for `read_camera_file`.
-        path: where it comes from, for the message.
+        values: What it says.
+        folders: As for `read_camera_file`.
+        path: Where it comes from, for the message.
 
     Raises:
-        UserError: it does not describe cameras.
+        UserError: It does not describe cameras.
     """
     if not isinstance(values, dict) or not values:
         raise UserError(f"{path} must hold an object with a camera under the name of each camera's folder")

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from murauer.capture.camera_file import CaptureCamera, Packing
 from murauer.errors import UserError
@@ -208,6 +207,8 @@ def _read_array(path: Path) -> NDArray[np.generic]:
 
 def _read_picture(path: Path) -> NDArray[np.generic]:
     """Return the numbers of a PNG or TIFF image: (H, W), or (H, W, 3) of an RGB one."""
+    from PIL import Image, UnidentifiedImageError  # start-up
+
     try:
         with Image.open(path, formats=["PNG", "TIFF"]) as image:
             mode, pixels = image.mode, np.asarray(image)
@@ -274,9 +275,9 @@ def read_frame(depth: Any, camera: Camera, unit: Unit, distortion: Distortion | 
 
     Args:
         depth: (H, W), NumPy array or tensor, integers or floats. 0, NaN and infinity are no measurement.
-        camera: that took it.
-        unit: of the numbers.
-        distortion: of the lens, if the image has not been undistorted.
+        camera: Camera that took the frame.
+        unit: Unit of the numbers.
+        distortion: Distortion of the lens, if the image has not been undistorted.
 
     Returns:
         (H, W) in mm, 0 = no measurement. What is in mm already is not copied, which would take longer
@@ -387,7 +388,7 @@ def centre_of_mass(depth: NDArray[Any], camera: Camera) -> NDArray[np.float32]:
 
     Args:
         depth: (H, W) in mm, 0 = no measurement; something is measured.
-        camera: that took it.
+        camera: Camera that took the frame.
 
     Returns:
         The mean pixel at the mean depth, camera coordinates in mm, (3,).

@@ -38,7 +38,7 @@ class FrameNames:
     """Finds frames by what people and spreadsheets make of their names.
 
     Args:
-        names: of the frames, without suffix.
+        names: Names of the frames, without suffix.
     """
 
     def __init__(self, names: Iterable[str]) -> None:

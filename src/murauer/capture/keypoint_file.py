@@ -71,7 +71,7 @@ class Keypoints:
     Attributes:
         image: Name of the image file, as in the keypoint file.
         uv: Pixels in the image as it is stored, NaN where not labelled; shape (J, 2).
-        xyz: mm in camera coordinates (y down), NaN where not labelled; shape (J, 3). J is 0 if the label says
+        xyz: Mm in camera coordinates (y down), NaN where not labelled; shape (J, 3). J is 0 if the label says
             that there is no hand.
         width, height: Size of the image.
     """

@@ -27,7 +27,7 @@ class NamedFrame:
     """A frame that has not been read yet.
 
     Attributes:
-        name: of its file, or of its source with its number.
+        name: Name of its file, or of its source with its number.
         read: Reads its depth, in mm as the lens gave it, (H, W); raises a UserError if it is damaged.
     """
 
@@ -41,7 +41,7 @@ class NamedFrames:
     Args:
         names: Paths of images; or one source, by its name, such as a folder, a stack, a video or a stream.
         camera: Name of a camera or path of a camera file; a source may know better.
-        depth_scale: mm per unit of the stored numbers, if it is not the camera's.
+        depth_scale: Millimetres per unit of the stored numbers, if it is not the camera's.
 
     Raises:
         UserError: There is no such source, or it is not known which camera took the images.

@@ -18,10 +18,10 @@ class Recorded:
     """What came of recording.
 
     Attributes:
-        frames: in the capture now.
-        new: of them, those that were added.
-        dropped: frames that the source lost meanwhile, or that could not be written in time.
-        seconds: by the clock of the source, from the first new frame to the last.
+        frames: In the capture now.
+        new: Number of frames that were added.
+        dropped: Frames that the source lost meanwhile, or that could not be written in time.
+        seconds: Duration by the clock of the source, from the first new frame to the last.
     """
 
     frames: int
@@ -39,13 +39,13 @@ def record(
     on with.
 
     Args:
-        source: that is recorded.
-        folder: of the capture.
-        frames: that it shall have in the end, with those that are there.
-        seconds: to record now, by the clock of the source.
+        source: That is recorded.
+        folder: Folder of the capture.
+        frames: That it shall have in the end, with those that are there.
+        seconds: How long to record now, by the clock of the source.
 
     Raises:
-        UserError: the source fails or gives nothing, the folder cannot be used, or there are as many frames
+        UserError: The source fails or gives nothing, the folder cannot be used, or there are as many frames
             already.
     """
     skeleton = source.skeleton

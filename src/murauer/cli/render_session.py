@@ -36,11 +36,8 @@ def run(args: argparse.Namespace) -> None:
 
     from murauer.geometry.skeletons import find_skeleton  # start-up
     from murauer.hand.sensors import SENSORS  # start-up
-    from murauer.prepare.rendering.simulated import (  # start-up
-        SimulationConfig,
-        simulate_shard,
-        simulate_store,
-    )
+    from murauer.prepare.rendering.simulated import simulate_shard, simulate_store  # start-up
+    from murauer.store.makers import SimulationConfig  # start-up
 
     names = ("seed", "sensor", *(f"{split}_frames" for split in FRAMES))
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}

@@ -103,7 +103,7 @@ def images_without_hand(folders: Sequence[Path]) -> list[Image]:
     """Read the images that captures label as ones without a hand.
 
     Raises:
-        UserError: a capture has none, or cannot be read.
+        UserError: A capture has none, or cannot be read.
     """
     images: list[Image] = []
     for folder in folders:

@@ -144,7 +144,7 @@ class CaptureDataset:
         """Where the image of a moment is.
 
         Raises:
-            UserError: that camera has none.
+            UserError: That camera has none.
         """
         if name not in self._paths[view]:
             raise UserError(f"{self.folder / self.cameras[view].name} has no image of frame {name}")

@@ -1,4 +1,4 @@
-"""What a reader of a dataset gives: the same `Frame`s, whoever recorded them.
+"""What a reader of a dataset gives: the same `Frame` objects, whoever recorded them.
 
 A reader is one file beside this one. It knows the folder layout, the labels' order and the axes of one
 dataset, and nothing behind it does. Opening it reads labels and file names; images are read one by one, when
@@ -23,12 +23,12 @@ class Frame:
     """One depth image and what is known of it.
 
     Attributes:
-        name: where it comes from, relative to the dataset's folder, for messages.
-        depth: mm, 0 = no measurement, float32, shape (H, W).
-        camera: its camera; of this image, which may be a window of the camera's.
+        name: Where it comes from, relative to the dataset's folder, for messages.
+        depth: Mm, 0 = no measurement, float32, shape (H, W).
+        camera: Its camera; of this image, which may be a window of the camera's.
         joints: xyz in mm in the coordinates of this camera (y down), shape (J, 3); None without label. A
             joint without label is NaN.
-        person: number of the person seen; -1 if unknown.
+        person: Number of the person seen; -1 if unknown.
         shows_hand: False if the image is labelled to show none.
     """
 
@@ -45,11 +45,11 @@ class FrameSetInfo:
     """Size of one set of a dataset, known without reading an image.
 
     Attributes:
-        frames: number of moments N.
-        views: number of synchronised cameras V.
-        real: whether a sensor took the images; otherwise they are rendered.
-        person: who is seen in each moment, -1 if unknown, int16, shape (N,).
-        handedness: of all moments, if the dataset is known to show one hand; or of each, an array of "right",
+        frames: Number of moments N.
+        views: Number of synchronised cameras V.
+        real: Whether a sensor took the images; otherwise they are rendered.
+        person: Who is seen in each moment, -1 if unknown, int16, shape (N,).
+        handedness: Hand of all moments, if the dataset is known to show one; or of each, an array of "right",
             "left" and "auto", shape (N,), as whoever recorded them said. "auto" leaves it to the hand finder.
     """
 
@@ -64,15 +64,15 @@ class Dataset(Protocol):
     """A dataset on disk.
 
     Attributes:
-        name: of the format, as in `murauer import NAME`.
-        skeleton: the joints of its labels.
-        rig: its cameras and their poses, None where the dataset does not tell them.
-        view_pair: index of the view that is the input, and of the one that the view generator g must predict;
+        name: Name of the format, as in `murauer import NAME`.
+        skeleton: The joints of its labels.
+        rig: Its cameras and their poses, None where the dataset does not tell them.
+        view_pair: Index of the view that is the input, and of the one that the view generator g must predict;
             None with a single camera.
-        sets: its sets, by the names that `murauer.store.store.SPLITS` lists.
-        aliases: sets that are another set, frame by frame: NYU's `twin` is the first view of its `synthetic`.
-        unseen_persons: persons of validation and test who do not appear in `real`.
-        left_out: what one would look for in the folder and not find in the sets, or only as images that
+        sets: Its sets, by the names that `murauer.store.store.SPLITS` lists.
+        aliases: Sets that are another set, frame by frame: NYU's `twin` is the first view of its `synthetic`.
+        unseen_persons: Persons of validation and test who do not appear in `real`.
+        left_out: What one would look for in the folder and not find in the sets, or only as images that
             cannot be read, counted and named; a sentence each.
     """
 
@@ -89,11 +89,11 @@ class Dataset(Protocol):
         """Read one image.
 
         Args:
-            set_name: one of `sets`.
-            index: moment, from 0.
-            view: camera, from 0.
+            set_name: One of `sets`.
+            index: Moment, from 0.
+            view: Camera, from 0.
 
         Raises:
-            UserError: the image is missing or damaged; one sentence that names the file.
+            UserError: The image is missing or damaged; one sentence that names the file.
         """
         ...

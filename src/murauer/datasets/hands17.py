@@ -47,10 +47,10 @@ class Hands17Dataset:
     """Reader of the HANDS17 data; attributes as in `Dataset`.
 
     Args:
-        folder: holds `training`, `frame` or both.
+        folder: Holds `training`, `frame` or both.
 
     Raises:
-        UserError: the folder is another one, labels are missing or damaged, or they and the images are not of
+        UserError: The folder is another one, labels are missing or damaged, or they and the images are not of
             the same frames.
     """
 

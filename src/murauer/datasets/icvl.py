@@ -51,10 +51,10 @@ class IcvlDataset:
     """Reader of the ICVL dataset; attributes as in `Dataset`.
 
     Args:
-        folder: holds `Training`, `Testing` or both.
+        folder: Holds `Training`, `Testing` or both.
 
     Raises:
-        UserError: the folder is another one, labels are missing or damaged, or they and the images are not of
+        UserError: The folder is another one, labels are missing or damaged, or they and the images are not of
             the same frames.
     """
 

@@ -28,8 +28,8 @@ class JointFile:
     """What a text file of joints holds.
 
     Attributes:
-        joints: camera coordinates in mm, y down, shape (N, J, 3) float64.
-        names: file name of each frame; None if the lines have none.
+        joints: Camera coordinates in mm, y down, shape (N, J, 3) float64.
+        names: File name of each frame; None if the lines have none.
     """
 
     joints: Tensor

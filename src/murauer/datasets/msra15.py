@@ -43,9 +43,9 @@ class _Set:
     """Frames of some persons.
 
     Attributes:
-        names: paths of the images.
-        joints: in mm, y down and z forward, float32, shape (N, 21, 3).
-        person: shape (N,).
+        names: Paths of the images.
+        joints: In mm, y down and z forward, float32, shape (N, 21, 3).
+        person: Shape (N,).
     """
 
     names: tuple[str, ...]
@@ -57,11 +57,11 @@ class Msra15Dataset:
     """Reader of the MSRA15 database; attributes as in `Dataset`.
 
     Args:
-        folder: holds `P0` to `P8`.
-        test_person: number of the person who is left out of training and tested.
+        folder: Holds `P0` to `P8`.
+        test_person: Number of the person who is left out of training and tested.
 
     Raises:
-        UserError: the folder is another one, a person is missing, labels are missing or damaged, or they and
+        UserError: The folder is another one, a person is missing, labels are missing or damaged, or they and
             the images are not of the same frames.
     """
 
@@ -137,7 +137,7 @@ def read_box(path: Path) -> Tensor:
         The whole image in mm, 0 outside the box, float32, shape (240, 320).
 
     Raises:
-        UserError: the file is missing, damaged or empty, or its image has another size.
+        UserError: The file is missing, damaged or empty, or its image has another size.
     """
     try:
         content = path.read_bytes()

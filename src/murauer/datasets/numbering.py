@@ -20,17 +20,17 @@ def check_numbered(
     """Check images that are matched to labels by counting.
 
     Args:
-        labels: file of the labels, for messages.
-        images: folder of the images, for messages.
-        pattern: file name of an image with `{}` for its number (and its format).
-        numbers: of the images that are there.
-        wanted: numbers of the images that have a label.
+        labels: File of the labels, for messages.
+        images: Folder of the images, for messages.
+        pattern: File name of an image with `{}` for its number (and its format).
+        numbers: Numbers of the images that are there.
+        wanted: Numbers of the images that have a label.
 
     Returns:
         What `left_out` of a dataset says of them.
 
     Raises:
-        UserError: there are images behind the last label, or many are missing.
+        UserError: There are images behind the last label, or many are missing.
     """
     last = max(numbers, default=wanted.start - 1)
     if last >= wanted.stop:
@@ -48,16 +48,16 @@ def check_named(
     """Check images that their labels name.
 
     Args:
-        labels: file of the labels, for messages.
-        images: folder of the images, for messages.
-        names: of the labelled images.
-        present: names of the images that are there.
+        labels: File of the labels, for messages.
+        images: Folder of the images, for messages.
+        names: Names of the labelled images.
+        present: Names of the images that are there.
 
     Returns:
         What `left_out` of a dataset says of them.
 
     Raises:
-        UserError: an image is labelled twice, an image has no label, or many are missing.
+        UserError: An image is labelled twice, an image has no label, or many are missing.
     """
     known = set(names)
     if len(known) != len(names):
@@ -77,16 +77,16 @@ def check_missing(missing: Sequence[str], of: int, listed_in: Path, images: Path
     """Let a few images be missing, wherever they are in the recording.
 
     Args:
-        missing: names of the images that are not there.
-        of: number of images that there should be.
-        listed_in: what says so, for messages.
-        images: folder of the images, for messages.
+        missing: Names of the images that are not there.
+        of: Number of images that there should be.
+        listed_in: What says so, for messages.
+        images: Folder of the images, for messages.
 
     Returns:
         One sentence that counts and names them, for `left_out` of a dataset; none if all are there.
 
     Raises:
-        UserError: many are missing.
+        UserError: Many are missing.
     """
     if len(missing) > MISSING_SHARE * of:
         raise UserError(

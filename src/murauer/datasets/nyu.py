@@ -61,9 +61,9 @@ class _Part:
     """The folder `train` or `test`.
 
     Attributes:
-        name: of the folder.
-        joints: of each camera in mm, y down, float32, shape (3, N, J, 3).
-        images: numbers of the images that are there, by the beginning of their name, such as "depth_1".
+        name: Name of the folder.
+        joints: Joints of each camera in mm, y down, float32, shape (3, N, J, 3).
+        images: Numbers of the images that are there, by the beginning of their name, such as "depth_1".
     """
 
     name: str
@@ -104,11 +104,11 @@ class NyuDataset:
     """Reader of the NYU dataset; attributes as in `Dataset`.
 
     Args:
-        folder: holds `train`, `test` or both.
+        folder: Holds `train`, `test` or both.
         skeleton: "nyu14", the joints that are evaluated, or "nyu36", all.
 
     Raises:
-        UserError: the folder is another one, labels are missing, damaged or of another camera, or they and
+        UserError: The folder is another one, labels are missing, damaged or of another camera, or they and
             the images are not of the same frames.
     """
 

@@ -16,8 +16,8 @@ class NamedJoints:
     """Labels in the order of the file.
 
     Attributes:
-        names: of the images as the file has them.
-        joints: coordinates as the file has them, float32, shape (N, J, 3).
+        names: Names of the images as the file has them.
+        joints: Coordinates as the file has them, float32, shape (N, J, 3).
     """
 
     names: tuple[str, ...]
@@ -28,11 +28,11 @@ def read_named_joints(path: Path, joints: int) -> NamedJoints:
     """Read lines of a name and 3 J numbers, see `split_numbers`; empty lines do not count.
 
     Args:
-        path: the file.
-        joints: number of joints J.
+        path: The file.
+        joints: Number of joints J.
 
     Raises:
-        UserError: the file is missing or empty, or a line has another number of numbers or something else.
+        UserError: The file is missing or empty, or a line has another number of numbers or something else.
     """
     names: list[str] = []
     numbers = array("f")  # grows without a Python object a number: HANDS17 has 60 million
@@ -57,7 +57,7 @@ def parse_numbers(words: list[str], path: Path, line_number: int) -> list[float]
     """Turn the words of a line into finite numbers.
 
     Raises:
-        UserError: a word is not a finite number; names file, line and word.
+        UserError: A word is not a finite number; names file, line and word.
     """
     try:
         values = [float(word) for word in words]

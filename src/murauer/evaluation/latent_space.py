@@ -76,7 +76,7 @@ class LatentPairs:
         other in a video are nearly the same.
 
         Raises:
-            ValueError: there are too few pairs for two blocks.
+            ValueError: There are too few pairs for two blocks.
         """
         count = len(self.real)
         if count < 2:
@@ -118,10 +118,10 @@ class Alignment:
 
     Attributes:
         pairs: N, number of corresponding pairs.
-        median_distance: of a pair, where 1 is the mean distance between different poses.
-        true_pair_first: share of real frames whose nearest synthetic frame is their own synthetic pair.
-        median_rank: place of the synthetic pair among all N synthetic frames, sorted by distance.
-        probe_accuracy: of a fresh linear classifier of the domain on held-out pairs; 0.5 is chance.
+        median_distance: Median distance of a pair, where 1 is the mean distance between different poses.
+        true_pair_first: Share of real frames whose nearest synthetic frame is their own synthetic pair.
+        median_rank: Place of the synthetic pair among all N synthetic frames, sorted by distance.
+        probe_accuracy: Accuracy of a fresh linear classifier of the domain on held-out pairs; 0.5 is chance.
     """
 
     pairs: int
@@ -153,10 +153,10 @@ class CorrespondingFrames:
     """Real and synthetic frames of the same poses: row i of both sets is the same pose.
 
     Attributes:
-        real: of the sensor.
-        synthetic: rendered.
-        rows: which of them, shape (M,); usable in both, and none of them a pair that training has seen.
-        name: what they are, for captions.
+        real: Frames of the sensor.
+        synthetic: Rendered.
+        rows: Which of them, shape (M,); usable in both, and none of them a pair that training has seen.
+        name: What they are, for captions.
     """
 
     real: FrameSet
@@ -180,11 +180,11 @@ def corresponding_frames(store: Store, seen: np.ndarray) -> CorrespondingFrames:
     """Find pairs that a training has not seen: of the validation split, or else of other real frames.
 
     Args:
-        store: the data.
-        seen: real frames whose labels, and so their synthetic pairs, the training used.
+        store: The data.
+        seen: Real frames whose labels, and so their synthetic pairs, the training used.
 
     Raises:
-        UserError: the store has no synthetic pairs, or the training has seen nearly all pairs.
+        UserError: The store has no synthetic pairs, or the training has seen nearly all pairs.
     """
     validation, pair = store.validation, store.validation_pairs
     if validation is not None and pair is not None:
@@ -209,9 +209,9 @@ def encode_pairs(
 
     Args:
         network: f and m, in evaluation mode.
-        frames: of the sensor and of the same poses.
-        cube_mm: side of the hand cube in mm.
-        limit: number of pairs to use, spread evenly over the frames.
+        frames: Frames of the sensor, and renderings of the same poses.
+        cube_mm: Side of the hand cube in mm.
+        limit: Number of pairs to use, spread evenly over the frames.
     """
     rows = frames.spread(limit).rows
 

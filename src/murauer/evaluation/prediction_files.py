@@ -64,7 +64,7 @@ def compare_joints(
 
     Args:
         predicted: (N, J, 3) in mm.
-        truth: likewise.
+        truth: Likewise.
         camera: The camera that took the frames, by which NYU's test set is recognised.
         skeleton: Name of the skeleton for the names of the joints.
 

@@ -116,6 +116,7 @@ def load_run(folder: Path, title: str | None = None) -> Run:
     variant = find_variant(name)
     settings = _settings(folder)
     rows = settings.get("label_rows")
+    place = settings.get("store", settings.get("recording"))  # as version 0.1.0 called it
     return Run(
         title=title or variant.title,
         folder=folder,
@@ -125,7 +126,7 @@ def load_run(folder: Path, title: str | None = None) -> Run:
         seed=seed,
         network=network,
         config=config,
-        store=Path(settings["recording"]) if "recording" in settings else None,
+        store=None if place is None else Path(place),
         label_rows=None if rows is None else tuple(rows),
     )
 

@@ -25,14 +25,14 @@ class SplitResult:
     """What a model achieves on a set, and under which conditions.
 
     Attributes:
-        split: name of the set.
-        metrics: over its usable labelled frames, also by person.
-        centres: where the crop centres come from, a key of `CENTRES`.
-        cube_mm: side of the hand cube in mm.
-        small_cube_person: whose cube was `SMALL_CUBE` of that; None for nobody's.
-        unusable: frames left out because their image is corrupt or shows no hand.
-        unlabelled: frames left out because none of their joints is known.
-        incomplete: of the frames in `metrics`, how many lack the label of each joint, by its name.
+        split: Name of the set.
+        metrics: Over its usable labelled frames, also by person.
+        centres: Where the crop centres come from, a key of `CENTRES`.
+        cube_mm: Side of the hand cube in mm.
+        small_cube_person: Whose cube was `SMALL_CUBE` of that; None for nobody's.
+        unusable: Frames left out because their image is corrupt or shows no hand.
+        unlabelled: Frames left out because none of their joints is known.
+        incomplete: How many of the frames in `metrics` lack the label of each joint, by its name.
     """
 
     split: str
@@ -81,13 +81,13 @@ def evaluate_split(
     """Predict the first camera's frames of a set around the recorded centres, and compare with the labels.
 
     Args:
-        model: file or run folder.
-        store: the data.
-        split: name of a set of real frames.
-        small_cube_person: number of a person whose cube is `SMALL_CUBE` of the store's.
+        model: File or run folder.
+        store: The data.
+        split: Name of a set of real frames.
+        small_cube_person: Number of a person whose cube is `SMALL_CUBE` of the store's.
 
     Raises:
-        UserError: the model cannot be loaded or predicts joints that cannot be
+        UserError: The model cannot be loaded or predicts joints that cannot be
             converted, the store has no such set, no
             frame of it has a label, or it does not show that person.
     """
@@ -130,8 +130,8 @@ def person_names(store: Store, persons: np.ndarray) -> list[str] | None:
     """Name the person in each frame: by whether training has seen them, or by number; None if unknown.
 
     Args:
-        store: tells which persons training has not seen.
-        persons: number of the person in each frame, -1 where unknown, shape (N,).
+        store: Tells which persons training has not seen.
+        persons: Number of the person in each frame, -1 where unknown, shape (N,).
     """
     if (persons < 0).any():
         return None

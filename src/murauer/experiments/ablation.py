@@ -53,7 +53,7 @@ def ablation_cells(store: Store) -> list[tuple[str, int]]:
     """Which variants are trained with how many labels.
 
     Args:
-        store: says how many frames can be labelled.
+        store: Says how many frames can be labelled.
     """
     cells = [("synth_only", 0), *((variant, LABELS) for variant in VARIANTS)]
     cells += [(variant, n) for n in OTHER_LABELS for variant in OTHER_LABELS_VARIANTS]

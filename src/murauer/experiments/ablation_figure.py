@@ -29,9 +29,9 @@ def ablation_figure(
     A variant looks the same in each figure, whichever others are in it.
 
     Args:
-        errors: by variant and number n of labelled frames, of each training, in mm.
-        published: by variant, the paper's errors on the same test set.
-        title: above the figure.
+        errors: Error of each training in mm, by variant and number n of labelled frames.
+        published: The paper's errors by variant, on the same test set.
+        title: Above the figure.
     """
     figure = new_figure(6.4, 4.3)
     axes = figure.add_subplot()

@@ -24,10 +24,10 @@ class Result:
     """The result of one training.
 
     Attributes:
-        variant: name of the variant.
-        n_labelled: number n of labelled real frames.
-        seed: of the training.
-        measures: by name: `mean_error_mm` over all frames and joints; the same for the frames of each person
+        variant: Name of the variant.
+        n_labelled: Number n of labelled real frames.
+        seed: Seed of the training.
+        measures: By name: `mean_error_mm` over all frames and joints; the same for the frames of each person
             that is told apart, such as `unseen_mm`; `frames_under_20mm` and `frames_under_40mm`, the share of
             frames whose worst joint is nearer than that.
     """
@@ -42,7 +42,7 @@ class Result:
         """Take it from what a sweep stores of a training.
 
         Raises:
-            KeyError: something is missing.
+            KeyError: Something is missing.
         """
         metrics = PoseMetrics.from_dict(stored[split])
         persons = {f"{name}_mm": own.mean_error_mm for name, own in metrics.by_person.items()}
@@ -65,11 +65,11 @@ class Summary:
     """Trainings that differ in nothing but the seed.
 
     Attributes:
-        variant: name of the variant.
-        n_labelled: number n of labelled real frames.
-        seeds: of the trainings.
-        mean: mean over the seeds of each measure that all of them have.
-        std: sample standard deviation over the seeds, none with a single one.
+        variant: Name of the variant.
+        n_labelled: Number n of labelled real frames.
+        seeds: Seeds of the trainings.
+        mean: Mean over the seeds of each measure that all of them have.
+        std: Sample standard deviation over the seeds, none with a single one.
     """
 
     variant: str
@@ -116,8 +116,8 @@ def sweep_rows(
     """Lay trainings, their means and published errors out as rows of a table, by name of the column.
 
     Args:
-        results: of the trainings.
-        published: by variant, the paper's errors on the same test set.
+        results: Results of the trainings.
+        published: The paper's errors by variant, on the same test set.
     """
     known = {
         (name, point.n_labelled): point for name, one in (published or {}).items() for point in one.points
@@ -180,14 +180,14 @@ def write_ablation(
     """Write ablation.csv, .json, .svg, .png and a page, ablation.md.
 
     Args:
-        results: of the trainings.
-        out: folder to write to.
-        split: that was evaluated.
-        command: that was given, for the page.
-        facts: sentences about the trainings, for the page.
+        results: Results of the trainings.
+        out: Folder to write to.
+        split: That was evaluated.
+        command: That was given, for the page.
+        facts: Sentences about the trainings, for the page.
 
     Raises:
-        UserError: a file cannot be written.
+        UserError: A file cannot be written.
     """
     summaries, rows = summarise(results), [result.row() for result in results]
     values = {"split": split, "summaries": [asdict(summary) for summary in summaries], "results": rows}

@@ -30,15 +30,15 @@ def run_demo(
     What an interrupted demo finished is kept and used.
 
     Args:
-        out: folder for store, runs, `report.html` and `metrics.json`.
-        config_name: configuration of the trainings.
-        simulation: what is recorded.
+        out: Folder for store, runs, `report.html` and `metrics.json`.
+        config_name: Configuration of the trainings.
+        simulation: What is recorded.
 
     Returns:
         What `metrics.json` holds.
 
     Raises:
-        UserError: the folder cannot be used or a training diverged.
+        UserError: The folder cannot be used or a training diverged.
     """
     simulation = simulation or SimulationConfig()
     config = load_config(config_name)

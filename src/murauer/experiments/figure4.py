@@ -105,7 +105,7 @@ def _cells(
     """Which variants to train with how many labels: n = 0 where no real frame is used.
 
     Raises:
-        UserError: the store lacks what a variant that was asked for needs, or all of them.
+        UserError: The store lacks what a variant that was asked for needs, or all of them.
     """
     cells: list[tuple[str, int]] = []
     for name in dict.fromkeys(asked or PAPER_VARIANTS):

@@ -20,14 +20,14 @@ def write_outputs(
     """Write NAME.svg, .png, .csv and .json and say so.
 
     Args:
-        out: folder; made if need be.
-        name: of the experiment.
-        figure: the picture.
-        rows: of the CSV; all columns that any of them has, empty where one lacks it.
-        values: for the JSON.
+        out: Folder; made if need be.
+        name: Name of the experiment.
+        figure: The picture.
+        rows: Rows of the CSV; all columns that any of them has, empty where one lacks it.
+        values: Values for the JSON.
 
     Raises:
-        UserError: a file cannot be written.
+        UserError: A file cannot be written.
     """
     for suffix in ("svg", "png"):
         save_figure(figure, out / f"{name}.{suffix}")

@@ -37,7 +37,7 @@ def sweep_runner(args: argparse.Namespace) -> Runner:
     """Make the runner that the arguments of `add_sweep` ask for.
 
     Raises:
-        UserError: it cannot be used here.
+        UserError: It cannot be used here.
     """
     return make_runner(args.engine, args.out / "submitit", args.workers, dict(args.engine_option))
 

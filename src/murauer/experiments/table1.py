@@ -97,7 +97,7 @@ def _is_published_test_set(
     """Whether everything was measured on the test set of the published results.
 
     Raises:
-        UserError: the results are of different test sets.
+        UserError: The results are of different test sets.
     """
     frames = {method.metrics.frames for method in measured}
     if len(frames) > 1:

@@ -161,7 +161,7 @@ def undistort_depth(depth: Points, pixels: Points) -> Points:
         pixels: What `undistortion_pixels` found, as an array or a tensor like the depth; shape (H, W).
 
     Returns:
-        mm, 0 = no measurement; shape (..., H, W).
+        Mm, 0 = no measurement; shape (..., H, W).
     """
     # Where the lens shows nothing, the index -1 takes the last pixel, which is then erased.
     taken = depth.reshape((*depth.shape[:-2], -1))[..., pixels]

@@ -136,12 +136,12 @@ def draw_frame(
     """Draw a whole frame with a skeleton and the outline of the hand cube.
 
     Args:
-        depth: as in `draw_hand`.
-        camera: as in `draw_hand`.
-        joints_xyz: as in `draw_hand`.
-        centre: as in `draw_hand`; None for no outline, with all depths told apart in place of the hand's.
-        skeleton: as in `draw_hand`.
-        cube_mm: as in `draw_hand`.
+        depth: As in `draw_hand`.
+        camera: As in `draw_hand`.
+        joints_xyz: As in `draw_hand`.
+        centre: As in `draw_hand`; None for no outline, with all depths told apart in place of the hand's.
+        skeleton: As in `draw_hand`.
+        cube_mm: As in `draw_hand`.
     """
     intrinsics = camera.intrinsics_array()
     if centre is None:

@@ -24,11 +24,11 @@ class Cubes:
     """Hand cubes in images.
 
     Attributes:
-        centre: of each, camera coordinates in mm, (B, 3).
+        centre: Centre of each cube, camera coordinates in mm, (B, 3).
         intrinsics: fx, fy, u0, v0 of the image of each, (B, 4), or of all, (4,), in pixels.
-        cube_mm: side of the cubes; (B,) where each has its own.
-        patch_size: side P of the patches in pixels.
-        rotation: in-plane rotation in radians about the centre, counter-clockwise as displayed, (B,); None
+        cube_mm: Side of the cubes; (B,) where each has its own.
+        patch_size: Side P of the patches in pixels.
+        rotation: In-plane rotation in radians about the centre, counter-clockwise as displayed, (B,); None
             for none.
     """
 

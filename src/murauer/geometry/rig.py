@@ -96,8 +96,8 @@ def nyu_like_rig(camera: Camera, distance_mm: float) -> CameraRig:
     """Three equal cameras on an arc around the place of the hand: in front, and 35 degrees to either side.
 
     Args:
-        camera: each of them.
-        distance_mm: from the cameras to the middle of the arc.
+        camera: Intrinsics of each camera.
+        distance_mm: Distance from the cameras to the middle of the arc.
     """
     pivot = torch.tensor([0.0, 0.0, distance_mm])
     transforms = []

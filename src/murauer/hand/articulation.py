@@ -99,8 +99,8 @@ def rotation_about(axes: Tensor, angles: Tensor) -> Tensor:
     """Rotation matrices by Rodrigues' formula.
 
     Args:
-        axes: unit vectors (..., 3).
-        angles: radians (...), broadcast against the axes.
+        axes: Unit vectors (..., 3).
+        angles: Radians (...), broadcast against the axes.
 
     Returns:
         Rotations (..., 3, 3).
@@ -146,7 +146,7 @@ def articulate(heads: Tensor, fingertips: Tensor) -> Articulation:
     """Finds the axes of rotation from the rest geometry of the mean hand.
 
     Args:
-        heads: bone heads (B, 3) at rest, canonical hand frame, mm.
+        heads: Bone heads (B, 3) at rest, canonical hand frame, mm.
         fingertips: (5, 3), thumb to pinky.
 
     Returns:

@@ -15,12 +15,13 @@ from murauer.hand.articulation import ANGLE_NAMES
 from murauer.hand.clutter import ClutterPiece
 from murauer.hand.grasps import GraspSampler
 from murauer.hand.held_things import PARTS
-from murauer.hand.household import household_things
+from murauer.hand.household import laid_table
 from murauer.hand.model import HandModel, mirror, place
 from murauer.hand.people import limb
 from murauer.hand.pose_prior import ANY_POSE, PosePrior
 from murauer.hand.scenes import Scenes
-from murauer.hand.solids import uniform, unit_cube, upright
+from murauer.hand.shape import SHAPE_NAMES
+from murauer.hand.solids import uniform, unit_cube
 from murauer.hand.viewpoint import sample_own_views
 
 _HAND = ANGLE_NAMES.index("wrist_flexion")
@@ -28,9 +29,6 @@ _HAND = ANGLE_NAMES.index("wrist_flexion")
 
 _RIM = 16
 """Vertices at the cut across the forearm."""
-
-_NEAR_MM = 120.0
-"""Around the palm's centre; what is farther is the arm."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,10 @@ class EverydayPrior:
     second_hand: float = 0.15
     table: float = 0.3
     things: int = 3
+
+    def any(self) -> bool:
+        """Whether there is anything."""
+        return max(self.grasp, self.own_view, self.second_hand, self.table) > 0
 
 
 class EverydayScenes:
@@ -73,7 +75,14 @@ class EverydayScenes:
 
     @torch.no_grad()
     def __call__(
-        self, angles: Tensor, shape: Tensor, rotation: Tensor, position: Tensor, generator: Generator
+        self,
+        angles: Tensor,
+        shape: Tensor,
+        rotation: Tensor,
+        position: Tensor,
+        generator: Generator,
+        *,
+        grasped_by: Tensor | None = None,
     ) -> Scenes:
         """Make scenes.
 
@@ -84,6 +93,8 @@ class EverydayScenes:
             position: of the palms' centres in mm, (B, 3); both are drawn again for hands that are seen by
                 their owner.
             generator: source of randomness.
+            grasped_by: shape of the hand (1, S) for which grasps are made; by default they are made for each
+                hand itself. Then poses do not depend on people, and things are as large as their hands.
         """
         prior, n = self.prior, len(angles)
         angles, rotation, position = angles.clone(), rotation.clone(), position.clone()
@@ -93,14 +104,17 @@ class EverydayScenes:
         pitch = torch.deg2rad(10 * torch.randn(n, generator=generator))
         pitch[own] = torch.deg2rad(uniform(angles, (len(own),), 15, 75, generator))
         holding = self._rows(n, prior.grasp, generator)
-        grasps = self.grasps.sample(shape[holding], generator)
+        hand = shape[holding] if grasped_by is None else grasped_by.expand(len(holding), -1)
+        grasps = self.grasps.sample(hand, generator)
+        larger = (shape[holding] - hand)[:, SHAPE_NAMES.index("size"), None, None, None].exp()
+        held = larger * grasps.vertices
         angles[holding, :_HAND] = torch.where(
             grasps.there[:, None], grasps.angles[:, :_HAND], angles[holding, :_HAND]
         )
         pieces = [
             ClutterPiece(
                 "held",
-                place(grasps.vertices[:, k], rotation[holding], position[holding]),
+                place(held[:, k], rotation[holding], position[holding]),
                 self.faces,
                 holding,
             )
@@ -117,7 +131,10 @@ class EverydayScenes:
         on_table = self._rows(n, prior.table, generator)
         if len(on_table):
             placed = place(hands.vertices[on_table], rotation[on_table], position[on_table])
-            pieces += self._table(placed, position[on_table], pitch[on_table], on_table, generator)
+            solids = laid_table(
+                self.cube, placed, position[on_table], pitch[on_table], prior.things, generator
+            )
+            pieces += [ClutterPiece("table", solid, self.faces, on_table) for solid in solids]
         return Scenes(hands, self.model.faces, rotation, position, tuple(pieces))
 
     def _rows(self, n: int, share: float, generator: Generator) -> Tensor:
@@ -161,32 +178,3 @@ class EverydayScenes:
         at = position[rows] + away
         at[:, 2].clamp_(min=180.0)
         return ClutterPiece("hand", place(mirror(hand.vertices), turned, at), self.model.faces, rows)
-
-    def _table(
-        self, hands: Tensor, palm: Tensor, pitch: Tensor, rows: Tensor, generator: Generator
-    ) -> list[ClutterPiece]:
-        """A table below hands (B, V, 3), and things that stand on it around them."""
-        n = len(rows)
-
-        def between(low: float, high: float) -> Tensor:
-            return uniform(palm, (n,), low, high, generator)
-
-        down = torch.stack([torch.zeros(n), pitch.cos(), pitch.sin()], -1)
-        frame = upright(-down, between(-torch.pi, torch.pi))
-        below = ((hands - palm[:, None]) @ down[..., None])[..., 0]
-        near = (hands - palm[:, None]).norm(dim=-1) < _NEAR_MM
-        lowest = torch.where(near, below, -torch.inf).amax(1)
-        touching = torch.rand(n, generator=generator) < 0.4
-        gap = torch.where(touching, between(-3, 6), between(10, 220))
-        foot = palm + down * (lowest + gap)[:, None]
-        slab = self.cube * torch.tensor([420.0, 12.0, 420.0]) - torch.tensor([0.0, 12.0, 0.0])
-        shift = torch.stack([between(-200, 200), torch.zeros(n), between(-200, 200)], -1)
-        pieces = [ClutterPiece("table", (slab + shift[:, None]) @ frame.mT + foot[:, None], self.faces, rows)]
-        for _ in range(self.prior.things):
-            thing, radius = household_things(self.cube, n, generator)
-            turn, away = between(-torch.pi, torch.pi), radius + between(45, 200)
-            at = torch.stack([turn.cos() * away, torch.zeros(n), turn.sin() * away], -1)
-            thing = (thing + at[:, None]) @ frame.mT + foot[:, None]
-            there = (torch.rand(n, generator=generator) < 0.7) & (thing[..., 2].amin(1) > 120)
-            pieces.append(ClutterPiece("thing", thing * there[:, None, None], self.faces, rows))
-        return pieces

@@ -176,8 +176,8 @@ def extract(
     """Builds the asset.
 
     Args:
-        body: the body model, loaded if not given.
-        knuckle_shift_mm: see :data:`KNUCKLE_SHIFT_MM`; zeros keep the body model's own knuckles and skinning.
+        body: The body model, loaded if not given.
+        knuckle_shift_mm: See :data:`KNUCKLE_SHIFT_MM`; zeros keep the body model's own knuckles and skinning.
 
     Returns:
         Tensors ``vertices (V, 3)``, ``faces (F, 3)``, ``heads (B, 3)``, ``vertex_basis (2, S, V, 3)`` and

@@ -5,6 +5,7 @@ Each kind of grasp gives an open hand, how far each joint may close, and a thing
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import radians
 
@@ -140,7 +141,7 @@ def _styles(form: Tensor, half: Tensor, generator: Generator) -> Tensor:
     return torch.where(form == ROD, rod, torch.where(form == BOX, open_box, PLAIN))
 
 
-def pinch(n: int, joints: object, radii: Tensor, generator: Generator) -> Approach:
+def pinch(n: int, joints: Callable[[Tensor], Tensor], radii: Tensor, generator: Generator) -> Approach:
     """Things between the fingertips and the thumb's: small ones, flat ones held at an edge, pens.
 
     Args:

@@ -1,4 +1,4 @@
-"""Things that stand about in a house: plates, bowls, jars, cups, bottles, boxes."""
+"""Things that stand about in a house: plates, bowls, jars, cups, bottles, boxes; and laid tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.hand.held_things import hollow
-from murauer.hand.solids import CELLS, cylinder, uniform
+from murauer.hand.solids import CELLS, cylinder, uniform, upright
 
 #: Radius at nine heights from the bottom to the top as a share of the largest; least and largest radius and
 #: height in mm; and how often it is open at the top.
@@ -17,6 +17,9 @@ _KINDS = (
     ((0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.97, 0.98, 1.0), (30, 50), (65, 130), 0.85),  # cup
     ((0.95, 1.0, 1.0, 1.0, 1.0, 0.8, 0.45, 0.35, 0.35), (26, 48), (160, 310), 0.2),  # bottle
 )
+
+_NEAR_MM = 120.0
+"""Around the palm's centre; what is farther is the arm."""
 
 
 def household_things(cube: Tensor, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -51,3 +54,45 @@ def household_things(cube: Tensor, n: int, generator: Generator) -> tuple[Tensor
     things = torch.where((torch.rand(n, generator=generator) < open_share)[:, None, None], pressed, things)
     things[..., 1] -= things[..., 1].amin(1, keepdim=True)
     return things, torch.where(boxed, size[:, [0, 2]].norm(dim=-1), r)
+
+
+def laid_table(
+    cube: Tensor, hands: Tensor, palm: Tensor, pitch: Tensor, things: int, generator: Generator
+) -> list[Tensor]:
+    """Put tables below hands, which some of them touch, and things on the tables around the hands.
+
+    Args:
+        cube: that solids are formed from, (V, 3).
+        hands: vertices of hands in camera coordinates, (B, N, 3).
+        palm: centres of their palms, (B, 3).
+        pitch: angle in radians by which the camera looks down, (B,).
+        things: on each table, at most.
+        generator: source of randomness.
+
+    Returns:
+        Tables and things, each (B, V, 3); where there is none all vertices are in one point.
+    """
+    n = len(palm)
+
+    def between(low: float, high: float) -> Tensor:
+        return uniform(palm, (n,), low, high, generator)
+
+    down = torch.stack([torch.zeros(n), pitch.cos(), pitch.sin()], -1)
+    frame = upright(-down, between(-torch.pi, torch.pi))
+    below = ((hands - palm[:, None]) @ down[..., None])[..., 0]
+    near = (hands - palm[:, None]).norm(dim=-1) < _NEAR_MM
+    lowest = torch.where(near, below, -torch.inf).amax(1)
+    touching = torch.rand(n, generator=generator) < 0.4
+    gap = torch.where(touching, between(-3, 6), between(10, 220))
+    foot = palm + down * (lowest + gap)[:, None]
+    slab = (cube - torch.tensor([0.0, 1.0, 0.0])) * torch.tensor([420.0, 12.0, 420.0])
+    shift = torch.stack([between(-200, 200), torch.zeros(n), between(-200, 200)], -1)
+    solids = [(slab + shift[:, None]) @ frame.mT + foot[:, None]]
+    for _ in range(things):
+        thing, radius = household_things(cube, n, generator)
+        turn, away = between(-torch.pi, torch.pi), radius + between(45, 200)
+        at = torch.stack([turn.cos() * away, torch.zeros(n), turn.sin() * away], -1)
+        thing = (thing + at[:, None]) @ frame.mT + foot[:, None]
+        there = (torch.rand(n, generator=generator) < 0.7) & (thing[..., 2].amin(1) > 120)
+        solids.append(thing * there[:, None, None])
+    return solids

@@ -32,7 +32,7 @@ class JointOffsets:
     """Constant offsets of a dataset's joints from the hand model's.
 
     Attributes:
-        skeleton: name of the joint set.
+        skeleton: Name of the joint set.
         offsets: (J, 3) in mm, each in the frame of the joint's bone: along the canonical hand frame's axes
             when the bone is in its rest pose, of a right hand.
         camera_mm: (3,) constant offset of all labels from the surface, in the coordinates of the first
@@ -65,7 +65,7 @@ class JointOffsets:
         """Write them as JSON: the skeleton, x, y, z in mm by the joint's name, and those of the camera.
 
         Raises:
-            UserError: the file cannot be written.
+            UserError: The file cannot be written.
         """
         names = find_skeleton(self.skeleton).joints
         rounded = [[round(x, 3) for x in offset] for offset in self.offsets.tolist()]
@@ -80,7 +80,7 @@ class JointOffsets:
         """Read what `save` wrote.
 
         Raises:
-            UserError: the file is missing, damaged, or of joints that the hand model does not have.
+            UserError: The file is missing, damaged, or of joints that the hand model does not have.
         """
         values = read_json(path)
         try:

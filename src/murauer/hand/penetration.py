@@ -69,7 +69,7 @@ def penetration(joints: Tensor) -> Tensor:
     """How deep fingers penetrate each other or the palm.
 
     Args:
-        joints: anny21 joints (B, 21, 3) of hands of about the default size, mm.
+        joints: Anny21 joints (B, 21, 3) of hands of about the default size, mm.
 
     Returns:
         The largest overlap of two capsules (B,) in mm, at least 0.

@@ -18,9 +18,9 @@ def trunks(cube: Tensor, batch: int, generator: Generator) -> tuple[Tensor, Tens
     """Shape upright people who face the camera.
 
     Args:
-        cube: the solid that they are formed from, (V, 3), see `murauer.hand.solids.unit_cube`.
-        batch: how many.
-        generator: source of randomness.
+        cube: The solid that they are formed from, (V, 3), see `murauer.hand.solids.unit_cube`.
+        batch: Number of people.
+        generator: Source of randomness.
 
     Returns:
         Five solids around the middle of the trunk, (B, 5, V, 3): trunk, shoulders, neck, head and nose. And
@@ -56,11 +56,11 @@ def limb(cube: Tensor, start: Tensor, end: Tensor, radius: Tensor, taper: Tensor
     """Stretch tapered cylinders with rounded ends from point to point.
 
     Args:
-        cube: as in `trunks`, (V, 3).
+        cube: As in `trunks`, (V, 3).
         start: (B, 3).
         end: (B, 3).
-        radius: at the start, (B,).
-        taper: the radius at the end, as a share of it, (B,).
+        radius: Radius at the start, (B,).
+        taper: The radius at the end, as a share of it, (B,).
 
     Returns:
         (B, V, 3).

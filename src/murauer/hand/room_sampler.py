@@ -6,16 +6,22 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
+from murauer.hand.articulation import ANGLE_NAMES
+from murauer.hand.grasps import GraspSampler
+from murauer.hand.household import laid_table
 from murauer.hand.model import HandModel, mirror, place
 from murauer.hand.people import limb, trunks
-from murauer.hand.pose_prior import PosePrior
+from murauer.hand.pose_prior import ANY_POSE, PosePrior
 from murauer.hand.rooms import BALL_MM, HANDS, PALM, THINGS, RoomPrior, Rooms
-from murauer.hand.shape import ShapePrior
+from murauer.hand.shape import ANYBODY, ShapePrior
 from murauer.hand.solids import ball, cylinder, rotations, uniform, unit_cube
-from murauer.hand.viewpoint import sample_viewpoints
+from murauer.hand.viewpoint import sample_own_views, sample_viewpoints
 
 WAVES = 3
 """Of a room's wrinkles."""
+
+HOUSEHOLD = 4
+"""Things on a table, at most."""
 
 
 class RoomSampler:
@@ -27,8 +33,11 @@ class RoomSampler:
 
     def __init__(self, prior: RoomPrior | None = None) -> None:
         self.prior = prior or RoomPrior()
-        self.hand, self.poses, self.shapes = HandModel(), PosePrior(), ShapePrior()
+        self.hand = HandModel()
+        self.poses = ANY_POSE if self.prior.anybody else PosePrior()
+        self.shapes = ShapePrior(ANYBODY) if self.prior.anybody else ShapePrior()
         self.cube, self.faces = unit_cube(torch.device("cpu"))
+        self.grasps = GraspSampler(self.hand) if self.prior.holding else None
 
     def sample(self, batch: int, generator: Generator) -> Rooms:
         """Draw rooms; each has people of its own."""
@@ -39,28 +48,41 @@ class RoomSampler:
         second_left = first_left ^ self._chance(batch, 0.85, generator)  # mostly of the same person
         left = torch.stack([first_left, second_left], 1)
         palms_wanted = self._palms(batch, generator)
+        own = torch.zeros(batch, dtype=torch.bool)
+        if prior.own_view:
+            own = self._chance(batch, prior.own_view, generator)
+            palms_wanted = torch.where(own[:, None, None], self._own_palms(batch, generator), palms_wanted)
         shape = self.shapes.sample(batch, generator)
+        held: list[Tensor] = []
         meshes, joints, elbows = zip(
             *(
-                self._hand(left[:, k], palms_wanted[:, k], shape, generator)  # both hands are one person's
+                # Both hands are one person's.
+                self._hand(left[:, k], palms_wanted[:, k], shape, own, held if k == 0 else None, generator)
                 for k in range(HANDS)
             ),
             strict=True,
         )
         palms = torch.stack(joints, 1)[:, :, PALM]
         solids = [
-            *self._person(palms, torch.stack(elbows, 1), left, there, generator),
+            *self._person(palms, torch.stack(elbows, 1), left, there, own, generator),
             *self._supports(meshes[0], palms[:, 0], generator),
             *self._things(palms[:, 0], generator),
         ]
+        if prior.household:
+            laid = self._chance(batch, prior.household, generator)
+            pitch = torch.where(own, self._between(batch, 0.3, 1.3, generator), self._pitch(batch, generator))
+            table = laid_table(self.cube, meshes[0], palms[:, 0], pitch, HOUSEHOLD, generator)
+            solids += [_vanish(solid, laid) for solid in table]
+        # What is held is as it was when the fingers closed around it.
+        wrinkled = torch.cat([_wrinkled(torch.cat(solids, 1), generator), *held], 1)
         return Rooms(
             hands=torch.stack([_vanish(mesh, there[:, k]) for k, mesh in enumerate(meshes)], 1),
             hand_faces=self.hand.faces,
             joints=torch.stack(joints, 1),
             left=left,
             there=there,
-            solids=_wrinkled(torch.cat(solids, 1), generator),
-            solid_faces=torch.cat([self.faces + k * len(self.cube) for k in range(len(solids))]),
+            solids=wrinkled,
+            solid_faces=torch.cat([self.faces + k * len(self.cube) for k in range(len(solids) + len(held))]),
         )
 
     def _chance(self, batch: int, share: float, generator: Generator) -> Tensor:
@@ -82,13 +104,41 @@ class RoomSampler:
         second = torch.where(touching[:, None], beside, anywhere[:, 1])
         return torch.stack([anywhere[:, 0], second], 1)
 
+    def _own_palms(self, batch: int, generator: Generator) -> Tensor:
+        """Where people see their own hands, (B, 2, 3), the second one beside the first or anywhere."""
+        (_, first), (_, anywhere) = (sample_own_views(batch, generator) for _ in range(HANDS))
+        away = torch.randn(batch, 3, generator=generator) * torch.tensor([140.0, 45.0, 50.0])
+        away[:, 0] += 80 * away[:, 0].sign()
+        beside = torch.where(self._chance(batch, 0.7, generator)[:, None], first + away, anywhere)
+        beside[:, 2].clamp_(min=180.0)
+        return torch.stack([first, beside], 1)
+
     def _hand(
-        self, left: Tensor, palm: Tensor, shape: Tensor, generator: Generator
+        self,
+        left: Tensor,
+        palm: Tensor,
+        shape: Tensor,
+        own: Tensor,
+        held: list[Tensor] | None,
+        generator: Generator,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Pose hands, their centre joint at a place: vertices (B, V, 3), joints (B, 14, 3), elbows (B, 3)."""
+        """Pose hands, their centre joint at a place: vertices (B, V, 3), joints (B, 14, 3), elbows (B, 3).
+
+        What they hold is added to a list, where there is one.
+        """
         batch = len(left)
-        posed = self.hand(self.poses.sample(batch, generator), shape)
+        angles = self.poses.sample(batch, generator)
+        things: Tensor | None = None
+        if self.grasps is not None and held is not None:
+            grasps = self.grasps.sample(shape, generator)
+            holding = grasps.there & self._chance(batch, self.prior.holding, generator)
+            wrist = ANGLE_NAMES.index("wrist_flexion")
+            angles[:, :wrist] = torch.where(holding[:, None], grasps.angles, angles)[:, :wrist]
+            things = grasps.vertices * holding[:, None, None, None]
+        posed = self.hand(angles, shape)
         rotation = sample_viewpoints(batch, generator, any_share=0.3)
+        if own.any():
+            rotation = torch.where(own[:, None, None], sample_own_views(batch, generator)[0], rotation)
 
         def placed(points: Tensor, origin: Tensor) -> Tensor:
             return place(torch.where(left[:, None, None], mirror(points), points), rotation, origin)
@@ -96,11 +146,19 @@ class RoomSampler:
         joints = placed(posed.joints("nyu14"), palm)
         origin = 2 * palm - joints[:, PALM]
         mesh = placed(posed.vertices, origin)
+        if things is not None and held is not None:
+            held += [placed(part, origin) * part.any(2).any(1)[:, None, None] for part in things.unbind(1)]
         cut = mesh[:, -1]  # the last vertex is the middle of the cut across the forearm
         return mesh, placed(posed.joints("nyu14"), origin), cut + 0.15 * (cut - palm)
 
     def _person(
-        self, palms: Tensor, elbows: Tensor, left: Tensor, there: Tensor, generator: Generator
+        self,
+        palms: Tensor,
+        elbows: Tensor,
+        left: Tensor,
+        there: Tensor,
+        seen_by_owner: Tensor,
+        generator: Generator,
     ) -> list[Tensor]:
         """The person whose hands they are, with upper arms and sleeves, and another person."""
         prior, batch = self.prior, len(palms)
@@ -112,16 +170,19 @@ class RoomSampler:
         away = torch.randn(batch, 3, generator=generator) * 0.5 + torch.tensor([0.0, -0.35, 1.0])
         reach = self._between(batch, 200, 340, generator)[:, None]
         middle = elbows[:, 0] + normalize((tilt @ away[..., None])[..., 0], dim=-1) * reach - own
-        trunk_there = self._chance(batch, prior.trunk, generator)
+        trunk_there = self._chance(batch, prior.trunk, generator) & ~seen_by_owner
         solids = list(_vanish(parts + middle[:, None, None], trunk_there).unbind(1))
         stumps = self._chance(batch, prior.arm, generator)
         for k in range(HANDS):
             shoulder = middle + torch.where(left[:, k, None], shoulders[:, 1], shoulders[:, 0])
             radius, taper = self._between(batch, 42, 75, generator), self._between(batch, 0.6, 1.0, generator)
+            # Seen by their owner, arms go on as they come, behind the camera.
+            on = elbows[:, k] + 300 * normalize(elbows[:, k] - palms[:, k], dim=-1)
+            shoulder = torch.where(seen_by_owner[:, None], on, shoulder)
             length = (shoulder - elbows[:, k]).norm(dim=-1)
             upper = limb(self.cube, shoulder, elbows[:, k], radius, taper)
             with_arm = there[:, k] | (stumps & (k == 0))
-            solids.append(_vanish(upper, trunk_there & with_arm & (length < 550)))
+            solids.append(_vanish(upper, (trunk_there | seen_by_owner) & with_arm & (length < 550)))
             # The sleeve covers some of the forearm; without a hand it is a forearm without one.
             end = elbows[:, k].lerp(palms[:, k], self._between(batch, 0.05, 0.5, generator)[:, None])
             sleeve = limb(

@@ -40,6 +40,10 @@ class RoomPrior:
         body: a large round thing, such as a lap, likewise.
         wall: a wall behind everything.
         thing: each of `THINGS` boxes, cylinders and balls.
+        own_view: hands are seen by their owner, see `sample_own_views`; then no trunk is.
+        holding: there is a thing as the first hand holds it, also where that hand is not.
+        household: there is a table with things of household.
+        anybody: hands are of any size and in any pose, see `ANYBODY` and `ANY_POSE`; otherwise adults' hands.
         distance_mm: nearest and farthest first hand.
         half_field: largest x / z and y / z of it.
     """
@@ -54,8 +58,16 @@ class RoomPrior:
     body: float = 0.15
     wall: float = 0.5
     thing: float = 0.35
+    own_view: float = 0.0
+    holding: float = 0.0
+    household: float = 0.0
+    anybody: bool = False
     distance_mm: tuple[float, float] = (300.0, 1500.0)
     half_field: tuple[float, float] = (0.5, 0.4)
+
+
+EVERYDAY = RoomPrior(own_view=0.3, holding=0.3, household=0.35, anybody=True)
+"""Rooms with all that there is."""
 
 
 @dataclass(frozen=True, eq=False)

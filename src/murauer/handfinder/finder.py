@@ -62,9 +62,9 @@ class FoundHand:
     Attributes:
         centre: of the hand, inside it near the middle of the palm, as the joint that cubes are centred on in
             training; camera coordinates, mm, float64 (3,).
-        confidence: probability that it is one.
-        right: probability that it is a right one.
-        size: probability that it has the size of a hand; see `murauer.handfinder.size`.
+        confidence: Probability that it is one.
+        right: Probability that it is a right one.
+        size: Probability that it has the size of a hand; see `murauer.handfinder.size`.
     """
 
     centre: NDArray[np.float64]
@@ -78,9 +78,9 @@ class Refined:
     """What the refinement network says of N places.
 
     Attributes:
-        hand: log-odds that a hand is there, (N,).
-        right: log-odds that it is a right one, (N,).
-        centres: of the hands, mm, (N, 3).
+        hand: Log-odds that a hand is there, (N,).
+        right: Log-odds that it is a right one, (N,).
+        centres: Centres of the hands, mm, (N, 3).
     """
 
     hand: Floats
@@ -99,7 +99,7 @@ class HandFinder:
     """Finds hands; keeps nothing between calls and may be used from several threads.
 
     Args:
-        folder: holds the two networks that `murauer.cli.train_finder` wrote.
+        folder: Holds the two networks that `murauer.cli.train_finder` wrote.
 
     Raises:
         UserError: They are missing or damaged, or ONNX Runtime is not installed.
@@ -117,7 +117,7 @@ class HandFinder:
 
         Args:
             depth: (H, W) in mm, 0 = no measurement.
-            camera: that took it.
+            camera: Camera that took the frame.
 
         Returns:
             Hands with a confidence above `LEAST`, the surest first; perhaps none.
@@ -154,8 +154,8 @@ class HandFinder:
         """Look closely at places in one frame.
 
         Args:
-            depth: as for `__call__`.
-            camera: as for `__call__`.
+            depth: As for `__call__`.
+            camera: As for `__call__`.
             centres: (N, 3) in mm.
         """
         cubes = [Cubes(centre[None], camera.intrinsics_array(), CUBE_MM, PATCH_SIZE) for centre in centres]
@@ -166,9 +166,9 @@ class HandFinder:
         """Give the probability that what is at a place has the size of a hand.
 
         Args:
-            depth: as for `__call__`.
-            camera: as for `__call__`.
-            centre: the place, mm, (3,).
+            depth: As for `__call__`.
+            camera: As for `__call__`.
+            centre: The place, mm, (3,).
         """
         cubes = [Cubes(centre[None], camera.intrinsics_array(), side, PATCH_SIZE) for side in CUBES_MM]
         patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])
@@ -183,7 +183,7 @@ def peaks(found: Floats, intrinsics: NDArray[Any]) -> Floats:
 
     Args:
         found: (4, H / 8, W / 8), see `murauer.handfinder.network.ProposalNetwork`.
-        intrinsics: of the frame that it saw, (4,).
+        intrinsics: Intrinsics of the frame that it saw, (4,).
 
     Returns:
         Places where the heat map has a peak, (N, 3) in mm, at most `MOST`, the likeliest first.
@@ -207,7 +207,7 @@ def at_surface(places: Floats, depth: Floats, intrinsics: NDArray[Any]) -> Float
     Args:
         places: (N, 3) in mm.
         depth: (H, W) in mm, 0 = no measurement.
-        intrinsics: of it, (4,).
+        intrinsics: Intrinsics of it, (4,).
 
     Returns:
         (N, 3): `INSIDE_MM` behind the median depth of what is within `PALM_MM` to the sides and `ROUGH_MM` in
@@ -229,7 +229,7 @@ def reduced(depth: NDArray[Any], camera: Camera) -> tuple[Floats, NDArray[np.flo
 
     Args:
         depth: (H, W) in mm.
-        camera: that took it.
+        camera: Camera that took the frame.
 
     Returns:
         Depth with sides that are multiples of `MULTIPLE`, filled up with 0; and its intrinsics, (4,).

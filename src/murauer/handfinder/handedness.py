@@ -40,7 +40,7 @@ def given_log_odds(handedness: GivenHandedness) -> float:
     """Log-odds before anything is seen.
 
     Raises:
-        UserError: handedness is none of "auto", "right" and "left".
+        UserError: Handedness is none of "auto", "right" and "left".
     """
     if not isinstance(handedness, str) or handedness not in GIVEN:
         raise UserError(f"handedness must be 'auto', 'right' or 'left', got {handedness!r}")
@@ -61,8 +61,8 @@ def agreement(right: float, seen_right: float) -> float:
     """Probability that a hand is the one that is meant.
 
     Args:
-        right: log-odds that the right one is meant.
-        seen_right: probability that it is a right one.
+        right: Log-odds that the right one is meant.
+        seen_right: Probability that it is a right one.
     """
     meant = float(probability(right))
     return meant * seen_right + (1 - meant) * (1 - seen_right)

@@ -113,7 +113,7 @@ class MirroredRefinement(nn.Module):
     """Means of two looks, at the patch and at its mirror image, where right hands are left ones.
 
     Args:
-        refinement: that looks.
+        refinement: That looks.
     """
 
     mirrored: Tensor

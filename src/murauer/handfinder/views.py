@@ -34,8 +34,8 @@ class SearchedView:
 
     Attributes:
         depth: (H, W) in mm, 0 = no measurement.
-        camera: that took it.
-        hands: that were found in it.
+        camera: Camera that took the frame.
+        hands: That were found in it.
     """
 
     depth: NDArray[Any]
@@ -48,14 +48,14 @@ def localise(depth: Tensor, camera: Camera) -> tuple[Tensor, float]:
 
     Args:
         depth: (H, W) in mm, 0 = no measurement.
-        camera: that took it.
+        camera: Camera that took the frame.
 
     Returns:
         Centre of the hand in camera coordinates, mm, (3,) float32 on the device of the depth; and the
         probability that it is a hand.
 
     Raises:
-        UserError: nothing looks like a hand.
+        UserError: Nothing looks like a hand.
     """
     image = depth.detach().cpu().numpy()
     hands = packaged_finder()(image, camera)
@@ -68,8 +68,8 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
     """Find the hand that several calibrated cameras see.
 
     Args:
-        depths: what the first V cameras of the rig saw at one moment, each (H, W) in mm, 0 = no measurement.
-        rig: the cameras.
+        depths: What the first V cameras of the rig saw at one moment, each (H, W) in mm, 0 = no measurement.
+        rig: The cameras.
 
     Returns:
         Centre of the hand in the coordinates of each camera, mm, (V, 3): its own where it finds the hand in
@@ -77,7 +77,7 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
         equal for all.
 
     Raises:
-        UserError: no camera sees anything like a hand.
+        UserError: No camera sees anything like a hand.
     """
     finder = packaged_finder()
     views = []

@@ -48,20 +48,20 @@ from murauer.nets.model_facts import BackendName
 
 
 class Estimator:
-    """A trained model with all that is between it and depth frames.
+    """A trained model, ready to predict joints from depth frames.
 
-    Depth frames are NumPy arrays or tensors, (H, W), of integers or floats; `unit` says of what: "mm", "m",
-    or a number of mm per unit. 0, NaN and infinity mean that nothing was measured. `distortion` is that of
-    the lens, for frames that have not been undistorted; results are then for the undistorted image.
+    Depth frames are NumPy arrays or tensors, (H, W), of integers or floats. `unit` is "mm", "m", or a number
+    of mm per unit. 0, NaN and infinity mean that nothing was measured. `distortion` is that of the lens, for
+    frames that have not been undistorted; results are then for the undistorted image.
 
     A frame that is no depth image of this camera raises a `UserError`. A frame without a hand does not: its
-    `HandPose` says so, is false, and its joints are NaN.
+    `HandPose` is false, its `problem` says why, and its joints are NaN.
 
     An estimator keeps nothing between calls and may be used from several threads at once.
 
     Args:
-        backend: runs the network.
-        finder: gives what finds hands, when it is needed first; the packaged one by default.
+        backend: Runs the network.
+        finder: Gives what finds hands, when it is needed first; the packaged one by default.
         quality: "best" averages the joints over several rotations of the hand's image, which takes several
             times as long.
     """
@@ -88,12 +88,12 @@ class Estimator:
         """Load a model.
 
         Args:
-            source: "default" or "base" for the packaged models, a run folder, a .safetensors model file, or an
-                .onnx file that `murauer export` made.
+            source: "default" or "base" for the packaged models, a run folder, a .safetensors model file, or
+                an .onnx file that `murauer export` made.
             backend: "onnx" or "torch", of which "default" comes for both; by default ONNX Runtime if it is
                 installed, which is several times as fast on a CPU and gives the same joints.
-            device: for PyTorch, such as "cuda".
-            threads: of ONNX Runtime for one prediction; by default 1, which is best for small networks.
+            device: For PyTorch, such as "cuda".
+            threads: Of ONNX Runtime for one prediction; by default 1, which is best for small networks.
             quality: "best" averages the joints over several rotations of the hand's image, which takes
                 several times as long.
 
@@ -126,14 +126,17 @@ class Estimator:
 
         Args:
             depth: (H, W).
-            camera: that took it.
-            centre: (3,) about the middle of the hand, camera coordinates in mm; without it a hand is
-                looked for in the whole frame.
-            handedness: which hand it is; "auto" leaves it to the hand finder. Of several hands the one that
-                is said is taken, and with "auto" the surest. Models are trained on right hands; left ones are
+            camera: Camera that took the frame.
+            centre: (3,) about the middle of the hand, camera coordinates in mm. Without it, a hand is looked
+                for in the whole frame.
+            handedness: Which hand it is; "auto" leaves it to the hand finder. Of several hands, the named one
+                is taken, and with "auto" the surest. Models are trained on right hands; left ones are
                 mirrored.
-            unit: of the depth.
-            distortion: of the lens.
+            unit: Unit of the depth.
+            distortion: Distortion of the lens.
+
+        Returns:
+            The pose, which is false if no hand was found.
 
         Raises:
             UserError: If the frame is no depth image of this camera and unit, or an argument cannot be.
@@ -163,11 +166,11 @@ class Estimator:
 
         Args:
             depths: (B, H, W), or a sequence of (H, W).
-            camera: that took them.
+            camera: Camera that took the frames.
             centres: (B, 3) as in `__call__`.
-            handedness: as in `__call__`.
-            unit: of the depth.
-            distortion: of the lens.
+            handedness: Which hand it is, as in `__call__`.
+            unit: Unit of the depth.
+            distortion: Distortion of the lens.
 
         Raises:
             UserError: As for `__call__`; it names the frame.
@@ -201,9 +204,9 @@ class Estimator:
 
         Args:
             depth: (H, W).
-            camera: that took it.
-            unit: of the depth.
-            distortion: of the lens.
+            camera: Camera that took the frame.
+            unit: Unit of the depth.
+            distortion: Distortion of the lens.
 
         Returns:
             The surest hand first; none if the hand finder is sure of none.
@@ -236,15 +239,15 @@ class Estimator:
         `problem`, and the hand is found again as soon as it can be seen.
 
         Args:
-            frames: depth images as for `__call__`; or pairs of the time in seconds and the image, if they do
+            frames: Depth images as for `__call__`; or pairs of the time in seconds and the image, if they do
                 not come at a constant rate; None where one was dropped.
-            camera: that takes them.
-            handedness: as in `__call__`. With "auto" what frames say of it is added up, so that one of them
+            camera: Camera that takes the frames.
+            handedness: As in `__call__`. With "auto" what frames say of it is added up, so that one of them
                 does not turn a right hand into a left one.
-            unit: of the depth.
-            distortion: of the lens.
-            rate: frames a second, for those without a time.
-            smoothing: how much; by default `Smoothing()`, and `Smoothing.off()` for none.
+            unit: Unit of the depth.
+            distortion: Distortion of the lens.
+            rate: Frames a second, for frames without a time.
+            smoothing: How much to smooth; by default `Smoothing()`, and `Smoothing.off()` for none.
 
         Returns:
             An iterator over the results, one a frame.

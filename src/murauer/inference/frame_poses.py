@@ -28,9 +28,9 @@ class FramePoses:
     """What came of a frame.
 
     Attributes:
-        name: of the frame.
-        poses: of its hands; a single one that says why, if there is none.
-        depth: mm, undistorted, (H, W); None if the frame cannot be used.
+        name: Name of the frame.
+        poses: Poses of its hands; a single one that says why, if there is none.
+        depth: Mm, undistorted, (H, W); None if the frame cannot be used.
     """
 
     name: str
@@ -50,10 +50,10 @@ def poses_of_frames(
     """Predict the hands of frames.
 
     Args:
-        estimator: that predicts.
-        frames: to be read.
-        where: the hand is.
-        handedness: which hand it is.
+        estimator: That predicts.
+        frames: Frames to be read.
+        where: The hand is.
+        handedness: Which hand it is.
         every_hand: Whether to give all hands of a frame, in place of one.
         strict: Whether a frame that cannot be used ends it all.
 

@@ -24,10 +24,10 @@ def batches(
 
     Args:
         frames: N frames.
-        patch_size: side of the patches in pixels.
-        cube_mm: side of the hand cube in mm.
-        rows: which frames, in this order; all by default.
-        view: the camera.
+        patch_size: Side of the patches in pixels.
+        cube_mm: Side of the hand cube in mm.
+        rows: Which frames, in this order; all by default.
+        view: The camera.
     """
     rows = np.arange(len(frames)) if rows is None else rows
     for start in range(0, len(rows), BATCH):
@@ -51,9 +51,9 @@ def predict_frames(
     Args:
         network: f, m and p, in evaluation mode.
         frames: N frames.
-        cube_mm: side of the hand cube in mm; for a dense network, of a hand of the mean adult's size.
-        real: whether m applies.
-        rows: which frames, in this order; all by default.
+        cube_mm: Side of the hand cube in mm; for a dense network, of a hand of the mean adult's size.
+        real: Whether m applies.
+        rows: Which frames, in this order; all by default.
 
     Returns:
         Joints in mm, camera coordinates, shape (N, J, 3), or as many as there are rows.

@@ -34,11 +34,11 @@ class Prediction:
     """Joints of B hands, and what they were predicted from in the last pass.
 
     Attributes:
-        joints: mm, camera coordinates, (B, J, 3).
-        cubes: that were cut out.
-        patch: their depth in units of half the cube, (B, P, P).
-        error_mm: what a dense network expects each joint to be wrong by, (B, J); None from others.
-        size: of the hands, 1 for the mean adult's, (B,); None from networks that are not dense.
+        joints: Mm, camera coordinates, (B, J, 3).
+        cubes: That were cut out.
+        patch: Their depth in units of half the cube, (B, P, P).
+        error_mm: What a dense network expects each joint to be wrong by, (B, J); None from others.
+        size: Of the hands, 1 for the mean adult's, (B,); None from networks that are not dense.
     """
 
     joints: Floats

@@ -41,9 +41,9 @@ def confidence(patch: Floats, xyz: Floats, cubes: Cubes, bones: NDArray[np.int64
     Args:
         patch: (B, P, P) that the joints were predicted from.
         xyz: (B, J, 3) joints in mm.
-        cubes: the hand cubes of the patches.
+        cubes: The hand cubes of the patches.
         bones: (N, 2) pairs of joints.
-        centre: index of the joint that cubes are centred on.
+        centre: Index of the joint that cubes are centred on.
 
     Returns:
         (B,) in [0, 1].

@@ -27,15 +27,15 @@ class HandPose:
         joints_xyz: (J, 3) camera coordinates in mm: x right, y down, z forward; NaN if there is a problem.
         joints_uvd: (J, 3) pixel, pixel, mm (of the undistorted image); NaN if there is a problem.
         centre: (3,) centre of the cube that was cut out in the last pass, in mm; NaN if there is a problem.
-        confidence: in [0, 1], that this is a hand and its joints are right within 30 mm on average; 0 if
+        confidence: Probability that this is a hand and its joints are right within 30 mm on average; 0 if
             there is a problem. It is the product of two probabilities: that of a hand, by the hand finder (1
             where the user gave the centre), and that of joints which fit the depth, by
             `murauer.inference.plausibility`.
-        handedness: which hand it was taken for; None if there is a problem.
-        skeleton: names the J joints.
-        timings: what took how long.
-        problem: why there are no joints, in one sentence; None if there are.
-        size: of the hand, 1 for the mean adult's; NaN if there is a problem, or if the model does not ask
+        handedness: Which hand it was taken for; None if there is a problem.
+        skeleton: Names the J joints.
+        timings: What took how long.
+        problem: Why there are no joints, in one sentence; None if there are.
+        size: Of the hand, 1 for the mean adult's; NaN if there is a problem, or if the model does not ask
             for it.
     """
 

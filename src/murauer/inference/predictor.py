@@ -31,7 +31,7 @@ class PosePredictor:
     """Predicts the poses of sighted hands.
 
     Args:
-        backend: runs the network.
+        backend: Runs the network.
         quality: "best" averages over several views in the last pass, which takes as many times as long; for
             dense models.
 
@@ -62,10 +62,10 @@ class PosePredictor:
 
         Args:
             depth: (B, H, W) in mm, 0 = no measurement, undistorted.
-            camera: of the same size.
-            sightings: of each frame.
-            start: when the work on these frames began, by `time.perf_counter`.
-            passes: times that the hand is cut out and predicted.
+            camera: Camera of the same size.
+            sightings: Sighting of each frame.
+            start: When the work on these frames began, by `time.perf_counter`.
+            passes: Times that the hand is cut out and predicted.
         """
         problems = [sighting.problem for sighting in sightings]
         found = np.flatnonzero([problem is None for problem in problems])

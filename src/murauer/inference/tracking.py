@@ -72,10 +72,10 @@ class Smoothing:
     """Parameters of the 1 euro filter.
 
     Attributes:
-        cutoff_hz: cutoff frequency at rest; lower is smoother.
-        beta: by how much the cutoff rises, Hz per mm/s; higher follows faster. A joint in steady motion is at
+        cutoff_hz: Cutoff frequency at rest; lower is smoother.
+        beta: How much the cutoff rises, Hz per mm/s; higher follows faster. A joint in steady motion is at
             most 1 / (2 pi beta) mm behind.
-        speed_cutoff_hz: cutoff frequency of the speed itself.
+        speed_cutoff_hz: Cutoff frequency of the speed itself.
     """
 
     cutoff_hz: float = 1.5
@@ -92,7 +92,7 @@ class OneEuroFilter:
     """Smooths points over time.
 
     Args:
-        smoothing: how much.
+        smoothing: How much to smooth.
     """
 
     def __init__(self, smoothing: Smoothing) -> None:
@@ -124,8 +124,8 @@ class Thing:
     """What was taken for a hand.
 
     Attributes:
-        place: of the palm, mm, (3,).
-        hand: log-odds that it is a hand, by all looks.
+        place: Place of the palm, mm, (3,).
+        hand: Log-odds that it is a hand, by all looks.
     """
 
     place: Floats
@@ -141,13 +141,13 @@ class Tracker:
     """Follows one hand; see `Estimator.track`.
 
     Args:
-        predictor: of poses.
-        finder: of hands.
-        camera: that takes the frames.
-        right: log-odds that the right hand is meant.
-        unit: of the depth.
-        distortion: of the lens.
-        smoothing: how much.
+        predictor: Predicts poses.
+        finder: Finds hands.
+        camera: Camera that takes the frames.
+        right: Log-odds that the right hand is meant.
+        unit: Unit of the depth.
+        distortion: Distortion of the lens.
+        smoothing: How much to smooth.
     """
 
     def __init__(

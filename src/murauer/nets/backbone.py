@@ -71,7 +71,7 @@ def register_backbone(name: str, backbone: Backbone) -> None:
     """Add a backbone to the table.
 
     Raises:
-        ValueError: there is one of that name.
+        ValueError: There is one of that name.
     """
     if name in BACKBONES:
         raise ValueError(f"there is a backbone '{name}' already")
@@ -82,7 +82,7 @@ def find_backbone(config: NetworkConfig) -> Backbone:
     """The backbone of a configuration.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: There is none of that name.
     """
     try:
         return BACKBONES[config.extractor]

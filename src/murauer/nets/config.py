@@ -139,10 +139,10 @@ class ModelConfig(msgspec.Struct, frozen=True):
     """What must be known of a training's configuration to use its model; the rest is not read.
 
     Attributes:
-        skeleton: names of the joints.
-        cube_mm: side of the hand cube; for a dense network, of a hand of the mean adult's size.
-        network: size and shape of the paper's networks.
-        dense: size and shape of a dense network, which there is in place of the paper's.
+        skeleton: Names of the joints.
+        cube_mm: Side of the hand cube; for a dense network, of a hand of the mean adult's size.
+        network: Size and shape of the paper's networks.
+        dense: Size and shape of a dense network, which there is in place of the paper's.
     """
 
     network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)

@@ -21,7 +21,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     """Write tensors and metadata to a file, which appears complete or keeps its old content.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: The file cannot be written.
     """
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     with written_whole(path) as partial:
@@ -35,7 +35,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read what `write_tensors` wrote.
 
     Raises:
-        UserError: the file is missing, truncated or not in the safetensors format.
+        UserError: The file is missing, truncated or not in the safetensors format.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -57,7 +57,7 @@ def unpack_module(prefix: str, module: nn.Module, tensors: dict[str, Tensor], so
     """Put weights from `pack_module` back.
 
     Raises:
-        UserError: names or shapes are those of another configuration.
+        UserError: Names or shapes are those of another configuration.
     """
     own = {key[len(prefix) + 1 :]: value for key, value in tensors.items() if key.startswith(prefix + ".")}
     try:
@@ -74,13 +74,13 @@ def save_model(path: Path, network: AnyNetwork, config: msgspec.Struct, **facts:
     """Write a network for inference, with its configuration and facts about its making.
 
     Args:
-        path: the file.
+        path: The file.
         network: f, m, p and g.
-        config: of its training: has the fields of `ModelConfig`, and any others.
-        facts: about its making.
+        config: That of its training. It has the fields of `ModelConfig`, and any others.
+        facts: What is known about its making.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: The file cannot be written.
     """
     metadata = {"config": msgspec.json.encode(config).decode(), "facts": json.dumps(facts)}
     write_tensors(path, pack_module("network", network), metadata)
@@ -101,7 +101,7 @@ def load_model(source: str | Path) -> tuple[AnyNetwork, ModelConfig]:
         source: "default" or "base" for the packaged models, a run folder, or a .safetensors file.
 
     Raises:
-        UserError: the file is missing, damaged, or of another configuration.
+        UserError: The file is missing, damaged, or of another configuration.
     """
     path = model_path(source)
     tensors, metadata = read_tensors(path)

@@ -47,7 +47,7 @@ class HandPoseNetwork(nn.Module):
 
         Args:
             features: z', (B, F) or another shape that the backbone gives.
-            real: which samples are real and thus mapped by m: (B,) bool, a slice, or one bool for all.
+            real: Which samples are real and thus mapped by m: (B,) bool, a slice, or one bool for all.
 
         Returns:
             z, of the same shape.

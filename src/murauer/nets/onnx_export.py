@@ -25,10 +25,10 @@ def translate(
     """Let PyTorch trace a module of one input and one output.
 
     Args:
-        module: in evaluation mode when it is used.
-        example: an input.
-        names: of input and output in the graph.
-        free: dimensions of the input that may vary, as `torch.export.Dim`.
+        module: The network, in evaluation mode when it is used.
+        example: An input.
+        names: Names of input and output in the graph.
+        free: Dimensions of the input that may vary, as `torch.export.Dim`.
     """
     with _quiet():
         program = torch.onnx.export(

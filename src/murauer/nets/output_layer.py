@@ -1,7 +1,5 @@
 """The layer that ends a head, in full precision."""
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
@@ -15,4 +13,4 @@ class OutputLayer(nn.Linear):
     def forward(self, features: Tensor) -> Tensor:
         """Results, (B, in) -> (B, out)."""
         with torch.autocast(features.device.type, enabled=False):
-            return cast(Tensor, super().forward(features.to(self.weight.dtype)))
+            return super().forward(features.to(self.weight.dtype))

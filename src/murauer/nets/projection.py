@@ -1,7 +1,5 @@
 """The 1x1 convolution beside a residual branch that halves the resolution, right on every processor."""
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,7 +15,7 @@ class Projection(nn.Conv2d):
     Args:
         channels: C of the map.
         width: C of the result.
-        stride: between the pixels that are kept.
+        stride: Distance between the pixels that are kept.
     """
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
@@ -29,4 +27,4 @@ class Projection(nn.Conv2d):
             return super().forward(maps)
         # Pooling windows of one pixel: unlike slicing, this keeps maps and gradients channels-last.
         kept = functional.avg_pool2d(maps, kernel_size=1, stride=self.stride)
-        return cast(Tensor, functional.conv2d(kept, self.weight))
+        return functional.conv2d(kept, self.weight)

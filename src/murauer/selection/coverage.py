@@ -22,8 +22,8 @@ class Coverage:
     """Points that stand for all.
 
     Attributes:
-        chosen: their indices, those that stand for most first, (K,) with K at most what was asked for.
-        share: of all points that are nearer to each than to any other chosen or given one, (K,).
+        chosen: Their indices, those that stand for most first, (K,) with K at most what was asked for.
+        share: Share of all points that are nearer to each than to any other chosen or given one, (K,).
     """
 
     chosen: NDArray[np.int64]
@@ -41,9 +41,9 @@ def cover(
 
     Args:
         points: (N, D).
-        count: how many to choose.
-        generator: of the first means.
-        given: points that there are already, (G, D).
+        count: How many to choose.
+        generator: Generator of the first means.
+        given: Points that there are already, (G, D).
     """
     given = points[:0] if given is None else given
     count = min(count, len(points))

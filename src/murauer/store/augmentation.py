@@ -18,10 +18,10 @@ class AugmentationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """Amount of random variation of each training sample; the defaults are the supplement's.
 
     Attributes:
-        rotation_deg: in-plane rotation, uniform in plus or minus this angle about the centre.
-        offset_mm: standard deviation of the offset of the crop centre, for each coordinate.
-        noise_mm: standard deviation of white noise, for each pixel that shows a surface.
-        condition_jitter_mm: standard deviation of the noise on the crop centre that the view generator g
+        rotation_deg: In-plane rotation, uniform in plus or minus this angle about the centre.
+        offset_mm: Standard deviation of the offset of the crop centre, for each coordinate.
+        noise_mm: Standard deviation of white noise, for each pixel that shows a surface.
+        condition_jitter_mm: Standard deviation of the noise on the crop centre that the view generator g
             is told (published implementation).
     """
 
@@ -36,8 +36,8 @@ class Placement:
     """Where the cube of each sample is put: drawn once, used for all images that must agree.
 
     Attributes:
-        offset: displacement of the crop centre in mm, shape (B, 3).
-        rotation: in-plane rotation in radians, shape (B,).
+        offset: Displacement of the crop centre in mm, shape (B, 3).
+        rotation: In-plane rotation in radians, shape (B,).
     """
 
     offset: Tensor
@@ -49,9 +49,9 @@ class Samples:
     """Patches as the networks see them.
 
     Attributes:
-        patch: depth in [-1, 1], background +1, shape (B, 1, P, P).
-        joints: joints in units of half the cube, in the frame of the patch, shape (B, J, 3).
-        crop: geometry that leads from the patch back to the camera.
+        patch: Depth in [-1, 1], background +1, shape (B, 1, P, P).
+        joints: Joints in units of half the cube, in the frame of the patch, shape (B, J, 3).
+        crop: Geometry that leads from the patch back to the camera.
     """
 
     patch: Tensor
@@ -70,9 +70,9 @@ def draw_placement(
     """Draw where the cubes of a batch are put.
 
     Args:
-        size: number of samples B.
-        config: amounts of offset and rotation.
-        generator: source of randomness.
+        size: Number of samples B.
+        config: Amounts of offset and rotation.
+        generator: Source of randomness.
         rotate: False for the view-prediction set, whose other view cannot rotate along.
     """
     offset = torch.randn(size, 3, generator=generator) * config.offset_mm
@@ -90,9 +90,9 @@ def add_white_noise(patch: Tensor, noise: Tensor, deviation: float) -> Tensor:
     """Add noise to the pixels that show a surface; the background stays +1.
 
     Args:
-        patch: depth in [-1, 1], shape (B, P, P).
-        noise: of standard deviation 1, shape (B, P, P).
-        deviation: the standard deviation wanted, in units of the patch.
+        patch: Depth in [-1, 1], shape (B, P, P).
+        noise: Noise of standard deviation 1, shape (B, P, P).
+        deviation: The standard deviation wanted, in units of the patch.
 
     Returns:
         Depth in [-1, 1], shape (B, P, P).
@@ -112,15 +112,15 @@ def to_samples(
     """Cut a batch of regions into patches.
 
     Args:
-        region: the depth windows.
-        placement: offset and rotation of each cube.
-        patch_size: side P of the patches in pixels.
-        cube_mm: side of the hand cube in mm.
-        noise: of standard deviation 1 for each patch pixel, shape (B, P, P); none by default.
-        noise_mm: standard deviation that it is given on the surfaces.
+        region: The depth windows.
+        placement: Offset and rotation of each cube.
+        patch_size: Side P of the patches in pixels.
+        cube_mm: Side of the hand cube in mm.
+        noise: Noise of standard deviation 1 for each patch pixel, shape (B, P, P); none by default.
+        noise_mm: Standard deviation that it is given on the surfaces.
 
     Raises:
-        ValueError: a centre is not in front of the camera.
+        ValueError: A centre is not in front of the camera.
     """
     patch, crop = crop_hand(
         region.depth,

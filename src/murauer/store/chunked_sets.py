@@ -48,12 +48,12 @@ class ChunkedSets:
     """Frame sets that are made chunk by chunk.
 
     Attributes:
-        folder: where they are made, with the journal beside them.
-        sizes: number of moments and of cameras of each set, by name.
-        region_size: side of the windows in pixels.
-        joints: number of joints.
-        chunk: moments of a chunk: the unit of work, and the most that a kill costs each process.
-        identity: all that the frames depend on, as JSON has it.
+        folder: Where they are made, with the journal beside them.
+        sizes: Number of moments and of cameras of each set, by name.
+        region_size: Side of the windows in pixels.
+        joints: Number of joints.
+        chunk: Moments of a chunk: the unit of work, and the most that a kill costs each process.
+        identity: All that the frames depend on, as JSON has it.
     """
 
     folder: Path
@@ -67,12 +67,12 @@ class ChunkedSets:
         """Complete the sets, with the chunks that are there already and those that are not.
 
         Args:
-            make: makes what makes chunks, in each process; must survive pickling.
-            task: what is being done, for the progress display.
-            workers: processes; all cores by default. The result does not depend on it.
+            make: Makes what makes chunks, in each process; must survive pickling.
+            task: What is being done, for the progress display.
+            workers: Processes; all cores by default. The result does not depend on it.
 
         Raises:
-            UserError: the folder cannot be written, or holds shards of something else.
+            UserError: The folder cannot be written, or holds shards of something else.
         """
         self._claim(replace=True)
         done = self._noted() - self._left_by_shards()
@@ -87,7 +87,7 @@ class ChunkedSets:
         """Leave the chunks of a shard for `fill`, on this or another machine; the arguments are as there.
 
         Raises:
-            UserError: the folder cannot be written, or holds a part of something else.
+            UserError: The folder cannot be written, or holds a part of something else.
         """
         self._claim(replace=False)
         self._run(partial(_Leave, self, make), shard, self._noted(), task, workers)

@@ -16,11 +16,11 @@ class FramePool:
     """What can be drawn from a set.
 
     Attributes:
-        frames: the set, N moments of V cameras.
-        usable: which images can be drawn, shape (N, V).
-        first: moments that the first camera saw, shape (M,).
-        any_camera: moments that some camera saw, shape (M',).
-        pairs: moments that both cameras of the store's view pair saw; empty without a pair.
+        frames: The set, N moments of V cameras.
+        usable: Which images can be drawn, shape (N, V).
+        first: Moments that the first camera saw, shape (M,).
+        any_camera: Moments that some camera saw, shape (M',).
+        pairs: Moments that both cameras of the store's view pair saw; empty without a pair.
     """
 
     frames: FrameSet
@@ -34,12 +34,12 @@ class FramePool:
         """Collect the usable frames of a set.
 
         Args:
-            store: the data.
-            name: of the set.
-            labelled: whether only those with known joints; otherwise labels are not looked at.
+            store: The data.
+            name: Name of the set.
+            labelled: Whether only those with known joints; otherwise labels are not looked at.
 
         Raises:
-            UserError: the set is missing or has no such frame of its first camera.
+            UserError: The set is missing or has no such frame of its first camera.
         """
         pool = cls.among(store.require(name), store.view_pair, labelled)
         if not len(pool.first):

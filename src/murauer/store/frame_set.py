@@ -24,10 +24,10 @@ class Region:
     """A batch of depth windows with what is known of them.
 
     Attributes:
-        depth: depth in mm, 0 = no measurement, shape (B, R, R).
+        depth: Depth in mm, 0 = no measurement, shape (B, R, R).
         intrinsics: fx, fy, u0, v0 of each window in its own pixels, shape (B, 4).
-        centre: centre of the hand cube in mm, camera coordinates, shape (B, 3).
-        joints: joint positions in mm, camera coordinates, shape (B, J, 3); NaN where not labelled.
+        centre: Centre of the hand cube in mm, camera coordinates, shape (B, 3).
+        joints: Joint positions in mm, camera coordinates, shape (B, J, 3); NaN where not labelled.
     """
 
     depth: Tensor
@@ -103,17 +103,17 @@ class FrameSet:
     """N moments seen by V cameras; the arrays may be memory-mapped.
 
     Attributes:
-        depth: uint16 in steps of `DEPTH_UNIT_MM`, 0 = no measurement, shape (N, V, R, R).
+        depth: Uint16 in steps of `DEPTH_UNIT_MM`, 0 = no measurement, shape (N, V, R, R).
         intrinsics: fx, fy, u0, v0 of each window, shape (N, V, 4).
-        centre: centre of the hand cube in mm in the coordinates of each camera, shape (N, V, 3).
-        joints: joints in mm in the coordinates of each camera, shape (N, V, J, 3); NaN where not labelled.
-        person: who is seen, -1 if unknown, shape (N,).
-        left: whether it is a left hand, bool, shape (N,).
-        valid: whether the image can be used: neither corrupt nor without a hand, bool, shape (N, V). What
+        centre: Centre of the hand cube in mm in the coordinates of each camera, shape (N, V, 3).
+        joints: Joints in mm in the coordinates of each camera, shape (N, V, J, 3); NaN where not labelled.
+        person: Who is seen, -1 if unknown, shape (N,).
+        left: Whether it is a left hand, bool, shape (N,).
+        valid: Whether the image can be used: neither corrupt nor without a hand, bool, shape (N, V). What
             the other arrays hold of an unusable image has no meaning.
-        labelled: whether any joint is known in the moment's first usable image, bool, shape (N,). Those of
+        labelled: Whether any joint is known in the moment's first usable image, bool, shape (N,). Those of
             other cameras may be unknown where the poses of the cameras are.
-        confidence: how sure the centre is, in [0, 1], 1 where it was given, float32, shape (N, V).
+        confidence: How sure the centre is, in [0, 1], 1 where it was given, float32, shape (N, V).
     """
 
     depth: np.ndarray
@@ -143,8 +143,8 @@ class FrameSet:
         """Find the moments that can be drawn for training or evaluated.
 
         Args:
-            views: cameras whose image must be usable; with none, one image of any camera is enough.
-            labelled: whether the joints must be known as well.
+            views: Cameras whose image must be usable; with none, one image of any camera is enough.
+            labelled: Whether the joints must be known as well.
 
         Returns:
             Their indices, ascending, shape (M,).
@@ -171,8 +171,8 @@ class FrameSet:
         """Read the windows of some frames as the cameras saw them.
 
         Args:
-            rows: indices of the frames, shape (B,).
-            view: the camera, one for all or one per frame, shape (B,).
+            rows: Indices of the frames, shape (B,).
+            view: The camera, one for all or one per frame, shape (B,).
         """
 
         def read(array: np.ndarray) -> np.ndarray:
@@ -193,14 +193,14 @@ def create_frame_set(folder: Path, frames: int, views: int, region_size: int, jo
     """Make a frame set on disk, to be filled in place: all zeros, nothing valid or labelled.
 
     Args:
-        folder: where the arrays go.
-        frames: number of moments N.
-        views: number of cameras V.
-        region_size: side R of the windows in pixels.
-        joints: number of joints J.
+        folder: Where the arrays go.
+        frames: Number of moments N.
+        views: Number of cameras V.
+        region_size: Side R of the windows in pixels.
+        joints: Number of joints J.
 
     Raises:
-        UserError: the folder cannot be written or the disk is full.
+        UserError: The folder cannot be written or the disk is full.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -219,12 +219,12 @@ def open_frame_set(folder: Path, writable: bool = False, version: int = FORMAT_V
     """Open a frame set that `create_frame_set` made, perhaps that of an older store.
 
     Args:
-        folder: of the arrays.
-        writable: whether what is written to them goes to the files.
-        version: format version of the store; what came later may be missing, see `SINCE_VERSION`.
+        folder: Folder of the arrays.
+        writable: Whether what is written to them goes to the files.
+        version: Format version of the store; what came later may be missing, see `SINCE_VERSION`.
 
     Raises:
-        UserError: an array is missing, unreadable, or does not fit the others.
+        UserError: An array is missing, unreadable, or does not fit the others.
     """
     # "c" (copy on write) gives torch a writable buffer while the file stays as it is.
     mode: Literal["r+", "c"] = "r+" if writable else "c"

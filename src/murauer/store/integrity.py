@@ -12,7 +12,7 @@ def checksums(folder: Path, sets: Iterable[str]) -> dict[str, str]:
     """SHA-256 of every array of some frame sets, by the file's place in the store.
 
     Raises:
-        UserError: a file cannot be read.
+        UserError: A file cannot be read.
     """
     files = sorted(path for name in sets for path in (folder / name).glob("*.npy"))
     try:
@@ -33,14 +33,14 @@ def verify(folder: Path, expected: Mapping[str, str]) -> int:
     """Compare the arrays of a store with its checksums.
 
     Args:
-        folder: of the store.
-        expected: its checksums, as its manifest has them.
+        folder: Folder of the store.
+        expected: Its checksums, as its manifest has them.
 
     Returns:
         The number of files compared.
 
     Raises:
-        UserError: a file is missing or is not what was written, or the store has no checksums.
+        UserError: A file is missing or is not what was written, or the store has no checksums.
     """
     if not expected:
         raise UserError(

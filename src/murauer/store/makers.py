@@ -99,10 +99,18 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         any_share: share of hands in a uniformly random orientation.
         free_share: share of freely curled poses; the others lie between two gestures, see `PosePrior`.
         pose_variation: factor on the random deviations from the gestures, see `PosePrior`.
+        single_share: share of poses in which each finger does something of its own, see `PosePrior`.
+        people: who has the real hands: "adults", or "anybody", which means children and giants, too.
+        grasp_share: share of hands that hold something, see `EverydayPrior`; real frames show what.
+        own_view_share: share of hands that are seen by their owner, at distances of their own; windows go on
+            beyond the border of the image.
+        second_hand_share: share of real frames with the other hand beside.
+        table_share: share of real frames with a table below the hand, and household things on it.
         skeleton: joints that are recorded.
 
     Raises:
-        UserError: a number of frames, people or pixels is not positive, or the distances are not in order.
+        UserError: a number of frames, people or pixels is not positive, a share is none, or
+            the distances are not in order.
     """
 
     seed: int = 0
@@ -125,6 +133,12 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     any_share: float = 0.0
     free_share: float = 0.0
     pose_variation: float = 0.5
+    single_share: float = 0.0
+    people: str = "adults"
+    grasp_share: float = 0.0
+    own_view_share: float = 0.0
+    second_hand_share: float = 0.0
+    table_share: float = 0.0
     skeleton: str = "nyu14"
 
     def __post_init__(self) -> None:
@@ -132,6 +146,11 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name in (*counts, "training_persons", "region_size"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} of the simulation is {getattr(self, name)}; it must be at least 1")
+        for name in ("single_share", "grasp_share", "own_view_share", "second_hand_share", "table_share"):
+            if not 0 <= (share := getattr(self, name)) <= 1:
+                raise UserError(f"{name} of the simulation is {share:g}; it must be between 0 and 1")
+        if self.people not in ("adults", "anybody"):
+            raise UserError(f"people of the simulation is {self.people!r}; choose adults or anybody")
         near, far = self.distance_mm
         if not 0 < near <= far:
             raise UserError(f"distance_mm of the simulation is {near} to {far}; give 0 < nearest <= farthest")

@@ -45,24 +45,24 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """All that a store says of itself; what its maker did is in the field of that maker.
 
     Attributes:
-        format_version: of the file, see `FORMAT_VERSION`.
-        dataset: name of the imported format, or "simulated".
-        skeleton: name of the joints.
-        rig: as `CameraRig.from_dict` takes it; None where the dataset does not tell the cameras' poses.
-        cube_mm: side of the hand cube in mm.
-        view_pair: index of the input camera and of the one that g must predict; None with one camera.
-        unseen_persons: persons of validation and test who do not appear in `real`.
-        left_out: what was in the dataset's folder and is not in the sets, a sentence each.
-        sets: names of the frame sets.
-        aliases: sets that are another set's frames, by name.
-        centres: where the crop centres of a set come from; from the annotated joint if it is not here.
-        hands: of an import, which hands its persons show, and how sure that is.
+        format_version: Version of the file, see `FORMAT_VERSION`.
+        dataset: Name of the imported format, or "simulated".
+        skeleton: Name of the joints.
+        rig: As `CameraRig.from_dict` takes it; None where the dataset does not tell the cameras' poses.
+        cube_mm: Side of the hand cube in mm.
+        view_pair: Index of the input camera and of the one that g must predict; None with one camera.
+        unseen_persons: Persons of validation and test who do not appear in `real`.
+        left_out: What was in the dataset's folder and is not in the sets, a sentence each.
+        sets: Names of the frame sets.
+        aliases: Sets that are another set's frames, by name.
+        centres: Where the crop centres of a set come from; from the annotated joint if it is not here.
+        hands: For an import, which hands its persons show, and how sure that is.
         checksums: SHA-256 of the arrays, by their place in the store.
-        imported: how it was imported.
-        simulation: how it was simulated.
-        synthesis: how its synthetic set was rendered, if it came without one.
-        endless: how its synthetic frames are rendered while a training draws from them.
-        pairs: how its synthetic pairs were fitted.
+        imported: How it was imported.
+        simulation: How it was simulated.
+        synthesis: How its synthetic set was rendered, if it came without one.
+        endless: How its synthetic frames are rendered while a training draws from them.
+        pairs: How its synthetic pairs were fitted.
     """
 
     format_version: int = FORMAT_VERSION
@@ -108,8 +108,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the file that describes a store, at once or not at all.
 
     Args:
-        folder: of the store, with its frame sets complete.
-        manifest: what it says. Checksums are added for the sets that it has none of: leave those of a set
+        folder: Folder of the store, with its frame sets complete.
+        manifest: What it says. Checksums are added for the sets that it has none of: leave those of a set
             away that has changed.
     """
     known = manifest.checksums
@@ -129,7 +129,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the file that describes a store.
 
     Raises:
-        UserError: it is missing, damaged, of another format version, or says what this program does not know.
+        UserError: It is missing, damaged, of another format version, or says what this program does not know.
     """
     path = folder / MANIFEST_FILE
     if not path.is_file():
@@ -142,12 +142,14 @@ def read_manifest(folder: Path) -> Manifest:
         version: int = values.get("format_version", 0)
         if version not in range(1, FORMAT_VERSION + 1):
             raise UserError(
-                f"{path}: it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
+                f"it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
                 "make the store again"
             )
         if version < FORMAT_VERSION:
             values.pop("counts", None)  # told again what the arrays tell
         return msgspec.convert(values, Manifest)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path} is damaged or no store's ({error}); make the store again") from error
 

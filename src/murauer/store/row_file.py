@@ -10,7 +10,7 @@ def read_rows(path: Path) -> list[int]:
     """Read the indices in their order.
 
     Raises:
-        UserError: the file cannot be read, has a line that is no index, or none that is.
+        UserError: The file cannot be read, has a line that is no index, or none that is.
     """
     words = [without_comment(line) for _, line in read_lines(path)]
     try:

@@ -39,21 +39,21 @@ class Store:
     A set that the store does not have is None; `require` raises a sentence instead.
 
     Attributes:
-        folder: where it lies.
-        skeleton: the joints.
-        rig: the synchronised cameras; None where the dataset does not tell their poses.
-        cube_mm: side of the hand cube in mm.
-        view_pair: index of the input camera and of the camera that g must predict; None with one camera.
-        synthetic: labelled rendered frames, all cameras.
-        real: frames of the sensor, the cameras of `view_pair` (or the first alone, for variants without view
+        folder: Where it lies.
+        skeleton: The joints.
+        rig: The synchronised cameras; None where the dataset does not tell their poses.
+        cube_mm: Side of the hand cube in mm.
+        view_pair: Index of the input camera and of the camera that g must predict; None with one camera.
+        synthetic: Labelled rendered frames, all cameras.
+        real: Frames of the sensor, the cameras of `view_pair` (or the first alone, for variants without view
             prediction). Their joints are labels only for the frames that `labelled_rows` names; nothing else
             of them may be read in training.
-        pairs: rendered frames that correspond one to one to `real`, first camera. May be the same frames as
+        pairs: Rendered frames that correspond one to one to `real`, first camera. May be the same frames as
             `synthetic`, as in the NYU dataset.
-        validation, test: frames of the sensor, first camera; `test` touches no training or tuning decision.
-        validation_pairs: rendered frames that correspond to `validation`, to analyse the latent space.
-        unseen_persons: persons of validation and test who do not appear in `real`.
-        manifest: the file that describes the store.
+        validation, test: Frames of the sensor, first camera; `test` touches no training or tuning decision.
+        validation_pairs: Rendered frames that correspond to `validation`, to analyse the latent space.
+        unseen_persons: Persons of validation and test who do not appear in `real`.
+        manifest: The file that describes the store.
     """
 
     folder: Path
@@ -80,7 +80,7 @@ class Store:
         """Return a set that something cannot do without.
 
         Raises:
-            UserError: the store has none of that name; the sentence says how to make one.
+            UserError: The store has none of that name; the sentence says how to make one.
         """
         if name not in SPLITS:
             raise UserError(f"there is no set '{name}'; choose one of {', '.join(SPLITS)}")
@@ -100,14 +100,14 @@ class Store:
         Choices are nested: a larger n contains every smaller one of the same seed.
 
         Args:
-            n: number of labelled frames.
-            seed: of the training.
+            n: Number of labelled frames.
+            seed: Seed of the training.
 
         Returns:
             Their indices in `real`, ascending, shape (n,).
 
         Raises:
-            UserError: n is not between 0 and the number of usable real frames with a label.
+            UserError: N is not between 0 and the number of usable real frames with a label.
         """
         if n == 0:
             return np.zeros(0, int)
@@ -124,14 +124,14 @@ class Store:
         """Read which labelled frames training may use, as somebody else chose them.
 
         Args:
-            path: text with the index of a frame in `real`, from 0, on each line, as 'murauer select' writes
+            path: Text with the index of a frame in `real`, from 0, on each line, as 'murauer select' writes
                 it; what is behind a # is left out.
 
         Returns:
             The indices, ascending, shape (n,).
 
         Raises:
-            UserError: the file cannot be read, or an index is out of range, twice there, or of a frame that
+            UserError: The file cannot be read, or an index is out of range, twice there, or of a frame that
                 is not labelled or not usable.
         """
         real = self.require("real")
@@ -150,7 +150,7 @@ def open_store(folder: Path) -> Store:
     """Open a store.
 
     Raises:
-        UserError: it is missing, incomplete, damaged, or of another format version.
+        UserError: It is missing, incomplete, damaged, or of another format version.
     """
     manifest, path = read_manifest(folder), folder / MANIFEST_FILE
     try:
@@ -191,7 +191,7 @@ def check_place(folder: Path) -> None:
     """See to it that a store may be put somewhere.
 
     Raises:
-        UserError: there is something that is not a store.
+        UserError: There is something that is not a store.
     """
     if folder.exists() and not (
         folder.is_dir() and ((folder / MANIFEST_FILE).exists() or not any(folder.iterdir()))

@@ -108,8 +108,8 @@ def joints_missing(joints: np.ndarray, skeleton: Skeleton) -> dict[str, int]:
     """Count the frames that lack the label of each joint, but have that of another.
 
     Args:
-        joints: mm, NaN where not labelled, (N, J, 3).
-        skeleton: names the J joints.
+        joints: Mm, NaN where not labelled, (N, J, 3).
+        skeleton: Names the J joints.
 
     Returns:
         By the joints' names; only of joints that some frame lacks.

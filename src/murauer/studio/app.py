@@ -34,12 +34,12 @@ def run_studio(
     """Show a folder on a page and let people label it; returns when the worker is stopped, or at Ctrl-C.
 
     Args:
-        server: guarded, see `guard.serve`.
-        album: the folder.
-        predictors: none, one, or two to compare.
-        label_log: of the folder's labels.
-        listed: frames to leaf through, by set.
-        worker: does everything.
+        server: Guarded, see `guard.serve`.
+        album: The folder.
+        predictors: None, one, or two to compare.
+        label_log: Label log of the folder's labels.
+        listed: Frames to leaf through, by set.
+        worker: Does everything.
     """
     worker = worker or Worker()
     page = Page(server)

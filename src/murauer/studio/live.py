@@ -41,10 +41,10 @@ class Follower:
     It begins by `begin_anew`.
 
     Args:
-        name: shown on the page.
-        estimator: the model.
-        source: of the frames.
-        handedness: of the hand.
+        name: Shown on the page.
+        estimator: The model.
+        source: Source of the frames.
+        handedness: Which hand it is.
     """
 
     def __init__(self, name: str, estimator: Estimator, source: Source, handedness: GivenHandedness) -> None:
@@ -66,15 +66,15 @@ class Live:
     """Takes frames from a source, has them followed, and shows them: what was recorded as fast as it was.
 
     Args:
-        source: of the frames.
-        followers: one model, or two to compare.
-        page: where it is shown.
+        source: Source of the frames.
+        followers: One model, or two to compare.
+        page: Where it is shown.
 
     Attributes:
-        paused: whether no frame is taken.
-        ended: whether there are no more, or the source failed.
-        points: as in `Studio`.
-        extent: how much of the images the pictures show.
+        paused: Whether no frame is taken.
+        ended: Whether there are no more, or the source failed.
+        points: As in `Studio`.
+        extent: How much of the images the pictures show.
     """
 
     def __init__(self, source: Source, followers: Sequence[Follower], page: Page) -> None:
@@ -208,11 +208,11 @@ def run_live(
     """Show a source on a page; returns when the worker is stopped, or at Ctrl-C.
 
     Args:
-        server: guarded, see `guard.serve`.
-        source: of the frames.
-        models: one, or two to compare, with their names.
-        handedness: of the hand.
-        worker: does everything.
+        server: Guarded, see `guard.serve`.
+        source: Source of the frames.
+        models: One, or two to compare, with their names.
+        handedness: Which hand it is.
+        worker: Does everything.
     """
     worker = worker or Worker()
     page = Page(server)

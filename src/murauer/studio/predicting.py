@@ -23,9 +23,9 @@ class Prediction:
     """What is said of the first camera's image.
 
     Attributes:
-        joints: mm, (J, 3); None if there are none.
-        skeleton: of the joints.
-        facts: confidence and times in words, or why there are no joints.
+        joints: Mm, (J, 3); None if there are none.
+        skeleton: Skeleton of the joints.
+        facts: Confidence and times in words, or why there are no joints.
     """
 
     joints: Floats | None
@@ -53,7 +53,7 @@ class Predictor(Protocol):
     """Where predictions come from.
 
     Attributes:
-        name: shown on the page.
+        name: Shown on the page.
     """
 
     name: str
@@ -67,9 +67,9 @@ class ModelPredictor:
     """A model; see `Predictor`. Recent predictions are remembered.
 
     Args:
-        name: shown on the page.
-        estimator: the model.
-        handedness: of the hands; "auto" for what each frame's folder tells, or else the image.
+        name: Shown on the page.
+        estimator: The model.
+        handedness: Handedness of the hands; "auto" for what each frame's folder tells, or else the image.
     """
 
     def __init__(self, name: str, estimator: Estimator, handedness: GivenHandedness) -> None:
@@ -97,11 +97,11 @@ class FilePredictor:
     """A text of predictions, one frame a line, x y z of all joints in mm; see `Predictor`.
 
     Args:
-        path: the file, as `murauer evaluate` reads it with `--format xyz`.
-        album: it belongs to the set that has as many frames as it has lines.
+        path: The file, as `murauer evaluate` reads it with `--format xyz`.
+        album: It belongs to the set that has as many frames as it has lines.
 
     Raises:
-        UserError: it cannot be read or fits no set.
+        UserError: It cannot be read or fits no set.
     """
 
     def __init__(self, path: Path, album: Album) -> None:
@@ -130,7 +130,7 @@ def open_predictor(source: str, album: Album, handedness: GivenHandedness) -> Pr
     """Load a model, or a text file of predictions.
 
     Raises:
-        UserError: it is missing or damaged.
+        UserError: It is missing or damaged.
     """
     if source.endswith(".txt"):
         return FilePredictor(Path(source), album)

@@ -20,9 +20,9 @@ def worst_first(album: Album, set_name: str, predictor: Predictor) -> Ranking:
     """Predict the labelled frames of a set and sort them by their mean error.
 
     Args:
-        album: with the frames.
-        set_name: of the set.
-        predictor: whose errors.
+        album: With the frames.
+        set_name: Name of the set.
+        predictor: Whose errors.
 
     Yields:
         After every frame, the indices of the labelled frames so far, worst first.

@@ -34,23 +34,23 @@ class Studio:
     """What is shown, and how it follows from the place in the folder.
 
     Args:
-        album: the folder.
-        page: where it is shown.
-        predictors: none, one, or two to compare.
-        labelling: of its frames.
-        listed: frames to leaf through, by set, such as those that `murauer select` proposes.
+        album: The folder.
+        page: Where it is shown.
+        predictors: None, one, or two to compare.
+        labelling: Labelling of its frames.
+        listed: Frames to leaf through, by set, such as those that `murauer select` proposes.
 
     Attributes:
-        set_name: set that is leafed through.
-        order: indices of its frames in the order in which they come, (M,).
-        place: in this order, from 0.
-        playing: whether frames follow each other by themselves.
+        set_name: Set that is leafed through.
+        order: Indices of its frames in the order in which they come, (M,).
+        place: In this order, from 0.
+        playing: Whether frames follow each other by themselves.
         rate: at most so many a second.
-        pictures: which pictures are shown.
-        wide: whether they show what is around the hand.
-        points: whether what the cameras measured is shown in space.
-        pair: whether the synthetic pair is, too.
-        frame: the frame that is shown.
+        pictures: Which pictures are shown.
+        wide: Whether they show what is around the hand.
+        points: Whether what the cameras measured is shown in space.
+        pair: Whether the synthetic pair is, too.
+        frame: The frame that is shown.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Studio:
         """Leaf through the frames in another order; the worst come first after some calls of `tick`.
 
         Raises:
-            UserError: there is no model.
+            UserError: There is no model.
         """
         self.playing, self._ranking = False, None
         if order == "worst first":
@@ -147,7 +147,7 @@ class Studio:
         """Rank on, or play on if it is time; returns the seconds until there is more to do.
 
         Raises:
-            UserError: no frame could be ranked.
+            UserError: No frame could be ranked.
         """
         if self._ranking is not None:
             self._rank(self._ranking)

@@ -17,13 +17,13 @@ def make_runner(
     """Make a runner by its name.
 
     Args:
-        name: one of `RUNNERS`.
-        folder: on a disk that all machines share; a cluster's job files are put there.
-        workers: calls at a time; by default as many as there are cores, for a cluster all at once.
-        options: what submitit shall ask the cluster for, by its names: `timeout_min`, `slurm_partition`, ...
+        name: One of `RUNNERS`.
+        folder: Folder on a disk that all machines share; a cluster's job files are put there.
+        workers: Calls at a time; by default as many as there are cores, for a cluster all at once.
+        options: What submitit shall ask the cluster for, by its names: `timeout_min`, `slurm_partition`, ...
 
     Raises:
-        UserError: the name is unknown, submitit does not accept an option, or there is no cluster.
+        UserError: The name is unknown, submitit does not accept an option, or there is no cluster.
     """
     if name not in RUNNERS:
         raise UserError(f"unknown runner '{name}'; choose one of {', '.join(RUNNERS)}")

@@ -30,7 +30,7 @@ class Runner(Protocol):
     """Starts calls of functions that can be pickled.
 
     Attributes:
-        workers: how many shall run at a time.
+        workers: How many shall run at a time.
     """
 
     workers: int
@@ -43,7 +43,7 @@ class LocalRunner:
     """A process for each call, so that one that is killed takes no other with it.
 
     Args:
-        workers: processes at a time; as many as there are cores by default.
+        workers: Processes at a time; as many as there are cores by default.
     """
 
     def __init__(self, workers: int | None = None):

@@ -21,13 +21,13 @@ class SubmititRunner:
     """Submits calls to Slurm, or to processes of this machine by the same way.
 
     Args:
-        cluster: which of the two.
-        folder: for job files, on a disk that all machines share.
-        workers: jobs at a time; for Slurm all at once by default, which has a queue of its own.
-        options: for `submitit.AutoExecutor.update_parameters`.
+        cluster: Which of the two.
+        folder: Folder for job files, on a disk that all machines share.
+        workers: Jobs at a time; for Slurm all at once by default, which has a queue of its own.
+        options: Options for `submitit.AutoExecutor.update_parameters`.
 
     Raises:
-        UserError: there is no Slurm here, or submitit does not accept an option.
+        UserError: There is no Slurm here, or submitit does not accept an option.
     """
 
     def __init__(

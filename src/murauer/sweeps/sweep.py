@@ -51,13 +51,13 @@ class Job:
     """One training and its evaluation.
 
     Attributes:
-        variant: name of the variant.
-        labels: number n of labelled real frames.
-        seed: of the training.
-        out: run folder.
-        pretraining: folder of the pre-trained f and p that it starts from, which trainings of one seed share
+        variant: Name of the variant.
+        labels: Number n of labelled real frames.
+        seed: Seed of the training.
+        out: Run folder.
+        pretraining: Folder of the pre-trained f and p that it starts from, which trainings of one seed share
             and the first makes; None for a variant without synthetic data.
-        label_file: lists the labelled frames, see `read_rows`, in place of a choice by the seed.
+        label_file: Lists the labelled frames, see `read_rows`, in place of a choice by the seed.
     """
 
     variant: str
@@ -76,9 +76,9 @@ def make_jobs(cells: Sequence[tuple[str, int]], seeds: Sequence[int], folder: Pa
     """Lay trainings out, seed by seed, so that an unfinished sweep has whole seeds.
 
     Args:
-        cells: variant and number of labelled frames.
-        seeds: all cells are trained with each.
-        folder: of the run folders and the pre-trained networks.
+        cells: Variant and number of labelled frames.
+        seeds: All cells are trained with each.
+        folder: Folder of the run folders and the pre-trained networks.
     """
     return [
         Job(
@@ -98,8 +98,8 @@ class Sweep:
     """What came of a sweep.
 
     Attributes:
-        results: what `METRICS_FILE` holds of each finished training, in the order of the jobs.
-        failures: of the others, why there is no result, by the job's name.
+        results: What `METRICS_FILE` holds of each finished training, in the order of the jobs.
+        failures: Failures of the others, why there is no result, by the job's name.
     """
 
     results: list[dict[str, Any]]
@@ -109,7 +109,7 @@ class Sweep:
         """Tell which trainings failed.
 
         Raises:
-            UserError: one did.
+            UserError: One did.
         """
         for name, reason in self.failures.items():
             print(f"murauer: {name}: {reason}", file=sys.stderr)
@@ -131,11 +131,11 @@ def run_sweep(
     """Run trainings that are not finished, and the pre-trainings that they need.
 
     Args:
-        store: the data.
-        config: of all trainings.
-        jobs: what to train.
-        splits: sets to evaluate on.
-        runner: where; by default processes of this machine, one for each core.
+        store: The data.
+        config: Config of all trainings.
+        jobs: What to train.
+        splits: Sets to evaluate on.
+        runner: Where; by default processes of this machine, one for each core.
     """
     runner = runner or LocalRunner()
     results = {job: read_result(store, config, job, splits) for job in jobs}
@@ -193,12 +193,12 @@ class _Work:
     """A piece of the sweep.
 
     Attributes:
-        name: in messages.
-        out: its folder.
-        call: carries it out.
-        checkpoint: file there that tells how many steps are done.
-        steps: of all.
-        after: what must be finished before.
+        name: In messages.
+        out: Its folder.
+        call: Carries it out.
+        checkpoint: File there that tells how many steps are done.
+        steps: Steps of all.
+        after: What must be finished before.
     """
 
     name: str

@@ -50,14 +50,14 @@ class Batch:
     that the variant draws. "pairs" may be empty: not every labelled frame has a usable pair.
 
     Attributes:
-        patch: depth in [-1, 1], background +1, shape (N, 1, P, P).
-        joints: in units of half the cube, in the frame of the patch, shape (N, J, 3).
-        crop: geometry that leads from the patches back to the camera.
-        condition: crop centre in mm as told to g, jittered for its inputs, shape (N, 3).
-        rows: which of the N samples are what, by the names in `ROW_ORDER`.
-        labelled: which of the rows `posed` have labels that count, indices, ascending, shape (n,). A mask
+        patch: Depth in [-1, 1], background +1, shape (N, 1, P, P).
+        joints: Joints in units of half the cube, in the frame of the patch, shape (N, J, 3).
+        crop: Geometry that leads from the patches back to the camera.
+        condition: Crop centre in mm as told to g, jittered for its inputs, shape (N, 3).
+        rows: Which of the N samples are what, by the names in `ROW_ORDER`.
+        labelled: Which of the rows `posed` have labels that count, indices, ascending, shape (n,). A mask
             would make the processor wait until a GPU has counted it.
-        paired: which of the rows "labelled_real" have a pair, in the order of the pairs, likewise.
+        paired: Which of the rows "labelled_real" have a pair, in the order of the pairs, likewise.
     """
 
     patch: Tensor
@@ -100,12 +100,12 @@ class Draw:
     """Which images become the B samples of a set, and with what variation.
 
     Attributes:
-        frames: the frame set that they are in.
-        moments, cameras: indices in it, shape (B,) each.
-        offset, rotation: of the cubes, see `Placement`.
-        noise: of standard deviation 1 for each patch pixel, or zeros, shape (B, P, P).
-        jitter: of the crop centre that g is told, in mm, shape (B, 3).
-        labelled: whether the labels count, bool, shape (B,).
+        frames: The frame set that they are in.
+        moments, cameras: Indices in it, shape (B,) each.
+        offset, rotation: Those of the cubes, see `Placement`.
+        noise: Noise of standard deviation 1 for each patch pixel, or zeros, shape (B, P, P).
+        jitter: Jitter of the crop centre that g is told, in mm, shape (B, 3).
+        labelled: Whether the labels count, bool, shape (B,).
     """
 
     frames: FrameSet
@@ -127,16 +127,16 @@ class BatchSource:
     """Draws mini-batches from a store.
 
     Args:
-        store: the data.
-        config: sizes of the sets and of the patches, augmentation.
-        variant: which sets are drawn.
-        labelled_rows: indices of the real frames whose labels may be used, shape (n,).
-        seed: of all batches.
-        device: where frames are cut out and varied, and the batches are. What is random is drawn by the
+        store: The data.
+        config: Sizes of the sets and of the patches, augmentation.
+        variant: Which sets are drawn.
+        labelled_rows: Indices of the real frames whose labels may be used, shape (n,).
+        seed: Seed of all batches.
+        device: Where frames are cut out and varied, and the batches are. What is random is drawn by the
             processor, so that all devices see the same.
 
     Raises:
-        UserError: the store lacks a set, or usable frames in one, that the variant draws from.
+        UserError: The store lacks a set, or usable frames in one, that the variant draws from.
     """
 
     def __init__(
@@ -308,7 +308,7 @@ def synthetic_pools(store: Store) -> Callable[[int], FramePool]:
     """A function that gives the pool of synthetic frames of a step: a set's, or rendered for the step.
 
     Raises:
-        UserError: the store has no usable labelled synthetic frames, and none that can be rendered.
+        UserError: The store has no usable labelled synthetic frames, and none that can be rendered.
     """
     if store.manifest.endless is not None and store.synthetic is None:
         endless = EndlessFrames(store)

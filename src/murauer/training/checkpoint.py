@@ -29,7 +29,7 @@ def load_checkpoint(
     """Restore the state of a training, if there is one; returns the step to go on with.
 
     Raises:
-        UserError: the checkpoint is damaged or belongs to another training.
+        UserError: The checkpoint is damaged or belongs to another training.
     """
     if not path.exists():
         return 0

@@ -22,26 +22,27 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long and how fast to train.
 
     Attributes:
-        pretraining_iterations: steps of f and p on synthetic data (Sec. 4.1).
-        pretraining_batch: synthetic samples in each of those steps (Sec. 4.1).
-        joint_iterations: steps of the whole model (Sec. 4.1).
-        set_size: samples in each of the four sets of a mini-batch (supplement).
-        pretraining_learning_rate: of Adam in pre-training (Sec. 4.1).
-        learning_rate: of Adam in joint training (Sec. 4.1).
-        weight_decay: plain L2 in Adam (published implementation).
-        ema_decay: decay of the moving average of the weights that is evaluated; 0 for none, as in the paper.
-        schedule: learning-rate multiplier; "supplement" warms up in two epochs and decays with exp(-0.04 e),
+        pretraining_iterations: Steps of f and p on synthetic data (Sec. 4.1).
+        pretraining_batch: Synthetic samples in each of those steps (Sec. 4.1).
+        joint_iterations: Steps of the whole model (Sec. 4.1).
+        set_size: Samples in each of the four sets of a mini-batch (supplement).
+        pretraining_learning_rate: Learning rate of Adam in pre-training (Sec. 4.1).
+        learning_rate: Learning rate of Adam in joint training (Sec. 4.1).
+        weight_decay: Plain L2 in Adam (published implementation).
+        ema_decay: Decay of the moving average of the weights that is evaluated; 0 for none, as in the paper.
+        schedule: Learning-rate multiplier; "supplement" warms up in two epochs and decays with exp(-0.04 e),
             "published" is that of the published code, "cosine" warms up over the first twentieth of a short
             run and decays to zero at its end.
-        checkpoint_every: steps between checkpoints.
-        accumulation: parts of a mini-batch that are computed one after the other, for want of memory; their
+        checkpoint_every: Steps between checkpoints.
+        accumulation: Parts of a mini-batch that are computed one after the other, for want of memory; their
             gradients add up to that of the whole, but BatchNorm has the statistics of each part.
-        precision: of the products in convolutions and layers; "bfloat16" is faster on processors that
-            have it, and its effect on the error is known of one short training only, see docs/performance.md.
-        generator_learns_from: domains that train g, and p's first layer through it: "both" as in the paper,
+        precision: Precision of the products in convolutions and layers. "bfloat16" is faster on processors
+            that have it. Its effect on the error is known for one short training only, see
+            docs/performance.md.
+        generator_learns_from: Domains that train g, and p's first layer through it: "both" as in the paper,
             or "synthetic". Then g is a renderer of synthetic features, and views of real frames train f and m
             alone: to give features that this renderer can read, and so can p.
-        matching_reaches: what l_m trains: m alone as in the published implementation, or f as well.
+        matching_reaches: What l_m trains: m alone as in the published implementation, or f as well.
     """
 
     pretraining_iterations: int = 170_000
@@ -64,12 +65,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that determines a training apart from data, variant, labels and seed.
 
     Attributes:
-        network: size and shape of f, m, p, g and h.
+        network: Size and shape of f, m, p, g and h.
         loss_weights: lambda_c, lambda_g and lambda_m of eq. (1).
-        augmentation: variation of each sample.
-        training: iterations and optimiser.
-        skeleton: names of the joints; a training takes it, and their number, from its store.
-        cube_mm: side of the hand cube; likewise.
+        augmentation: Variation of each sample.
+        training: Iterations and optimiser.
+        skeleton: Names of the joints; a training takes it, and their number, from its store.
+        cube_mm: Side of the hand cube; likewise.
     """
 
     network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)
@@ -90,7 +91,7 @@ def load_config(name: str) -> Config:
     """Read a packaged config.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: There is none of that name.
     """
     if name not in config_names():
         raise UserError(f"unknown config '{name}'; choose one of {', '.join(config_names())}")
@@ -102,14 +103,14 @@ def whole_config(document: dict[str, Any]) -> dict[str, Any]:
     """Fill in a config that says what differs from another one.
 
     Args:
-        document: fields of `Config`, as in a file; "extends" among them names the packaged config that has
+        document: Fields of `Config`, as in a file; "extends" among them names the packaged config that has
             the rest. Without it the rest are the paper's values.
 
     Returns:
         All that differs from the paper.
 
     Raises:
-        UserError: there is no such config.
+        UserError: There is no such config.
     """
     if "extends" not in document:
         return document
@@ -132,7 +133,7 @@ def decode_config(text: str, source: Path) -> Config:
     """A configuration from JSON text.
 
     Raises:
-        UserError: a field is unknown or has a wrong value.
+        UserError: A field is unknown or has a wrong value.
     """
     try:
         return msgspec.json.decode(text, type=Config)

@@ -35,7 +35,7 @@ def open_device(name: str) -> torch.device:
         name: "cpu", "cuda" or "cuda:N"; with torchrun, "cuda" is another GPU in each process of a machine.
 
     Raises:
-        UserError: there is no such device.
+        UserError: There is no such device.
     """
     kind, _, index = name.partition(":")
     if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
@@ -62,12 +62,12 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 @contextmanager
 def prefetched(make: Callable[[int], Batch], steps: int, ahead: int) -> Iterator[Callable[[int], Batch]]:
-    """Yields what has the batch of a step, and has begun those of the next steps in threads.
+    """Yield a function that gives the batch of a step, while threads make those of the next steps.
 
     Args:
-        make: makes the batch of a step, which depends on the step alone.
-        steps: number of steps of the training.
-        ahead: how many batches are made ahead of their step; 0 to make each when it is due, without threads.
+        make: Makes the batch of a step, which depends on the step alone.
+        steps: Number of steps of the training.
+        ahead: How many batches are made ahead of their step; 0 to make each when it is due, without threads.
     """
     if not ahead:
         yield make
@@ -108,8 +108,8 @@ def slowness(precision: Precision, device: str) -> str | None:
     """Say that a precision is slower here than float32, in one sentence, if it is.
 
     Args:
-        precision: of the networks.
-        device: kind of device that they are on.
+        precision: Precision of the networks.
+        device: Kind of device that they are on.
 
     Returns:
         None also where the system does not tell what its processor can do.

@@ -18,13 +18,13 @@ class ForwardPass:
     """A mini-batch, and what f, m and p made of it.
 
     Attributes:
-        batch: the samples.
+        batch: The samples.
         latent: z, the joint latent space, of `batch.inputs`, (N, F) or whatever shape the backbone gives it.
-        pose: joints, and the activations that g starts from, of `batch.posed`.
+        pose: Joints, and the activations that g starts from, of `batch.posed`.
         network: f, m, p and g.
         discriminator: h; None where the variant does not match distributions.
-        training: what g learns from.
-        pretraining: whether g only watches: what it learns from has no gradient.
+        training: What g learns from.
+        pretraining: Whether g only watches: what it learns from has no gradient.
     """
 
     batch: Batch
@@ -67,9 +67,9 @@ def forward_pass(
     Args:
         network: f, m, p and g.
         discriminator: h, if there is one.
-        batch: the samples.
-        training: what l_m reaches, what g learns from.
-        pretraining: whether g only watches.
+        batch: The samples.
+        training: What l_m reaches, what g learns from.
+        pretraining: Whether g only watches.
     """
     features = network.features(batch.patch[batch.inputs])
     if training.matching_reaches == "mapping" and "unlabelled_real" in batch.rows:

@@ -21,10 +21,10 @@ class TrainingLog:
     """Reads the losses of all steps, and writes some, if this is the process that writes.
 
     Args:
-        name: of the stage.
-        folder: for TensorBoard.
-        start: first step that is made; what a former run logged from there on is dropped.
-        iterations: number of steps.
+        name: Name of the stage.
+        folder: Folder for TensorBoard.
+        start: First step that is made; what a former run logged from there on is dropped.
+        iterations: Number of steps.
     """
 
     def __init__(self, name: str, folder: Path, start: int, iterations: int) -> None:
@@ -51,13 +51,13 @@ class TrainingLog:
         Nobody waits for the values of those on a GPU until they are logged.
 
         Args:
-            step: its number.
-            losses: by name.
-            rate: learning rate.
-            read: whether to read the values of all steps so far, because a checkpoint follows.
+            step: Number of the step.
+            losses: Losses by name.
+            rate: Learning rate.
+            read: Whether to read the values of all steps so far, because a checkpoint follows.
 
         Raises:
-            UserError: a loss is not finite.
+            UserError: A loss is not finite.
         """
         self._unread[step] = losses
         if not (read or step % LOG_EVERY == 0 or not losses["total"].is_cuda):

@@ -29,13 +29,13 @@ class Training:
 
     Args:
         network: f, m, p and g, with the sizes of `config`.
-        config: learning rate, decays, loss weights, precision, number of steps.
+        config: Learning rate, decays, loss weights, precision, number of steps.
         discriminator: h; None where the variant does not match distributions.
-        pretraining: whether this is the pre-training: its rate and length, and a g that only watches.
+        pretraining: Whether this is the pre-training: its rate and length, and a g that only watches.
 
     Attributes:
-        average: moving average of the network.
-        modules, optimisers: by name, what a checkpoint keeps.
+        average: Moving average of the network.
+        modules, optimisers: What a checkpoint keeps, by name.
     """
 
     def __init__(
@@ -91,13 +91,13 @@ class Training:
         """Make all steps, or those that are left.
 
         Args:
-            name: of the stage, shown with the progress and in the log.
-            draw: gives the own parts of the mini-batch of a step.
-            checkpoint: file of the resumable state; the log for TensorBoard is in the folder `log` beside it.
-            identity: text that says what is trained; a checkpoint of another identity is refused.
+            name: Name of the stage, shown with the progress and in the log.
+            draw: Gives the own parts of the mini-batch of a step.
+            checkpoint: File of the resumable state; the log for TensorBoard is in the folder `log` beside it.
+            identity: Text that says what is trained; a checkpoint of another identity is refused.
 
         Raises:
-            UserError: a loss is not finite; the last checkpoint stays as it was.
+            UserError: A loss is not finite; the last checkpoint stays as it was.
         """
         keep_freed_memory()
         schedule = make_schedule(self.settings.schedule, self.iterations)

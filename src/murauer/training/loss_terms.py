@@ -78,9 +78,9 @@ class LossTerm:
     """A term of Eq. (1).
 
     Attributes:
-        symbol: in the paper's notation.
-        function: gives the loss, a scalar, a sum over samples: so parts of a batch add up to the whole.
-        rows: sets of a `Batch`, see `batch.ROW_ORDER`, of which it needs at least one; it is left out of the
+        symbol: Symbol in the paper's notation.
+        function: Gives the loss, a scalar, a sum over samples: so parts of a batch add up to the whole.
+        rows: Sets of a `Batch`, see `batch.ROW_ORDER`, of which it needs at least one; it is left out of the
             trainings whose variant draws none of them. Without any, it takes part in all.
     """
 
@@ -102,7 +102,7 @@ def register_loss(name: str, term: LossTerm) -> None:
     """Add a loss to the table.
 
     Raises:
-        ValueError: there is one of that name.
+        ValueError: There is one of that name.
     """
     if name in LOSS_TERMS:
         raise ValueError(f"there is a loss '{name}' already")
@@ -113,7 +113,7 @@ def loss_factors(weights: LossWeights) -> dict[str, float]:
     """The factor of each loss that a configuration has one for, in the order of the table.
 
     Raises:
-        UserError: the configuration names a loss that is not in the table.
+        UserError: The configuration names a loss that is not in the table.
     """
     factors = weights.factors()
     if unknown := factors.keys() - LOSS_TERMS.keys():

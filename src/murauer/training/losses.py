@@ -88,8 +88,8 @@ def total_loss(terms: Mapping[str, Tensor], factors: Mapping[str, float]) -> Ten
     """Training loss l of f, m, p and g, Eq. (1).
 
     Args:
-        terms: the losses by name, l_p, l_c, l_g, l_m and any others, scalars.
-        factors: of each of them: 1, lambda_c, lambda_g, lambda_m, see `LossWeights.factors`.
+        terms: The losses by name, l_p, l_c, l_g, l_m and any others, scalars.
+        factors: Factor of each of them: 1, lambda_c, lambda_g, lambda_m, see `LossWeights.factors`.
 
     Returns:
         Scalar.

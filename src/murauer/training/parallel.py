@@ -50,7 +50,7 @@ def processes(device: torch.device = CPU) -> Iterator[bool]:
     The leading one writes everything that is written.
 
     Args:
-        device: where this process computes.
+        device: Where this process computes.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield True
@@ -71,11 +71,11 @@ def own_parts(accumulation: int, smallest_set: int) -> list[Part]:
     """The parts of each mini-batch that this process computes, one after the other.
 
     Args:
-        accumulation: how many.
-        smallest_set: samples in the smallest set of the mini-batch.
+        accumulation: Number of parts of a mini-batch.
+        smallest_set: Samples in the smallest set of the mini-batch.
 
     Raises:
-        UserError: a part of a set would be empty.
+        UserError: A part of a set would be empty.
     """
     rank, size = (distributed.get_rank(), distributed.get_world_size()) if _joined() else (0, 1)
     if smallest_set < size * accumulation:
@@ -112,7 +112,7 @@ def share_statistics(network: nn.Module) -> None:
     """Let BatchNorm, PyTorch's own layers too, have the statistics of the whole mini-batch.
 
     Raises:
-        UserError: a layer of another class derives from BatchNorm, and what it does is not known.
+        UserError: A layer of another class derives from BatchNorm, and what it does is not known.
     """
     if not _joined():
         return

@@ -37,17 +37,17 @@ def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.d
     nothing to teach about real frames for most of the time.
 
     Args:
-        store: where the synthetic frames are.
-        config: sizes, augmentation, iterations.
-        seed: of the initial weights and the batches.
-        out: folder for the result, the checkpoint and the log.
-        device: where to compute; a run may go on on another one.
+        store: Where the synthetic frames are.
+        config: Sizes, augmentation, iterations.
+        seed: Seed of the initial weights and the batches.
+        out: Folder for the result, the checkpoint and the log.
+        device: Where to compute; a run may go on on another one.
 
     Returns:
         File of the trained network.
 
     Raises:
-        UserError: the data or the folder cannot be used, or the training diverged.
+        UserError: The data or the folder cannot be used, or the training diverged.
     """
     result = out / PRETRAINED_FILE
     if is_pretrained(store, config, seed, out):
@@ -74,7 +74,7 @@ def is_pretrained(store: Store, config: Config, seed: int, out: Path) -> bool:
     """Whether `pretrain` has come to its end in a folder, with the same data and settings.
 
     Raises:
-        UserError: the file of the network is damaged.
+        UserError: The file of the network is damaged.
     """
     path = out / PRETRAINED_FILE
     identity = training_identity(store, _for_store(config, store), seed, "pretraining")
@@ -97,22 +97,22 @@ def train(
     """Train a model: pre-training, unless given, and joint training (eq. 1), resuming where a run stopped.
 
     Args:
-        store: synthetic, real and synthetic pair frames.
-        config: sizes, loss weights, augmentation, iterations.
-        variant: name of a variant of the paper.
-        labels: number n of real frames whose labels are used, chosen by `Store.labelled_rows`.
-        seed: of weights, batches and the choice of the labelled frames.
-        out: run folder for model, configuration, checkpoint and log.
-        pretrained: result of `pretrain` to start from.
-        label_rows: the labelled frames themselves, indices in `real`, in place of a choice by the seed;
+        store: Synthetic, real and synthetic pair frames.
+        config: Sizes, loss weights, augmentation, iterations.
+        variant: Name of a variant of the paper.
+        labels: Number n of real frames whose labels are used, chosen by `Store.labelled_rows`.
+        seed: Seed of weights, batches and the choice of the labelled frames.
+        out: Run folder for model, configuration, checkpoint and log.
+        pretrained: Result of `pretrain` to start from.
+        label_rows: The labelled frames themselves, indices in `real`, in place of a choice by the seed;
             `labels` is then their number.
-        device: where to compute; a run may go on on another one.
+        device: Where to compute; a run may go on on another one.
 
     Returns:
         File of the trained model.
 
     Raises:
-        UserError: the data or the folder cannot be used, or the training diverged.
+        UserError: The data or the folder cannot be used, or the training diverged.
     """
     chosen = find_variant(variant)
     if chosen.real and labels < 1:

@@ -13,12 +13,12 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a training uses; nothing else distinguishes the variants.
 
     Attributes:
-        title: name in tables and figures, as in the paper.
-        synthetic: labelled synthetic frames, eq. (5), and pre-training on them.
-        real: the n labelled real frames, eq. (5).
-        mapping: the mapping m with the correspondence loss, eq. (8), on labelled frames and synthetic pairs.
-        view_prediction: eq. (10) on unlabelled pairs of views, of each domain that is used.
-        matching: eqs. (12) and (13) on unlabelled frames.
+        title: Name in tables and figures, as in the paper.
+        synthetic: Labelled synthetic frames, eq. (5), and pre-training on them.
+        real: The n labelled real frames, eq. (5).
+        mapping: The mapping m with the correspondence loss, eq. (8), on labelled frames and synthetic pairs.
+        view_prediction: Eq. (10) on unlabelled pairs of views, of each domain that is used.
+        matching: Eqs. (12) and (13) on unlabelled frames.
     """
 
     title: str
@@ -45,7 +45,7 @@ def find_variant(name: str) -> Variant:
     """Look a variant up by its name.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: There is none of that name.
     """
     try:
         return VARIANTS[name]

@@ -157,6 +157,10 @@ def test_stacks_of_something_else_are_refused(tmp_path: Path, array: np.ndarray,
 
 
 def test_frame_in_another_unit_is_named(tmp_path: Path) -> None:
-    np.save(tmp_path / "stack.npy", np.full((2, 480, 640), 0.7, np.float32))
-    with pytest.raises(UserError, match=r"stack.npy, frame 1: nothing is farther than 0.7 mm"):
+    """A stack has one unit: metres if its first frame is in metres."""
+    metres = np.full((2, 480, 640), 0.7, np.float32)
+    np.save(tmp_path / "stack.npy", metres)
+    assert open_source(f"{tmp_path}/stack.npy?camera=nyu")[1].depths[0].max() == pytest.approx(700)
+    np.save(tmp_path / "stack.npy", metres * np.float32([1000, 1])[:, None, None])
+    with pytest.raises(UserError, match=r"stack.npy, frame 1, reaches only 0.7 mm"):
         open_source(f"{tmp_path}/stack.npy?camera=nyu")[1]

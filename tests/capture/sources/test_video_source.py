@@ -58,7 +58,7 @@ def test_blank_frames_count_as_dropped_and_end_nothing(tmp_path: Path, depth: np
     assert [moment.dropped for moment in moments] == [0, 2, 0]
     np.testing.assert_array_equal([moment.depths[0] for moment in moments], depth[[0, 3, 4]] / 2)
     write(tmp_path / "blank.mkv", {None: 0 * depth})
-    with pytest.raises(UserError, match=r"blank.mkv, at 0.160 s: the image holds no measurement"):
+    with pytest.raises(UserError, match=r"blank.mkv, at 0.160 s, holds no measurement"):
         list(open_source(tmp_path / "blank.mkv"))
     with pytest.raises(UserError, match="depth_scale, the millimetres per unit, must be positive, got 0"):
         open_source(f"{tmp_path}/hand.mkv?depth_scale=0")

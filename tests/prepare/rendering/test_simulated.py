@@ -32,7 +32,7 @@ SMALL = SimulationConfig(
 
 def assert_same(first: Store, second: Store, split: str) -> None:
     for field in dataclasses.fields(first.real):
-        a, b = (getattr(getattr(store, split), field.name) for store in (first, second))
+        a, b = (getattr(store.require(split), field.name) for store in (first, second))
         assert np.array_equal(a, b), (split, field.name)
 
 
@@ -87,7 +87,7 @@ def test_synthetic_side_knows_nothing_of_the_real_one(tmp_path: Path) -> None:
 
 def test_no_pose_is_shared_between_splits(tiny_store: Store) -> None:
     def shapes(split: str) -> np.ndarray:
-        joints = getattr(tiny_store, split).joints[:, 0]
+        joints = tiny_store.require(split).joints[:, 0]
         return np.linalg.norm(joints[:, :, None] - joints[:, None], axis=-1).reshape(len(joints), -1)
 
     for first, second in (
@@ -158,3 +158,39 @@ def test_every_chunk_and_purpose_has_randomness_of_its_own() -> None:
 def test_impossible_settings_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(UserError, match=next(iter(change))):
         msgspec.convert(msgspec.to_builtins(SMALL) | change, SimulationConfig)
+
+
+EVERYDAY = SimulationConfig(
+    seed=3, synthetic_frames=20, real_frames=20, validation_frames=8, test_frames=8, region_size=48,
+    single_share=0.5, people="anybody", grasp_share=0.6, own_view_share=0.3, second_hand_share=0.3,
+    table_share=0.4,
+)  # fmt: skip
+
+
+def test_everyday_frames_are_reproducible_and_their_twins_have_the_same_pose() -> None:
+    first, again = (Simulator(EVERYDAY).chunk("real", 0, 20) for _ in range(2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    twin = Simulator(EVERYDAY).chunk("twin", 0, 20)
+    real_bones, twin_bones = (
+        torch.nn.functional.normalize(joints[:, 0, [0, 6, 10]] - joints[:, 0, [13]], dim=-1)
+        for joints in (first["joints"], twin["joints"])
+    )
+    assert (real_bones * twin_bones).sum(-1).min() > 0.9, "people differ in size more than in directions"
+    seen, alone = ((depth > 0).flatten(1).sum(1) for depth in (first["depth"][:, 0], twin["depth"]))
+    assert (alone < seen).float().mean() > 0.9, "twins are hands alone"
+
+
+def test_without_everyday_shares_nothing_of_them_is_drawn() -> None:
+    usual = Simulator(SMALL)
+    assert usual.everyday is None and usual.poses.single_share == 0
+
+
+def test_unknown_people_are_refused() -> None:
+    with pytest.raises(UserError, match=r"'giants'.*adults or anybody"):
+        SimulationConfig(people="giants")
+
+
+@pytest.mark.parametrize("name", ["grasp_share", "own_view_share", "table_share", "single_share"])
+def test_shares_beyond_one_are_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"{name}.*between 0 and 1"):
+        SimulationConfig(**{name: 1.5})

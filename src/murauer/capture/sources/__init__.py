@@ -41,7 +41,7 @@ def open_source(name: str | Path) -> Source:
     """Open a source by its name, `[KIND:]ADDRESS[?OPTION=VALUE&...]`.
 
     Args:
-        name: such as "simulated:", "captures/monday", "stack.npy?camera=nyu". What the address means and
+        name: Such as "simulated:", "captures/monday", "stack.npy?camera=nyu". What the address means and
             which options there are depends on the kind: the arguments of its class. A folder, and a file
             with one of `SUFFIXES`, need no kind.
 

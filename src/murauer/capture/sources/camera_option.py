@@ -14,11 +14,11 @@ def choose_cameras(
     """Find the cameras of a source.
 
     Args:
-        option: a camera that is known by name, or the path of a camera file (docs/capture_format.md); by
+        option: A camera that is known by name, or the path of a camera file (docs/capture_format.md); by
             default the `camera.json` in the folder.
-        folder: where the frames are.
-        names: of the cameras; a file with several must have just these.
-        depth_scale: mm per unit of the stored numbers, if it is not that of the file.
+        folder: Where the frames are.
+        names: Names of the cameras; a file with several must have just these.
+        depth_scale: Millimetres per unit of the stored numbers, if it is not that of the file.
 
     Raises:
         UserError: There is no such camera, the file does not fit the frames, or a name or the scale is none.

@@ -33,7 +33,7 @@ class NetworkSource(Source):
         timeout: Seconds to wait for a message, the first as well as the next.
 
     Raises:
-        UserError: the address is none, or nothing comes in time.
+        UserError: The address is none, or nothing comes in time.
     """
 
     live = True
@@ -93,7 +93,7 @@ class Publisher:
         encoding: "raw", or "png" for slower networks.
 
     Raises:
-        UserError: the address cannot be used.
+        UserError: The address cannot be used.
     """
 
     def __init__(self, cameras: Sequence[CaptureCamera], address: str, encoding: Encoding = "raw") -> None:

@@ -40,7 +40,7 @@ class RealSenseSource(Source):
         rate: Moments a second; likewise.
 
     Raises:
-        UserError: there is no such file or device, it does not give such
+        UserError: There is no such file or device, it does not give such
             images, or its lens cannot be undone.
     """
 

@@ -20,10 +20,10 @@ class SourceFrame:
     """What all cameras of a source saw at one time.
 
     Attributes:
-        time_s: when, in seconds by the clock of the source.
-        depths: image of each camera in mm, float32 (H, W), 0 = no measurement, as the lens gave it.
-        dropped: frames that were lost between the one before and this one.
-        joints: where the joints are in the first camera's coordinates, mm, (J, 3), if the source knows.
+        time_s: When, in seconds by the clock of the source.
+        depths: Image of each camera in mm, float32 (H, W), 0 = no measurement, as the lens gave it.
+        dropped: Frames that were lost between the one before and this one.
+        joints: Where the joints are in the first camera's coordinates, mm, (J, 3), if the source knows.
     """
 
     time_s: float
@@ -36,11 +36,11 @@ class Source(ABC):
     """Gives depth images, frame by frame; a context manager that lets go of its device or file.
 
     Attributes:
-        cameras: those that it has, with all that is known of them; the first is the input view. Images have
+        cameras: Those that it has, with all that is known of them; the first is the input view. Images have
             the size in `cameras[i].camera`; undo the lens with `cameras[i].distortion`.
-        rate: frames a second, nominally; None if nobody knows.
-        skeleton: names the joints of `SourceFrame.joints`; None if the source knows none.
-        live: whether frames pass when nobody takes them.
+        rate: Frames a second, nominally; None if nobody knows.
+        skeleton: Names the joints of `SourceFrame.joints`; None if the source knows none.
+        live: Whether frames pass when nobody takes them.
     """
 
     cameras: tuple[CaptureCamera, ...]

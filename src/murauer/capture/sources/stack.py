@@ -1,12 +1,13 @@
 """All frames of a session in one NumPy file."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.capture.depth import read_stored
+from murauer.capture.depth import METRES_UP_TO, read_stored
 from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import SourceFrame, StoredSource, check_positive
 from murauer.errors import UserError
@@ -51,7 +52,10 @@ class StackSource(StoredSource):
                     f"{self.path}: {each.name} is an array of {stack.dtype} and shape {stack.shape}; "
                     "expected depth, frames x height x width"
                 )
-            sized.append(each.for_image(stack.shape[2], stack.shape[1]))
+            scale = each.scale_of(stack.dtype)
+            if scale is None:  # one unit for all frames, by the first that tells
+                scale = 1000.0 if stack.dtype.kind == "f" and _is_in_metres(stack) else 1.0
+            sized.append(replace(each.for_image(stack.shape[2], stack.shape[1]), depth_scale=scale))
         self.cameras = tuple(sized)
         lengths = {len(array) for array in (*self._stacks, *([] if self._times is None else [self._times]))}
         if len(lengths) > 1:
@@ -70,6 +74,15 @@ class StackSource(StoredSource):
             for stack, each in zip(self._stacks, self.cameras, strict=True)
         )
         return SourceFrame(time_s, depths)
+
+
+def _is_in_metres(stack: NDArray[np.generic]) -> bool:
+    """Whether floating-point depth (N, H, W) is in metres, by the first frame with a measurement."""
+    for frame in stack:
+        measured = frame[np.isfinite(frame) & (frame > 0)]
+        if measured.size:
+            return bool(measured.max() < METRES_UP_TO)
+    return False
 
 
 def _read(path: Path) -> dict[str, NDArray[np.generic]]:

@@ -31,9 +31,9 @@ class Track:
     """What a video holds for one camera.
 
     Attributes:
-        index: its place among the tracks, from 0.
+        index: Its place among the tracks, from 0.
         title: None if it has none.
-        pixels: their format, as ffmpeg calls it.
+        pixels: Their format, as ffmpeg calls it.
     """
 
     index: int
@@ -60,7 +60,7 @@ class VideoSource(Source):
         track: Title or number, from 0, of the only one to take; by default all that can be depth.
 
     Raises:
-        UserError: the file is no such video, or it is not known which cameras took it.
+        UserError: The file is no such video, or it is not known which cameras took it.
     """
 
     def __init__(

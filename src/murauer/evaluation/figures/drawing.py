@@ -29,8 +29,8 @@ def new_figure(width: float, height: float) -> Figure:
     """Make an empty figure that arranges its parts itself.
 
     Args:
-        width: in inches.
-        height: in inches.
+        width: In inches.
+        height: In inches.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -60,11 +60,11 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure; the same figure gives the same file.
 
     Args:
-        figure: what to write.
-        path: its suffix (.svg, .png, .pdf) chooses the format.
+        figure: What to write.
+        path: Its suffix (.svg, .png, .pdf) chooses the format.
 
     Raises:
-        UserError: the file cannot be written or its suffix is unknown.
+        UserError: The file cannot be written or its suffix is unknown.
     """
     suffix = Path(path).suffix.lstrip(".").lower()
     if suffix not in figure.canvas.get_supported_filetypes():

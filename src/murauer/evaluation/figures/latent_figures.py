@@ -42,9 +42,9 @@ def latent_plane(plane: Embedding, explained: float, title: str) -> Figure:
     """Draw the latent space of a network in two dimensions, corresponding frames joined by a line.
 
     Args:
-        plane: where the frames are.
-        explained: share of the variance that lies in it.
-        title: name of the network.
+        plane: Where the frames are.
+        explained: Share of the variance that lies in it.
+        title: Name of the network.
     """
     figure = new_figure(4.0, 4.2)
     axes = figure.add_subplot()
@@ -88,11 +88,11 @@ def embedding_figure(
     """Draw an embedding with the depth images of some pairs beside it (Fig. 5).
 
     Args:
-        embedding: of the frames.
-        frames: what was embedded, pair by pair.
-        patch_size: side of the depth images in pixels.
-        cube_mm: side of the hand cube in mm.
-        title: what is shown.
+        embedding: Embedding of the frames.
+        frames: What was embedded, pair by pair.
+        patch_size: Side of the depth images in pixels.
+        cube_mm: Side of the hand cube in mm.
+        title: What is shown.
     """
     figure = new_figure(8.6, 5.8)
     figure.set_layout_engine("none")
@@ -192,8 +192,8 @@ def distance_figure(distances: Mapping[str, Tensor], alignments: Mapping[str, Al
     """Draw the distributions with the scale-free numbers below them (Fig. 6).
 
     Args:
-        distances: of each corresponding pair, (N,), by network; see `LatentPairs.distances`.
-        alignments: of the same networks.
+        distances: Distances of each corresponding pair, (N,), by network; see `LatentPairs.distances`.
+        alignments: Alignments of the same networks.
     """
     figure = new_figure(7.0, 4.0 + 0.24 * len(alignments))
     upper, lower = figure.subplots(2, 1, height_ratios=(3.2, 0.5 + 0.25 * len(alignments)))

@@ -32,10 +32,10 @@ class MeasuredMethod:
     """A method whose predictions were compared with the labels here.
 
     Attributes:
-        name: of the method.
-        kind: a file of predictions or a run.
-        metrics: its errors, also by person.
-        published_mm: what was published as its mean error on the same test set; None if nothing was.
+        name: Name of the method.
+        kind: A file of predictions or a run.
+        metrics: Its errors, also by person.
+        published_mm: What was published as its mean error on the same test set; None if nothing was.
     """
 
     name: str
@@ -103,10 +103,10 @@ def comparison_figure(
     """Draw all mean errors, the largest on top, with those of each person as small triangles.
 
     Args:
-        measured: at least one.
-        published: to be shown beside them.
-        data: name of the test set that was measured on.
-        comparable: whether that is the one of the published results; if not, they get a panel of their own.
+        measured: Measured methods, at least one.
+        published: Published methods, shown beside them.
+        data: Name of the test set that was measured on.
+        comparable: Whether that is the one of the published results; if not, they get a panel of their own.
     """
     own: list[_Entry] = [(method.name, method.metrics.mean_error_mm, method) for method in measured]
     known: list[_Entry] = [(f"{m.method} ({m.venue})", m.mean_error_mm, None) for m in published.methods]

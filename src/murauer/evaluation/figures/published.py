@@ -14,10 +14,10 @@ class PublishedMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A method trained with all labelled real frames (Table 1, and a few later ones).
 
     Attributes:
-        method: name.
-        venue: where it was published.
-        mean_error_mm: mean joint error.
-        source: where the number is from: the paper's table, or the method's own paper.
+        method: Name.
+        venue: Where it was published.
+        mean_error_mm: Mean joint error.
+        source: Where the number is from: the paper's table, or the method's own paper.
     """
 
     method: str
@@ -45,11 +45,11 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All published results that experiments compare with.
 
     Attributes:
-        data: what they were measured on.
-        source: of the collection.
+        data: What they were measured on.
+        source: Source of the collection.
         methods: Table 1.
-        semi_supervised: the other methods of Fig. 3.
-        variants: the paper's own variants, Fig. 4; the last is its full method, which Fig. 3 shows too.
+        semi_supervised: The other methods of Fig. 3.
+        variants: The paper's own variants, Fig. 4; the last is its full method, which Fig. 3 shows too.
     """
 
     data: str

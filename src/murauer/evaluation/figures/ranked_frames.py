@@ -25,9 +25,9 @@ class TrainingPose:
 
     Attributes:
         split: "real" or "synthetic".
-        row: of the frame in that set.
-        view: the camera.
-        distance_mm: mean distance of its joints from those it was searched for, both about their centres.
+        row: Row of the frame in that set.
+        view: The camera.
+        distance_mm: Mean distance of its joints from those it was searched for, both about their centres.
     """
 
     split: str
@@ -41,11 +41,11 @@ class RankedFrame:
     """One frame with pictures of what is true, what is predicted and what training knew.
 
     Attributes:
-        row: of the frame in its split.
-        error_mm: mean over its joints.
-        truth, prediction: skeletons over its depth.
-        nearest: the nearest training pose.
-        nearest_picture: that pose over the depth it was trained with.
+        row: Row of the frame in its split.
+        error_mm: Mean over its joints.
+        truth, prediction: Skeletons over its depth.
+        nearest: The nearest training pose.
+        nearest_picture: That pose over the depth it was trained with.
     """
 
     row: int
@@ -62,11 +62,11 @@ def ranked_frames(
     """Make the pictures of the frames at some places of the ranking by mean error.
 
     Args:
-        run: whose predictions and training.
-        store: the data.
-        split: of the predictions.
-        predictions: what the run predicts there.
-        places: from 0, the best; negative ones from the worst, -1.
+        run: Whose predictions and training.
+        store: The data.
+        split: Split of the predictions.
+        predictions: What the run predicts there.
+        places: Places from 0, the best; negative ones from the worst, -1.
     """
     frame_errors = predictions.errors.nanmean(dim=1)
     chosen = frame_errors.argsort(stable=True)[list(places)]
@@ -94,12 +94,12 @@ def nearest_training_poses(run: Run, store: Store, poses: Tensor) -> list[Traini
     """Find, for each pose, the nearest of those whose labels a training used.
 
     Args:
-        run: the training.
-        store: what it was trained on.
-        poses: joints of right hands about their crop centre in mm, (K, J, 3).
+        run: The training.
+        store: What it was trained on.
+        poses: Joints of right hands about their crop centre in mm, (K, J, 3).
 
     Raises:
-        UserError: the store has no frame that the training could have used.
+        UserError: The store has no frame that the training could have used.
     """
     sets: list[tuple[str, np.ndarray, int]] = []
     if run.variant.real and store.real is not None:

@@ -68,10 +68,10 @@ def semi_supervised_figure(
     """Draw error over n, one line a method; of several seeds the mean and one standard deviation.
 
     Args:
-        measurements: of own runs; may be none.
-        published: to be shown beside them; None for own runs alone.
-        data: name of the test set of the own runs.
-        comparable: whether that is the one of the published results; if not, they get a panel of their own.
+        measurements: Measurements of own runs; may be none.
+        published: Published methods, shown beside them; None for own runs alone.
+        data: Name of the test set of the own runs.
+        comparable: Whether that is the one of the published results; if not, they get a panel of their own.
     """
     own = curves(measurements)
     known = published_curves(published) if published else {}
@@ -108,11 +108,11 @@ def draw_curve(axes: Axes, name: str, curve: Curve, style: dict[str, Any], shift
     Without labels it has no place on a logarithmic axis and is a level line with a band.
 
     Args:
-        axes: to draw on.
-        name: in the legend.
-        curve: errors of its trainings.
-        style: colour, line style and marker.
-        shift: factor on n, so that the deviations of several methods do not hide each other.
+        axes: Axes to draw on.
+        name: In the legend.
+        curve: Errors of its trainings.
+        style: Colour, line style and marker.
+        shift: Factor on n, so that the deviations of several methods do not hide each other.
     """
     if 0 in curve:
         level = statistics.fmean(curve[0])

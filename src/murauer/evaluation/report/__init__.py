@@ -29,13 +29,13 @@ def write_report(
     why. The same input on the same machine gives the same page.
 
     Args:
-        path: file to write.
-        store: what the models are tested on.
-        runs: finished trainings, in the order to show them.
-        facts: what else a reader should know (commands, times), by name.
+        path: File to write.
+        store: What the models are tested on.
+        runs: Finished trainings, in the order to show them.
+        facts: What else a reader should know (commands, times), by name.
 
     Raises:
-        UserError: there is no run, the store has no labelled test frames, or the file cannot be written.
+        UserError: There is no run, the store has no labelled test frames, or the file cannot be written.
     """
     if not runs:
         raise UserError("a report needs at least one finished training; give a run folder")

@@ -30,9 +30,9 @@ def inline_svg(figure: Figure, name: str, description: str) -> Markup:
     """Turn a figure into an SVG element whose text and lines take the colours of the page.
 
     Args:
-        figure: what to show.
-        name: unique on the page; prefixes every id within the element.
-        description: what a reader who cannot see it is told.
+        figure: What to show.
+        name: Unique on the page; prefixes every id within the element.
+        description: What a reader who cannot see it is told.
     """
     file = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):

@@ -45,7 +45,7 @@ class HandFit:
         left: (F,) whether it is a left hand: the canonical hand is mirrored before it is placed.
         person: (F,) row of `shape`.
         shape: (P, S) of each person.
-        offsets: where the labels lie, relative to the model's joints.
+        offsets: Where the labels lie, relative to the model's joints.
         error_mm: (F,) mean distance of the fitted joints, offsets included, to the labels.
     """
 
@@ -62,8 +62,8 @@ class HandFit:
         """Pose some of the hands.
 
         Args:
-            model: float32.
-            rows: indices of fitted frames, (B,).
+            model: Float32.
+            rows: Indices of fitted frames, (B,).
 
         Returns:
             Vertices (B, V, 3) and joints in the convention of the labels (B, J, 3), camera coordinates, mm.
@@ -94,20 +94,20 @@ def fit_hands(
 
     Args:
         labels: (F, J, 3) mm, camera coordinates; NaN where a joint is not labelled.
-        skeleton: of the labels, one whose joints the hand model has.
+        skeleton: Skeleton of the labels, one whose joints the hand model has.
         person: (F,) who is seen, any numbers; one person by default.
         left: (F,) bool, which are left hands; by default told apart for each person by the better fit.
-        learn_offsets: whether the labels' offsets from the model's joints are learned.
-        weights: of the parts of the cost.
-        shared_frames: see above.
+        learn_offsets: Whether the labels' offsets from the model's joints are learned.
+        weights: Weights of the parts of the cost.
+        shared_frames: See above.
 
     Returns:
         The fit, float32. Frames with fewer than `FEWEST_JOINTS` labelled joints are NaN.
 
     Raises:
-        UserError: the hand model lacks the skeleton, no frame has enough labelled joints, or the labels are
+        UserError: The hand model lacks the skeleton, no frame has enough labelled joints, or the labels are
             much smaller or larger than a hand in mm.
-        ValueError: the shapes of the arguments disagree.
+        ValueError: The shapes of the arguments disagree.
     """
     if skeleton not in JOINT_SETS:
         raise UserError(
@@ -145,7 +145,7 @@ def costs_of_hands(labels: Tensor, skeleton: str, person: Tensor) -> Tensor:
 
     Args:
         labels: (F, J, 3) mm, camera coordinates; each frame with `FEWEST_JOINTS` labelled joints.
-        skeleton: of the labels, one whose joints the hand model has.
+        skeleton: Skeleton of the labels, one whose joints the hand model has.
         person: (F,) who is seen, from 0.
 
     Returns:

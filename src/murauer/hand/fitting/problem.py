@@ -39,12 +39,12 @@ class FittingWeights:
     """How much the parts of the cost count.
 
     Attributes:
-        label_mm: sigma, the expected error of a label along one axis.
-        huber: residuals beyond this many sigma count linearly.
-        pose: w, the strength of the pose prior.
-        offset_mm: sigma_o, the expected size of an offset along one axis.
-        shape_reach: factor on the limits of the shape prior's size: children's and very large hands, too.
-        shared: weight of the priors of shapes and offsets per frame of the fit.
+        label_mm: Sigma, the expected error of a label along one axis.
+        huber: Residuals beyond this many sigma count linearly.
+        pose: W, the strength of the pose prior.
+        offset_mm: Sigma_o, the expected size of an offset along one axis.
+        shape_reach: Factor on the limits of the shape prior's size: children's and very large hands, too.
+        shared: Weight of the priors of shapes and offsets per frame of the fit.
     """
 
     label_mm: float = 3.0
@@ -133,11 +133,11 @@ class FittingProblem:
     """The labels of F frames of P persons and the cost of explaining them.
 
     Args:
-        model: float64.
-        skeleton: of the labels.
+        model: Float64.
+        skeleton: Skeleton of the labels.
         labels: (F, J, 3) mm, camera coordinates; NaN where not labelled.
         person: (F,) index of the person of each frame, from 0.
-        weights: of the parts of the cost.
+        weights: Weights of the parts of the cost.
     """
 
     def __init__(
@@ -191,8 +191,8 @@ class FittingProblem:
         """Normal equations of all frames' costs, without those of :meth:`shared_cost`.
 
         Args:
-            unknowns: where.
-            shared: whether the shared unknowns move; without, there are m = 0 of them.
+            unknowns: Where.
+            shared: Whether the shared unknowns move; without, there are m = 0 of them.
         """
         joints, bones = self.model.joint_frames(unknowns.angles, unknowns.shape[self.person], self.skeleton)
         turned = (joints + (bones * unknowns.offsets[:, None]).sum(-1)) @ unknowns.rotation.mT

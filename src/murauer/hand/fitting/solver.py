@@ -52,12 +52,12 @@ def fit_jointly(
     """Fit everything together.
 
     Args:
-        problem: the labels.
-        unknowns: where to begin.
-        iterations: at most so many.
-        offsets: whether the offsets are fitted, too.
-        tolerance: stop when an accepted step lowers the cost by less than this share.
-        after_step: called after every iteration.
+        problem: The labels.
+        unknowns: Where to begin.
+        iterations: Most iterations.
+        offsets: Whether the offsets are fitted, too.
+        tolerance: Stop when an accepted step lowers the cost by less than this share.
+        after_step: Called after every iteration.
 
     Returns:
         Unknowns of a cost not above the first.

@@ -48,10 +48,10 @@ def starts(problem: FittingProblem, shape: Tensor, offsets: Tensor, number: int)
     """Choose the library's poses nearest to the labels of every frame.
 
     Args:
-        problem: the labels of F frames.
+        problem: The labels of F frames.
         shape: (P, S) of each person.
         offsets: (J, 3) mm.
-        number: how many starts.
+        number: How many starts.
 
     Returns:
         So many starts for all frames, the nearest first.

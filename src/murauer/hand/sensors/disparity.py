@@ -17,6 +17,7 @@ def measure_disparity(
     sigma_px: float,
     patch_px: Tensor,
     generator: Generator,
+    smooth: bool = False,
 ) -> Tensor:
     """Depth from a noisy, quantised disparity d = f b / z.
 
@@ -31,16 +32,28 @@ def measure_disparity(
         sigma_px: Standard deviation of the disparity in device pixels.
         patch_px: Side of the patches that share one error, in image pixels, (B,).
         generator: Source of randomness.
+        smooth: Whether the error changes from patch to patch little by little, as where correlation windows
+            overlap; otherwise each patch has one.
 
     Returns:
         mm, 0 where it was 0, (B, H, W).
     """
     patches = Patches.over(depth, patch_px, generator)
-    noise = patches.normal(1, generator)[0].mul_(sigma_px)
+    # In the mean over a patch, mixing four leaves two thirds of the standard deviation.
+    noise = patches.normal(1, generator)[0].mul_(1.5 * sigma_px if smooth else sigma_px)
     measured = torch.empty_like(depth)
     launch(
         disparity_kernel,
         tuple(depth.shape[:2]),
-        [depth, noise, patches.per_pixel, patches.phase, focal_px * baseline_mm, step_px, measured],
+        [
+            depth,
+            noise,
+            patches.per_pixel,
+            patches.phase,
+            int(smooth),
+            focal_px * baseline_mm,
+            step_px,
+            measured,
+        ],
     )
     return measured

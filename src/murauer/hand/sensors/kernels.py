@@ -25,6 +25,30 @@ def patch_of(pixel: int, per_pixel: float, phase: float) -> int:
 
 
 @wp.func
+def between_patches(
+    noise: wp.array(dtype=float, ndim=3),
+    image: int,
+    row: int,
+    column: int,
+    per_pixel: float,
+    v: float,
+    u: float,
+) -> float:
+    """The noise of the four patches around a pixel, mixed by how near it is to each."""
+    y = float(row) * per_pixel + v
+    x = float(column) * per_pixel + u
+    upper = int(y)
+    left = int(x)
+    lower = wp.min(upper + 1, noise.shape[1] - 1)
+    right = wp.min(left + 1, noise.shape[2] - 1)
+    y = y - float(upper)
+    x = x - float(left)
+    above = wp.lerp(noise[image, upper, left], noise[image, upper, right], x)
+    below = wp.lerp(noise[image, lower, left], noise[image, lower, right], x)
+    return wp.lerp(above, below, y)
+
+
+@wp.func
 def look_up(depth: wp.array(dtype=float, ndim=3), image: int, row: int, column: int) -> float:
     """Depth at a pixel; beyond the border that of the last pixel."""
     return depth[image, wp.clamp(row, 0, depth.shape[1] - 1), wp.clamp(column, 0, depth.shape[2] - 1)]
@@ -283,6 +307,7 @@ def disparity_kernel(
     noise: wp.array(dtype=float, ndim=3),
     per_pixel: wp.array(dtype=float),
     phase: wp.array(dtype=float, ndim=2),
+    smooth: int,
     focal_times_baseline: float,
     step: float,
     measured: wp.array(dtype=float, ndim=3),
@@ -293,8 +318,14 @@ def disparity_kernel(
     for column in range(depth.shape[2]):
         z = depth[image, row, column]
         if z > 0.0:
-            patch_column = patch_of(column, per_pixel[image], phase[1, image])
-            disparity = focal_times_baseline / z + noise[image, patch_row, patch_column]
+            error = float(0.0)
+            if smooth == 1:
+                error = between_patches(
+                    noise, image, row, column, per_pixel[image], phase[0, image], phase[1, image]
+                )
+            else:
+                error = noise[image, patch_row, patch_of(column, per_pixel[image], phase[1, image])]
+            disparity = focal_times_baseline / z + error
             if step > 0.0:
                 disparity = wp.rint(disparity / step) * step
             # A disparity of zero is infinitely far away: nothing.

@@ -19,9 +19,9 @@ class StereoSensor:
     root mean square error is z^2 subpixel / (f b), with a subpixel below 0.1 on textured targets; [L]
     Grunnet-Jepsen et al. 2019, Subpixel linearity improvement for D400 cameras (Intel): disparities come in
     steps of 1/32; [K] Keselman et al. 2017, Intel RealSense stereoscopic depth cameras: the left image is the
-    reference, windows are correlated, what one camera alone sees is missing; [D] datasheet of the D400 series;
-    [A] Ahn et al. 2019, Analysis and noise modeling of the Intel RealSense D435 for mobile robots: noise grows
-    with the square of the distance; [E] set by eye.
+    reference, windows are correlated, what one camera alone sees is missing; [D] data sheet of the D400
+    series; [A] Ahn et al. 2019, Analysis and noise modeling of the Intel RealSense D435 for mobile robots:
+    noise grows with the square of the distance; [E] set by eye.
 
     Attributes:
         focal_px: Focal length of both cameras at 848 x 480 [D].
@@ -31,7 +31,7 @@ class StereoSensor:
         window_px: Side of the patches that share one error, a correlation window [K].
         wave_px: Side of larger patches with an error of their own: surfaces look dented [E].
         wave_sigma_px: Noise of the disparity in these [E].
-        growth_px: By how much near surfaces grow at their edges, half a window at most: a window that sees two
+        growth_px: By how much near surfaces grow at their edges, half a window at most: one that sees two
             surfaces is mostly won by the nearer, which the projector lights better [E].
         lookup_sigma_px: Lateral displacement of ragged edges [E].
         bridged_px: Width of missing sides that go unnoticed [E].
@@ -93,14 +93,19 @@ class StereoSensor:
             generator=generator,
         )
         ragged = jitter_lookup(matched, self.lookup_sigma_px * scale, window_px, generator)
-        device = {"focal_px": self.focal_px, "baseline_mm": self.baseline_mm, "generator": generator}
-        dented = measure_disparity(
-            ragged, step_px=0.0, sigma_px=self.wave_sigma_px, patch_px=self.wave_px * scale, **device
-        )
-        return measure_disparity(
-            dented,
-            step_px=self.disparity_step_px,
-            sigma_px=self.disparity_sigma_px,
-            patch_px=window_px,
-            **device,
-        )
+        measured = ragged
+        for sigma_px, patch_px, step_px in (
+            (self.wave_sigma_px, self.wave_px * scale, 0.0),
+            (self.disparity_sigma_px, window_px, self.disparity_step_px),
+        ):
+            measured = measure_disparity(
+                measured,
+                focal_px=self.focal_px,
+                baseline_mm=self.baseline_mm,
+                step_px=step_px,
+                sigma_px=sigma_px,
+                patch_px=patch_px,
+                generator=generator,
+                smooth=True,
+            )
+        return measured

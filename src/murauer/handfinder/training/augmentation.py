@@ -54,8 +54,8 @@ def disturbance(shape: torch.Size, share: float = 0.15) -> Tensor:
     """Mark where images (B, H, W) lose depth, as real devices do: pixels, a rectangle, torn surfaces.
 
     Args:
-        shape: of the images.
-        share: of single pixels, at most.
+        shape: Shape of the images.
+        share: Share of single pixels, at most.
     """
     batch, height, width = shape
     lost = torch.rand(shape) < share * torch.rand(batch, 1, 1).square()

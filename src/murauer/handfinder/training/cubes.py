@@ -51,7 +51,7 @@ class LabelledCubes(Rows):
     """N cubes.
 
     Attributes:
-        patch: in [-1, 1], float16 (N, PATCH_SIZE, PATCH_SIZE).
+        patch: In [-1, 1], float16 (N, PATCH_SIZE, PATCH_SIZE).
         is_hand: 1 for a hand, 0 for none, NaN for what is neither, (N,).
         joints: of the hand relative to the cube's centre, in half cubes, float16 (N, 14, 3); of no meaning
             where there is none.
@@ -70,10 +70,10 @@ def cut_cubes(
     """Cut cubes out of the rooms of frames.
 
     Args:
-        frames: as `simulate_frames` gave them.
-        proposal: trained.
-        seed: of the frames.
-        prior: of the frames.
+        frames: As `simulate_frames` gave them.
+        proposal: Trained.
+        seed: Seed of the frames.
+        prior: Prior of the frames.
     """
     sampler, batches = RoomSampler(prior), []
     with Progress("cutting out", len(frames.depth), unit="room") as progress:
@@ -168,7 +168,7 @@ def to_patch(depth: Tensor, centre: Tensor) -> Tensor:
     """Scale windows of cubes to patches, as `murauer.geometry.patches.Cubes.cut` does for whole frames.
 
     Args:
-        depth: windows of `CUBE_MM` around the centres, in mm, (B, P, P).
+        depth: Windows of `CUBE_MM` around the centres, in mm, (B, P, P).
         centre: (B, 3) in mm.
 
     Returns:

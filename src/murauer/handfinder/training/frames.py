@@ -42,9 +42,9 @@ class RoomFrames(Rows):
     """N frames.
 
     Attributes:
-        depth: in mm, 0 = no measurement, int16 (N, HEIGHT, WIDTH).
-        hands: centres as column, row and mm, NaN where none is in sight, (N, HANDS, 3).
-        doubtful: centres of hands of which too little is in sight to insist on, likewise.
+        depth: In mm, 0 = no measurement, int16 (N, HEIGHT, WIDTH).
+        hands: Centres as column, row and mm, NaN where none is in sight, (N, HANDS, 3).
+        doubtful: Centres of hands of which too little is in sight to insist on, likewise.
     """
 
     depth: Tensor
@@ -57,11 +57,11 @@ class Furnished:
     """B rooms, and what looks at them.
 
     Attributes:
-        rooms: themselves.
+        rooms: Themselves.
         intrinsics: fx, fy, u0, v0 at the resolution of the search, (B, 4).
-        sensor: that measures.
-        reach: depth in mm beyond which it measures nothing; some devices see no farther than a metre or so.
-        stream: source of randomness for all that follows.
+        sensor: That measures.
+        reach: Depth in mm beyond which it measures nothing; some devices see no farther than a metre or so.
+        stream: Source of randomness for all that follows.
     """
 
     rooms: Rooms
@@ -93,9 +93,9 @@ def simulate_frames(count: int, seed: int, prior: RoomPrior | None = None) -> Ro
     """Render rooms.
 
     Args:
-        count: number of rooms, rounded up to whole batches.
-        seed: of everything random.
-        prior: what there is in the rooms.
+        count: Number of rooms, rounded up to whole batches.
+        seed: Seed of everything random.
+        prior: What there is in the rooms.
     """
     sampler, batches = RoomSampler(prior), []
     with Progress("rendering", count, unit="room") as progress:
@@ -109,8 +109,8 @@ def in_sight(room: Furnished, share: Tensor) -> tuple[Tensor, Tensor]:
     """Which hands must be found, and which may be.
 
     Args:
-        room: the rooms.
-        share: of each hand that is not hidden, (B, HANDS).
+        room: The rooms.
+        share: Share of each hand that is not hidden, (B, HANDS).
 
     Returns:
         Two masks, (B, HANDS).

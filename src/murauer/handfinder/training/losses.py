@@ -22,9 +22,9 @@ def heat_target(hands: Tensor, rows: int, columns: int) -> Tensor:
     """Draw the peaks of hands into cells.
 
     Args:
-        hands: column, row and mm in the frame, NaN for none, (B, K, 3).
-        rows: of cells.
-        columns: of cells.
+        hands: Column, row and mm in the frame, NaN for none, (B, K, 3).
+        rows: Rows of cells.
+        columns: Columns of cells.
 
     Returns:
         (B, rows, columns) in [0, 1]; exactly 1 in the cells that hold a hand's centre.
@@ -51,8 +51,8 @@ def proposal_loss(found: Tensor, frames: RoomFrames) -> Tensor:
     """Focal loss of the heat map, and distance of place and depth where hands are.
 
     Args:
-        found: of the proposal network, (B, 4, h, w).
-        frames: the frames that it saw.
+        found: Output of the proposal network, (B, 4, h, w).
+        frames: The frames that it saw.
     """
     rows, columns = found.shape[-2:]
     heat = heat_target(frames.hands, rows, columns)
@@ -79,8 +79,8 @@ def refinement_loss(refined: Tensor, cubes: LabelledCubes) -> Tensor:
     """Cross entropy of hand and of handedness, and distance of the joints, of the centre above all.
 
     Args:
-        refined: of the refinement network, (B, 2 + 3 * JOINTS).
-        cubes: that it saw, each surely with a hand or without one.
+        refined: Output of the refinement network, (B, 2 + 3 * JOINTS).
+        cubes: That it saw, each surely with a hand or without one.
     """
     hand = cubes.is_hand == 1
     loss = cross_entropy(refined[:, 0], cubes.is_hand)

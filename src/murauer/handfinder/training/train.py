@@ -41,12 +41,12 @@ def train(
     """Train a network.
 
     Args:
-        name: for the progress display.
-        network: in place.
-        loss: of the network on some samples.
-        samples: all of them.
-        batch: samples of a step, at most.
-        passes: how often each is seen.
+        name: Name for the progress display.
+        network: In place.
+        loss: Loss of the network on some samples.
+        samples: All of them.
+        batch: Samples of a step, at most.
+        passes: How often each is seen.
     """
     count, batch = len(samples), min(batch, len(samples))
     steps = passes * (count // batch)
@@ -103,13 +103,13 @@ def _write(network: nn.Module, example: Tensor, free: dict[int, Any], path: Path
     """Write a network as ONNX, if it gives there what it gives here.
 
     Args:
-        network: of one input and one output.
-        example: an input.
-        free: its dimensions that may vary.
-        path: the file.
+        network: Network of one input and one output.
+        example: An input.
+        free: Its dimensions that may vary.
+        path: The file.
 
     Raises:
-        UserError: it gives something else.
+        UserError: It gives something else.
     """
     import onnx  # extra
 

@@ -23,8 +23,8 @@ class CalibrationFrames:
 
     Attributes:
         patches: (N, P, P).
-        joints: true joints in units of half the cube, (N, J, 3).
-        geometry: of the patches.
+        joints: True joints in units of half the cube, (N, J, 3).
+        geometry: Geometry of the patches.
     """
 
     patches: Tensor

@@ -22,7 +22,7 @@ class BatchNorm(_BatchNorm):
     """`torch.nn.BatchNorm2d` with exact statistics (Ioffe and Szegedy 2015), for any shape (B, C, ...).
 
     Attributes:
-        add_up: sums a tensor over the processes that each hold a part of the batch; None where one process
+        add_up: Sums a tensor over the processes that each hold a part of the batch; None where one process
             holds all of it. Every process gets the statistics of the whole batch, and gradients of its own
             part, which together are those of the whole.
     """

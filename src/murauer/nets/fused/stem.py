@@ -25,8 +25,8 @@ class PooledConvolution(nn.Conv2d):
 
     Args:
         channels: C of the result.
-        kernel_size: side K of the kernels, odd.
-        stride: of the convolution.
+        kernel_size: Side K of the kernels, odd.
+        stride: Stride of the convolution.
     """
 
     def __init__(self, channels: int, kernel_size: int, stride: int) -> None:

@@ -34,9 +34,9 @@ class CentreFile:
     """Centres that somebody published for a set and camera.
 
     Attributes:
-        path: the file, for messages.
-        numbers: of each frame, as they are in the file, NaN where it has none, shape (N, 3).
-        format: camera coordinates in mm, y down or up; or pixel, pixel, mm.
+        path: The file, for messages.
+        numbers: Numbers of each frame, as they are in the file, NaN where it has none, shape (N, 3).
+        format: Camera coordinates in mm, y down or up; or pixel, pixel, mm.
     """
 
     path: Path
@@ -52,7 +52,7 @@ class CentreFile:
         """Centre of a frame in mm, camera coordinates, shape (3,).
 
         Raises:
-            UserError: the file has none for this frame.
+            UserError: The file has none for this frame.
         """
         numbers = torch.tensor(self.numbers[index], dtype=torch.float32)
         if not torch.isfinite(numbers).all():
@@ -67,10 +67,10 @@ class Centres:
     """Says where the centre of each image is.
 
     Attributes:
-        kinds: a key of `murauer.store.manifest.CENTRES` for each set.
-        files: published centres, by set and camera.
-        joint: index of the annotated joint that the cube is centred on.
-        rig: the cameras, if their poses are known: then the hand is looked for in all views together.
+        kinds: A key of `murauer.store.manifest.CENTRES` for each set.
+        files: Published centres, by set and camera.
+        joint: Index of the annotated joint that the cube is centred on.
+        rig: The cameras, if their poses are known: then the hand is looked for in all views together.
     """
 
     kinds: Mapping[str, CentreKind]
@@ -84,9 +84,9 @@ class Centres:
         """Find the centres in all views of a moment.
 
         Args:
-            images: of each camera, or why it cannot be read.
-            set_name: their set.
-            index: the moment.
+            images: Images of each camera, or why it cannot be read.
+            set_name: Their set.
+            index: The moment.
 
         Returns:
             For each camera the centre in mm in its coordinates, shape (3,), and how sure it is; or the reason
@@ -117,16 +117,16 @@ class Centres:
         """Find the centre of an image.
 
         Args:
-            frame: the image and its label.
-            set_name: of its set.
-            index: its moment.
-            view: its camera.
+            frame: The image and its label.
+            set_name: Name of its set.
+            index: Its moment.
+            view: Its camera.
 
         Returns:
             Centre in mm, camera coordinates, shape (3,), and how sure it is: 1 unless the hand finder did.
 
         Raises:
-            UserError: it has none.
+            UserError: It has none.
         """
         kind = self.kinds[set_name]
         if (set_name, view) in self.files:
@@ -162,7 +162,7 @@ def read_centre_file(path: Path, format: CentreFormat) -> np.ndarray:
         The numbers, NaN for lines without, shape (N, 3) float64.
 
     Raises:
-        UserError: the file cannot be read, or a line holds some other number of numbers.
+        UserError: The file cannot be read, or a line holds some other number of numbers.
     """
     lines = read_text(path).strip().splitlines()  # a blank one stands for a frame without a hand
     rows = []
@@ -183,12 +183,12 @@ def choose_centres(
         words: "joint", "mean" or "localised", for all sets without a file; "FILE", for the set whose number
             of frames it has; "SET=FILE"; or "SET:VIEW=FILE" for another camera than the first. With no word
             for a set its annotated joints are used where it has labels, and the hand finder where it has not.
-        format: of the files.
-        dataset: what is imported.
-        labelled: whether the centre joint of each set is labelled in all its frames.
+        format: Format of the files.
+        dataset: What is imported.
+        labelled: Whether the centre joint of each set is labelled in all its frames.
 
     Raises:
-        UserError: a word names no set, a file cannot be read or has another number of lines than the set has
+        UserError: A word names no set, a file cannot be read or has another number of lines than the set has
             frames.
     """
     default = [word for word in COMPUTED if word in words]

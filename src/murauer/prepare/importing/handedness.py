@@ -29,8 +29,8 @@ class ShownHands:
     """Which hands frames show.
 
     Attributes:
-        left: whether it is a left one, bool (N,), of each set.
-        facts: of each person, and each hand that was said, how it is known.
+        left: Whether it is a left one, bool (N,), of each set.
+        facts: Facts of each person, and each hand that was said, how it is known.
     """
 
     left: Mapping[str, np.ndarray]
@@ -41,8 +41,8 @@ def given_hands(dataset: Dataset, handedness: GivenHandedness) -> dict[str, np.n
     """What is said of each moment of each set: "right", "left", or "auto" for nothing.
 
     Args:
-        dataset: what it says of itself.
-        handedness: what is said of all frames, whatever the dataset says; "auto" for nothing.
+        dataset: What it says of itself.
+        handedness: What is said of all frames, whatever the dataset says; "auto" for nothing.
     """
     return {
         name: np.broadcast_to(info.handedness if handedness == "auto" else handedness, info.frames)
@@ -57,9 +57,9 @@ def shown_hands(dataset: Dataset, centres: Centres, handedness: GivenHandedness)
     hand, whether it agrees with what is said.
 
     Args:
-        dataset: what is imported.
-        centres: of its hands.
-        handedness: as for `given_hands`.
+        dataset: What is imported.
+        centres: Centres of its hands.
+        handedness: As for `given_hands`.
     """
     given = given_hands(dataset, handedness)
     left = {name: said == "left" for name, said in given.items()}

@@ -24,11 +24,11 @@ class Problem:
     """An image that cannot be used.
 
     Attributes:
-        set: its set.
-        index: its moment in the store, from 0.
-        view: its camera, from 0.
-        name: where it comes from; empty if it could not be read.
-        reason: what is wrong with it.
+        set: Its set.
+        index: Its moment in the store, from 0.
+        view: Its camera, from 0.
+        name: Where it comes from; empty if it could not be read.
+        reason: What is wrong with it.
     """
 
     set: str
@@ -43,10 +43,10 @@ class Importer:
     """Imports chunks; one per worker process.
 
     Attributes:
-        dataset: where the images come from.
-        centres: of the hands.
-        settings: how.
-        left: which moments of each set show left hands; see `shown_hands`.
+        dataset: Where the images come from.
+        centres: Centres of the hands.
+        settings: How.
+        left: Which moments of each set show left hands; see `shown_hands`.
     """
 
     dataset: Dataset
@@ -101,7 +101,7 @@ class Importer:
         """Fill an image in.
 
         Raises:
-            UserError: it cannot be used.
+            UserError: It cannot be used.
         """
         frames.joints[row, view] = np.nan
         if isinstance(image, UserError):

@@ -28,7 +28,7 @@ def landing_share(frame: Frame) -> float:
     """Share of the joints in front of which, or just beside them, the image shows a surface at their depth.
 
     Args:
-        frame: with a label; joints that are NaN do not count.
+        frame: With a label; joints that are NaN do not count.
     """
     assert frame.joints is not None
     known = frame.joints[torch.isfinite(frame.joints).all(-1)]
@@ -57,7 +57,7 @@ def probe_labels(dataset: Dataset) -> dict[str, bool]:
         For each set, whether the skeleton's centre joint is labelled in all the images looked at.
 
     Raises:
-        UserError: the labels of a camera's images miss the hand in most of them, or there are no frames.
+        UserError: The labels of a camera's images miss the hand in most of them, or there are no frames.
     """
     labelled = {}
     for name, info in dataset.sets.items():

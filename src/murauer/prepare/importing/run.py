@@ -44,17 +44,17 @@ def import_dataset(
     """Make a store of a dataset.
 
     Args:
-        dataset: what is imported; must survive pickling.
-        source: its folder, to know an interrupted import of the same by.
-        folder: of the store. One that the same call made is opened and nothing done.
-        centres: words that say where the hands' centres come from, see `choose_centres`.
-        centre_format: of files of centres.
-        settings: how; the defaults by default.
-        handedness: which hands all frames show; "auto" for what the dataset says, or else the hand finder.
-        workers: processes; all cores by default. The result does not depend on it.
+        dataset: What is imported; must survive pickling.
+        source: Its folder, to know an interrupted import of the same by.
+        folder: Folder of the store. One that the same call made is opened and nothing done.
+        centres: Words that say where the hands' centres come from, see `choose_centres`.
+        centre_format: Format of files of centres.
+        settings: How; the defaults by default.
+        handedness: Which hands all frames show; "auto" for what the dataset says, or else the hand finder.
+        workers: Processes; all cores by default. The result does not depend on it.
 
     Raises:
-        UserError: the folder cannot be used or holds another store, labels do not fit the images, there
+        UserError: The folder cannot be used or holds another store, labels do not fit the images, there
             are no centres as asked for, or no image of a set can be used.
     """
     chosen, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings, handedness)
@@ -83,7 +83,7 @@ def import_shard(
     """Import a share of the chunks, for `import_dataset` with the same arguments to put together.
 
     Raises:
-        UserError: as there, or parts of another import wait there.
+        UserError: As there, or parts of another import wait there.
     """
     chosen, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings, handedness)
     if not _is_finished(folder, facts):
@@ -132,7 +132,7 @@ def _is_finished(folder: Path, facts: ImportFacts) -> bool:
     """Whether the store is there.
 
     Raises:
-        UserError: another one is, or something else.
+        UserError: Another one is, or something else.
     """
     if not (folder / MANIFEST_FILE).exists():
         check_place(folder)

@@ -47,10 +47,10 @@ def fit_forearms(store: Store, rows: np.ndarray, fit: HandFit, model: HandModel)
     """Bend the wrists of fitted hands so that the forearms lie where the first camera measured them.
 
     Args:
-        store: with the real frames.
-        rows: indices of the fitted frames in `real`, (M,).
-        fit: of those frames.
-        model: float32.
+        store: With the real frames.
+        rows: Indices of the fitted frames in `real`, (M,).
+        fit: Fit of those frames.
+        model: Float32.
 
     Returns:
         The fit with other wrist angles; no joint moves.

@@ -61,11 +61,11 @@ class SyntheticPairs:
     """What was made.
 
     Attributes:
-        store: opened again, with its synthetic pairs.
-        rows: the M real frames that were fitted, ascending, (M,).
-        fit: the M hands.
-        joint_error_mm: distance of each fitted joint to its label, NaN without one, (M, J).
-        max_error_mm: frames with a larger mean have no synthetic pair.
+        store: Opened again, with its synthetic pairs.
+        rows: The M real frames that were fitted, ascending, (M,).
+        fit: The M hands.
+        joint_error_mm: Distance of each fitted joint to its label, NaN without one, (M, J).
+        max_error_mm: Frames with a larger mean have no synthetic pair.
     """
 
     store: Store
@@ -92,17 +92,17 @@ def make_pairs(
     Writes the frame set `twin`, `PAIRS_FILE` with the error of every fitted frame, and the joint offsets.
 
     Args:
-        folder: folder of the store.
-        chosen: indices of the real frames whose labels may be used; all that have labels by default.
-        max_error_mm: frames whose joints are on average farther than this from their labels get no synthetic
+        folder: Folder of the store.
+        chosen: Indices of the real frames whose labels may be used; all that have labels by default.
+        max_error_mm: Frames whose joints are on average farther than this from their labels get no synthetic
             pair.
-        replace: whether synthetic pairs that are there may be replaced.
+        replace: Whether synthetic pairs that are there may be replaced.
 
     Returns:
         What was made.
 
     Raises:
-        UserError: there is nothing to fit to, the joints are not known to the hand model, the labels are of
+        UserError: There is nothing to fit to, the joints are not known to the hand model, the labels are of
             the other hand than the store says, or there are synthetic pairs.
     """
     store = open_store(folder)

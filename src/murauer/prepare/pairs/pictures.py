@@ -31,9 +31,9 @@ def pairs_sheet(pairs: SyntheticPairs, frames: int = FRAMES, size: int = 224) ->
     has a surface inside the hand cube, dark grey where only the synthetic pair has.
 
     Args:
-        pairs: what was made.
-        frames: how many.
-        size: side of one picture in pixels.
+        pairs: What was made.
+        frames: Number of frames.
+        size: Side of one picture in pixels.
     """
     order = pairs.fit.error_mm.argsort(stable=True)
     shown = order[torch.linspace(0, len(order) - 1, min(frames, len(order))).round().long()]

@@ -39,11 +39,11 @@ def register_to_depth(
     sense over all frames.
 
     Args:
-        store: with the real frames.
-        rows: indices of the fitted frames in `real`, (M,).
-        fit: of those frames.
-        model: float32.
-        max_error_mm: frames explained worse are left out.
+        store: With the real frames.
+        rows: Indices of the fitted frames in `real`, (M,).
+        fit: Fit of those frames.
+        model: Float32.
+        max_error_mm: Frames explained worse are left out.
 
     Returns:
         The fit with moved hands. Its joints stay: the offsets have the opposite translation.

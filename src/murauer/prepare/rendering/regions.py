@@ -25,7 +25,7 @@ def check_joints_are_modelled(store: Store) -> None:
     """Refuse a store whose joints the hand model cannot give.
 
     Raises:
-        UserError: the hand model has no such joints.
+        UserError: The hand model has no such joints.
     """
     skeleton = store.skeleton.name
     if skeleton not in JOINT_SETS:
@@ -42,9 +42,9 @@ class ChunkRenderer(Protocol):
         """Render some frames.
 
         Args:
-            set_name: which frame set.
-            start: first frame, a multiple of `RENDER_CHUNK`, as each chunk has random streams of its own.
-            stop: the frame after the last.
+            set_name: Which frame set.
+            start: First frame, a multiple of `RENDER_CHUNK`, as each chunk has random streams of its own.
+            stop: The frame after the last.
 
         Returns:
             The arrays of a frame set by name, see `FrameSet`; depth in its units.
@@ -68,14 +68,14 @@ def render_regions(
 
     Args:
         scenes: B scenes.
-        rig: the cameras.
-        views: how many of them, from the first.
-        centre: of the windows and of the hand cubes, in the first camera's coordinates, mm, (B, 3).
-        skeleton: joints that are wanted.
-        region_size: side of the windows in pixels.
-        region_mm: side of the windows at the centre's depth in mm.
-        sensor: what measures; by default the exact depth is stored.
-        generator: of the sensor's randomness.
+        rig: The cameras.
+        views: How many of them, from the first.
+        centre: Centre of the windows and of the hand cubes, in the first camera's coordinates, mm, (B, 3).
+        skeleton: Joints that are wanted.
+        region_size: Side of the windows in pixels.
+        region_mm: Side of the windows at the centre's depth in mm.
+        sensor: What measures; by default the exact depth is stored.
+        generator: Generator of the sensor's randomness.
 
     Returns:
         All arrays of a frame set but `person`, by name, see `FrameSet`; depth in its units.
@@ -108,7 +108,7 @@ class RenderedChunks:
     """Chunks as they go to disk, see `ChunkMaker`.
 
     Args:
-        make: makes the renderer.
+        make: Makes the renderer.
     """
 
     def __init__(self, make: Callable[[], ChunkRenderer]) -> None:

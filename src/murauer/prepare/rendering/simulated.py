@@ -21,11 +21,13 @@ from murauer.geometry.camera import CAMERAS
 from murauer.geometry.rig import CameraRig, nyu_like_rig
 from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import ClutterPiece, ClutterPrior, sample_clutter
+from murauer.hand.everyday import EverydayPrior, EverydayScenes
+from murauer.hand.gestures import GESTURE_NAMES, SIGN_NAMES
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
-from murauer.hand.shape import ShapePrior
+from murauer.hand.shape import ADULT, ANYBODY, ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
 from murauer.prepare.rendering.regions import RENDER_CHUNK, RenderedChunks, render_regions
 from murauer.random_streams import random_stream
@@ -82,14 +84,26 @@ class Simulator:
         self.config = config
         self.rig = store_rig(config)
         self.hand = HandModel()
-        self.poses = PosePrior(free_share=config.free_share, variation=config.pose_variation)
+        self.poses = PosePrior(
+            free_share=config.free_share,
+            variation=config.pose_variation,
+            single_share=config.single_share,
+            gestures=GESTURE_NAMES + SIGN_NAMES if config.single_share else GESTURE_NAMES,
+        )
+        prior = EverydayPrior(
+            grasp=config.grasp_share,
+            own_view=config.own_view_share,
+            second_hand=config.second_hand_share,
+            table=config.table_share,
+        )
+        self.everyday = EverydayScenes(self.hand, prior, self.poses) if prior.any() else None
         self.sensor: Sensor = SENSORS[config.sensor]()
         persons = config.training_persons + 2
-        shapes = ShapePrior()
+        shapes = ShapePrior(ANYBODY if config.people == "anybody" else ADULT)
         self.persons = shapes.sample(
             persons, random_stream(config.seed, "persons"), spread=config.person_spread
         )
-        self.shapes = shapes
+        self.shapes = ShapePrior()
         self.splits = {split.name: split for split in splits(config)}
 
     def chunk(self, set_name: str, start: int, stop: int) -> dict[str, Tensor]:
@@ -116,10 +130,17 @@ class Simulator:
             person = torch.full((size,), -1)
             shape = self.shapes.sample(size, looks, spread=config.synthetic_spread)
 
-        scenes = Scenes(self.hand(angles, shape), self.hand.faces, rotation, position)
+        if self.everyday is None:
+            scenes = Scenes(self.hand(angles, shape), self.hand.faces, rotation, position)
+        else:
+            stream = random_stream(config.seed, split.poses, "everyday", start)
+            average = torch.zeros(1, shape.shape[1])
+            scenes = self.everyday(angles, shape, rotation, position, stream, grasped_by=average)
         centre = scenes.joints(config.skeleton)[:, SKELETONS[config.skeleton].centre]
         if split.real:
-            scenes = replace(scenes, clutter=self._clutter(centre, looks))
+            scenes = replace(scenes, clutter=(*scenes.clutter, *self._clutter(centre, looks)))
+        else:
+            scenes = replace(scenes, clutter=())
         arrays = render_regions(
             scenes,
             self.rig,
@@ -158,12 +179,12 @@ def simulate_store(config: SimulationConfig, folder: Path, workers: int | None =
     """Simulate a store and put it on disk, going on with what shards or a killed call of the same left.
 
     Args:
-        config: what is recorded.
-        folder: where to; an older store there is replaced once the new one is complete.
-        workers: processes that render; all cores by default. The result does not depend on it.
+        config: What is recorded.
+        folder: Where to; an older store there is replaced once the new one is complete.
+        workers: Processes that render; all cores by default. The result does not depend on it.
 
     Raises:
-        UserError: the folder cannot be used.
+        UserError: The folder cannot be used.
     """
     sets = _chunked_sets(config, folder)
     sets.fill(partial(RenderedChunks, partial(Simulator, config)), "simulating", workers)
@@ -187,7 +208,7 @@ def simulate_shard(config: SimulationConfig, folder: Path, shard: Shard, workers
     """Render a share of the chunks of a store, for `simulate_store` to put together.
 
     Raises:
-        UserError: the folder cannot be used, or parts of another store wait there.
+        UserError: The folder cannot be used, or parts of another store wait there.
     """
     sets = _chunked_sets(config, folder)
     sets.fill_shard(partial(RenderedChunks, partial(Simulator, config)), shard, "simulating", workers)

@@ -52,8 +52,8 @@ class Synthesiser:
     """Renders chunks of a store's synthetic set; one per worker process, see `ChunkRenderer`.
 
     Args:
-        config: what is rendered.
-        folder: folder of the store.
+        config: What is rendered.
+        folder: Folder of the store.
     """
 
     def __init__(self, config: SynthesisConfig, folder: Path) -> None:
@@ -112,16 +112,16 @@ def synthesise(
     """Render a labelled synthetic set into a store, going on with what shards or a killed call left.
 
     Args:
-        folder: folder of the store.
-        config: what is rendered.
-        replace: whether a synthetic set that is there may be replaced.
-        workers: processes that render; all cores by default. The result does not depend on it.
+        folder: Folder of the store.
+        config: What is rendered.
+        replace: Whether a synthetic set that is there may be replaced.
+        workers: Processes that render; all cores by default. The result does not depend on it.
 
     Returns:
         The store, opened again.
 
     Raises:
-        UserError: the store has a synthetic set, no frames to learn distances from, or joints that the hand
+        UserError: The store has a synthetic set, no frames to learn distances from, or joints that the hand
             model does not have.
     """
     store = open_store(folder)
@@ -140,7 +140,7 @@ def synthesise_shard(
     """Render a share of the chunks of a synthetic set, for `synthesise` to put into the store.
 
     Raises:
-        UserError: as in `synthesise`, or parts of another synthetic set wait there.
+        UserError: As in `synthesise`, or parts of another synthetic set wait there.
     """
     sets = _chunked_sets(open_store(folder), config, replace)
     make = partial(RenderedChunks, partial(Synthesiser, config, folder))
@@ -201,7 +201,7 @@ def check_synthesis(store: Store, replace: bool) -> None:
     """Refuse what cannot or should not be done before anything is rendered.
 
     Raises:
-        UserError: as in `synthesise`.
+        UserError: As in `synthesise`.
     """
     check_joints_are_modelled(store)
     if store.synthetic is None:

@@ -34,15 +34,15 @@ def render_while_training(folder: Path, config: EndlessConfig, *, replace: bool 
     """Let trainings with a store render their synthetic frames.
 
     Args:
-        folder: folder of the store.
-        config: what is rendered.
-        replace: whether a synthetic set that is there may be deleted.
+        folder: Folder of the store.
+        config: What is rendered.
+        replace: Whether a synthetic set that is there may be deleted.
 
     Returns:
         The store, opened again.
 
     Raises:
-        UserError: as in `synthesise`.
+        UserError: As in `synthesise`.
     """
     store = open_store(folder)
     check_synthesis(store, replace)
@@ -57,8 +57,8 @@ class EndlessFrames:
     """The synthetic frames of a training, rendered ahead of it by processes of their own.
 
     Args:
-        store: one whose synthetic frames are such ones.
-        workers: processes, and chunks that wait for their steps; by default half of the cores that this
+        store: One whose synthetic frames are such ones.
+        workers: Processes, and chunks that wait for their steps; by default half of the cores that this
             process of the training has, up to `MOST_WORKERS`.
     """
 

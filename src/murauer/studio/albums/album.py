@@ -23,13 +23,13 @@ class AlbumView:
     """What one camera saw.
 
     Attributes:
-        name: of the camera.
-        depth: mm, 0 = no measurement, undistorted, (H, W).
-        camera: of this image, which may be a window of the camera's.
+        name: Name of the camera.
+        depth: Mm, 0 = no measurement, undistorted, (H, W).
+        camera: Camera of this image, which may be a window of the camera's.
         from_first: (4, 4) rigid motion from the coordinates of the first camera to those of this one, mm;
             None where it is not known.
-        joints: the label that the folder has, mm, coordinates of this camera, NaN where not labelled, (J, 3).
-        centre: of the hand, mm, coordinates of this camera, (3,); None where it is to be located.
+        joints: The label that the folder has, mm, coordinates of this camera, NaN where not labelled, (J, 3).
+        centre: Centre of the hand, mm, coordinates of this camera, (3,); None where it is to be located.
     """
 
     name: str
@@ -45,12 +45,12 @@ class AlbumFrame:
     """Images that were taken at the same time.
 
     Attributes:
-        key: what its label is kept under; stays the same when the folder grows.
-        person: number of the person seen; -1 if unknown.
-        views: of the cameras whose image can be used, the first camera first.
-        pair: the synthetic image of the same pose as the first camera would see it, if there is one.
-        problem: why the first camera's image cannot be used, in one sentence; None if it can.
-        handedness: which hand it is, as far as the folder tells.
+        key: What its label is kept under; stays the same when the folder grows.
+        person: Number of the person seen; -1 if unknown.
+        views: Views of the cameras whose image can be used, the first camera first.
+        pair: The synthetic image of the same pose as the first camera would see it, if there is one.
+        problem: Why the first camera's image cannot be used, in one sentence; None if it can.
+        handedness: Which hand it is, as far as the folder tells.
         shows_hand: False if the folder has the label that there is no hand.
     """
 
@@ -77,10 +77,10 @@ class Album(Protocol):
     """A folder of frames.
 
     Attributes:
-        folder: where it lies.
-        skeleton: of its labels.
-        sets: number of frames of each of its sets.
-        to_label: the sets whose frames a person may label: those of a sensor.
+        folder: Where it lies.
+        skeleton: Skeleton of its labels.
+        sets: Number of frames of each of its sets.
+        to_label: The sets whose frames a person may label: those of a sensor.
     """
 
     folder: Path
@@ -100,14 +100,14 @@ class Album(Protocol):
         """Make labels the folder's, for training.
 
         Args:
-            labels: joints in the first camera's coordinates by key, (J, 3); None to have no label there,
+            labels: Joints in the first camera's coordinates by key, (J, 3); None to have no label there,
                 and `NO_HAND` to have one that there is no hand.
 
         Returns:
             What to do next, in one sentence.
 
         Raises:
-            UserError: they cannot be written.
+            UserError: They cannot be written.
         """
         ...
 

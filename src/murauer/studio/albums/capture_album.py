@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
 from murauer.geometry.distortion import project
 from murauer.geometry.skeletons import find_skeleton
+from murauer.hand.handedness import GivenHandedness
 from murauer.names import natural_key
 from murauer.store.manifest import PAIRS, VALIDATION_PAIRS
 from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats
@@ -20,11 +22,11 @@ class CaptureAlbum:
     """See `Album`. The key of a frame is the name of its images.
 
     Args:
-        folder: of the capture.
-        skeleton: of labels to come; that of the labels it has, or `nyu14`, by default.
+        folder: Folder of the capture.
+        skeleton: Skeleton of labels to come; that of the labels it has, or `nyu14`, by default.
 
     Raises:
-        UserError: it is damaged, or has labels of another skeleton.
+        UserError: It is damaged, or has labels of another skeleton.
     """
 
     def __init__(self, folder: Path, skeleton: str | None = None) -> None:
@@ -63,7 +65,7 @@ class CaptureAlbum:
             self._pair(set_name, index),
             problem,
             shows_hand=(set_name, index, 0) not in self._without_hand,
-            handedness=self._capture.sets[set_name].handedness[index].item(),
+            handedness=cast(GivenHandedness, str(self._capture.sets[set_name].handedness[index])),
         )
 
     def write_labels(self, labels: Mapping[str, Floats | None]) -> str:

@@ -14,11 +14,11 @@ def open_album(folder: Path, skeleton: str | None = None) -> Album:
     """Open a store, or a capture.
 
     Args:
-        folder: of either.
-        skeleton: of labels to come, for a capture without labels; `nyu14` by default.
+        folder: Folder of either.
+        skeleton: Skeleton of labels to come, for a capture without labels; `nyu14` by default.
 
     Raises:
-        UserError: there is neither, or it is damaged.
+        UserError: There is neither, or it is damaged.
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; give a store or the folder of a capture")

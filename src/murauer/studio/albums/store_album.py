@@ -24,10 +24,10 @@ class StoreAlbum:
     """See `Album`. The key of a frame is its set and its index, such as `real/12`.
 
     Args:
-        folder: of the store.
+        folder: Folder of the store.
 
     Raises:
-        UserError: it is damaged.
+        UserError: It is damaged.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -24,8 +24,8 @@ class LabelControls:
     """Moves, undoes, accepts and exports labels.
 
     Args:
-        studio: what they act on.
-        actions: how they do it.
+        studio: What they act on.
+        actions: How they do it.
     """
 
     def __init__(self, studio: Studio, actions: Actions) -> None:

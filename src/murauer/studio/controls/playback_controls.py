@@ -10,8 +10,8 @@ class PlaybackControls:
     """Frame, play, step, sets, orders, pictures.
 
     Args:
-        studio: what they act on.
-        actions: how they do it.
+        studio: What they act on.
+        actions: How they do it.
     """
 
     def __init__(self, studio: Studio, actions: Actions) -> None:

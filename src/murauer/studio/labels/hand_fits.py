@@ -15,7 +15,7 @@ class HandFits:
     """One hand for each person, by their number.
 
     Args:
-        skeleton: of the labels that hands are fitted to.
+        skeleton: Skeleton of the labels that hands are fitted to.
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
@@ -27,7 +27,7 @@ class HandFits:
         """Tell whether the hand model has the joints.
 
         Raises:
-            UserError: it does not.
+            UserError: It does not.
         """
         if not HeldHand.fits(self._skeleton):
             raise UserError(f"the hand model does not have the joints of {self._skeleton.name}")
@@ -36,9 +36,9 @@ class HandFits:
         """Fit a person's hand, unless it is fitted or being fitted.
 
         Args:
-            person: their number.
-            labels: see `HeldHand`.
-            then: called at the end, in another thread, with what came of it.
+            person: Their number.
+            labels: See `HeldHand`.
+            then: Called at the end, in another thread, with what came of it.
 
         Returns:
             Whether a fit was started.

@@ -34,11 +34,11 @@ class HeldHand:
     """A hand of one size.
 
     Args:
-        labels: joints that it is fitted to, mm, (F, J, 3), at least 6 in a frame; NaN where not known.
-        skeleton: of the joints.
+        labels: Joints that it is fitted to, mm, (F, J, 3), at least 6 in a frame; NaN where not known.
+        skeleton: Skeleton of the joints.
 
     Raises:
-        UserError: the hand model does not have these joints, or they are those of no hand.
+        UserError: The hand model does not have these joints, or they are those of no hand.
     """
 
     def __init__(self, labels: Floats, skeleton: Skeleton) -> None:
@@ -78,9 +78,9 @@ class HeldHand:
         """Move one joint.
 
         Args:
-            joint: which.
-            target: where to, mm, (3,).
-            iterations: of the solver; few give a preview.
+            joint: Which.
+            target: Where to, mm, (3,).
+            iterations: Iterations of the solver; few give a preview.
 
         Returns:
             Where all joints are then, (J, 3).

@@ -32,9 +32,9 @@ class Label:
     """A label as one change left it.
 
     Attributes:
-        joints: mm, coordinates of the first camera, (J, 3), or `NO_HAND`; None where a label was deleted.
-        accepted: whether the person is done with it; only then is it for training.
-        action: what was done, in words.
+        joints: Mm, coordinates of the first camera, (J, 3), or `NO_HAND`; None where a label was deleted.
+        accepted: Whether the person is done with it; only then is it for training.
+        action: What was done, in words.
     """
 
     joints: Floats | None
@@ -70,11 +70,11 @@ class LabelLog:
     """The labels that a person makes in a folder, with all that they were before; a context manager.
 
     Args:
-        folder: that is labelled; the label log lies in it.
-        skeleton: of the labels.
+        folder: That is labelled; the label log lies in it.
+        skeleton: Skeleton of the labels.
 
     Raises:
-        UserError: the label log is damaged, of another skeleton, in use by another studio, or cannot be
+        UserError: The label log is damaged, of another skeleton, in use by another studio, or cannot be
             written.
     """
 
@@ -118,14 +118,14 @@ class LabelLog:
         """Give a frame another label; on disk when this returns.
 
         Args:
-            key: of the frame.
-            joints: mm, coordinates of the first camera, (J, 3), or `NO_HAND`; None to delete the label.
-            action: what was done, in words.
-            accepted: whether the person is done with it.
+            key: Key of the frame.
+            joints: Mm, coordinates of the first camera, (J, 3), or `NO_HAND`; None to delete the label.
+            action: What was done, in words.
+            accepted: Whether the person is done with it.
 
         Raises:
-            UserError: it cannot be written; the label is then as it was.
-            ValueError: the joints are not those of the skeleton, or not finite.
+            UserError: It cannot be written; the label is then as it was.
+            ValueError: The joints are not those of the skeleton, or not finite.
         """
         if joints is not None and not (self._is_label(joints) and np.isfinite(joints).all()):
             raise ValueError(f"joints of shape {joints.shape} are no label of {self._skeleton.name}")

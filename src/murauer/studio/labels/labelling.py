@@ -32,13 +32,13 @@ class Labelling:
     predicts. Every change is in the label log when its method returns; a drag is one change, at its end.
 
     Args:
-        label_log: where changes go.
-        skeleton: of the labels.
+        label_log: Where changes go.
+        skeleton: Skeleton of the labels.
 
     Attributes:
-        mode: what a drag moves.
-        selected: the joint that is moved.
-        joints: as shown, mm, coordinates of the first camera, (J, 3); None where there is nothing to show.
+        mode: What a drag moves.
+        selected: The joint that is moved.
+        joints: As shown, mm, coordinates of the first camera, (J, 3); None where there is nothing to show.
     """
 
     def __init__(self, label_log: LabelLog, skeleton: Skeleton) -> None:
@@ -58,8 +58,8 @@ class Labelling:
         """Turn to a frame.
 
         Args:
-            frame: the frame.
-            prediction: what a label may start from, coordinates of the first camera, (J, 3).
+            frame: The frame.
+            prediction: What a label may start from, coordinates of the first camera, (J, 3).
         """
         self._frame, self._prediction = frame, prediction
         self._show()
@@ -98,7 +98,7 @@ class Labelling:
         """Choose what a drag moves.
 
         Raises:
-            UserError: the hand model, whose bones are to be held, does not have these joints.
+            UserError: The hand model, whose bones are to be held, does not have these joints.
         """
         if mode == "held bones":
             self._hands.check()
@@ -122,13 +122,13 @@ class Labelling:
         It is fitted to the accepted labels of that person, and to what is shown.
 
         Args:
-            then: called at the end, in another thread, with what came of it.
+            then: Called at the end, in another thread, with what came of it.
 
         Returns:
             Whether a fit was started.
 
         Raises:
-            UserError: there are no joints to fit it to.
+            UserError: There are no joints to fit it to.
         """
         frame, start = self._opened(), self._start()
         known = np.stack([*self._accepted[frame.person].values(), start])
@@ -138,7 +138,7 @@ class Labelling:
         """Show the selected joint at a place; nothing is changed before `drop`.
 
         Args:
-            target: mm, (3,).
+            target: Mm, (3,).
             rotation: (3, 3), of the whole hand about the joint.
         """
         self.joints = self._dragged(target, rotation, PREVIEW_ITERATIONS)

@@ -17,9 +17,9 @@ def snap(joint: Floats, view: AlbumView, below_mm: float = UNDER_THE_SKIN_MM) ->
     """Put a joint below the surface that a camera measured.
 
     Args:
-        joint: mm, coordinates of the first camera, (3,).
-        view: whose surface; its pose must be known.
-        below_mm: how far below the surface.
+        joint: Mm, coordinates of the first camera, (3,).
+        view: Whose surface; its pose must be known.
+        below_mm: How far below the surface.
 
     Returns:
         Where it is then, likewise; None if there is no surface near it.

@@ -18,9 +18,9 @@ class Actions:
     viser moves its camera by W, A, S, D, Q, E and the arrows; other keys are free.
 
     Args:
-        server: of the page.
-        worker: does it.
-        then: called after everything that was done.
+        server: Server of the page.
+        worker: Does it.
+        then: Called after everything that was done.
     """
 
     def __init__(self, server: "ViserServer", worker: Worker, then: Task) -> None:
@@ -32,8 +32,8 @@ class Actions:
         """Have something done by the worker; what cannot be done is told on the page.
 
         Args:
-            act: what.
-            name: see `Worker.post`.
+            act: What.
+            name: See `Worker.post`.
         """
 
         def attempt() -> None:
@@ -69,9 +69,9 @@ class Actions:
         """Add buttons in a row, and bind a key to each.
 
         Args:
-            label: names the keys.
-            acts: key and what it does under the name of the button.
-            modifier: of all keys.
+            label: Names the keys.
+            acts: Key and what it does under the name of the button.
+            modifier: Modifier of all keys.
         """
         for name, (key, act) in acts.items():
             self.key(name, key, act, modifier)
@@ -81,7 +81,7 @@ class Actions:
     def value(self, handle: Any, act: Callable[[Any], object], name: str | None = None) -> Any:
         """Have a function called with the value of an input when a person changes it; returns the input."""
 
-        @handle.on_update
+        @handle.on_update  # type: ignore[untyped-decorator]  # viser's handles come as Any
         def _(event: Any) -> None:
             if event.client is not None:  # else the program set it
                 self.perform(lambda: act(handle.value), name)

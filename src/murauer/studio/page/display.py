@@ -29,9 +29,9 @@ def clouds(views: Sequence[AlbumView], pair: AlbumView | None, middle: Floats | 
     """Make points of what all cameras whose pose is known have seen.
 
     Args:
-        views: what the cameras saw.
-        pair: the synthetic image of the same pose; None not to show it.
-        middle: of the hand, mm, coordinates of the first camera, (3,).
+        views: What the cameras saw.
+        pair: The synthetic image of the same pose; None not to show it.
+        middle: Middle of the hand, mm, coordinates of the first camera, (3,).
     """
     distance = 600.0 if middle is None else float(middle[2])
     shown = [view for view in views if view.from_first is not None]

@@ -12,7 +12,7 @@ class FrameRate:
     """Counts frames.
 
     Attributes:
-        per_second: the mean; 0 before the second frame.
+        per_second: The mean; 0 before the second frame.
     """
 
     def __init__(self) -> None:

@@ -41,8 +41,8 @@ class Guard:
     """The rule by which requests are answered.
 
     Attributes:
-        port: that is listened on.
-        token: that is asked for; None on the loopback address.
+        port: That is listened on.
+        token: That is asked for; None on the loopback address.
     """
 
     port: int
@@ -76,7 +76,7 @@ def choose_token(host: str, given: str | None) -> str | None:
     """The token to ask for: the given one, or a new one if others than this machine can connect.
 
     Raises:
-        UserError: the given one cannot be part of an address.
+        UserError: The given one cannot be part of an address.
     """
     if given is not None:
         if len(given) < 8 or not all(
@@ -91,12 +91,12 @@ def serve(host: str, port: int, token: str | None) -> "ViserServer":
     """Start the web server of the page, guarded.
 
     Args:
-        host: address to listen on.
-        port: to listen on; 0 for any that is free.
-        token: that is asked for; None if only this machine can connect.
+        host: Address to listen on.
+        port: Port to listen on; 0 for any that is free.
+        token: That is asked for; None if only this machine can connect.
 
     Raises:
-        UserError: the address cannot be used.
+        UserError: The address cannot be used.
     """
     import viser  # extra
 

@@ -43,7 +43,7 @@ class Page:
     """One page, the same for all who look at it.
 
     Args:
-        server: guarded, see `guard.serve`.
+        server: Guarded, see `guard.serve`.
     """
 
     def __init__(self, server: "ViserServer") -> None:
@@ -100,8 +100,8 @@ class Page:
         """Show points under a name, in place of those that it had.
 
         Args:
-            name: of the points.
-            points: mm, (N, 3).
+            name: Name of the points.
+            points: Mm, (N, 3).
             colours: RGB, (N, 3).
             spacing_mm: about how far the pixels are apart on the hand; points cover part of that, since the
                 joints are behind them.

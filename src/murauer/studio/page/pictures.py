@@ -29,12 +29,12 @@ def picture(
     """Draw what a camera saw, with a skeleton.
 
     Args:
-        view: the image.
+        view: The image.
         middle: of the hand, mm, coordinates of the first camera, (3,); what is in the middle of the image if
             None or if it is not known where this camera stands.
-        joints: likewise, (J, 3); None for the depth alone.
-        skeleton: of the joints.
-        extent: how much of it to show.
+        joints: Likewise, (J, 3); None for the depth alone.
+        skeleton: Skeleton of the joints.
+        extent: How much of it to show.
 
     Returns:
         RGB, `PICTURE_SIZE` high and wide, or of `WHOLE_SIZE`.

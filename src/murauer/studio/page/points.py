@@ -24,9 +24,9 @@ def cloud(
     """Points that a camera measured, most of them near the hand.
 
     Args:
-        view: the image; its pose must be known.
-        middle: of the hand, mm, coordinates of the first camera, (3,); None if there is none.
-        limit: at most so many points.
+        view: The image; its pose must be known.
+        middle: Middle of the hand, mm, coordinates of the first camera, (3,); None if there is none.
+        limit: Most points.
 
     Returns:
         Points in mm in the coordinates of the first camera, (N, 3), and their colours, (N, 3).

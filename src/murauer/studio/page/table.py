@@ -24,10 +24,10 @@ def joint_table(
     """Lay joints out in a table.
 
     Args:
-        skeleton: their names.
-        joints: mm, (J, 3); None if there are none.
-        errors: distances in mm, (J,), under the names of what they are of; None where not known.
-        selected: the joint to mark.
+        skeleton: Their names.
+        joints: Mm, (J, 3); None if there are none.
+        errors: Distances in mm, (J,), under the names of what they are of; None where not known.
+        selected: The joint to mark.
 
     Returns:
         HTML.

@@ -23,8 +23,8 @@ class Worker:
         """Have something done soon.
 
         Args:
-            task: what.
-            name: a task that still waits under the same name is not done any more: of many places that the
+            task: What.
+            name: A task that still waits under the same name is not done any more: of many places that the
                 mouse was at, only the last matters.
         """
         with self._changed:
@@ -43,7 +43,7 @@ class Worker:
         """Work until `stop` is called.
 
         Args:
-            tick: called after every task; returns in how many seconds it wants to be called again, None for
+            tick: Called after every task; returns in how many seconds it wants to be called again, None for
                 not before another task was done.
         """
         while True:

@@ -193,7 +193,7 @@ def train(
     sums: dict[str, float] = {}
     steps, saved, shown = 0, trainer.minutes, trainer.minutes
     while (rate := config.rate(trainer.minutes)) is not None:
-        start = time.monotonic()
+        began = time.monotonic()
         frames = pool.draw(config.batch, trainer.generator)
         batch = make_batch(frames, config.network.patch_size, config.variation, trainer.generator)
         losses = trainer.step(batch, rate)
@@ -202,7 +202,7 @@ def train(
         steps += 1
         if steps % 20 == 0:
             pool.refresh()
-        trainer.minutes += (time.monotonic() - start) / 60
+        trainer.minutes += (time.monotonic() - began) / 60
         if trainer.minutes - saved > config.checkpoint_minutes:
             trainer.save()
             saved = trainer.minutes
