@@ -48,16 +48,20 @@ def main() -> None:
         strict=True,
     ):
         pose = estimator(depth, window_camera(intrinsics, len(depth)), centre, "right")
+        if not pose:
+            print(pose.problem)
         predicted = convert(pose.joints_xyz, pose.skeleton.name, store.skeleton.name)
         errors.append(np.linalg.norm(predicted - joints, axis=-1))
         confidence.append(pose.confidence)
     error = np.stack(errors)
+    answered = ~np.isnan(error).any(1)
+    error, rows, confidence = error[answered], rows[answered], np.array(confidence)[answered]
     unseen = np.isin(frames.person[rows], list(store.unseen_persons))
     print(f"{len(rows)} frames: {error.mean():.2f} mm, median of frames {np.median(error.mean(1)):.2f}")
     print(f"people not in training: {error[unseen].mean():.2f}, others: {error[~unseen].mean():.2f}")
     for name, value in zip(store.skeleton.joints, error.mean(0), strict=True):
         print(f"  {name:12} {value:5.1f}")
-    sure = np.array(confidence)
+    sure = confidence
     for low, high in ((0, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1.01)):
         chosen = (sure >= low) & (sure < high)
         if chosen.any():
