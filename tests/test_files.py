@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from murauer.errors import UserError
-from murauer.files import written_whole
+from murauer.files import as_utf8, written_whole
 
 
 def test_appears_at_the_end(tmp_path: Path):
@@ -45,3 +46,9 @@ def test_file_in_place_of_a_folder(tmp_path: Path):
     with pytest.raises(UserError, match="cannot write"), written_whole(tmp_path / "file" / "a.json"):
         pass
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_names_that_the_locale_could_not_decode_are_text():
+    assert as_utf8("Übung") == "Übung"
+    assert as_utf8(os.fsdecode("Übung".encode())) == "Übung"
+    assert as_utf8("\udcc3\udc9cbung") == "Übung"

@@ -57,3 +57,8 @@ def _remove(path: Path) -> None:
 def file_digest(path: Path) -> str:
     """A short text that says what is in a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def as_utf8(name: str) -> str:
+    """The name of a file as text that UTF-8 can hold, also where the locale could not decode its bytes."""
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -14,7 +14,7 @@ import msgspec
 from murauer.chunks import Shard
 from murauer.datasets.dataset import Dataset
 from murauer.errors import UserError
-from murauer.files import written_whole
+from murauer.files import as_utf8, written_whole
 from murauer.hand.handedness import GivenHandedness
 from murauer.prepare.importing.centres import CentreFormat, Centres, choose_centres
 from murauer.prepare.importing.handedness import given_hands, shown_hands
@@ -107,12 +107,13 @@ def _prepare(
     said = {hand for hands in given_hands(dataset, handedness).values() for hand in hands.tolist()}
     facts = ImportFacts(
         dataset=dataset.name,
-        folder=source.resolve().name,
+        folder=as_utf8(source.resolve().name),
         sets={name: (info.frames, info.views) for name, info in dataset.sets.items()},
         centres=dict(chosen.kinds),
         settings=settings,
         centre_files={
-            f"{name}:{view + 1}": (file.path.name, file.digest) for (name, view), file in chosen.files.items()
+            f"{name}:{view + 1}": (as_utf8(file.path.name), file.digest)
+            for (name, view), file in chosen.files.items()
         },
         handedness=said.pop() if len(said) == 1 else "auto",
     )
