@@ -208,3 +208,15 @@ def test_all_hands_of_a_frame(tmp_path: Path, capsys) -> None:
     assert main(["predict", frame, "--camera", "nyu", "--hands", "all"]) == 1
     (none,) = json.loads(capsys.readouterr().out)["frames"]
     assert "found no hand" in none["problem"]
+
+
+def test_the_best_quality(tmp_path: Path, small_model: Path, capsys) -> None:
+    (frame,) = save(tmp_path, ball())
+    words = ["predict", frame, "--camera", "nyu", CENTRE, "--handedness", "right", "--quality"]
+    joints = []
+    for quality in ("fast", "best"):
+        assert main([*words, quality]) == 0
+        joints.append(np.array(json.loads(capsys.readouterr().out)["frames"][0]["joints_xyz_mm"]))
+    assert joints[0].shape == (21, 3) and 0 < np.abs(joints[0] - joints[1]).max() < 100
+    assert main([*words, "best", "--model", str(small_model)]) == 2
+    assert "is for dense models" in capsys.readouterr().err

@@ -131,7 +131,7 @@ def test_what_cannot_be_measured_is_told_before_anything_is_trained(
     assert "13 labelled frames asked for" in told("--labels", "13")
     assert "unknown variant 'best'" in told("--variants", "best")
     assert "at least 1" in told("--labels", "0") and "at least 1" in told("--labels", "most")
-    assert "expected KEY=VALUE" in told("--engine-option", "long")
+    assert "expected KEY=VALUE" in told("--runner-option", "long")
     np.lib.format.open_memmap(store_folder / "test" / "labelled.npy", "r+")[:] = False
     assert "have no labels to measure errors with" in told()
     assert runner.folders == [] and not (tmp_path / "out").exists()

@@ -88,6 +88,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hands", choices=("one", "all"), default="one", help="of each frame (default: one)")
     parser.add_argument("--strict", action="store_true", help="stop at a frame that cannot be used")
     parser.add_argument("--model", default="default", metavar="PATH", help="run folder, model file, .onnx")
+    parser.add_argument(
+        "--quality",
+        choices=("fast", "best"),
+        default="fast",
+        help="best: the mean over five views, six times as long (default: fast)",
+    )
     add_handedness(parser)
     parser.add_argument(
         "--out", type=Path, action="append", default=[], metavar="FILE", help=".json, .coco.json, .csv"
@@ -116,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
     if args.overlay is not None and (frames.count or 0) > SHEET_LIMIT:
         raise UserError(f"{frames.count} frames are too many for one overlay; give up to {SHEET_LIMIT}")
     try:
-        return predict_frames(args, frames, Estimator.load(args.model))
+        return predict_frames(args, frames, Estimator.load(args.model, quality=args.quality))
     finally:
         frames.close()
 
@@ -128,13 +134,13 @@ def _predict_set(args: argparse.Namespace) -> None:
     from murauer.store.store import open_store  # start-up
 
     useless = [name for name in OF_FRAMES if getattr(args, name) is not None]
-    if args.handedness != "auto":
-        useless.append("handedness")
+    usual = {"handedness": "auto", "quality": "fast"}
+    useless += [name for name, value in usual.items() if getattr(args, name) != value]
     if useless:
         options = ", ".join("--" + name.replace("_", "-") for name in useless)
         raise UserError(
             f"with --split leave {options} away: that is for depth images; a store has its cameras and "
-            "centres, and its hands are taken for right ones"
+            "centres, and says which hand each frame shows"
         )
     if len(args.frames) != 1 or len(args.out) != 1:
         raise UserError("with --split give one store and one --out file, such as joints.npy")

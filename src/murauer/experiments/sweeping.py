@@ -18,13 +18,13 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         "--workers", type=positive_int, metavar="W", help="trainings at a time (default: one for each core)"
     )
     parser.add_argument(
-        "--engine",
+        "--runner",
         choices=RUNNERS,
         default="local",
         help="where to train: processes here, or jobs of a cluster through submitit (default: local)",
     )
     parser.add_argument(
-        "--engine-option",
+        "--runner-option",
         type=_option,
         action="append",
         default=[],
@@ -39,11 +39,11 @@ def sweep_runner(args: argparse.Namespace) -> Runner:
     Raises:
         UserError: It cannot be used here.
     """
-    return make_runner(args.engine, args.out / "submitit", args.workers, dict(args.engine_option))
+    return make_runner(args.runner, args.out / "submitit", args.workers, dict(args.runner_option))
 
 
 def _option(text: str) -> tuple[str, int | str]:
     key, separator, value = text.partition("=")
     if not (separator and key):
-        raise UserError(f"expected KEY=VALUE for --engine-option, got '{text}'")
+        raise UserError(f"expected KEY=VALUE for --runner-option, got '{text}'")
     return key, int(value) if value.isdecimal() else value

@@ -4,7 +4,7 @@
 
     estimator = Estimator.load("default")
     pose = estimator(depth, Camera(fx=475.1, fy=475.1, u0=315.9, v0=245.0))
-    pose.joints_xyz                                 # (14, 3) in mm
+    pose.joints_xyz                                 # (21, 3) in mm
     for pose in estimator.hands(depth, camera):     # all hands in the frame
         ...
     for pose in estimator.track(frames, camera):    # a stream, smoothed
