@@ -13,7 +13,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Generator, Tensor
 
-from murauer.geometry.overlay import BACKGROUND_COLOUR, draw_skeleton, shade_depth
+from murauer import Estimator
+from murauer.capture.sources.simulated import SimulatedSource
+from murauer.geometry.overlay import BACKGROUND_COLOUR, draw_hand, draw_skeleton, shade_depth
 from murauer.geometry.skeletons import SKELETONS
 from murauer.hand.clutter import merge_depth
 from murauer.hand.gestures import gesture
@@ -35,6 +37,9 @@ GAP = 6
 
 PICTURED = ((0.0, slice(0, 7)), (1.0, slice(7, 14)))
 """Shares of pinches, and the rows of hands: things in the palm above, between fingertips below."""
+
+FRAMES_WITH_JOINTS = ((11, 30), (12, 80), (14, 10), (16, 60), (17, 100))
+"""Seeds of the simulated camera, and the number of a frame."""
 
 TEXT_COLOUR = (214, 216, 222)
 DISTANCE_MM = 700.0
@@ -189,6 +194,19 @@ def patches(frames: FrameSet, rows: np.ndarray, cube_mm: float, joints: bool) ->
     return pictures
 
 
+def joints() -> None:
+    """Hands before the simulated camera, with the joints that the packaged model finds without any help."""
+    estimator = Estimator.load("default", quality="best")
+    tiles = []
+    for seed, number in FRAMES_WITH_JOINTS:
+        source = SimulatedSource(seed=seed, paced=False)
+        depth, camera = source.frame(number).depths[0], source.cameras[0].camera
+        pose = estimator(depth, camera)
+        shown = draw_hand(depth, camera, pose.joints_xyz, pose.centre, pose.skeleton, cube_mm=260, size=236)
+        tiles.append(tile(shown))
+    save(grid([tiles]), "joints.png")
+
+
 def domains() -> None:
     """The same poses in the synthetic and in the real domain of a simulated store."""
     config = SimulationConfig(seed=5, synthetic_frames=1, real_frames=200, validation_frames=2, test_frames=2)
@@ -217,5 +235,6 @@ if __name__ == "__main__":
     gestures()
     sensors()
     grasps()
+    joints()
     domains()
     pairs()
