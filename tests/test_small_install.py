@@ -58,7 +58,7 @@ def test_prediction_with_files_and_pictures(frame: Path, tmp_path: Path) -> None
     (result,) = json.loads((tmp_path / "joints.json").read_text())["frames"]
     assert np.isfinite(result["joints_xyz_mm"]).all()
     assert result["centre_xyz_mm"][2] == pytest.approx(800, abs=150)
-    assert len((tmp_path / "joints.csv").read_text().splitlines()) == 15
+    assert len((tmp_path / "joints.csv").read_text().splitlines()) == 1 + 21
     assert Image.open(tmp_path / "picture.png").size == (640 + 480, 480)
 
 

@@ -304,7 +304,9 @@ def _rotation_matrix(angle: Tensor) -> Tensor:
 
 def _column(cube_mm: float | Tensor, like: Tensor) -> Tensor:
     """Sides of cubes as a column, (B, 1), or (1, 1) for one side of all."""
-    return torch.as_tensor(cube_mm).to(like).reshape(-1, 1)
+    if isinstance(cube_mm, Tensor):
+        return cube_mm.to(like).reshape(-1, 1)
+    return like.new_full((1, 1), cube_mm)  # made where it is used: a GPU is not waited for
 
 
 def _check_placement(intrinsics: Tensor, centre: Tensor, cube_mm: float | Tensor, patch_size: int) -> None:
@@ -314,8 +316,11 @@ def _check_placement(intrinsics: Tensor, centre: Tensor, cube_mm: float | Tensor
             f"expected centre (B, 3) and intrinsics (B, 4) or (4,), got {tuple(centre.shape)} and "
             f"{tuple(intrinsics.shape)}"
         )
-    if not (bool((torch.as_tensor(cube_mm) > 0).all()) and patch_size > 0):
-        raise ValueError(f"cube_mm and patch_size must be positive, got {cube_mm} and {patch_size}")
+    positive = "cube_mm and patch_size must be positive"
+    if isinstance(cube_mm, Tensor):
+        _require((cube_mm > 0).all(), positive)
+    elif not cube_mm > 0 or patch_size < 1:
+        raise ValueError(f"{positive}, got {cube_mm} and {patch_size}")
     _require(
         torch.isfinite(intrinsics).all() & torch.isfinite(centre).all() & (centre[:, 2] > 0).all(),
         "centres and intrinsics must be finite and every centre in front of the camera (z > 0)",
