@@ -1,7 +1,7 @@
 # Everything runs in .venv, made on first use from the versions in constraints.txt.
 PYTHON ?= python3
 BIN := .venv/bin
-FLOOR := 82
+FLOOR := 92
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test coverage package docs bench lint layers types clean
