@@ -112,6 +112,26 @@ def facing_kernel(
         cosine[image, row, column] = value
 
 
+@wp.func
+def at_offset(
+    depth: wp.array(dtype=float, ndim=3),
+    down: wp.array(dtype=int, ndim=3),
+    right: wp.array(dtype=int, ndim=3),
+    image: int,
+    row: int,
+    column: int,
+    patch_row: int,
+    patch_column: int,
+) -> float:
+    """The depth at the offset that a pixel's patch has from the pixel."""
+    return look_up(
+        depth,
+        image,
+        row + down[image, patch_row, patch_column],
+        column + right[image, patch_row, patch_column],
+    )
+
+
 @wp.kernel
 def jitter_kernel(
     depth: wp.array(dtype=float, ndim=3),
@@ -128,12 +148,7 @@ def jitter_kernel(
     for column in range(depth.shape[2]):
         patch_column = patch_of(column, per_pixel[image], phase[1, image])
         z = depth[image, row, column]
-        other = look_up(
-            depth,
-            image,
-            row + down[image, patch_row, patch_column],
-            column + right[image, patch_row, patch_column],
-        )
+        other = at_offset(depth, down, right, image, row, column, patch_row, patch_column)
         if wp.abs(z - other) > step:
             z = other
         moved[image, row, column] = z
@@ -156,12 +171,7 @@ def grow_kernel(
     for column in range(depth.shape[2]):
         patch_column = patch_of(column, per_pixel[image], phase[1, image])
         z = depth[image, row, column]
-        other = look_up(
-            depth,
-            image,
-            row + down[image, patch_row, patch_column],
-            column + right[image, patch_row, patch_column],
-        )
+        other = at_offset(depth, down, right, image, row, column, patch_row, patch_column)
         if other > 0.0:
             if z == 0.0:
                 z = other
@@ -188,12 +198,7 @@ def drop_edges_kernel(
         z = depth[image, row, column]
         if z > 0.0:
             patch_column = patch_of(column, per_pixel[image], phase[1, image])
-            other = look_up(
-                depth,
-                image,
-                row + down[image, patch_row, patch_column],
-                column + right[image, patch_row, patch_column],
-            )
+            other = at_offset(depth, down, right, image, row, column, patch_row, patch_column)
             if wp.abs(z - other) > step:
                 z = 0.0
         kept[image, row, column] = z
