@@ -13,7 +13,7 @@ import torch
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.hand.everyday import EverydayPrior
 from murauer.hand.model import HandModel
-from murauer.nets.look_twice import look_twice
+from murauer.nets.deployed import joints_around
 from murauer.nets.model_file import load_model
 from murauer.random_streams import random_stream
 from murauer.training.base.scenes import CENTRE, BaseScenes
@@ -46,7 +46,7 @@ def main() -> None:
             joints = frames["joints"]
             centre = joints[:, CENTRE] + CENTRE_ERROR_MM * torch.randn(len(joints), 3, generator=stream)
             depth = frames["depth"].float() * DEPTH_UNIT_MM
-            seen = look_twice(network, depth, frames["intrinsics"], centre, config.cube_mm, True)
+            seen = joints_around(network, depth, frames["intrinsics"], centre, config.cube_mm, True)
             errors.append((seen - joints).norm(dim=-1).mean(1))
             part += 1
         error = torch.cat(errors)[: options.frames]

@@ -1,16 +1,11 @@
 """Frame sets through a network, without augmentation."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 import torch
 
-from murauer.geometry.patches import Cubes, Floats
-from murauer.geometry.skeletons import find_skeleton
-from murauer.inference.joints import Dense, predict_joints
-from murauer.nets.dense_network import DenseHandPoseNetwork
-from murauer.nets.deployed import AnyNetwork, predicted
+from murauer.nets.deployed import AnyNetwork, joints_around
 from murauer.store.augmentation import Samples, still, to_samples
 from murauer.store.frame_set import FrameSet
 
@@ -59,19 +54,6 @@ def predict_frames(
         Joints in mm, camera coordinates, shape (N, J, 3), or as many as there are rows.
     """
     rows = np.arange(len(frames)) if rows is None else rows
-    joints, passes, centre_joint, dense = [], 1, 0, None
-    if isinstance(network, DenseHandPoseNetwork):
-        skeleton = find_skeleton(network.config.skeleton)
-        passes, centre_joint, dense = 2, skeleton.centre, Dense(skeleton.name, cube_mm)
-    for start in range(0, len(rows), BATCH):
-        region = frames.regions(rows[start : start + BATCH], 0)
-        cubes = Cubes(region.centre.numpy(), region.intrinsics.numpy(), cube_mm, network.config.patch_size)
-        run, depth = partial(_run, network, real), region.depth.numpy()
-        look = predict_joints(run, depth, cubes, passes=passes, centre_joint=centre_joint, dense=dense)
-        joints.append(look.joints)
-    return frames.as_seen(torch.from_numpy(np.concatenate(joints)), rows).numpy()
-
-
-def _run(network: AnyNetwork, real: bool, patches: Floats) -> Floats:
-    """Patches in, joints out."""
-    return predicted(network, torch.from_numpy(patches)[:, None], real).numpy()
+    regions = (frames.regions(rows[start : start + BATCH]) for start in range(0, len(rows), BATCH))
+    joints = [joints_around(network, r.depth, r.intrinsics, r.centre, cube_mm, real) for r in regions]
+    return frames.as_seen(torch.cat(joints), rows).numpy()

@@ -12,9 +12,9 @@ from murauer.geometry.camera import Camera, xyz_to_uvd
 from murauer.geometry.patches import Cubes, Floats, shown
 from murauer.handfinder.localisation import Sighting
 from murauer.inference.backends.backend import Backend
-from murauer.inference.joints import VIEWS, Dense, Prediction, predict_joints
 from murauer.inference.plausibility import confidence, confidence_from_errors
 from murauer.inference.pose import HandPose, Timings, no_pose
+from murauer.nets.joints import VIEWS, Dense, Prediction, predict_joints
 
 MINIMUM_HAND_SHARE = 0.005
 """Share of a patch that must show something: a finger tip covers more than this."""

@@ -3,8 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from murauer.geometry.patches import Cubes, Floats
+from murauer.geometry.skeletons import find_skeleton
 from murauer.nets.config import ModelConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
+from murauer.nets.joints import Dense, predict_joints
 from murauer.nets.network import HandPoseNetwork
 
 AnyNetwork = HandPoseNetwork | DenseHandPoseNetwork
@@ -33,6 +36,40 @@ def predicted(network: AnyNetwork, patch: Tensor, real: bool) -> Tensor:
         return joints
     votes = network.pose(network.latent(patch, real))
     return torch.cat([votes.joints, votes.log_error.exp()[..., None]], -1)
+
+
+@torch.no_grad()
+def joints_around(
+    network: AnyNetwork, depth: Tensor, intrinsics: Tensor, centre: Tensor, cube_mm: float, real: bool
+) -> Tensor:
+    """Predict the joints of right hands around given centres, see `predict_joints`.
+
+    A dense network looks twice, the second time around what it predicted, in a cube as large as the hand asks
+    for.
+
+    Args:
+        network: f, m and p, in evaluation mode, on the CPU.
+        depth: (B, H, W) in mm, 0 = no measurement.
+        intrinsics: fx, fy, u0, v0 of each image in pixels, (B, 4).
+        centre: About the middle of each hand, camera coordinates in mm, (B, 3).
+        cube_mm: Side of the hand cube in mm; for a dense network, of a hand of the mean adult's size.
+        real: Whether m applies.
+
+    Returns:
+        (B, J, 3) in mm, camera coordinates.
+    """
+    passes, centre_joint, dense = 1, 0, None
+    if isinstance(network, DenseHandPoseNetwork):
+        skeleton = find_skeleton(network.config.skeleton)
+        passes, centre_joint, dense = 2, skeleton.centre, Dense(skeleton.name, cube_mm)
+
+    def run(patches: Floats) -> Floats:
+        joints: Floats = predicted(network, torch.from_numpy(patches)[:, None], real).numpy()
+        return joints
+
+    cubes = Cubes(centre.numpy(), intrinsics.numpy(), cube_mm, network.config.patch_size)
+    look = predict_joints(run, depth.numpy(), cubes, passes=passes, centre_joint=centre_joint, dense=dense)
+    return torch.from_numpy(look.joints)
 
 
 class Deployed(nn.Module):

@@ -8,11 +8,16 @@ from safetensors.torch import load_file
 
 from murauer import Camera, Estimator
 from murauer.errors import UserError
+from murauer.geometry.crop import crop_hand
+from murauer.geometry.hand_size import LARGEST_HAND, SMALLEST_HAND, hand_scale
+from murauer.geometry.skeletons import convert, find_skeleton
 from murauer.hand.model import HandModel
 from murauer.inference.export.onnx import export_onnx
 from murauer.nets.config import DenseConfig
-from murauer.nets.look_twice import look_twice
+from murauer.nets.dense_network import DenseHandPoseNetwork
+from murauer.nets.deployed import joints_around
 from murauer.nets.model_file import load_model
+from murauer.store.frame_set import Region
 from murauer.training.base import package, pool, train
 from murauer.training.base.pool import Pool, chunk_files, produce
 from murauer.training.base.samples import Variation, make_batch
@@ -181,11 +186,28 @@ def test_a_training_starts_from_a_model(model: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(network.eval()(patch, False), expected, atol=1e-5, rtol=0)
 
 
+@torch.no_grad()
+def looked_twice(network: DenseHandPoseNetwork, region: Region, cube_mm: float, real: bool) -> torch.Tensor:
+    """Joints by PyTorch alone: the reference of `predict_joints`, whose crops are NumPy's."""
+    skeleton, centre = find_skeleton(network.config.skeleton), region.centre
+    cube = torch.full((len(centre),), cube_mm)
+    for _ in range(2):
+        patch, geometry = crop_hand(
+            region.depth, region.intrinsics, centre, cube_mm=cube, patch_size=network.config.patch_size
+        )
+        xyz = geometry.from_patch(network(patch[:, None], real))
+        centre = xyz[:, skeleton.centre]
+        cube = cube_mm * hand_scale(convert(xyz, skeleton.name, "hand21")).clamp(SMALLEST_HAND, LARGEST_HAND)
+    return xyz
+
+
 def test_backends_and_training_agree_on_a_dense_model(model: Path, tmp_path: Path, tiny_store) -> None:
     export_onnx(model, tmp_path / "base.onnx")
     network, _ = load_model(model)
     (region, *_) = stored_hands(tiny_store, "test")
-    expected = look_twice(network, region.depth, region.intrinsics, region.centre, 300.0, True).numpy()
+    expected = looked_twice(network, region, 300.0, True).numpy()
+    ours = joints_around(network, region.depth, region.intrinsics, region.centre, 300.0, True)
+    np.testing.assert_allclose(ours, expected, atol=0.01)
     for path in (model, tmp_path / "base.onnx"):
         estimator = Estimator.load(path)
         assert estimator.skeleton.name == "hand21"

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from murauer.geometry.skeletons import convert
 from murauer.nets.dense_network import DenseHandPoseNetwork
-from murauer.nets.look_twice import look_twice
+from murauer.nets.deployed import joints_around
 from murauer.store.frame_set import Region
 from murauer.store.store import Store
 
@@ -23,6 +23,6 @@ def stored_hands(store: Store, name: str) -> list[Region]:
 def error_mm(network: DenseHandPoseNetwork, regions: list[Region], skeleton: str, cube_mm: float) -> Tensor:
     """Distance of each joint from where a store of some skeleton has it, (N, J) in mm."""
     network.eval()
-    looks = [look_twice(network, r.depth, r.intrinsics, r.centre, cube_mm, False) for r in regions]
+    looks = [joints_around(network, r.depth, r.intrinsics, r.centre, cube_mm, False) for r in regions]
     predicted = convert(torch.cat(looks), network.config.skeleton, skeleton)
     return (predicted - torch.cat([region.joints for region in regions])).norm(dim=-1)

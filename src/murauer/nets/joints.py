@@ -1,7 +1,8 @@
 """The one path from depth to joints: frames, centres and handedness in, joints out.
 
-Everything that predicts takes it: the estimator, streams, the studio, and the scoring of whole stores. The
-network is whatever turns patches (B, P, P) into joints as `murauer.nets.deployed.predicted` does.
+Everything that predicts takes it: the estimator, streams, the studio, the scoring of whole stores, and the
+tests during a training. The network is whatever turns patches (B, P, P) into joints as
+`murauer.nets.deployed.predicted` does.
 """
 
 from collections.abc import Callable
