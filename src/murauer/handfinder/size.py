@@ -26,7 +26,10 @@ USUAL_BONES_MM, USUAL_VIEW_MM = 690.0, 300.0
 BONES = np.array(SKELETONS["nyu14"].bones)
 
 WEIGHTS = np.array([0.69, 0.66, 0.95, 4.2, 5.77, -3.95])
-"""Of the five features and of 1, in a logistic model; `benchmarks/hand_size.py --fit` makes them."""
+"""Of the five features and of 1, in a logistic model of simulated frames and eleven genuine ones.
+
+`benchmarks/hand_size.py --fit` fits such weights to simulated frames alone, so to other numbers.
+"""
 
 
 def size_probability(hand: NDArray[np.float32], joints: NDArray[np.float32], view_mm: float) -> float:
