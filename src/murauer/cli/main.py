@@ -2,9 +2,12 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 from murauer.arguments import Parser, add_commands
@@ -81,12 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0, 1 where a command says that its result is incomplete, 2 after an error of the input,
-        130 after Ctrl-C.
+        130 after Ctrl-C or SIGTERM, where the command does not end well by it.
     """
     warnings.showwarning = _show_warning
     try:
         options = make_parser().parse_args(arguments)
-        code = options.run(options)
+        with _sigterm_is_ctrl_c():
+            code = options.run(options)
         sys.stdout.flush()  # a full disk behind a redirection shows only here
     except UserError as error:
         return _fail(str(error))
@@ -110,6 +114,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("murauer: stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
     return code or 0
+
+
+@contextmanager
+def _sigterm_is_ctrl_c() -> Iterator[None]:
+    """What a cluster, a container or a shutdown sends ends a command like a person: nothing done is lost."""
+    if threading.current_thread() is not threading.main_thread():  # only that one may choose
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _give_up_stdout() -> None:
