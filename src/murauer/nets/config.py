@@ -135,6 +135,10 @@ class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.widths[0]
 
 
+SMALL_DENSE = DenseConfig(patch_size=64, widths=(32, 64, 128), hidden=48)
+"""A fifth of the base model's multiplications."""
+
+
 class ModelConfig(msgspec.Struct, frozen=True):
     """What must be known of a training's configuration to use its model; the rest is not read.
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 
+from murauer.nets.config import SMALL_DENSE, DenseConfig
 from murauer.training.base.pool import Pool
 from murauer.training.base.train import BaseTraining, Stage, train
 
+NETWORKS = {"base": DenseConfig(), "small": SMALL_DENSE}
 DEFAULT_STAGES = ((420.0, 2e-3), (180.0, 7e-4))
 
 
@@ -24,10 +26,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of the training (default: 1)")
     parser.add_argument("--test", type=Path, metavar="STORE", help="a recording to test on meanwhile")
     parser.add_argument("--start", metavar="MODEL", help="go on from a model, such as default")
+    parser.add_argument(
+        "--network", choices=NETWORKS, default="base", help="which is trained (default: base)"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     stages = tuple(Stage(minutes, rate) for minutes, rate in options.stage or DEFAULT_STAGES)
-    config = BaseTraining(stages)
+    config = BaseTraining(stages, NETWORKS[options.network])
     frames = options.out / "frames"
     frames.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "murauer.training.base.pool", str(frames)]

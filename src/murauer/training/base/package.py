@@ -9,10 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from murauer.nets.config import ModelConfig
+from murauer.nets.config import DenseConfig, ModelConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
 from murauer.nets.model_file import pack_module, read_tensors, unpack_module, write_tensors
-from murauer.training.base.train import CHECKPOINT, BaseTraining
+from murauer.training.base.samples import Variation
+from murauer.training.base.train import CHECKPOINT
 
 
 def write_model(run: Path, out: Path) -> str:
@@ -28,18 +29,16 @@ def write_model(run: Path, out: Path) -> str:
     Raises:
         UserError: A file cannot be read or written.
     """
-    config = BaseTraining(())
     tensors, metadata = read_tensors(run / CHECKPOINT)
-    network = DenseHandPoseNetwork(config.network)
+    config = msgspec.json.decode(metadata["network"], type=DenseConfig)
+    network = DenseHandPoseNetwork(config)
     unpack_module("average.module", network, tensors, run / CHECKPOINT)
     weights = {
         name: value.half() if value.ndim > 1 else value
         for name, value in pack_module("network", network).items()
         if not name.startswith("network.view_generator.")  # nothing has trained it
     }
-    model = ModelConfig(
-        skeleton=config.network.skeleton, cube_mm=config.variation.cube_mm, dense=config.network
-    )
+    model = ModelConfig(skeleton=config.skeleton, cube_mm=Variation.cube_mm, dense=config)
     text = msgspec.json.encode(model).decode()
     write_tensors(out, weights, {"config": text, "facts": metadata["facts"]})
     return metadata["facts"]

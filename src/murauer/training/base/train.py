@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import Generator, Tensor, nn
 from torch.optim import AdamW
@@ -37,6 +38,9 @@ RISE = 0.03
 """Share of a stage in which the learning rate rises."""
 
 LARGEST_GRADIENT = 1.0
+
+REFRESH = 30
+"""Steps from one look for new frames to the next."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class BaseTraining:
     votes_weight: float = 0.3
     error_weight: float = 0.1
     variation: Variation = field(default_factory=Variation)
-    chunks: int = 70
+    chunks: int = 140
     checkpoint_minutes: float = 4.0
     test_minutes: float = 8.0
     half_precision: bool = True
@@ -159,7 +163,8 @@ class BaseTrainer:
         tensors = pack_module("network", self.network) | pack_module("average", self.average)
         tensors |= pack_optimiser("optimiser", self.optimiser)
         facts = {"minutes": self.minutes, "images": self.images}
-        write_tensors(self.folder / CHECKPOINT, tensors, {"facts": json.dumps(facts)})
+        network = msgspec.json.encode(self.config.network).decode()
+        write_tensors(self.folder / CHECKPOINT, tensors, {"facts": json.dumps(facts), "network": network})
 
     def _resume(self) -> None:
         path = self.folder / CHECKPOINT
@@ -200,7 +205,7 @@ def train(
         for name, loss in losses.items():
             sums[name] = sums.get(name, 0.0) + float(loss)
         steps += 1
-        if steps % 20 == 0:
+        if steps % REFRESH == 0:
             pool.refresh()
         trainer.minutes += (time.monotonic() - began) / 60
         if trainer.minutes - saved > config.checkpoint_minutes:
