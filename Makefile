@@ -25,7 +25,7 @@ bench: .venv/installed-dev  ## speed against peers and against the machine's lim
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench.py
 
 lint: .venv/installed-dev
-	$(BIN)/ruff check src tests benchmarks docs
+	$(BIN)/ruff check src tests benchmarks tools docs
 
 layers: .venv/installed-dev  ## imports run downwards: the contracts in pyproject.toml
 	$(BIN)/lint-imports

