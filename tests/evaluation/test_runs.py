@@ -35,6 +35,10 @@ def test_runs_are_what_they_were_trained_with(store, runs):
     assert load_run(runs["full"], "mine").title == "mine"
 
 
+def test_a_run_without_real_frames_has_used_no_label_whatever_it_was_given(runs, tmp_path):
+    assert load_run(variation(runs["synth_only"], tmp_path / "given", labels=100)).labels == 0
+
+
 def test_titles_tell_runs_apart(runs, tmp_path):
     full, base = runs["full"], runs["real_and_synth"]
     assert [run.title for run in load_runs([base, full])] == ["Real&Synth", "Real&Synth | Full"]

@@ -113,7 +113,9 @@ def test_table1_of_what_cannot_be_compared(store, runs, tmp_path, capsys, words,
 def test_figure3_has_published_values_and_own_runs(runs, tmp_path):
     assert experiment("figure3", "--out", tmp_path / "published") == 0
     rows, _ = outputs(tmp_path / "published", "figure3")
-    assert {row["method"] for row in rows} == {"PreView", "Crossing Nets", "LSPS", "MURAUER"}
+    assert {row["method"] for row in rows if row["n_labelled"] != "0"} == {
+        "PreView", "Crossing Nets", "LSPS", "MURAUER",
+    }  # fmt: skip
     for name in ("full", "synth_only"):
         shutil.copytree(runs[name], tmp_path / "sweep" / name)
     assert experiment("figure3", tmp_path / "sweep", "--out", tmp_path / "own") == 0

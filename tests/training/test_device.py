@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from fake_gpu import put_module
 from murauer.errors import UserError
 from murauer.nets.model_file import read_tensors
 from murauer.nets.network import HandPoseNetwork, make_discriminator
@@ -58,12 +59,7 @@ class OtherDevice:
             return values.to(device)
 
     def put_module(self, module: nn.Module) -> Any:
-        for part in module.modules():
-            for name, parameter in part.named_parameters(recurse=False):
-                setattr(part, name, nn.Parameter(self.put(parameter.detach())))
-            for name, buffer in part.named_buffers(recurse=False):
-                setattr(part, name, self.put(buffer))
-        return module
+        return put_module(module, self.put)
 
 
 @pytest.fixture

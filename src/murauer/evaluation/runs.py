@@ -33,7 +33,7 @@ class Run:
         folder: where it lies.
         name: of the variant.
         variant: what it was trained with.
-        labels: number n of labelled real frames.
+        labels: number n of labelled real frames; 0 for a variant that uses none.
         seed: of the training.
         network: in evaluation mode.
         config: what its network is.
@@ -122,7 +122,7 @@ def load_run(folder: Path, title: str | None = None) -> Run:
         folder=folder,
         name=name,
         variant=variant,
-        labels=labels,
+        labels=labels if variant.real else 0,  # of a number that was given, but not used
         seed=seed,
         network=network,
         config=config,

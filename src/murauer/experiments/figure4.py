@@ -1,6 +1,6 @@
 """Error over the number of labelled real frames for the paper's variants (Figure 4): trains all of them.
 
-murauer experiment figure4 --data stores/nyu --config paper --labels 10 100 1000 all --out figures/nyu
+murauer experiment figure4 --data stores/nyu --config paper --out figures/nyu
 
 Each training has a folder of its own in OUT/runs. Given again after it was stopped, or with more labels,
 variants or seeds, the command trains what is missing. A training that fails is told at the end, when all
@@ -26,7 +26,7 @@ from murauer.training.config import Config, read_config
 from murauer.training.variants import VARIANTS, find_variant
 
 PAPER_VARIANTS = ("synth_only", "real_only", "real_and_synth", "distr_match", "view_pred", "full")
-LABELS = (10, 100, 1_000)
+LABELS = (10, 100, 1_000, 10_000)
 ALL = "all"
 
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=lambda text: text if text == ALL else positive_int(text),
         nargs="+",
         metavar="N",
-        help="labelled frames, numbers or 'all' (default: 10 100 1000 all, as far as there are so many)",
+        help="numbers of labelled frames, or 'all' (default: 10 100 1000 10000 all, where there are so many)",
     )
     parser.add_argument(
         "--variants",

@@ -23,8 +23,9 @@ def normalise_centre(centre_mm: Tensor) -> Tensor:
         (..., 3), clipped to [-1, 1].
     """
     near, far = DEPTH_RANGE_MM
-    offset = centre_mm.new_tensor([0.0, 0.0, (near + far) / 2])
-    return ((centre_mm - offset) / ((far - near) / 2)).clamp(-1.0, 1.0)
+    # In parts, as a GPU would be waited for while it is sent a vector of three numbers.
+    offset = torch.cat((centre_mm[..., :2], centre_mm[..., 2:] - (near + far) / 2), dim=-1)
+    return (offset / ((far - near) / 2)).clamp(-1.0, 1.0)
 
 
 class ViewGenerator(nn.Module):

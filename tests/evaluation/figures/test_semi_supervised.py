@@ -30,6 +30,7 @@ def test_seeds_are_averaged_and_counts_ascend():
     assert drawn["Full"].get_xdata().tolist() == [10, 100]
     assert drawn["Full"].get_ydata().tolist() == [18.0, 15.0]
     assert set(drawn["Synth only, n = 0"].get_ydata()) == {25.0}  # a level line
+    assert set(drawn["MURAUER, Synth only (published), n = 0"].get_ydata()) == {21.3}
     assert drawn["LSPS (published)"].get_ydata()[0] == 16.7
     assert drawn["MURAUER (published)"].get_ydata()[1] == 12.172
     assert axes.get_xscale() == "log" and "(mm)" in axes.get_ylabel()
@@ -45,9 +46,9 @@ def test_deviation_of_seeds_is_drawn():
 def test_other_data_are_drawn_apart():
     own, known = semi_supervised_figure(OWN, published_results(), "mine", comparable=False).axes
     assert set(lines(own)) == {"Full", "Synth only, n = 0"} and own.get_title() == "mine"
-    assert len(lines(known)) == 4 and all("published" in name for name in lines(known))
+    assert len(lines(known)) == 5 and all("published" in name for name in lines(known))
     (alone,) = semi_supervised_figure([], published_results(), "NYU", comparable=True).axes
-    assert len(lines(alone)) == 4
+    assert len(lines(alone)) == 5
 
 
 def test_styles_tell_methods_apart_without_colour():
@@ -55,7 +56,7 @@ def test_styles_tell_methods_apart_without_colour():
     (axes,) = semi_supervised_figure(own, published_results(), "NYU", comparable=True).axes
     markers = [line.get_marker() for line in lines(axes).values()]
     looks = [(line.get_marker(), line.get_linestyle(), line.get_color()) for line in lines(axes).values()]
-    assert len(set(looks)) == 10 and len(set(markers)) >= 7
+    assert len(set(looks)) == 11 and len(set(markers)) >= 7
 
 
 def test_rows_hold_everything_with_its_source():
@@ -63,5 +64,6 @@ def test_rows_hold_everything_with_its_source():
     assert [(row["method"], row["n_labelled"], row["seed"]) for row in rows[:4]] == [
         (m.method, m.n_labelled, m.seed) for m in OWN
     ]
-    assert {row["method"] for row in rows[4:]} == {"PreView", "Crossing Nets", "LSPS", "MURAUER"}
+    others = {"PreView", "Crossing Nets", "LSPS", "MURAUER", "MURAUER, Synth only"}
+    assert {row["method"] for row in rows[4:]} == others
     assert all(row["kind"] == "published" and row["source"] for row in rows[4:])

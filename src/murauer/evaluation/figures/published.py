@@ -63,6 +63,11 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The paper's full method."""
         return self.variants[-1]
 
+    @property
+    def synthetic_only(self) -> PublishedSeries:
+        """The paper's network without any label of a real frame, at n = 0."""
+        return next(one for one in self.variants if all(point.n_labelled == 0 for point in one.points))
+
     def find(self, method: str) -> float | None:
         """Look up the error of a method by its name, however it is spelt; None if it is not known.
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from murauer.evaluation.figures.drawing import COLOURS, MARKERS, new_figure, series_style, tidy
-from murauer.evaluation.figures.published import Published
+from murauer.evaluation.figures.published import Published, PublishedSeries
 
 PUBLISHED_COLOUR = "0.35"
 PUBLISHED_STYLES = ("--", "-.", ":", "-")
@@ -39,10 +39,16 @@ def curves(measurements: Sequence[Measurement]) -> dict[str, dict[int, list[floa
 
 
 def published_curves(published: Published) -> dict[str, dict[int, list[float]]]:
-    """The methods of Fig. 3, the paper's own last."""
-    own = {"MURAUER": published.full}
-    series = {one.method: one for one in published.semi_supervised} | own
-    return {name: {p.n_labelled: [p.mean_error_mm] for p in one.points} for name, one in series.items()}
+    """The methods of Fig. 3, the paper's own last, with its error without any label before."""
+    return {
+        name: {p.n_labelled: [p.mean_error_mm] for p in one.points}
+        for name, one in _series(published).items()
+    }
+
+
+def _series(published: Published) -> dict[str, PublishedSeries]:
+    series = {one.method: one for one in published.semi_supervised}
+    return series | {"MURAUER, Synth only": published.synthetic_only, "MURAUER": published.full}
 
 
 def semi_supervised_rows(measurements: Sequence[Measurement], published: Published) -> list[dict[str, Any]]:
@@ -52,8 +58,7 @@ def semi_supervised_rows(measurements: Sequence[Measurement], published: Publish
          "seed": m.seed}
         for m in measurements
     ]  # fmt: skip
-    for one in (*published.semi_supervised, published.full):
-        name = "MURAUER" if one is published.full else one.method
+    for name, one in _series(published).items():
         rows += [
             {"method": name, "kind": "published", "n_labelled": p.n_labelled,
              "mean_error_mm": p.mean_error_mm, "source": p.source}
@@ -92,7 +97,7 @@ def semi_supervised_figure(
                 "marker": MARKERS[-1 - index % len(MARKERS)],
                 "markerfacecolor": "white",
             }
-            if name == "MURAUER":
+            if name.startswith("MURAUER"):
                 style |= {"color": COLOURS[-1], "linestyle": "-", "markerfacecolor": COLOURS[-1]}
             draw_curve(axes, f"{name} (published)", curve, style)
         for index, (name, curve) in enumerate(measured.items()):

@@ -48,7 +48,7 @@ class BatchNorm(_BatchNorm):
         sums = batch_sums(maps)
         if self.add_up is not None:
             sums = self.add_up(sums)
-        count = float(sums[0])
+        count = sums[0]  # stays a tensor: a GPU would be waited for
         mean, square = (sums[1:] / count).chunk(2)
         variance = (square - mean.square()).clamp_(min=0)
         self._follow(mean, variance, count / (count - 1))
@@ -60,15 +60,17 @@ class BatchNorm(_BatchNorm):
         return cast(Tensor, _Normalise.apply(maps, weight, bias, *arguments))
 
     @torch.no_grad()
-    def _follow(self, mean: Tensor, variance: Tensor, unbiased: float) -> None:
+    def _follow(self, mean: Tensor, variance: Tensor, unbiased: Tensor) -> None:
         """Move the running statistics, if any, towards those of the batch; `unbiased` scales variance."""
         if self.running_mean is None or self.running_var is None or not self.training:
             return
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean.to(self.running_mean), share)
-        self.running_var.lerp_(variance.to(self.running_var) * unbiased, share)
+        share: float | Tensor = self.momentum or 0.0
+        if self.momentum is None:
+            share = self.num_batches_tracked.to(self.running_mean).reciprocal()
+        self.running_mean.lerp_(mean.to(self.running_mean), share)  # type: ignore[arg-type]
+        self.running_var.lerp_(variance.to(self.running_var) * unbiased, share)  # type: ignore[arg-type]
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
@@ -92,12 +94,14 @@ def batch_sums(maps: Tensor) -> Tensor:
         (1 + 2 C,) in float64, where the variance survives the difference of sums.
     """
     values = maps.shape[2] * maps.shape[3]
-    parts = maps.split(max(1, TERMS // values))
+    # A GPU adds up in a tree, and is exact with all values at once.
+    parts = maps.split(max(1, TERMS // values)) if maps.device.type == "cpu" else (maps,)
     # Statistics have the precision of buffers that they could go to, not that of the maps.
     mean, variance = maps.new_zeros(2, maps.shape[1], dtype=torch.promote_types(maps.dtype, torch.float32))
     statistics = [torch.batch_norm_update_stats(part, mean, variance, 0.0) for part in parts]
     mean, variance = (torch.stack(of_parts).double() for of_parts in zip(*statistics, strict=True))
-    counts = mean.new_tensor([len(part) * values for part in parts])
+    counts = mean.new_full((len(parts),), len(parts[0]) * values)
+    counts[-1:].fill_(len(parts[-1]) * values)
     return torch.cat([counts.sum()[None], counts @ mean, counts @ variance.add_(mean.square())])
 
 
@@ -113,7 +117,7 @@ class _Normalise(torch.autograd.Function):
         mean: Tensor,
         variance: Tensor,
         eps: float,
-        count: float,
+        count: Tensor,
         add_up: Callable[[Tensor], Tensor] | None,
     ) -> Tensor:
         ctx.save_for_backward(maps, weight, mean, (variance + eps).rsqrt())
