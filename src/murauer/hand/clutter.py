@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from murauer.hand.solids import ball, cylinder, rotations, uniform, unit_cube
+from murauer.hand.draws import Draws
+from murauer.hand.solids import ball, cylinder, unit_cube
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,17 @@ def sample_clutter(
         raise ValueError(f"centre must have shape (B, 3), got {tuple(centre.shape)}")
     prior = prior or ClutterPrior()
     box, faces = unit_cube(centre.device)
+    draw = Draws(len(centre), generator)
     pieces = {
-        "body": (prior.body, _body(box, len(centre), generator)),
-        "table": (prior.table, _table(box, len(centre), generator)),
-        "object": (prior.object, _object(box, len(centre), generator)),
-        "arm": (prior.arm, _arm(box, len(centre), generator)),
+        "body": (prior.body, _body(box, draw)),
+        "table": (prior.table, _table(box, draw)),
+        "object": (prior.object, _object(box, draw)),
+        "arm": (prior.arm, _arm(box, draw)),
     }
     return tuple(
         ClutterPiece(
             name,
-            torch.where(uniform(centre, (len(centre), 1, 1), 0, 1, generator) < share, vertices, 0.0)
-            + centre[:, None],
+            torch.where(draw.chance(share)[:, None, None], vertices, 0.0) + centre[:, None],
             faces,
         )
         for name, (share, vertices) in pieces.items()
@@ -99,36 +100,25 @@ def merge_depth(first: Tensor, second: Tensor) -> Tensor:
     return torch.where(nearer > 0, nearer, torch.maximum(first, second))
 
 
-def _body(cube: Tensor, batch: int, generator: Generator) -> Tensor:
+def _body(cube: Tensor, draw: Draws) -> Tensor:
     """A torso, upright, its front 130 to 450 mm behind the hand; (B, V, 3) relative to the hand."""
-    half_depth = uniform(cube, (batch, 1), 90, 140, generator)
-    size = torch.cat(
-        [
-            uniform(cube, (batch, 1), 160, 230, generator),
-            uniform(cube, (batch, 1), 280, 380, generator),
-            half_depth,
-        ],
-        1,
-    )
-    position = torch.cat(
-        [
-            uniform(cube, (batch, 1), -300, 300, generator),
-            uniform(cube, (batch, 1), -100, 350, generator),
-            half_depth + uniform(cube, (batch, 1), 130, 450, generator),
-        ],
-        1,
-    )
+    between = draw.between
+    half_depth = between(90, 140)
+    size = torch.stack([between(160, 230), between(280, 380), half_depth], 1)
+    position = torch.stack([between(-300, 300), between(-100, 350), half_depth + between(130, 450)], 1)
     torso = (ball(cube) + cylinder(cube)) / 2
     return torso * size[:, None] + position[:, None]
 
 
-def _table(cube: Tensor, batch: int, generator: Generator) -> Tensor:
+def _table(cube: Tensor, draw: Draws) -> Tensor:
     """A slab 120 to 320 mm below the hand, tilted by a few degrees as cameras are; (B, V, 3)."""
     slab = cube * cube.new_tensor([450.0, 15.0, 350.0])
-    slope = uniform(cube, (batch, 2, 1), -0.15, 0.15, generator)
+    slope = draw.between(-0.15, 0.15, 2, 1)
     height = slab[:, 1] + slope[:, 0] * slab[:, 0] + slope[:, 1] * slab[:, 2]
-    lift = uniform(cube, (batch, 1), 120, 320, generator) + 15 - _lowest_under_hand(slope)
-    return torch.stack([slab[:, 0].expand(batch, -1), height + lift, (slab[:, 2] + 150).expand(batch, -1)], 2)
+    lift = draw.between(120, 320, 1) + 15 - _lowest_under_hand(slope)
+    return torch.stack(
+        [slab[:, 0].expand(draw.n, -1), height + lift, (slab[:, 2] + 150).expand(draw.n, -1)], 2
+    )
 
 
 def _lowest_under_hand(slope: Tensor) -> Tensor:
@@ -137,37 +127,37 @@ def _lowest_under_hand(slope: Tensor) -> Tensor:
     return -100 * slope.abs().sum(1) - 150 * slope[:, 1]
 
 
-def _object(cube: Tensor, batch: int, generator: Generator) -> Tensor:
+def _object(cube: Tensor, draw: Draws) -> Tensor:
     """A box, a cylinder or a ball of 4 to 12 cm, touching the hand or beside it; (B, V, 3)."""
     solids = torch.stack([cube, cylinder(cube), ball(cube)])
-    kind = torch.randint(3, (batch,), generator=generator, device=cube.device)
-    size = uniform(cube, (batch, 1, 3), 20, 60, generator)
-    turned = (solids[kind] * size) @ rotations(cube, batch, generator).mT
-    away = _behind_or_beside(cube, batch, generator)
-    distance = size.amax(2) + uniform(cube, (batch, 1), 25, 110, generator)
+    kind = draw.whole(3)
+    size = draw.between(20, 60, 1, 3)
+    turned = (solids[kind] * size) @ draw.rotations().mT
+    away = _behind_or_beside(draw)
+    distance = size.amax(2) + draw.between(25, 110, 1)
     return turned + (away * distance)[:, None]
 
 
-def _arm(cube: Tensor, batch: int, generator: Generator) -> Tensor:
+def _arm(cube: Tensor, draw: Draws) -> Tensor:
     """A tapered cylinder that passes the hand at 80 to 180 mm; (B, V, 3)."""
-    shaft = cylinder(cube)
-    radius = uniform(cube, (batch, 1), 25, 42, generator)
+    shaft, between = cylinder(cube), draw.between
+    radius = between(25, 42, 1)
     taper = 1 + 0.25 * shaft[:, 1]
     limb = torch.stack([shaft[:, 0] * taper, shaft[:, 1], shaft[:, 2] * taper], 1)
-    length = uniform(cube, (batch, 1), 130, 220, generator)
-    away = _behind_or_beside(cube, batch, generator)
-    axis = torch.linalg.cross(away, rotations(cube, batch, generator)[:, 0])
+    length = between(130, 220, 1)
+    away = _behind_or_beside(draw)
+    axis = torch.linalg.cross(away, draw.rotations()[:, 0])
     axis = torch.nn.functional.normalize(axis, dim=1)
     frame = torch.stack([away, axis, torch.linalg.cross(away, axis)], 2)
-    slid = axis * uniform(cube, (batch, 1), -100, 100, generator)
-    distance = radius + uniform(cube, (batch, 1), 55, 140, generator)
+    slid = axis * between(-100, 100, 1)
+    distance = radius + between(55, 140, 1)
     size = torch.stack([radius, length, radius], 2)
     return (limb * size) @ frame.mT + (away * distance + slid)[:, None]
 
 
-def _behind_or_beside(like: Tensor, batch: int, generator: Generator) -> Tensor:
+def _behind_or_beside(draw: Draws) -> Tensor:
     """Random unit vectors (B, 3) that do not point towards the cameras."""
-    direction = rotations(like, batch, generator)[:, 0]
+    direction = draw.rotations()[:, 0]
     return direction * direction.new_tensor([1.0, 1.0, 0.0]) + direction.abs() * direction.new_tensor(
         [0.0, 0.0, 1.0]
     )

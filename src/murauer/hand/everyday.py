@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from murauer.hand.articulation import ANGLE_NAMES
 from murauer.hand.clutter import ClutterPiece
+from murauer.hand.draws import Draws
 from murauer.hand.grasps import GraspSampler
 from murauer.hand.held_things import PARTS
 from murauer.hand.household import laid_table
@@ -21,7 +22,7 @@ from murauer.hand.people import limb
 from murauer.hand.pose_prior import ANY_POSE, PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.shape import SHAPE_NAMES
-from murauer.hand.solids import uniform, unit_cube
+from murauer.hand.solids import unit_cube
 from murauer.hand.viewpoint import sample_own_views
 
 _HAND = ANGLE_NAMES.index("wrist_flexion")
@@ -98,12 +99,13 @@ class EverydayScenes:
         """
         prior, n = self.prior, len(angles)
         angles, rotation, position = angles.clone(), rotation.clone(), position.clone()
-        own = self._rows(n, prior.own_view, generator)
+        draw = Draws(n, generator)
+        own = draw.rows(prior.own_view)
         rotation[own], position[own] = sample_own_views(len(own), generator)
         # A camera on the head looks down, others look straight, more or less.
-        pitch = torch.deg2rad(10 * torch.randn(n, generator=generator))
-        pitch[own] = torch.deg2rad(uniform(angles, (len(own),), 15, 75, generator))
-        holding = self._rows(n, prior.grasp, generator)
+        pitch = torch.deg2rad(10 * draw.normal())
+        pitch[own] = torch.deg2rad(Draws(len(own), generator).between(15, 75))
+        holding = draw.rows(prior.grasp)
         hand = shape[holding] if grasped_by is None else grasped_by.expand(len(holding), -1)
         grasps = self.grasps.sample(hand, generator)
         larger = (shape[holding] - hand)[:, SHAPE_NAMES.index("size"), None, None, None].exp()
@@ -125,10 +127,10 @@ class EverydayScenes:
             wrist = hands.joints("anny21")[own, :1]
             arm = torch.cat([hands.vertices[own][:, self._cut], wrist], 1)
             pieces.append(self._sleeve(place(arm, rotation[own], position[own]), own, generator))
-        second = self._rows(n, prior.second_hand, generator)
+        second = draw.rows(prior.second_hand)
         if len(second):
             pieces.append(self._second_hand(shape, rotation, position, own, second, generator))
-        on_table = self._rows(n, prior.table, generator)
+        on_table = draw.rows(prior.table)
         if len(on_table):
             placed = place(hands.vertices[on_table], rotation[on_table], position[on_table])
             solids = laid_table(
@@ -137,16 +139,13 @@ class EverydayScenes:
             pieces += [ClutterPiece("table", solid, self.faces, on_table) for solid in solids]
         return Scenes(hands, self.model.faces, rotation, position, tuple(pieces))
 
-    def _rows(self, n: int, share: float, generator: Generator) -> Tensor:
-        return torch.nonzero(torch.rand(n, generator=generator) < share)[:, 0]
-
     def _sleeve(self, arm: Tensor, rows: Tensor, generator: Generator) -> ClutterPiece:
         """Goes on where arms end: middle and border of the cut across them, and wrists, (B, 1 + N + 1, 3)."""
         end, rim, wrist = arm[:, 0], arm[:, 1:-1], arm[:, -1]
-        widest = (rim - end[:, None]).norm(dim=-1).amax(1)
-        radius = widest * uniform(arm, (len(rows),), 1.0, 1.4, generator)
+        draw = Draws(len(rows), generator)
+        radius = (rim - end[:, None]).norm(dim=-1).amax(1) * draw.between(1.0, 1.4)
         along = torch.nn.functional.normalize(end - wrist, dim=1)
-        covered = uniform(arm, (len(rows), 1), 0, 100, generator)
+        covered = draw.between(0, 100, 1)
         vertices = limb(self.cube, end - along * covered, end + 260 * along, radius, torch.ones_like(radius))
         return ClutterPiece("sleeve", vertices, self.faces, rows)
 
@@ -160,21 +159,14 @@ class EverydayScenes:
         generator: Generator,
     ) -> ClutterPiece:
         """The other hand of the same person, a mirror image in another pose."""
-        n = len(rows)
+        n, draw = len(rows), Draws(len(rows), generator)
         hand = self.model(self.poses.sample(n, generator), shape[rows])
         turned, _ = sample_own_views(n, generator)
         seen_by_owner = torch.isin(rows, own)[:, None, None]
         mirrored = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
         turned = torch.where(seen_by_owner, turned, mirrored @ rotation[rows] @ mirrored)
-        side = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0)
-        away = torch.stack(
-            [
-                side * uniform(shape, (n,), 85, 230, generator),
-                40 * torch.randn(n, generator=generator),
-                45 * torch.randn(n, generator=generator),
-            ],
-            -1,
-        )
+        side = torch.where(draw.chance(0.5), -1.0, 1.0)
+        away = torch.stack([side * draw.between(85, 230), 40 * draw.normal(), 45 * draw.normal()], -1)
         at = position[rows] + away
         at[:, 2].clamp_(min=180.0)
         return ClutterPiece("hand", place(mirror(hand.vertices), turned, at), self.model.faces, rows)

@@ -14,9 +14,9 @@ from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
 from murauer.hand.articulation import ANGLE_NAMES, LONG_FINGERS, rotation_about
+from murauer.hand.draws import Draws
 from murauer.hand.gestures import gesture
 from murauer.hand.held_things import BALL, BOTTLE, BOX, CUP, DRIVER, HAMMER, MUG, PAN, PLAIN, ROD, Grips
-from murauer.hand.solids import choose, uniform
 
 #: The joints that close: of the thumb its carpal, its middle and its last one; of fingers MCP, PIP, DIP.
 CLOSING = torch.tensor(
@@ -73,15 +73,13 @@ def wrap(n: int, scale: Tensor, generator: Generator) -> Approach:
         scale: size of the hands, (n,).
         generator: source of randomness.
     """
-    like = torch.zeros(1)
-
-    def between(low: float, high: float) -> Tensor:
-        return uniform(like, (n,), low, high, generator)
+    draw = Draws(n, generator)
+    between = draw.between
 
     def degrees(low: float, high: float) -> Tensor:
         return torch.deg2rad(between(low, high))
 
-    form = choose([0.28, 0.54, 0.18], n, generator)
+    form = draw.kinds([0.28, 0.54, 0.18])
     radius = 7 * 6.2 ** between(0, 1)
     width = torch.where(form == BALL, between(20, 48), between(8, 42))
     long = torch.where(form == BALL, width * between(0.85, 1.3), between(32, 150))
@@ -103,20 +101,13 @@ def wrap(n: int, scale: Tensor, generator: Generator) -> Approach:
     ):
         angles[:, ANGLE_NAMES.index(f"thumb_{name}")] = degrees(low, high)
     # Fingers that stay off the thing, now and then.
-    lifted = torch.where(
-        uniform(like, (n, 5, 1), 0, 1, generator) < 0.1, between(0.2, 0.6)[:, None, None], 1.0
-    )
+    lifted = torch.where(between(0, 1, 5, 1) < 0.1, between(0.2, 0.6)[:, None, None], 1.0)
     # The long axis runs from the heel of the hand to the index finger's knuckle, more or less.
     z = torch.tensor([0.0, 0.0, 1.0]).expand(n, 3)
     axis = rotation_about(z, degrees(-10, 45))[:, :, 0]
-    axis = normalize(
-        axis + torch.stack([like.expand(n), like.expand(n), 0.12 * torch.randn(n, generator=generator)], -1),
-        dim=-1,
-    )
-    roll = torch.where(
-        form == BOX, torch.randint(4, (n,), generator=generator) * radians(90), degrees(-180, 180)
-    )
-    roll = roll + torch.where(form == BOX, radians(9) * torch.randn(n, generator=generator), 0.0)
+    axis = normalize(axis + 0.12 * draw.normal()[:, None] * z, dim=-1)
+    roll = torch.where(form == BOX, draw.whole(4) * radians(90), degrees(-180, 180))
+    roll = roll + torch.where(form == BOX, radians(9) * draw.normal(), 0.0)
     across = normalize(torch.linalg.cross(axis, z), dim=-1)
     frame = torch.stack([across, axis, torch.linalg.cross(across, axis)], -1)
     frame = rotation_about(axis, roll) @ frame
@@ -132,12 +123,12 @@ def wrap(n: int, scale: Tensor, generator: Generator) -> Approach:
 
 def _styles(form: Tensor, half: Tensor, generator: Generator) -> Tensor:
     """What things are, as far as their size allows it."""
-    n = len(form)
-    thin = torch.tensor([HAMMER, DRIVER, PAN, MUG, PLAIN])[torch.randint(5, (n,), generator=generator)]
-    thick = torch.tensor([BOTTLE, BOTTLE, CUP, CUP, PLAIN])[torch.randint(5, (n,), generator=generator)]
+    draw = Draws(len(form), generator)
+    thin = torch.tensor([HAMMER, DRIVER, PAN, MUG, PLAIN])[draw.whole(5)]
+    thick = torch.tensor([BOTTLE, BOTTLE, CUP, CUP, PLAIN])[draw.whole(5)]
     rod = torch.where(half[:, 0] < 17, thin, thick)
     rod = torch.where((rod == MUG) & (half[:, 1] > 60), PLAIN, rod)
-    open_box = torch.where(torch.rand(n, generator=generator) < 0.25, CUP, PLAIN)
+    open_box = torch.where(draw.chance(0.25), CUP, PLAIN)
     return torch.where(form == ROD, rod, torch.where(form == BOX, open_box, PLAIN))
 
 
@@ -150,12 +141,9 @@ def pinch(n: int, joints: Callable[[Tensor], Tensor], radii: Tensor, generator: 
         radii: of the segments, (n, 15), see `FingerCapsules`.
         generator: source of randomness.
     """
-    like = torch.zeros(1)
-
-    def between(low: float, high: float) -> Tensor:
-        return uniform(like, (n,), low, high, generator)
-
-    kind = torch.randint(len(_PINCHES), (n,), generator=generator)
+    draw = Draws(n, generator)
+    between = draw.between
+    kind = draw.whole(len(_PINCHES))
     angles = torch.stack([gesture(name) for name, _ in _PINCHES])[kind]
     active = torch.tensor([(1, *fingers) for _, fingers in _PINCHES], dtype=torch.float32)[kind]
     # Open as far as the thing needs it.
@@ -173,9 +161,9 @@ def pinch(n: int, joints: Callable[[Tensor], Tensor], radii: Tensor, generator: 
     # Away from the palm, along the fingers.
     outward = fingers + thumb
     outward = normalize(outward - (outward * normal).sum(-1, keepdim=True) * normal, dim=-1)
-    choice = choose([0.35, 0.35, 0.3], n, generator)
+    choice = draw.kinds([0.35, 0.35, 0.3])
     small, flat, pen = (choice == k for k in range(3))
-    form = torch.where(small, torch.randint(3, (n,), generator=generator), torch.where(pen, ROD, BOX))
+    form = torch.where(small, draw.whole(3), torch.where(pen, ROD, BOX))
     # x of a thing is across the grip, y its long axis.
     reach = torch.where(flat, between(25, 90), torch.where(pen, between(55, 85), thick * between(0.8, 1.6)))
     wide = torch.where(

@@ -7,7 +7,8 @@ the others around it. What comes of it is judged, and what went wrong is drawn a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -87,8 +88,8 @@ class GraspSampler:
             again = self._attempt(shape[rows], radii[rows], palm[rows], generator)
             for name in ("angles", "there", "touching", "vertices"):
                 getattr(done, name)[rows] = getattr(again, name)
-            for name in ("form", "half", "taper", "rotation", "position"):
-                getattr(done.grips, name)[rows] = getattr(again.grips, name)
+            for name, values in vars(again.grips).items():
+                getattr(done.grips, name)[rows] = values
         done.vertices.mul_(done.there[:, None, None, None])
         return done
 
@@ -134,31 +135,22 @@ class GraspSampler:
 
 def _slid(approach: Approach, palm: Tensor, radii: Tensor) -> Grips:
     """Move things towards the palm until they touch it or the ball of the thumb."""
-    grips, position = approach.grips, approach.grips.position.clone()
+    grips = replace(approach.grips, position=approach.grips.position.clone())
     # The last two points are inside the thumb.
     skin = torch.zeros(palm.shape[:2])
     skin[:, -2:] = radii[:, :1]
     for _ in range(_SLIDES):
-        here = Grips(grips.form, grips.half, grips.taper, grips.rotation, position)
-        gap = (here.distance(palm) - skin).amin(1) + SKIN_MM
-        position[:, 2] -= torch.where(approach.sliding, gap, 0.0)
-    return Grips(grips.form, grips.half, grips.taper, grips.rotation, position)
+        gap = (grips.distance(palm) - skin).amin(1) + SKIN_MM
+        grips.position[:, 2] -= torch.where(approach.sliding, gap, 0.0)
+    return grips
 
 
 def _choose(first: Tensor, one: Approach, other: Approach) -> Approach:
-    def pick(a: Tensor, b: Tensor) -> Tensor:
+    """The one approach where `first` (B,) says so, else the other."""
+
+    def pick(a: Any, b: Any) -> Any:
+        if isinstance(a, Grips):
+            return Grips(*map(pick, vars(a).values(), vars(b).values()))
         return torch.where(first.view(-1, *[1] * (a.ndim - 1)), a, b)
 
-    grips = Grips(
-        *(
-            pick(getattr(one.grips, name), getattr(other.grips, name))
-            for name in ("form", "half", "taper", "rotation", "position")
-        )
-    )
-    return Approach(
-        pick(one.angles, other.angles),
-        pick(one.closed, other.closed),
-        grips,
-        pick(one.style, other.style),
-        pick(one.sliding, other.sliding),
-    )
+    return Approach(*map(pick, vars(one).values(), vars(other).values()))

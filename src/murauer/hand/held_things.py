@@ -6,12 +6,13 @@ finger has to find its way around them. In the coordinates of a thing y is its l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
-from murauer.hand.solids import ball, cylinder, uniform
+from murauer.hand.draws import Draws
+from murauer.hand.solids import ball, cylinder
 
 BOX, ROD, BALL = range(3)
 
@@ -53,10 +54,6 @@ class Grips:
         form = self.form[:, None]
         return torch.where(form == BOX, box, torch.where(form == ROD, rod, egg))
 
-    def rows(self, rows: Tensor) -> Grips:
-        """Some of them."""
-        return Grips(*(getattr(self, field.name)[rows] for field in fields(self)))
-
 
 def _outside(beyond: Tensor) -> Tensor:
     """Distance to a box from how far points are beyond each of its faces, (..., K)."""
@@ -95,11 +92,7 @@ def draw_parts(cube: Tensor, grips: Grips, style: Tensor, generator: Generator) 
         (B, PARTS, V, 3) in the coordinates of the grips; a part that is not there has all vertices in one
         point.
     """
-    batch = len(style)
-
-    def between(low: float, high: float) -> Tensor:
-        return uniform(cube, (batch,), low, high, generator)
-
+    between = Draws(len(style), generator).between
     radius, length = grips.half[:, 0], grips.half[:, 1]
     rod, egg = cylinder(cube), ball(cube)
     forms = torch.stack([cube, rod, egg])[grips.form]

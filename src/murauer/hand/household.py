@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from murauer.hand.draws import Draws
 from murauer.hand.held_things import hollow
-from murauer.hand.solids import CELLS, cylinder, uniform, upright
+from murauer.hand.solids import CELLS, cylinder, upright
 
 #: Radius at nine heights from the bottom to the top as a share of the largest; least and largest radius and
 #: height in mm; and how often it is open at the top.
@@ -34,7 +35,8 @@ def household_things(cube: Tensor, n: int, generator: Generator) -> tuple[Tensor
         Vertices in mm, (n, V, 3): y is up, the thing stands on y = 0 around the y axis. And its radius, (n,).
     """
     profile, radius, height, opened = (torch.tensor(column) for column in zip(*_KINDS, strict=True))
-    kind = torch.randint(len(_KINDS) + 1, (n,), generator=generator)
+    draw = Draws(n, generator)
+    kind = draw.whole(len(_KINDS) + 1)
     boxed, kind = kind == len(_KINDS), kind.clamp(max=len(_KINDS) - 1)
     first, second = torch.rand(2, n, generator=generator)
     r = torch.lerp(radius[kind, 0].float(), radius[kind, 1].float(), first)
@@ -45,13 +47,11 @@ def household_things(cube: Tensor, n: int, generator: Generator) -> tuple[Tensor
     round_things = torch.stack(
         [turned[:, 0] * width, turned[:, 1] * h[:, None] / 2, turned[:, 2] * width], -1
     )
-    size = 8 * 18 ** uniform(cube, (n, 3), 0, 1, generator)
+    size = 8 * 18 ** draw.between(0, 1, 3)
     things = torch.where(boxed[:, None, None], cube * size[:, None], round_things)
-    pressed = hollow(
-        things, cube, uniform(cube, (n,), 0.03, 0.12, generator), uniform(cube, (n,), -0.9, 0.3, generator)
-    )
+    pressed = hollow(things, cube, draw.between(0.03, 0.12), draw.between(-0.9, 0.3))
     open_share = torch.where(boxed, 0.2, opened[kind])
-    things = torch.where((torch.rand(n, generator=generator) < open_share)[:, None, None], pressed, things)
+    things = torch.where((draw.between(0, 1) < open_share)[:, None, None], pressed, things)
     things[..., 1] -= things[..., 1].amin(1, keepdim=True)
     return things, torch.where(boxed, size[:, [0, 2]].norm(dim=-1), r)
 
@@ -72,17 +72,14 @@ def laid_table(
     Returns:
         Tables and things, each (B, V, 3); where there is none all vertices are in one point.
     """
-    n = len(palm)
-
-    def between(low: float, high: float) -> Tensor:
-        return uniform(palm, (n,), low, high, generator)
-
+    n, draw = len(palm), Draws(len(palm), generator)
+    between = draw.between
     down = torch.stack([torch.zeros(n), pitch.cos(), pitch.sin()], -1)
     frame = upright(-down, between(-torch.pi, torch.pi))
     below = ((hands - palm[:, None]) @ down[..., None])[..., 0]
     near = (hands - palm[:, None]).norm(dim=-1) < _NEAR_MM
     lowest = torch.where(near, below, -torch.inf).amax(1)
-    touching = torch.rand(n, generator=generator) < 0.4
+    touching = draw.chance(0.4)
     gap = torch.where(touching, between(-3, 6), between(10, 220))
     foot = palm + down * (lowest + gap)[:, None]
     slab = (cube - torch.tensor([0.0, 1.0, 0.0])) * torch.tensor([420.0, 12.0, 420.0])
@@ -93,6 +90,6 @@ def laid_table(
         turn, away = between(-torch.pi, torch.pi), radius + between(45, 200)
         at = torch.stack([turn.cos() * away, torch.zeros(n), turn.sin() * away], -1)
         thing = (thing + at[:, None]) @ frame.mT + foot[:, None]
-        there = (torch.rand(n, generator=generator) < 0.7) & (thing[..., 2].amin(1) > 120)
+        there = draw.chance(0.7) & (thing[..., 2].amin(1) > 120)
         solids.append(thing * there[:, None, None])
     return solids

@@ -8,7 +8,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
-from murauer.hand.solids import ball, cylinder, uniform
+from murauer.hand.draws import Draws
+from murauer.hand.solids import ball, cylinder
 
 SHOULDER_HEIGHT, HEAD_HEIGHT = 0.72, 1.42
 """Of shoulder joints and of the head's middle above that of the trunk, in half lengths of the trunk."""
@@ -26,10 +27,7 @@ def trunks(cube: Tensor, batch: int, generator: Generator) -> tuple[Tensor, Tens
         Five solids around the middle of the trunk, (B, 5, V, 3): trunk, shoulders, neck, head and nose. And
         the shoulder joints, right and left, (B, 2, 3).
     """
-
-    def between(low: float, high: float) -> Tensor:
-        return uniform(cube, (batch,), low, high, generator)
-
+    between = Draws(batch, generator).between
     half_width, half_length, half_depth = between(140, 210), between(270, 340), between(90, 150)
     zero = torch.zeros_like(half_width)
     top = -SHOULDER_HEIGHT * half_length

@@ -15,8 +15,8 @@ from torch import Generator, Tensor
 
 from murauer.hand import gestures
 from murauer.hand.articulation import ANGLE_LIMITS, ANGLE_NAMES, LONG_FINGERS
+from murauer.hand.draws import Draws
 from murauer.hand.gestures import DIP_PER_PIP, gesture
-from murauer.hand.solids import choose
 
 # MCP flexion, PIP flexion (degrees) of what a finger may do, and how often it does.
 _STATES = (
@@ -77,7 +77,7 @@ def single_fingers(n: int, touching_share: float, generator: Generator) -> tuple
         touches a finger, of other fingers that are stretched.
     """
     states, thumbs, touches = _tables()
-    kind = choose([share for share, _ in _STATES], n * 4, generator).reshape(n, 4)
+    kind = Draws(n * 4, generator).kinds([share for share, _ in _STATES]).reshape(n, 4)
     flexion = states[kind]  # (n, 4, 2)
     flexion = flexion + radians(6) * torch.randn(n, 4, 2, generator=generator)
     before, after = flexion.roll(1, 1), flexion.roll(-1, 1)

@@ -1,36 +1,12 @@
-"""Simple solids, as triangle meshes of one topology, and what it takes to place them at random."""
+"""Simple solids, as triangle meshes of one topology, and rotations of them."""
 
 import math
-from collections.abc import Sequence
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 CELLS = 8
 """Squares along an edge of the cube from which the solids are formed."""
-
-
-def rotations(like: Tensor, batch: int, generator: Generator) -> Tensor:
-    """Uniformly random rotations (B, 3, 3), from normalised Gaussian quaternions."""
-    quaternion = torch.randn(batch, 4, generator=generator, device=like.device)
-    w, x, y, z = torch.nn.functional.normalize(quaternion, dim=1).unbind(1)
-    rows = [
-        torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], 1),
-        torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], 1),
-        torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], 1),
-    ]
-    return torch.stack(rows, 1)
-
-
-def uniform(like: Tensor, shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
-    """Uniform random numbers of a shape, on the device of a tensor."""
-    return low + (high - low) * torch.rand(shape, generator=generator, device=like.device)
-
-
-def choose(shares: Sequence[float], n: int, generator: Generator) -> Tensor:
-    """Draw n of some kinds that are as frequent as their shares, which add up to 1."""
-    limits = torch.tensor(shares).cumsum(0)[:-1]
-    return torch.bucketize(torch.rand(n, generator=generator), limits, right=True)
 
 
 def unit_cube(device: torch.device) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from murauer.hand.articulation import rotation_about
-from murauer.hand.solids import rotations, upright
+from murauer.hand.draws import Draws
+from murauer.hand.solids import upright
 
 
 def sample_viewpoints(
@@ -40,9 +41,10 @@ def sample_viewpoints(
     Returns:
         Rotations (n, 3, 3), camera from hand.
     """
-    tilt = radians(tilt_deg) * torch.randn(n, 2, generator=generator)
-    roll = radians(roll_deg) * torch.randn(n, generator=generator)
-    back = pi * (torch.rand(n, generator=generator) >= palm_share)
+    draw = Draws(n, generator)
+    tilt = radians(tilt_deg) * draw.normal(2)
+    roll = radians(roll_deg) * draw.normal()
+    back = pi * ~draw.chance(palm_share)
     x, y, z = torch.eye(3)
     # Fingers up, palm to the camera: x stays, y (up) and z (towards the camera) turn over.
     upright = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
@@ -53,9 +55,8 @@ def sample_viewpoints(
         @ rotation_about(y.expand(n, 3), tilt[:, 1] + back)
         @ upright
     )
-    anywhere = rotations(facing, n, generator)
-    chosen = torch.rand(n, generator=generator) < any_share
-    return torch.where(chosen[:, None, None], anywhere, facing)
+    anywhere = draw.rotations()
+    return torch.where(draw.chance(any_share)[:, None, None], anywhere, facing)
 
 
 def sample_own_views(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -71,14 +72,10 @@ def sample_own_views(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor
     Returns:
         Rotations (n, 3, 3), camera from hand, and palm centres in camera coordinates in mm, (n, 3).
     """
-
-    def between(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(n, generator=generator)
-
-    fingers = torch.stack(
-        [0.5 * torch.randn(n, generator=generator), -between(0.0, 1.0), between(0.1, 1.0)], -1
-    )
+    draw = Draws(n, generator)
+    between = draw.between
+    fingers = torch.stack([0.5 * draw.normal(), -between(0.0, 1.0), between(0.1, 1.0)], -1)
     fingers = torch.nn.functional.normalize(fingers, dim=1)
     rotation = upright(fingers, between(-pi, pi))
-    z = 220 * 3 ** torch.rand(n, generator=generator)
+    z = 220 * 3 ** between(0.0, 1.0)
     return rotation, torch.stack([between(-0.6, 0.6) * z, between(-0.35, 0.6) * z, z], -1)

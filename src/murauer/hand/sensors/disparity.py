@@ -1,9 +1,7 @@
 """Depth measured by triangulation: noise and quantisation of the disparity."""
 
-import torch
 from torch import Generator, Tensor
 
-from murauer.hand.kernel_launch import launch
 from murauer.hand.sensors.kernels import disparity_kernel
 from murauer.hand.sensors.pixels import Patches
 
@@ -41,19 +39,4 @@ def measure_disparity(
     patches = Patches.over(depth, patch_px, generator)
     # In the mean over a patch, mixing four leaves two thirds of the standard deviation.
     noise = patches.normal(1, generator)[0].mul_(1.5 * sigma_px if smooth else sigma_px)
-    measured = torch.empty_like(depth)
-    launch(
-        disparity_kernel,
-        tuple(depth.shape[:2]),
-        [
-            depth,
-            noise,
-            patches.per_pixel,
-            patches.phase,
-            int(smooth),
-            focal_px * baseline_mm,
-            step_px,
-            measured,
-        ],
-    )
-    return measured
+    return patches.apply(disparity_kernel, depth, noise, int(smooth), focal_px * baseline_mm, step_px)

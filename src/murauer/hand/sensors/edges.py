@@ -2,12 +2,10 @@
 
 import math
 
-import torch
 from torch import Generator, Tensor
 
-from murauer.hand.kernel_launch import launch
 from murauer.hand.sensors.kernels import drop_edges_kernel, grow_kernel, jitter_kernel, mix_kernel
-from murauer.hand.sensors.pixels import SURFACE_STEP_MM, Patches, image_seeds, round_randomly
+from murauer.hand.sensors.pixels import SURFACE_STEP_MM, Patches, by_rows, image_seeds, round_randomly
 
 
 def jitter_lookup(depth: Tensor, sigma_px: Tensor, patch_px: Tensor, generator: Generator) -> Tensor:
@@ -31,13 +29,7 @@ def jitter_lookup(depth: Tensor, sigma_px: Tensor, patch_px: Tensor, generator: 
     offset = patches.normal(2, generator) * sigma_px[:, None, None]
     # Rounded at random within the patches too, or else single pixels would fray at low resolution.
     down, right = round_randomly(offset, patches.uniform(2, generator))
-    moved = torch.empty_like(depth)
-    launch(
-        jitter_kernel,
-        tuple(depth.shape[:2]),
-        [depth, down, right, patches.per_pixel, patches.phase, SURFACE_STEP_MM, moved],
-    )
-    return moved
+    return patches.apply(jitter_kernel, depth, down, right, SURFACE_STEP_MM)
 
 
 def grow_edges(depth: Tensor, growth_px: Tensor, patch_px: Tensor, generator: Generator) -> Tensor:
@@ -62,13 +54,7 @@ def grow_edges(depth: Tensor, growth_px: Tensor, patch_px: Tensor, generator: Ge
     right = round_randomly(radius * angle.cos(), right)
     # Two thirds of the windows are won by the nearer surface wholly.
     weight = weight.mul_(3).clamp_(max=1)
-    grown = torch.empty_like(depth)
-    launch(
-        grow_kernel,
-        tuple(depth.shape[:2]),
-        [depth, down, right, weight, patches.per_pixel, patches.phase, SURFACE_STEP_MM, grown],
-    )
-    return grown
+    return patches.apply(grow_kernel, depth, down, right, weight, SURFACE_STEP_MM)
 
 
 def drop_edges(
@@ -106,13 +92,7 @@ def drop_edges(
     angle = turn.mul_(2 * math.pi)
     down = round_randomly(radius * angle.sin(), down)
     right = round_randomly(radius * angle.cos(), right)
-    kept = torch.empty_like(depth)
-    launch(
-        drop_edges_kernel,
-        tuple(depth.shape[:2]),
-        [depth, down, right, patches.per_pixel, patches.phase, step_mm, kept],
-    )
-    return kept
+    return patches.apply(drop_edges_kernel, depth, down, right, step_mm)
 
 
 def mix_edges(depth: Tensor, radius_px: Tensor, min_share: float, generator: Generator) -> Tensor:
@@ -131,10 +111,4 @@ def mix_edges(depth: Tensor, radius_px: Tensor, min_share: float, generator: Gen
     Returns:
         mm, (B, H, W).
     """
-    mixed = torch.empty_like(depth)
-    launch(
-        mix_kernel,
-        tuple(depth.shape[:2]),
-        [depth, radius_px, image_seeds(depth, generator), SURFACE_STEP_MM, min_share, mixed],
-    )
-    return mixed
+    return by_rows(mix_kernel, depth, radius_px, image_seeds(depth, generator), SURFACE_STEP_MM, min_share)

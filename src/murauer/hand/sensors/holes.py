@@ -5,7 +5,6 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from murauer.hand.kernel_launch import launch
 from murauer.hand.sensors.kernels import drop_grazing_kernel, drop_untextured_kernel, drop_weak_kernel
 from murauer.hand.sensors.pixels import Patches
 
@@ -35,13 +34,7 @@ def drop_grazing(
     patches = Patches.over(depth, patch_px, generator)
     limit = patches.uniform(1, generator)[0].mul_(to_degrees - from_degrees).add_(from_degrees)
     smallest = (limit * (math.pi / 180)).cos_()
-    kept = torch.empty_like(depth)
-    launch(
-        drop_grazing_kernel,
-        tuple(depth.shape[:2]),
-        [depth, intrinsics.contiguous(), smallest, patches.per_pixel, patches.phase, kept],
-    )
-    return kept
+    return patches.apply(drop_grazing_kernel, depth, intrinsics.contiguous(), smallest)
 
 
 def drop_weak_signal(
@@ -71,13 +64,7 @@ def drop_weak_signal(
     """
     patches = Patches.over(depth, patch_px, generator)
     reflectivity = (reflectivity_spread * patches.normal(1, generator)[0]).exp_()
-    kept = torch.empty_like(depth)
-    launch(
-        drop_weak_kernel,
-        tuple(depth.shape[:2]),
-        [depth, cosine, reflectivity * range_mm**2, patches.per_pixel, patches.phase, kept],
-    )
-    return kept
+    return patches.apply(drop_weak_kernel, depth, cosine, reflectivity * range_mm**2)
 
 
 def drop_untextured(
@@ -100,10 +87,4 @@ def drop_untextured(
     patches = Patches.over(depth, patch_px, generator)
     shares = share * (spread * torch.randn(len(depth), generator=generator, device=depth.device)).exp_()
     limit = 1000 * (patches.uniform(1, generator)[0] / shares[:, None, None]).sqrt_()
-    kept = torch.empty_like(depth)
-    launch(
-        drop_untextured_kernel,
-        tuple(depth.shape[:2]),
-        [depth, limit, patches.per_pixel, patches.phase, kept],
-    )
-    return kept
+    return patches.apply(drop_untextured_kernel, depth, limit)

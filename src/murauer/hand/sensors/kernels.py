@@ -15,6 +15,19 @@ import warp as wp
 # Without fused multiply-adds results are the same on every machine; nothing here is differentiated.
 wp.set_module_options({"fuse_fp": False, "enable_backward": False})
 
+Images = wp.array(dtype=float, ndim=3)
+"""Depth, (B, H, W), or what is drawn for patches, (B, rows, columns)."""
+
+Offsets = wp.array(dtype=int, ndim=3)
+"""Of patches, in pixels, (B, rows, columns)."""
+
+Table = wp.array(dtype=float, ndim=2)
+"""Cameras (B, 4), or phases of patches (2, B)."""
+
+Numbers = wp.array(dtype=float)
+Seeds = wp.array(dtype=int)
+"""One an image, (B,)."""
+
 SMALLEST_COSINE = wp.constant(0.17364818)  # of 80 degrees
 
 
@@ -26,13 +39,7 @@ def patch_of(pixel: int, per_pixel: float, phase: float) -> int:
 
 @wp.func
 def between_patches(
-    noise: wp.array(dtype=float, ndim=3),
-    image: int,
-    row: int,
-    column: int,
-    per_pixel: float,
-    v: float,
-    u: float,
+    noise: Images, image: int, row: int, column: int, per_pixel: float, v: float, u: float
 ) -> float:
     """The noise of the four patches around a pixel, mixed by how near it is to each."""
     y = float(row) * per_pixel + v
@@ -49,7 +56,7 @@ def between_patches(
 
 
 @wp.func
-def look_up(depth: wp.array(dtype=float, ndim=3), image: int, row: int, column: int) -> float:
+def look_up(depth: Images, image: int, row: int, column: int) -> float:
     """Depth at a pixel; beyond the border that of the last pixel."""
     return depth[image, wp.clamp(row, 0, depth.shape[1] - 1), wp.clamp(column, 0, depth.shape[2] - 1)]
 
@@ -63,13 +70,7 @@ def smaller(first: float, second: float) -> float:
 
 
 @wp.func
-def facing(
-    depth: wp.array(dtype=float, ndim=3),
-    cameras: wp.array(dtype=float, ndim=2),
-    image: int,
-    row: int,
-    column: int,
-) -> float:
+def facing(depth: Images, cameras: Table, image: int, row: int, column: int) -> float:
     """Cosine of the incidence angle at a pixel with a surface, see `incidence_cosine`."""
     z = depth[image, row, column]
     right = look_up(depth, image, row, column + 1) - z
@@ -98,11 +99,7 @@ def facing(
 
 
 @wp.kernel
-def facing_kernel(
-    depth: wp.array(dtype=float, ndim=3),
-    cameras: wp.array(dtype=float, ndim=2),
-    cosine: wp.array(dtype=float, ndim=3),
-):
+def facing_kernel(depth: Images, cameras: Table, cosine: Images):
     """The cosines of `incidence_cosine`."""
     image, row = wp.tid()
     for column in range(depth.shape[2]):
@@ -114,9 +111,9 @@ def facing_kernel(
 
 @wp.func
 def at_offset(
-    depth: wp.array(dtype=float, ndim=3),
-    down: wp.array(dtype=int, ndim=3),
-    right: wp.array(dtype=int, ndim=3),
+    depth: Images,
+    down: Offsets,
+    right: Offsets,
     image: int,
     row: int,
     column: int,
@@ -124,23 +121,14 @@ def at_offset(
     patch_column: int,
 ) -> float:
     """The depth at the offset that a pixel's patch has from the pixel."""
-    return look_up(
-        depth,
-        image,
-        row + down[image, patch_row, patch_column],
-        column + right[image, patch_row, patch_column],
-    )
+    v = row + down[image, patch_row, patch_column]
+    u = column + right[image, patch_row, patch_column]
+    return look_up(depth, image, v, u)
 
 
 @wp.kernel
 def jitter_kernel(
-    depth: wp.array(dtype=float, ndim=3),
-    down: wp.array(dtype=int, ndim=3),
-    right: wp.array(dtype=int, ndim=3),
-    per_pixel: wp.array(dtype=float),
-    phase: wp.array(dtype=float, ndim=2),
-    step: float,
-    moved: wp.array(dtype=float, ndim=3),
+    depth: Images, per_pixel: Numbers, phase: Table, down: Offsets, right: Offsets, step: float, moved: Images
 ):
     """The depth at the offset of a pixel's patch, where that is another surface; see `jitter_lookup`."""
     image, row = wp.tid()
@@ -156,14 +144,14 @@ def jitter_kernel(
 
 @wp.kernel
 def grow_kernel(
-    depth: wp.array(dtype=float, ndim=3),
-    down: wp.array(dtype=int, ndim=3),
-    right: wp.array(dtype=int, ndim=3),
-    weight: wp.array(dtype=float, ndim=3),
-    per_pixel: wp.array(dtype=float),
-    phase: wp.array(dtype=float, ndim=2),
+    depth: Images,
+    per_pixel: Numbers,
+    phase: Table,
+    down: Offsets,
+    right: Offsets,
+    weight: Images,
     step: float,
-    grown: wp.array(dtype=float, ndim=3),
+    grown: Images,
 ):
     """The nearer surface at the offset of a pixel's patch, or a disparity in between; see `grow_edges`."""
     image, row = wp.tid()
@@ -183,13 +171,7 @@ def grow_kernel(
 
 @wp.kernel
 def drop_edges_kernel(
-    depth: wp.array(dtype=float, ndim=3),
-    down: wp.array(dtype=int, ndim=3),
-    right: wp.array(dtype=int, ndim=3),
-    per_pixel: wp.array(dtype=float),
-    phase: wp.array(dtype=float, ndim=2),
-    step: float,
-    kept: wp.array(dtype=float, ndim=3),
+    depth: Images, per_pixel: Numbers, phase: Table, down: Offsets, right: Offsets, step: float, kept: Images
 ):
     """Nothing where the place at the offset of a pixel's patch is another surface; see `drop_edges`."""
     image, row = wp.tid()
@@ -205,7 +187,7 @@ def drop_edges_kernel(
 
 
 @wp.func
-def alone(depth: wp.array(dtype=float, ndim=3), image: int, row: int, column: int, step: float) -> bool:
+def alone(depth: Images, image: int, row: int, column: int, step: float) -> bool:
     """Whether all eight neighbours are on the surface of a pixel."""
     z = depth[image, row, column]
     farthest = float(0.0)
@@ -216,14 +198,7 @@ def alone(depth: wp.array(dtype=float, ndim=3), image: int, row: int, column: in
 
 
 @wp.kernel
-def mix_kernel(
-    depth: wp.array(dtype=float, ndim=3),
-    radius: wp.array(dtype=float),
-    seeds: wp.array(dtype=int),
-    step: float,
-    min_share: float,
-    mixed: wp.array(dtype=float, ndim=3),
-):
+def mix_kernel(depth: Images, radius: Numbers, seeds: Seeds, step: float, min_share: float, mixed: Images):
     """A depth between a pixel and a random neighbour on another surface; see `mix_edges`."""
     image, row = wp.tid()
     for column in range(depth.shape[2]):
@@ -248,12 +223,7 @@ def mix_kernel(
 
 @wp.kernel
 def drop_grazing_kernel(
-    depth: wp.array(dtype=float, ndim=3),
-    cameras: wp.array(dtype=float, ndim=2),
-    smallest: wp.array(dtype=float, ndim=3),
-    per_pixel: wp.array(dtype=float),
-    phase: wp.array(dtype=float, ndim=2),
-    kept: wp.array(dtype=float, ndim=3),
+    depth: Images, per_pixel: Numbers, phase: Table, cameras: Table, smallest: Images, kept: Images
 ):
     """Nothing where the cosine is smaller than that of a pixel's patch; see `drop_grazing`."""
     image, row = wp.tid()
@@ -269,12 +239,7 @@ def drop_grazing_kernel(
 
 @wp.kernel
 def drop_weak_kernel(
-    depth: wp.array(dtype=float, ndim=3),
-    cosine: wp.array(dtype=float, ndim=3),
-    light: wp.array(dtype=float, ndim=3),
-    per_pixel: wp.array(dtype=float),
-    phase: wp.array(dtype=float, ndim=2),
-    kept: wp.array(dtype=float, ndim=3),
+    depth: Images, per_pixel: Numbers, phase: Table, cosine: Images, light: Images, kept: Images
 ):
     """Nothing where the light of a pixel's patch is too weak; see `drop_weak_signal`."""
     image, row = wp.tid()
@@ -288,13 +253,7 @@ def drop_weak_kernel(
 
 
 @wp.kernel
-def drop_untextured_kernel(
-    depth: wp.array(dtype=float, ndim=3),
-    limit: wp.array(dtype=float, ndim=3),
-    per_pixel: wp.array(dtype=float),
-    phase: wp.array(dtype=float, ndim=2),
-    kept: wp.array(dtype=float, ndim=3),
-):
+def drop_untextured_kernel(depth: Images, per_pixel: Numbers, phase: Table, limit: Images, kept: Images):
     """Nothing beyond the distance to which the texture of a pixel's patch is enough."""
     image, row = wp.tid()
     patch_row = patch_of(row, per_pixel[image], phase[0, image])
@@ -308,14 +267,14 @@ def drop_untextured_kernel(
 
 @wp.kernel
 def disparity_kernel(
-    depth: wp.array(dtype=float, ndim=3),
-    noise: wp.array(dtype=float, ndim=3),
-    per_pixel: wp.array(dtype=float),
-    phase: wp.array(dtype=float, ndim=2),
+    depth: Images,
+    per_pixel: Numbers,
+    phase: Table,
+    noise: Images,
     smooth: int,
     focal_times_baseline: float,
     step: float,
-    measured: wp.array(dtype=float, ndim=3),
+    measured: Images,
 ):
     """Depth from the disparity with the noise of a pixel's patch; see `measure_disparity`."""
     image, row = wp.tid()
@@ -342,12 +301,7 @@ def disparity_kernel(
 
 @wp.kernel
 def shadow_kernel(
-    depth: wp.array(dtype=float, ndim=3),
-    cameras: wp.array(dtype=float, ndim=2),
-    projector_mm: float,
-    bridged: wp.array(dtype=float),
-    nearest: wp.array(dtype=float, ndim=3),
-    lit: wp.array(dtype=float, ndim=3),
+    depth: Images, cameras: Table, projector_mm: float, bridged: Numbers, nearest: Images, lit: Images
 ):
     """A z-buffer of each row as the projector sees it; see `drop_shadow`."""
     image, row = wp.tid()
@@ -395,12 +349,7 @@ def axial_sigma(depth: float, cosine: float) -> float:
 
 @wp.kernel
 def axial_noise_kernel(
-    mixed: wp.array(dtype=float, ndim=3),
-    depth: wp.array(dtype=float, ndim=3),
-    cosine: wp.array(dtype=float, ndim=3),
-    noise: wp.array(dtype=float, ndim=3),
-    scale: float,
-    measured: wp.array(dtype=float, ndim=3),
+    mixed: Images, depth: Images, cosine: Images, noise: Images, scale: float, measured: Images
 ):
     """Noise along the ray; see `TimeOfFlightSensor`."""
     image, row = wp.tid()

@@ -1,6 +1,7 @@
 """Pixels of a device seen through an image of another resolution: random patches and offsets."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -48,6 +49,10 @@ class Patches:
         phase = torch.rand(2, batch, generator=generator, device=depth.device)
         return cls(1 / side, phase, int(height / smallest) + 2, int(width / smallest) + 2)
 
+    def apply(self, kernel: Any, depth: Tensor, *inputs: Tensor | float) -> Tensor:
+        """Run a kernel that takes images, where their patches are, and these inputs; see `by_rows`."""
+        return by_rows(kernel, depth, self.per_pixel, self.phase, *inputs)
+
     def uniform(self, channels: int, generator: Generator) -> Tensor:
         """Independent numbers in [0, 1) for the squares, (channels, B, rows, columns)."""
         shape = (channels, len(self.per_pixel), self.rows, self.columns)
@@ -57,6 +62,13 @@ class Patches:
         """Independent standard normal numbers for the squares, (channels, B, rows, columns)."""
         shape = (channels, len(self.per_pixel), self.rows, self.columns)
         return torch.randn(shape, generator=generator, device=self.phase.device)
+
+
+def by_rows(kernel: Any, depth: Tensor, *inputs: Tensor | float) -> Tensor:
+    """Run a kernel that takes images (B, H, W) and these inputs, a thread a row; returns what it writes."""
+    written = torch.empty_like(depth)
+    launch(kernel, tuple(depth.shape[:2]), [depth, *inputs, written])
+    return written
 
 
 def round_randomly(offset: Tensor, uniform: Tensor) -> Tensor:
@@ -81,6 +93,4 @@ def incidence_cosine(depth: Tensor, intrinsics: Tensor) -> Tensor:
     In each direction the smaller of the two one-sided differences is used: next to an edge it is the one that
     stays on the surface. At the border of the image there is one only.
     """
-    cosine = torch.empty_like(depth)
-    launch(facing_kernel, tuple(depth.shape[:2]), [depth, intrinsics.contiguous(), cosine])
-    return cosine
+    return by_rows(facing_kernel, depth, intrinsics.contiguous())

@@ -1,10 +1,9 @@
 """What the camera sees and the projector does not."""
 
-import torch
 from torch import Tensor
 
-from murauer.hand.kernel_launch import launch
 from murauer.hand.sensors.kernels import shadow_kernel
+from murauer.hand.sensors.pixels import by_rows
 
 
 def drop_shadow(depth: Tensor, intrinsics: Tensor, projector_mm: float, bridged_px: Tensor) -> Tensor:
@@ -31,10 +30,4 @@ def drop_shadow(depth: Tensor, intrinsics: Tensor, projector_mm: float, bridged_
         return depth
     batch, height, width = depth.shape
     nearest = depth.new_zeros(batch, height, 2 * width)
-    lit = torch.empty_like(depth)
-    launch(
-        shadow_kernel,
-        (batch, height),
-        [depth, intrinsics.contiguous(), projector_mm, bridged_px, nearest, lit],
-    )
-    return lit
+    return by_rows(shadow_kernel, depth, intrinsics.contiguous(), projector_mm, bridged_px, nearest)

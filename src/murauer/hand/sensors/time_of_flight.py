@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from murauer.hand.kernel_launch import launch
 from murauer.hand.sensors.edges import mix_edges
 from murauer.hand.sensors.holes import drop_weak_signal
 from murauer.hand.sensors.kernels import axial_noise_kernel
-from murauer.hand.sensors.pixels import incidence_cosine
+from murauer.hand.sensors.pixels import by_rows, incidence_cosine
 from murauer.hand.sensors.sensor import check_images
 
 
@@ -54,10 +53,4 @@ class TimeOfFlightSensor:
             generator=generator,
         )
         mixed = mix_edges(lit, self.mixing_radius_px * scale, self.min_share, generator)
-        measured = torch.empty_like(depth)
-        launch(
-            axial_noise_kernel,
-            tuple(depth.shape[:2]),
-            [mixed, depth, cosine, noise, self.noise_scale, measured],
-        )
-        return measured
+        return by_rows(axial_noise_kernel, mixed, depth, cosine, noise, self.noise_scale)
