@@ -65,7 +65,7 @@ class DecodedFrames(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Patch (1, P, P) and joints (J, 3)."""
-        frame = self.dataset.frame("real", index, 0)
+        frame = self.dataset.view("real", index, 0)
         assert frame.joints is not None
         fx, fy = self.intrinsics[:2].tolist()
         centre = frame.joints[self.dataset.skeleton.centre]

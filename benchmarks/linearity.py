@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 
 from murauer.capture.depth import DEPTH_UNIT_MM, read_depth
-from murauer.datasets.dataset import Frame, FrameSetInfo
+from murauer.datasets.dataset import DatasetView, FrameSetInfo
 from murauer.evaluation.store_prediction import predict_store
 from murauer.geometry.camera import Camera
 from murauer.geometry.skeletons import SKELETONS
@@ -71,11 +71,11 @@ class FewFiles:
             Image.fromarray(depth).save(folder / f"{index}.png")
         self.sets = {"real": FrameSetInfo(frames, 1, real=True, person=np.zeros(frames, np.int16))}
 
-    def frame(self, set_name: str, index: int, view: int) -> Frame:
+    def view(self, set_name: str, index: int, view: int) -> DatasetView:
         """Read one image."""
         name, camera = f"{index % FILES}.png", self.cameras[index % FILES]
         depth = torch.from_numpy(read_depth(self.folder / name, camera, DEPTH_UNIT_MM))
-        return Frame(name, depth, camera, self.joints[index % FILES], 0)
+        return DatasetView(name, depth, camera, self.joints[index % FILES], 0)
 
 
 def cpu_seconds(function: Callable[[], object]) -> float:

@@ -23,7 +23,7 @@ import torch
 
 from murauer.capture.depth import read_depth
 from murauer.datasets import DATASETS
-from murauer.datasets.dataset import Dataset, Frame, FrameSetInfo
+from murauer.datasets.dataset import Dataset, DatasetView, FrameSetInfo
 from murauer.geometry.camera import CAMERAS, uvd_to_xyz
 from murauer.geometry.crop import crop_hand
 from murauer.geometry.skeletons import SKELETONS
@@ -57,11 +57,11 @@ class GenuineFrame:
         person = np.zeros(frames, np.int16)
         self.sets = {"real": FrameSetInfo(frames, views=1, real=True, person=person)}
 
-    def frame(self, set_name: str, index: int, view: int) -> Frame:
-        """Read the frame, see `Dataset.frame`."""
+    def view(self, set_name: str, index: int, view: int) -> DatasetView:
+        """Read the frame, see `Dataset.view`."""
         camera = CAMERAS["nyu"]
         depth = torch.from_numpy(read_depth(self.path, camera))
-        return Frame(self.path.name, depth, camera, self.joints, 0)
+        return DatasetView(self.path.name, depth, camera, self.joints, 0)
 
 
 def rate(read: Callable[[np.ndarray], object], count: int, batch: int, seconds: float) -> float:
@@ -76,13 +76,13 @@ def rate(read: Callable[[np.ndarray], object], count: int, batch: int, seconds: 
 
 
 def from_images(dataset: Dataset, rows: np.ndarray) -> list[torch.Tensor]:
-    return [dataset.frame("real", int(row), 0).depth for row in rows]
+    return [dataset.view("real", int(row), 0).depth for row in rows]
 
 
 def patches_from_images(dataset: Dataset, rows: np.ndarray) -> list[torch.Tensor]:
     patches = []
     for row in rows:
-        frame = dataset.frame("real", int(row), 0)
+        frame = dataset.view("real", int(row), 0)
         assert frame.joints is not None
         centre = frame.joints[dataset.skeleton.centre][None]
         intrinsics = frame.camera.intrinsics()[None]

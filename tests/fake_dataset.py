@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from murauer.datasets.dataset import Frame, FrameSetInfo
+from murauer.datasets.dataset import DatasetView, FrameSetInfo
 from murauer.errors import UserError
 from murauer.geometry.camera import Camera, uvd_to_xyz
 from murauer.geometry.rig import CameraRig
@@ -64,7 +64,7 @@ class FakeDataset:
             for name, count in self.frames.items()
         }
 
-    def frame(self, set_name: str, index: int, view: int) -> Frame:
+    def view(self, set_name: str, index: int, view: int) -> DatasetView:
         where = f"{set_name}/{view}/{index}.png"
         if self.log:
             with open(self.log, "a") as file:
@@ -75,7 +75,7 @@ class FakeDataset:
             raise UserError(f"{where} is damaged (truncated); copy or record it again")
         joints, depth = self.draw(set_name, index, view)
         label = None if (set_name, index) in self.unlabelled else joints
-        return Frame(where, depth, CAMERA, label, int(self.sets[set_name].person[index]))
+        return DatasetView(where, depth, CAMERA, label, int(self.sets[set_name].person[index]))
 
     def draw(self, set_name: str, index: int, view: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Joints (16, 3) in mm, and a depth image (120, 160): a disc of 110 mm before a wall, noise on it."""

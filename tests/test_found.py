@@ -111,7 +111,7 @@ def facts(folder: Path) -> dict[str, Any]:
     """What a capture is read as: the numbers of its frames in order, persons, times, labels, what is not."""
     dataset = CaptureDataset(folder)
     frames = {
-        name: [dataset.frame(name, index, 0) for index in range(info.frames)]
+        name: [dataset.view(name, index, 0) for index in range(info.frames)]
         for name, info in dataset.sets.items()
     }
     every = [frame for some in frames.values() for frame in some]
@@ -329,7 +329,7 @@ def test_08_a_camera_may_lack_one_frame_wherever_it_is(capture: Path, camera: st
     ]
     assert len(lost) == 1 and f"{number:06d}" in lost[0] and dataset.sets["real"].frames == FRAMES
     with pytest.raises(UserError, match=f"no image of frame {number:06d}"):
-        dataset.frame("real", number, ("front", "side").index(camera))
+        dataset.view("real", number, ("front", "side").index(camera))
     source = open_source(capture)
     assert len(list(source)) == FRAMES - 1
     assert any(f"{number:06d}" in sentence for sentence in source.left_out)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from dataset_folders.own import Recorded, simulate_moments, write_capture
+from dataset_folders.own import Recorded, simulate_frames, write_capture
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.cli.main import main
 from murauer.geometry.camera import xyz_to_uvd
@@ -23,7 +23,7 @@ PALM = SKELETONS["nyu14"].centre
 
 @pytest.fixture(scope="module")
 def recorded() -> Recorded:
-    return simulate_moments(16, views=2)
+    return simulate_frames(16, views=2)
 
 
 @pytest.fixture(scope="module")

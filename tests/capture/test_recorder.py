@@ -50,7 +50,7 @@ def test_what_was_recorded_is_a_capture_with_times_and_truth(tmp_path: Path) -> 
     assert done.seconds == pytest.approx(0.4)
     own = CaptureDataset(tmp_path / "r")
     assert own.rig is not None and own.sets["real"].frames == 5
-    frame = own.frame("real", 3, 1)
+    frame = own.view("real", 3, 1)
     assert frame.joints is None  # the truth is no label
     assert float(frame.depth.min()) == float(frame.depth.max()) == 603.0
     skeleton, truth = read_keypoint_file(tmp_path / "r" / "truth.json")

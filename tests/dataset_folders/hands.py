@@ -148,7 +148,7 @@ def assert_reads(
     seen = view if source_view is None else source_view
     assert dataset.sets[set_name].frames == len(hands)
     for index in range(len(hands)):
-        frame = dataset.frame(set_name, index, view)
+        frame = dataset.view(set_name, index, view)
         assert frame.joints is not None
         expected = (hands.clean if rendered else hands.measured)[index, seen]
         assert (frame.depth - expected).abs().max() <= depth_mm, frame.name

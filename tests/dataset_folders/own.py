@@ -41,7 +41,7 @@ class Recorded:
     rig: CameraRig
 
 
-def simulate_moments(
+def simulate_frames(
     count: int, views: int, skeleton: str = "nyu14", seed: int = 0, camera: Camera = CAMERA
 ) -> Recorded:
     """Show hands, raised and palm first, with things around some of them."""

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from dataset_folders.hands import distance_to_hand
-from dataset_folders.own import CAMERA, Recorded, simulate_moments, write_capture
+from dataset_folders.own import CAMERA, Recorded, simulate_frames, write_capture
 from murauer.datasets import DATASETS
 from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
@@ -24,7 +24,7 @@ LENS = Distortion(k1=-0.2, k2=0.05, p1=0.001, p2=-0.001)
 
 @pytest.fixture(scope="module")
 def recorded() -> Recorded:
-    return simulate_moments(6, views=2)
+    return simulate_frames(6, views=2)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_reads_what_was_written(template: Path, recorded: Recorded) -> None:
     assert dataset.sets["test"].person.tolist() == [7] and dataset.unseen_persons == {7}
     for index in range(4):
         for view in (0, 1):
-            frame = dataset.frame("real", index, view)
+            frame = dataset.view("real", index, view)
             assert (frame.depth - recorded.seen[index, view]).abs().max() <= 0.125
             assert frame.camera == CAMERA
             if index in (0, 2):
@@ -71,10 +71,10 @@ def test_reads_what_was_written(template: Path, recorded: Recorded) -> None:
                 assert distance_to_hand(recorded.clean[index, view], uv).max() <= 15
             else:
                 assert frame.joints is None
-        pair = dataset.frame("twin", index, 0)
+        pair = dataset.view("twin", index, 0)
         assert (pair.depth - recorded.clean[index, 0]).abs().max() <= 0.125
-    assert dataset.frame("test", 0, 0).name == "front/000005.png"
-    assert dataset.frame("test", 0, 0).person == 7
+    assert dataset.view("test", 0, 0).name == "front/000005.png"
+    assert dataset.view("test", 0, 0).person == 7
 
 
 def test_the_rig_takes_points_from_one_camera_to_the_other(template: Path, recorded: Recorded) -> None:
@@ -86,7 +86,7 @@ def test_the_rig_takes_points_from_one_camera_to_the_other(template: Path, recor
 def test_lens_distortion_is_undone(recorded: Recorded, tmp_path: Path) -> None:
     write_capture(tmp_path / "bent", recorded, labelled=(0,), lens=LENS)
     dataset = CaptureDataset(tmp_path / "bent")
-    straight, seen = dataset.frame("real", 0, 0).depth, recorded.seen[0, 0]
+    straight, seen = dataset.view("real", 0, 0).depth, recorded.seen[0, 0]
     raw = np.asarray(Image.open(tmp_path / "bent/front/000000.png")) * 0.25
     v, u = torch.meshgrid(torch.arange(240), torch.arange(320), indexing="ij")
     bent = (seen > 0) & ((u - CAMERA.u0).square() + (v - CAMERA.v0).square() > 110**2)  # far from the axis
@@ -97,30 +97,30 @@ def test_lens_distortion_is_undone(recorded: Recorded, tmp_path: Path) -> None:
     assert bent.sum() > 1000
     assert same(straight) > 0.9
     assert same(torch.from_numpy(raw).float()) < 0.8
-    assert torch.allclose(dataset.frame("real", 0, 0).joints, recorded.joints[0, 0], atol=0.01)
+    assert torch.allclose(dataset.view("real", 0, 0).joints, recorded.joints[0, 0], atol=0.01)
 
 
 def test_one_camera_without_labels(tmp_path: Path) -> None:
-    write_capture(tmp_path / "one", simulate_moments(2, views=1), extrinsics=False)
+    write_capture(tmp_path / "one", simulate_frames(2, views=1), extrinsics=False)
     dataset = CaptureDataset(tmp_path / "one")
     assert dataset.view_pair is None and len(dataset.rig.cameras) == 1
-    assert dataset.frame("real", 1, 0).joints is None
+    assert dataset.view("real", 1, 0).joints is None
 
 
 def test_a_single_camera_may_be_written_as_bop_does(tmp_path: Path) -> None:
-    write_capture(tmp_path / "one", simulate_moments(1, views=1), extrinsics=False)
+    write_capture(tmp_path / "one", simulate_frames(1, views=1), extrinsics=False)
     (tmp_path / "one/rgb").mkdir()
     k = [CAMERA.fx, 0, CAMERA.u0, 0, CAMERA.fy, CAMERA.v0, 0, 0, 1]
     camera = {"cam_K": k, "width": 320, "height": 240, "depth_scale": 0.25}
     (tmp_path / "one/camera.json").write_text(json.dumps(camera))
-    assert CaptureDataset(tmp_path / "one").frame("real", 0, 0).camera == CAMERA
+    assert CaptureDataset(tmp_path / "one").view("real", 0, 0).camera == CAMERA
 
 
 def test_without_extrinsics_a_label_is_of_its_own_view_alone(recorded: Recorded, tmp_path: Path) -> None:
     write_capture(tmp_path / "loose", recorded, labelled=(0,), extrinsics=False)
     dataset = CaptureDataset(tmp_path / "loose")
     assert dataset.rig is None
-    assert dataset.frame("real", 0, 0).joints is not None and dataset.frame("real", 0, 1).joints is None
+    assert dataset.view("real", 0, 0).joints is not None and dataset.view("real", 0, 1).joints is None
 
 
 def test_npy_frames_in_metres(recorded: Recorded, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_npy_frames_in_metres(recorded: Recorded, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"reaches only 0.* mm with depth_scale 0.25.*camera.json"):
         CaptureDataset(folder)
     edit(folder / "camera.json", lambda values: [values[name].update(depth_scale=1000) for name in values])
-    depth = CaptureDataset(folder).frame("real", 3, 1).depth
+    depth = CaptureDataset(folder).view("real", 3, 1).depth
     assert (depth - recorded.seen[3, 1]).abs().max() < 0.2
 
 
@@ -145,7 +145,7 @@ def test_keypoints_in_another_order_and_another_of_the_same_names(folder: Path, 
                 annotation[key] = np.reshape(annotation[key], (-1, 3))[::-1].ravel().tolist()
 
     edit(folder / "labels.json", reverse)
-    joints = CaptureDataset(folder).frame("real", 0, 0).joints
+    joints = CaptureDataset(folder).view("real", 0, 0).joints
     assert torch.allclose(joints, recorded.joints[0, 0], atol=0.01)
 
 
@@ -153,7 +153,7 @@ def test_a_joint_without_label_is_nan(folder: Path) -> None:
     edit(
         folder / "labels.json", lambda values: values["annotations"][0]["keypoints"].__setitem__(3 * 5 + 2, 0)
     )
-    joints = CaptureDataset(folder).frame("real", 0, 0).joints
+    joints = CaptureDataset(folder).view("real", 0, 0).joints
     assert joints[5].isnan().all() and joints.isfinite().sum() == 13 * 3
 
 
@@ -162,16 +162,16 @@ def test_a_truncated_image_spoils_only_its_frame(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     dataset = CaptureDataset(folder)
     with pytest.raises(UserError, match=r"front/000001.png is damaged"):
-        dataset.frame("real", 1, 0)
-    assert dataset.frame("real", 1, 1).depth.any()
+        dataset.view("real", 1, 0)
+    assert dataset.view("real", 1, 1).depth.any()
 
 
 def test_a_frame_without_pair_spoils_only_itself(folder: Path) -> None:
     (folder / "twin/front/000001.png").unlink()
     dataset = CaptureDataset(folder)
     with pytest.raises(UserError, match="no synthetic pair"):
-        dataset.frame("twin", 1, 0)
-    assert dataset.frame("twin", 2, 0).depth.any()
+        dataset.view("twin", 1, 0)
+    assert dataset.view("twin", 2, 0).depth.any()
 
 
 def of_camera(**changes: object) -> Callable[[Path], None]:
@@ -224,7 +224,7 @@ STRETCHED = [1.1, 0, 0, 0, 1, 0, 0, 0, 1]
         (lambda f: (f / "side/000002.png").unlink(), r"camera side lacks 1 of the 6 frames .* 000002;"),
         (lambda f: shutil.rmtree(f / "side"), "names camera side, but there is no folder"),
         (lambda f: [p.unlink() for p in (f / "side").iterdir()], "holds no frames"),
-        (lambda f: np.save(f / "front/000001.npy", np.zeros((240, 320))), "are the same moment"),
+        (lambda f: np.save(f / "front/000001.npy", np.zeros((240, 320))), "are the same frame"),
         (lambda f: (f / "labels.json").write_text("[]"), "no COCO keypoint file"),
         (lambda f: edit(f / "labels.json", lambda v: v["images"][0].update(file_name="front/000099.png")),
          "labels front/000099.png, which the capture does not have"),
@@ -293,7 +293,7 @@ def test_genuine_frames(shared_dir: Path, tmp_path: Path) -> None:
     (folder / "camera.json").write_text(json.dumps({"front": camera | {"depth_scale": 0.125}}))
     dataset = CaptureDataset(folder)
     assert dataset.sets["real"].frames == 10
-    frame = dataset.frame("real", 0, 0)
+    frame = dataset.view("real", 0, 0)
     nearest = uvd_to_xyz(torch.tensor([0.0, 0.0, float(frame.depth[frame.depth > 0].min())]),
                          frame.camera.intrinsics())  # fmt: skip
     assert 350 < nearest[2] < 700

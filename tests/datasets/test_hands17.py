@@ -23,7 +23,7 @@ def test_labels_belong_to_images_by_name(hands17_folder, copied):
     (folder / TRAINING).write_text("\n".join(lines[::-1]))
     changed, original = Hands17Dataset(folder), Hands17Dataset(hands17_folder.path)
     for index in range(12):
-        swapped, frame = changed.frame("real", index, 0), original.frame("real", 11 - index, 0)
+        swapped, frame = changed.view("real", index, 0), original.view("real", 11 - index, 0)
         assert swapped.name == frame.name
         assert (swapped.joints == frame.joints).all()
 
@@ -32,10 +32,10 @@ def test_test_frames_without_labels(hands17_folder, copied):
     folder = copied(hands17_folder.path)
     (folder / "frame/Test_Annotation.txt").unlink()
     dataset = Hands17Dataset(folder)
-    frame = dataset.frame("test", 3, 0)
+    frame = dataset.view("test", 3, 0)
     assert frame.joints is None
     assert frame.name == "frame/images/image_D00000004.png"
-    labelled = Hands17Dataset(hands17_folder.path).frame("test", 3, 0)
+    labelled = Hands17Dataset(hands17_folder.path).view("test", 3, 0)
     assert (frame.depth == labelled.depth).all()
 
 
@@ -45,8 +45,8 @@ def test_a_truncated_image_spoils_only_its_frame(hands17_folder, copied):
     damaged.write_bytes(damaged.read_bytes()[:300])
     dataset = Hands17Dataset(folder)
     with pytest.raises(UserError, match=r"image_D00000003.png is damaged"):
-        dataset.frame("real", 2, 0)
-    assert dataset.frame("real", 3, 0).depth.any()
+        dataset.view("real", 2, 0)
+    assert dataset.view("real", 3, 0).depth.any()
 
 
 def edit(path: Path, change) -> None:

@@ -25,7 +25,7 @@ def test_rotated_copies_are_left_out_and_the_order_of_the_labels_is_kept(icvl_fo
     dataset, original = IcvlDataset(folder), IcvlDataset(icvl_folder.path)
     assert dataset.sets["real"].frames == 12
     for index in range(12):
-        swapped, frame = dataset.frame("real", index, 0), original.frame("real", 11 - index, 0)
+        swapped, frame = dataset.view("real", index, 0), original.view("real", 11 - index, 0)
         assert swapped.name == frame.name
         assert (swapped.joints == frame.joints).all()
 
@@ -41,8 +41,8 @@ def test_a_lost_image_spoils_only_its_frame(icvl_folder, copied):
     (folder / "Training/Depth/201405151126/image_0002.png").unlink()
     dataset = IcvlDataset(folder)
     with pytest.raises(UserError, match=r"201405151126/image_0002.png"):
-        dataset.frame("real", 2, 0)
-    assert dataset.frame("real", 3, 0).depth.any()
+        dataset.view("real", 2, 0)
+    assert dataset.view("real", 3, 0).depth.any()
 
 
 def edit(path: Path, change) -> None:

@@ -28,7 +28,7 @@ def test_images_joints_and_persons(msra15_folder, name, tested):
     assert_reads(dataset, "real", together([written[p] for p in others]), joints_mm=0.001, depth_mm=0)
     assert dataset.sets["real"].person.tolist() == [others[0]] * 6 + [others[1]] * 6
     assert set(dataset.sets["test"].person) == dataset.unseen_persons == {tested}
-    assert dataset.frame("real", 7, 0).name == f"P{others[1]}/1/000001_depth.bin"
+    assert dataset.view("real", 7, 0).name == f"P{others[1]}/1/000001_depth.bin"
 
 
 def test_a_lost_image_spoils_only_its_frame(msra15_folder, copied):
@@ -42,8 +42,8 @@ def test_a_lost_image_spoils_only_its_frame(msra15_folder, copied):
     (folder / "P0/1/000004_depth.bin").unlink()
     dataset = Msra15Dataset(folder)
     with pytest.raises(UserError, match=r"P0/1/000004_depth.bin"):
-        dataset.frame("test", 4, 0)
-    assert dataset.frame("test", 5, 0).depth.any()
+        dataset.view("test", 4, 0)
+    assert dataset.view("test", 5, 0).depth.any()
 
 
 @pytest.mark.parametrize(

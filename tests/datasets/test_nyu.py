@@ -56,7 +56,7 @@ def test_sets_persons_and_views(dataset):
     assert dataset.skeleton.name == "nyu14"
     assert set(dataset.sets["real"].person) == {0}
     assert set(dataset.sets["synthetic"].person) == {-1}
-    assert dataset.frame("real", 3, 0).person == 0
+    assert dataset.view("real", 3, 0).person == 0
 
 
 def test_side_cameras_change_places_where_the_dataset_says(tmp_path, monkeypatch):
@@ -75,10 +75,10 @@ def test_side_cameras_change_places_where_the_dataset_says(tmp_path, monkeypatch
             rendered=True,
         )
     assert_reads(dataset, "real", written.train, joints_mm=JOINTS_MM, depth_mm=DEPTH_MM, view=1)
-    names = [dataset.frame("real", index, 1).name for index in (0, 3, 4, 6)]
+    names = [dataset.view("real", index, 1).name for index in (0, 3, 4, 6)]
     assert names == [f"train/depth_{c}_000000{n}.png" for c, n in ((2, 1), (2, 4), (3, 5), (3, 7))]
     # The test frames have no such change.
-    assert dataset.frame("validation", 0, 1).name == "test/depth_2_0000001.png"
+    assert dataset.view("validation", 0, 1).name == "test/depth_2_0000001.png"
 
 
 def test_the_second_person_begins_in_the_test_set(nyu_folder, monkeypatch):
@@ -87,14 +87,14 @@ def test_the_second_person_begins_in_the_test_set(nyu_folder, monkeypatch):
     assert dataset.sets["test"].person.tolist() == [0, 0, 0, 0, 1, 1]
     assert dataset.sets["validation"].frames == dataset.sets["validation_twin"].frames == 4
     assert dataset.unseen_persons == {1}
-    assert dataset.frame("test", 4, 0).person == 1
+    assert dataset.view("test", 4, 0).person == 1
 
 
 def test_all_36_joints(nyu_folder):
     dataset = DATASETS["nyu36"](nyu_folder.path)
-    joints = dataset.frame("real", 2, 0).joints
+    joints = dataset.view("real", 2, 0).joints
     torch.testing.assert_close(joints, all_joints(nyu_folder.train)[2, 0], rtol=0, atol=JOINTS_MM)
-    evaluated = NyuDataset(nyu_folder.path).frame("real", 2, 0).joints
+    evaluated = NyuDataset(nyu_folder.path).view("real", 2, 0).joints
     assert torch.equal(joints[EVALUATED], evaluated)
     assert list(dataset.skeleton.joints) == JOINT_NAMES
     assert dataset.name == "nyu36"
@@ -107,7 +107,7 @@ def test_joints_are_found_by_name(nyu_folder, copied):
     write_labels(
         folder / "test/joint_data.mat", backwards["joint_uvd"], backwards["joint_xyz"], JOINT_NAMES[::-1]
     )
-    changed, original = (NyuDataset(path).frame("test", 1, 0) for path in (folder, nyu_folder.path))
+    changed, original = (NyuDataset(path).view("test", 1, 0) for path in (folder, nyu_folder.path))
     assert torch.equal(changed.joints, original.joints)
 
 
@@ -132,10 +132,10 @@ def test_a_lost_or_truncated_image_spoils_only_its_frame(nyu_folder, copied):
     damaged.write_bytes(damaged.read_bytes()[:500])
     dataset = NyuDataset(folder)
     with pytest.raises(UserError, match=r"depth_1_0000005.png"):
-        dataset.frame("real", 4, 0)
+        dataset.view("real", 4, 0)
     with pytest.raises(UserError, match=r"depth_1_0000007.png is damaged"):
-        dataset.frame("real", 6, 0)
-    assert dataset.frame("real", 4, 1).depth.any()
+        dataset.view("real", 6, 0)
+    assert dataset.view("real", 4, 1).depth.any()
 
 
 def lose_mat(folder: Path) -> None:
@@ -249,7 +249,7 @@ def test_one_lost_image_is_named_wherever_it_is(nyu_folder, copied, number):
     assert "misses 1 of the 12 images" in sentence and f"depth_1_{number:07d}.png" in sentence
     assert dataset.sets["real"].frames == 12
     with pytest.raises(UserError, match=f"{number:07d}"):
-        dataset.frame("real", number - 1, 0)
+        dataset.view("real", number - 1, 0)
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +267,7 @@ def genuine_folder(shared_dir, tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("name", ["nyu", "nyu36"])
 def test_joints_of_the_genuine_frame_lie_on_its_hand(genuine_folder, name):
-    frame = DATASETS[name](genuine_folder).frame("test", 0, 0)
+    frame = DATASETS[name](genuine_folder).view("test", 0, 0)
     assert frame.joints is not None
     palm = frame.joints[list(DATASETS[name](genuine_folder).skeleton.joints).index("PALM_3")]
     hand = torch.where((frame.depth - palm[2]).abs() < 100, frame.depth, 0)
@@ -278,7 +278,7 @@ def test_joints_of_the_genuine_frame_lie_on_its_hand(genuine_folder, name):
 def test_the_genuine_frame_gives_the_golden_crop_and_targets(shared_dir, genuine_folder):
     golden = np.load(shared_dir / "data/golden/a_nojitter.npz")
     dataset = NyuDataset(genuine_folder)
-    frame = dataset.frame("test", 0, 0)
+    frame = dataset.view("test", 0, 0)
     assert frame.joints is not None
     torch.testing.assert_close(frame.joints * Y_UP, torch.from_numpy(golden["gt_xyz"]), rtol=0, atol=0.01)
     centre = frame.joints[dataset.skeleton.centre]

@@ -1,6 +1,5 @@
 """Grasps: fingers touch what they hold, nothing goes deep into it, joints stay within their limits."""
 
-
 import pytest
 import torch
 import trimesh

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from dataset_folders.own import Recorded, simulate_moments, write_capture
+from dataset_folders.own import Recorded, simulate_frames, write_capture
 from murauer.cli.main import main
 
 
 @pytest.fixture(scope="session")
 def recorded() -> Recorded:
-    return simulate_moments(6, views=2, seed=3)
+    return simulate_frames(6, views=2, seed=3)
 
 
 @pytest.fixture(scope="session")

@@ -82,13 +82,13 @@ class CaptureWriter:
         held_out: Literal["validation", "test"] | None = None,
         pairs: Sequence[Floats] = (),
     ) -> str:
-        """Write one moment.
+        """Write one frame.
 
         Args:
             depths: What each camera saw, before any undistortion; mm, 0 = no measurement, (H, W).
             joints: Labels by camera, in its coordinates in mm, NaN where not labelled; each (J, 3).
             person: Number of the person seen, if known.
-            held_out: Set that this moment belongs to if it is not for training.
+            held_out: Set that this frame belongs to if it is not for training.
             pairs: Rendered images of the same pose from the first cameras, without distortion; mm, (H, W).
 
         Returns:
@@ -104,7 +104,7 @@ class CaptureWriter:
         try:
             for camera, depth in zip(self.cameras, depths, strict=True):
                 _write_depth(self.folder / camera.name / f"{name}.png", depth, camera)
-        except BaseException:  # Ctrl-C too: every camera has every moment, or the capture is none
+        except BaseException:  # Ctrl-C too: every camera has every frame, or the capture is none
             self._remove(name)
             raise
         for camera, depth in zip(self.cameras, pairs, strict=False):

@@ -28,12 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("store", type=Path, metavar="STORE", help="what 'murauer import' made")
     amount = parser.add_mutually_exclusive_group(required=True)
-    amount.add_argument("--frames", type=positive_int, metavar="N", help="number of moments")
+    amount.add_argument("--frames", type=positive_int, metavar="N", help="number of frames")
     amount.add_argument(
         "--while-training",
         type=positive_int,
         metavar="STEPS",
-        help="write none; each training renders them, 250 other moments for every STEPS steps",
+        help="write none; each training renders them, 250 other frames for every STEPS steps",
     )
     parser.add_argument("--seed", type=count, default=0, help="seed of everything random (default: 0)")
     add_workers(parser)

@@ -111,7 +111,7 @@ def images_without_hand(folders: Sequence[Path]) -> list[Image]:
         places = capture.frames_without_hand()
         if not places:
             raise UserError(f"{folder} has no frame that is labelled to show no hand; see 'murauer studio'")
-        frames = [capture.frame(*place) for place in places]
+        frames = [capture.view(*place) for place in places]
         images += [(frame.depth.numpy(), frame.camera) for frame in frames]
     return images
 

@@ -25,7 +25,7 @@ from murauer.capture.folder_names import (
     other_files,
 )
 from murauer.capture.keypoint_file import Keypoints, read_keypoint_file
-from murauer.datasets.dataset import Frame, FrameSetInfo
+from murauer.datasets.dataset import Dataset, DatasetView, FrameSetInfo
 from murauer.datasets.numbering import MISSING_SHARE
 from murauer.errors import UserError
 from murauer.geometry.distortion import project, undistort_depth, undistortion_pixels
@@ -48,7 +48,7 @@ MISPLACED_PX, MISPLACED_MM = 10.0, 30.0
 """Median over the joints of a label that two sources of it may differ by: more than careless clicks do."""
 
 
-class CaptureDataset:
+class CaptureDataset(Dataset):
     """A capture, see `murauer.datasets.dataset.Dataset`.
 
     All frames in the natural order of their names are the set `real`, except those that `validation.txt`
@@ -78,9 +78,9 @@ class CaptureDataset:
         for each, paths in zip(self.cameras, self._paths, strict=True):
             _check_sizes(paths, each)
         self.rig = make_rig(self.cameras)
-        moments = {name for paths in self._paths for name in paths}
-        self.moments = sorted(moments, key=natural_key)
-        self._known = FrameNames(moments)
+        frame_names = {name for paths in self._paths for name in paths}
+        self.frame_names = sorted(frame_names, key=natural_key)
+        self._known = FrameNames(frame_names)
         self._check_complete()
         self._check_units()
         self.skeleton, self._labels = self._read_labels()
@@ -96,14 +96,13 @@ class CaptureDataset:
             )
             for name, frames in self.names.items()
         }
-        self.aliases: Mapping[str, str] = {}
         self.left_out = tuple(self._left_out)
         trained = {persons.get(frame, -1) for frame in self.names.get("real", ())}
         held_out = {persons.get(frame, -1) for name in HELD_OUT for frame in self.names.get(name, ())}
         self.unseen_persons = frozenset(held_out - trained - {-1})
 
-    def frame(self, set_name: str, index: int, view: int) -> Frame:
-        """Read one image and undistort it, see `Dataset.frame`."""
+    def view(self, set_name: str, index: int, view: int) -> DatasetView:
+        """Read one image and undistort it, see `Dataset.view`."""
         name = self.names[set_name][index]
         camera = self.cameras[view]
         if set_name.endswith("twin"):
@@ -116,7 +115,7 @@ class CaptureDataset:
             depth = read_depth(path, camera)
             if not camera.distortion.is_pinhole:
                 depth = undistort_depth(depth, self._undistortion[view])
-        return Frame(
+        return DatasetView(
             name=path.relative_to(self.folder).as_posix(),
             depth=torch.from_numpy(depth),
             camera=camera.camera,
@@ -141,7 +140,7 @@ class CaptureDataset:
         return label is None or label.shows_hand
 
     def path(self, name: str, view: int) -> Path:
-        """Where the image of a moment is.
+        """Where the image of a frame is.
 
         Raises:
             UserError: That camera has none.
@@ -181,7 +180,7 @@ class CaptureDataset:
             paths: dict[str, Path] = {}
             for path in frame_files(folder):
                 if path.stem in paths:
-                    raise UserError(f"{paths[path.stem]} and {path} are the same moment; keep one of them")
+                    raise UserError(f"{paths[path.stem]} and {path} are the same frame; keep one of them")
                 paths[path.stem] = path
             if others := other_files(folder):
                 self._left_out.append(
@@ -196,15 +195,15 @@ class CaptureDataset:
     def _check_complete(self) -> None:
         """Note the frames that a camera lacks, and refuse a recording of which it lacks many."""
         for each, paths in zip(self.cameras, self._paths, strict=True):
-            if not (lacks := [name for name in self.moments if name not in paths]):
+            if not (lacks := [name for name in self.frame_names if name not in paths]):
                 continue
             others = ", ".join(other.name for other in self.cameras if other is not each)
             what = (
-                f"{self.folder}: camera {each.name} lacks {len(lacks)} of the {len(self.moments)} frames "
+                f"{self.folder}: camera {each.name} lacks {len(lacks)} of the {len(self.frame_names)} frames "
                 f"that there are of {others}: {shortened(lacks)}"
             )
-            if len(lacks) > MISSING_SHARE * len(self.moments):
-                raise UserError(f"{what}; frames of one moment have the same name in all cameras")
+            if len(lacks) > MISSING_SHARE * len(self.frame_names):
+                raise UserError(f"{what}; images of one frame have the same name in all cameras")
             self._left_out.append(what)
 
     def _check_units(self) -> None:
@@ -300,7 +299,7 @@ class CaptureDataset:
                 if held_out.setdefault(name, set_name) != set_name:
                     raise UserError(f"{path} lists frame {name}, which {held_out[name]}.txt has, too")
         names: dict[str, list[str]] = {set_name: [] for set_name in ("real", *HELD_OUT)}
-        for name in self.moments:
+        for name in self.frame_names:
             names[held_out.get(name, "real")].append(name)
         for set_name, frames in (("twin", names["real"]), ("validation_twin", names["validation"])):
             names[set_name] = frames if self._pairs[0].keys() & set(frames) else []
@@ -323,7 +322,9 @@ class CaptureDataset:
             person, hand = row["person"], row["hand"].lower()
             if not (person or hand):
                 raise UserError(f"{path}: frame {row['frame']} has neither a person nor a hand")
-            for name in self.moments if row["frame"] == EVERY else [self._frame_named(row["frame"], path)]:
+            for name in (
+                self.frame_names if row["frame"] == EVERY else [self._frame_named(row["frame"], path)]
+            ):
                 if person:
                     if not person.isdecimal() or int(person) > 32767:
                         raise UserError(f"{path}: person of frame {row['frame']} must be a number from 0")
@@ -339,7 +340,7 @@ class CaptureDataset:
         if name is None:
             raise UserError(
                 f"{path} names frame {text!r}, which the capture does not have; write one name a line, "
-                f"such as {self.moments[0]}"
+                f"such as {self.frame_names[0]}"
             )
         return name
 

@@ -1,4 +1,4 @@
-"""What a reader of a dataset gives: the same `Frame` objects, whoever recorded them.
+"""What a reader of a dataset gives: the same `DatasetView` objects, whoever recorded them.
 
 A reader is one file beside this one. It knows the folder layout, the labels' order and the axes of one
 dataset, and nothing behind it does. Opening it reads labels and file names; images are read one by one, when
@@ -19,7 +19,7 @@ from murauer.hand.handedness import GivenHandedness
 
 
 @dataclass(frozen=True)
-class Frame:
+class DatasetView:
     """One depth image and what is known of it.
 
     Attributes:
@@ -45,11 +45,11 @@ class FrameSetInfo:
     """Size of one set of a dataset, known without reading an image.
 
     Attributes:
-        frames: Number of moments N.
+        frames: Number of frames N.
         views: Number of synchronised cameras V.
         real: Whether a sensor took the images; otherwise they are rendered.
-        person: Who is seen in each moment, -1 if unknown, int16, shape (N,).
-        handedness: Hand of all moments, if the dataset is known to show one; or of each, an array of "right",
+        person: Who is seen in each frame, -1 if unknown, int16, shape (N,).
+        handedness: Hand of all frames, if the dataset is known to show one; or of each, an array of "right",
             "left" and "auto", shape (N,), as whoever recorded them said. "auto" leaves it to the hand finder.
     """
 
@@ -61,7 +61,7 @@ class FrameSetInfo:
 
 
 class Dataset(Protocol):
-    """A dataset on disk.
+    """A dataset on disk; a reader that inherits this leaves out what it has nothing for.
 
     Attributes:
         name: Name of the format, as in `murauer import NAME`.
@@ -78,19 +78,19 @@ class Dataset(Protocol):
 
     name: str
     skeleton: Skeleton
-    rig: CameraRig | None
-    view_pair: tuple[int, int] | None
+    rig: CameraRig | None = None
+    view_pair: tuple[int, int] | None = None
     sets: Mapping[str, FrameSetInfo]
-    aliases: Mapping[str, str]
-    unseen_persons: frozenset[int]
-    left_out: tuple[str, ...]
+    aliases: Mapping[str, str] = {}
+    unseen_persons: frozenset[int] = frozenset()
+    left_out: tuple[str, ...] = ()
 
-    def frame(self, set_name: str, index: int, view: int) -> Frame:
+    def view(self, set_name: str, index: int, view: int) -> DatasetView:
         """Read one image.
 
         Args:
             set_name: One of `sets`.
-            index: Moment, from 0.
+            index: Frame, from 0.
             view: Camera, from 0.
 
         Raises:

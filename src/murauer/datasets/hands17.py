@@ -12,16 +12,10 @@ is not told.
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from murauer.capture.depth import read_depth
-from murauer.datasets.dataset import Frame, FrameSetInfo
 from murauer.datasets.numbering import check_named
+from murauer.datasets.single_camera import LabelledImages, SingleCameraDataset
 from murauer.datasets.text_labels import read_named_joints
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS
@@ -34,16 +28,7 @@ TEST_LABELS = "frame/Test_Annotation.txt"
 TEST_BOXES = "frame/BoundingBox.txt"
 
 
-@dataclass(frozen=True)
-class _Set:
-    """Names of the images in a folder, and their joints in mm, float32, shape (N, 21, 3); None unlabelled."""
-
-    images: str
-    names: tuple[str, ...]
-    joints: np.ndarray | None
-
-
-class Hands17Dataset:
+class Hands17Dataset(SingleCameraDataset):
     """Reader of the HANDS17 data; attributes as in `Dataset`.
 
     Args:
@@ -56,62 +41,33 @@ class Hands17Dataset:
 
     name = "hands17"
     skeleton = SKELETONS["hands21"]
-    rig = None
-    view_pair = None
-    aliases: Mapping[str, str] = {}
-    unseen_persons: frozenset[int] = frozenset()
 
     def __init__(self, folder: Path):
-        self.folder = Path(folder)
-        self.left_out: tuple[str, ...] = ()
-        self._sets = {}
-        if (self.folder / "training").is_dir():
-            self._sets["real"] = self._open(TRAINING_LABELS)
-        if (self.folder / "frame").is_dir():
-            labelled = (self.folder / TEST_LABELS).is_file()
-            self._sets["test"] = self._open(TEST_LABELS) if labelled else self._open_boxes()
-        if not self._sets:
+        images = {}
+        if (folder / "training").is_dir():
+            images["real"] = self._open(folder / TRAINING_LABELS)
+        if (folder / "frame").is_dir():
+            labelled = (folder / TEST_LABELS).is_file()
+            path = folder / (TEST_LABELS if labelled else TEST_BOXES)
+            images["test"] = self._open(path, labelled)
+        if not images:
             raise UserError(
-                f"{self.folder} has neither training nor frame in it; give the folder of the HANDS17 "
+                f"{folder} has neither training nor frame in it; give the folder of the HANDS17 "
                 "data that holds both"
             )
-        self.sets = {
-            name: FrameSetInfo(
-                len(frames.names),
-                1,
-                real=True,
-                person=np.full(len(frames.names), -1, np.int16),
-                handedness="right",
-            )
-            for name, frames in self._sets.items()
-        }
+        super().__init__(folder, CAMERA, images, "right")
 
-    def frame(self, set_name: str, index: int, view: int) -> Frame:
-        """Read one image; see `Dataset.frame`."""
-        del view  # there is one camera
-        frames = self._sets[set_name]
-        name = f"{frames.images}/{frames.names[index]}"
-        return Frame(
-            name=name,
-            depth=torch.from_numpy(read_depth(self.folder / name, CAMERA)),
-            camera=CAMERA,
-            joints=None if frames.joints is None else torch.from_numpy(frames.joints[index]),
-            person=-1,
-        )
-
-    def _open(self, label_file: str) -> _Set:
-        labels = read_named_joints(self.folder / label_file, len(self.skeleton))
-        return self._checked(label_file, labels.names, labels.joints)
-
-    def _open_boxes(self) -> _Set:
-        lines = read_lines(self.folder / TEST_BOXES)
-        return self._checked(TEST_BOXES, tuple(split_numbers(line)[0] for _, line in lines), None)
-
-    def _checked(self, label_file: str, names: tuple[str, ...], joints: np.ndarray | None) -> _Set:
-        path = self.folder / label_file
-        images = path.parent / "images"
+    def _open(self, label_file: Path, labelled: bool = True) -> LabelledImages:
+        """Find the images that a file lists with their joints, or with boxes, which are not used."""
+        names, joints = list[str](), None
+        if labelled:
+            labels = read_named_joints(label_file, len(self.skeleton))
+            names, joints = list(labels.names), labels.joints
+        else:
+            names = [split_numbers(line)[0] for _, line in read_lines(label_file)]
+        images = label_file.parent / "images"
         if not images.is_dir():
-            raise UserError(f"{images} is missing; unpack the images that {path} lists there")
+            raise UserError(f"{images} is missing; unpack the images that {label_file} lists there")
         present = {name for name in os.listdir(images) if name.lower().endswith(".png")}
-        self.left_out += check_named(path, images, names, present)
-        return _Set(f"{path.parent.name}/images", names, joints)
+        self.left_out += check_named(label_file, images, names, present)
+        return LabelledImages([f"{label_file.parent.name}/images/{name}" for name in names], joints)

@@ -14,16 +14,13 @@ Sets: `real` is the training set without its copies rotated in the image plane (
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from murauer.capture.depth import read_depth
-from murauer.datasets.dataset import Frame, FrameSetInfo
 from murauer.datasets.numbering import check_named
+from murauer.datasets.single_camera import LabelledImages, SingleCameraDataset
 from murauer.datasets.text_labels import read_named_joints
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS, uvd_to_xyz
@@ -39,15 +36,7 @@ DATE_LENGTH = 6
 """Names of the recordings' folders are longer than this, those of rotated copies are not."""
 
 
-@dataclass(frozen=True)
-class _Set:
-    """Paths of the images and their joints in mm, y down, float32, shape (N, 16, 3)."""
-
-    names: tuple[str, ...]
-    joints: np.ndarray
-
-
-class IcvlDataset:
+class IcvlDataset(SingleCameraDataset):
     """Reader of the ICVL dataset; attributes as in `Dataset`.
 
     Args:
@@ -60,53 +49,25 @@ class IcvlDataset:
 
     name = "icvl"
     skeleton = SKELETONS["icvl16"]
-    rig = None
-    view_pair = None
-    aliases: Mapping[str, str] = {}
-    unseen_persons: frozenset[int] = frozenset()
 
     def __init__(self, folder: Path):
-        self.folder = Path(folder)
-        self.left_out: tuple[str, ...] = ()
-        self._sets = {
-            name: self._open(labels)
+        images = {
+            name: self._open(folder, labels)
             for name, labels in LABELS.items()
-            if (self.folder / labels[0]).parent.is_dir()
+            if (folder / labels[0]).parent.is_dir()
         }
-        if not self._sets:
+        if not images:
             raise UserError(
-                f"{self.folder} has neither {TRAINING} nor {TESTING} in it; give the folder of the ICVL "
+                f"{folder} has neither {TRAINING} nor {TESTING} in it; give the folder of the ICVL "
                 "dataset that holds both"
             )
-        self.sets = {
-            name: FrameSetInfo(
-                len(frames.names),
-                1,
-                real=True,
-                person=np.full(len(frames.names), -1, np.int16),
-                handedness="right",
-            )
-            for name, frames in self._sets.items()
-        }
+        super().__init__(folder, CAMERA, images, "right")
 
-    def frame(self, set_name: str, index: int, view: int) -> Frame:
-        """Read one image; see `Dataset.frame`."""
-        del view  # there is one camera
-        frames = self._sets[set_name]
-        name = frames.names[index]
-        return Frame(
-            name=name,
-            depth=torch.from_numpy(read_depth(self.folder / name, CAMERA)),
-            camera=CAMERA,
-            joints=torch.from_numpy(frames.joints[index]),
-            person=-1,
-        )
-
-    def _open(self, label_files: tuple[str, ...]) -> _Set:
+    def _open(self, folder: Path, label_files: tuple[str, ...]) -> LabelledImages:
         names: list[str] = []
         joints = []
         for label_file in label_files:
-            path = self.folder / label_file
+            path = folder / label_file
             labels = read_named_joints(path, len(self.skeleton))
             kept = np.array([not _is_rotated_copy(name) for name in labels.names])
             if not kept.any():
@@ -118,7 +79,7 @@ class IcvlDataset:
             )
             names += [f"{path.parent.name}/Depth/{name}" for name in original]
             joints.append(uvd_to_xyz(torch.from_numpy(labels.joints[kept]), CAMERA.intrinsics()).numpy())
-        return _Set(tuple(names), np.concatenate(joints))
+        return LabelledImages(names, np.concatenate(joints))
 
 
 def _is_rotated_copy(name: str) -> bool:

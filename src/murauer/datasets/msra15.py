@@ -13,16 +13,14 @@ Sets, leaving one person out as the field does: `test` is the tested person, `re
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from murauer.datasets.dataset import Frame, FrameSetInfo
 from murauer.datasets.numbering import check_numbered
+from murauer.datasets.single_camera import LabelledImages, SingleCameraDataset
 from murauer.datasets.text_labels import parse_numbers
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS
@@ -38,22 +36,7 @@ IMAGE = "{:06d}_depth.bin"
 BOX_HEADER = 6
 
 
-@dataclass(frozen=True)
-class _Set:
-    """Frames of some persons.
-
-    Attributes:
-        names: Paths of the images.
-        joints: In mm, y down and z forward, float32, shape (N, 21, 3).
-        person: Shape (N,).
-    """
-
-    names: tuple[str, ...]
-    joints: np.ndarray
-    person: np.ndarray
-
-
-class Msra15Dataset:
+class Msra15Dataset(SingleCameraDataset):
     """Reader of the MSRA15 database; attributes as in `Dataset`.
 
     Args:
@@ -66,68 +49,48 @@ class Msra15Dataset:
     """
 
     skeleton = SKELETONS["msra21"]
-    rig = None
-    view_pair = None
-    aliases: Mapping[str, str] = {}
 
     def __init__(self, folder: Path, test_person: int = 0):
-        self.folder = Path(folder)
         self.name = f"msra15-p{test_person}" if test_person else "msra15"
-        persons = [person for person in range(PERSONS) if (self.folder / f"P{person}").is_dir()]
+        persons = [person for person in range(PERSONS) if (folder / f"P{person}").is_dir()]
         if not persons:
             raise UserError(
-                f"{self.folder} has no folder P0 in it; give the folder of the MSRA15 database that holds P0 "
-                "to P8"
+                f"{folder} has no folder P0 in it; give the folder of the MSRA15 database that holds P0 to P8"
             )
         if test_person not in persons:
-            raise UserError(f"{self.folder} has no folder P{test_person} of the person to be tested")
+            raise UserError(f"{folder} has no folder P{test_person} of the person to be tested")
         self.unseen_persons = frozenset({test_person})
-        self._left_out: list[str] = []
         if absent := [f"P{person}" for person in range(PERSONS) if person not in persons]:
-            self._left_out.append(
-                f"{self.folder} has {len(persons)} of the {PERSONS} persons, without {shortened(absent)}"
-            )
+            lacks = f"{folder} has {len(persons)} of the {PERSONS} persons, without {shortened(absent)}"
+            self.left_out += (lacks,)
         training = [person for person in persons if person != test_person]
         chosen = {"real": training, "test": [test_person]}
-        self._sets = {name: self._open(who) for name, who in chosen.items() if who}
-        self.sets = {
-            name: FrameSetInfo(len(frames.names), 1, real=True, person=frames.person, handedness="right")
-            for name, frames in self._sets.items()
-        }
-        self.left_out = tuple(self._left_out)
+        images = {name: self._open(folder, who) for name, who in chosen.items() if who}
+        super().__init__(folder, CAMERA, images, "right")
 
-    def frame(self, set_name: str, index: int, view: int) -> Frame:
-        """Read one image; see `Dataset.frame`."""
-        del view  # there is one camera
-        frames = self._sets[set_name]
-        return Frame(
-            name=frames.names[index],
-            depth=read_box(self.folder / frames.names[index]),
-            camera=CAMERA,
-            joints=torch.from_numpy(frames.joints[index]),
-            person=int(frames.person[index]),
-        )
+    def depth(self, path: Path) -> Tensor:
+        """Read an image; see `read_box`."""
+        return read_box(path)
 
-    def _open(self, persons: list[int]) -> _Set:
+    def _open(self, folder: Path, persons: list[int]) -> LabelledImages:
         names: list[str] = []
         joints, person = [], []
         for number in persons:
-            place = self.folder / f"P{number}"
+            place = folder / f"P{number}"
             gestures = sorted((path for path in place.iterdir() if path.is_dir()), key=natural_key)
             if not gestures:
                 raise UserError(f"{place} has no folders of gestures; unpack it again")
             if absent := [each for each in GESTURES if not (place / each).is_dir()]:
                 had = len(GESTURES) - len(absent)
-                self._left_out.append(
-                    f"{place} has {had} of the {len(GESTURES)} gestures, without {', '.join(absent)}"
-                )
+                lacks = f"{place} has {had} of the {len(GESTURES)} gestures, without {', '.join(absent)}"
+                self.left_out += (lacks,)
             for gesture in gestures:
                 labels = _read_joints(gesture / LABELS, len(self.skeleton))
-                self._left_out += _check_images(gesture, len(labels))
+                self.left_out += _check_images(gesture, len(labels))
                 names += [f"P{number}/{gesture.name}/{IMAGE.format(index)}" for index in range(len(labels))]
                 joints.append(labels)
                 person.append(np.full(len(labels), number, np.int16))
-        return _Set(tuple(names), np.concatenate(joints), np.concatenate(person))
+        return LabelledImages(names, np.concatenate(joints), np.concatenate(person))
 
 
 def read_box(path: Path) -> Tensor:

@@ -1,10 +1,10 @@
 """The NYU Hand Pose Dataset (Tompson et al. 2014, Real-time continuous pose recovery of human hands).
 
-Layout, after the dataset's page and its own example scripts: folders `train` (72,757 moments) and `test`
+Layout, after the dataset's page and its own example scripts: folders `train` (72,757 frames) and `test`
 (8,252), each with `joint_data.mat` and, for each of three first Kinects, `depth_{camera}_{number:07d}.png`
 and renderings of the annotated hand model `synthdepth_...png`, cameras and numbers counted from 1. Images
 pack depth in mm as 256 G + B. `joint_data.mat` holds `joint_names` and `joint_uvd` and `joint_xyz` of shape
-(3 cameras, moments, 36, 3), xyz in mm with y up.
+(3 cameras, frames, 36, 3), xyz in mm with y up.
 
 Sets, as the paper uses them:
 
@@ -31,7 +31,7 @@ import torch
 from scipy.io.matlab import MatReadError
 
 from murauer.capture.depth import read_depth
-from murauer.datasets.dataset import Frame, FrameSetInfo
+from murauer.datasets.dataset import Dataset, DatasetView, FrameSetInfo
 from murauer.datasets.numbering import check_numbered
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS, uvd_to_xyz
@@ -100,7 +100,7 @@ class _Source:
     views: tuple[int, ...]
 
 
-class NyuDataset:
+class NyuDataset(Dataset):
     """Reader of the NYU dataset; attributes as in `Dataset`.
 
     Args:
@@ -112,7 +112,6 @@ class NyuDataset:
             the images are not of the same frames.
     """
 
-    rig = None
     unseen_persons = frozenset({SECOND_PERSON})
 
     def __init__(self, folder: Path, skeleton: Literal["nyu14", "nyu36"] = "nyu14"):
@@ -139,12 +138,12 @@ class NyuDataset:
         with_views = self.sets.get("real", self.sets.get("synthetic"))
         self.view_pair = (0, 1) if with_views is not None and with_views.views > 1 else None
 
-    def frame(self, set_name: str, index: int, view: int) -> Frame:
-        """Read one image; see `Dataset.frame`."""
+    def view(self, set_name: str, index: int, view: int) -> DatasetView:
+        """Read one image; see `Dataset.view`."""
         source = self._sources[set_name]
         part, camera = source.part, source.part.camera(source.views[view], index)
         name = f"{part.name}/{source.kind}_{camera}_{index + 1:07d}.png"
-        return Frame(
+        return DatasetView(
             name=name,
             depth=torch.from_numpy(read_depth(self.folder / name, CAMERA)),
             camera=CAMERA,

@@ -16,11 +16,11 @@ class FramePool:
     """What can be drawn from a set.
 
     Attributes:
-        frames: The set, N moments of V cameras.
+        frames: The set, N frames of V cameras.
         usable: Which images can be drawn, shape (N, V).
-        first: Moments that the first camera saw, shape (M,).
-        any_camera: Moments that some camera saw, shape (M',).
-        pairs: Moments that both cameras of the store's view pair saw; empty without a pair.
+        first: Frames that the first camera saw, shape (M,).
+        any_camera: Frames that some camera saw, shape (M',).
+        pairs: Frames that both cameras of the store's view pair saw; empty without a pair.
     """
 
     frames: FrameSet
@@ -63,11 +63,11 @@ class FramePool:
     def draw(
         self, size: int, generator: Generator, all_cameras: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw images of the first camera, or of any: moments and cameras, shape (size,) each."""
+        """Draw images of the first camera, or of any: frames and cameras, shape (size,) each."""
         rows = draw_rows(self.any_camera if all_cameras else self.first, size, generator)
         views = self.frames.views if all_cameras else 1
         cameras = torch.randint(views, (size,), generator=generator).numpy()
-        # In place of an unusable image comes that of the next camera at the same moment.
+        # In place of an unusable image comes that of the next camera.
         order = (cameras[:, None] + np.arange(views)) % views
         return rows, order[np.arange(size), self.usable[rows[:, None], order].argmax(axis=1)]
 

@@ -1,6 +1,6 @@
 """Frames on disk, ready for training: windows of depth images around the hand, memory-mapped.
 
-A frame set holds N moments, each seen by V synchronised cameras. Of every depth image only the *region*
+A frame set holds N frames, each seen by V synchronised cameras. Of every depth image only the *region*
 that training can ever need is kept: a small window around the hand with intrinsics of its own, so that
 offset, rotation and perspective can still be applied exactly later (`murauer.geometry.crop`).
 """
@@ -100,7 +100,7 @@ def array_specs(
 
 @dataclass(frozen=True)
 class FrameSet:
-    """N moments seen by V cameras; the arrays may be memory-mapped.
+    """N frames seen by V cameras; the arrays may be memory-mapped.
 
     Attributes:
         depth: Uint16 in steps of `DEPTH_UNIT_MM`, 0 = no measurement, shape (N, V, R, R).
@@ -111,7 +111,7 @@ class FrameSet:
         left: Whether it is a left hand, bool, shape (N,).
         valid: Whether the image can be used: neither corrupt nor without a hand, bool, shape (N, V). What
             the other arrays hold of an unusable image has no meaning.
-        labelled: Whether any joint is known in the moment's first usable image, bool, shape (N,). Those of
+        labelled: Whether any joint is known in the frame's first usable image, bool, shape (N,). Those of
             other cameras may be unknown where the poses of the cameras are.
         confidence: How sure the centre is, in [0, 1], 1 where it was given, float32, shape (N, V).
     """
@@ -140,7 +140,7 @@ class FrameSet:
             array.flush()
 
     def usable_rows(self, *views: int, labelled: bool = False) -> np.ndarray:
-        """Find the moments that can be drawn for training or evaluated.
+        """Find the frames that can be drawn for training or evaluated.
 
         Args:
             views: Cameras whose image must be usable; with none, one image of any camera is enough.
@@ -194,7 +194,7 @@ def create_frame_set(folder: Path, frames: int, views: int, region_size: int, jo
 
     Args:
         folder: Where the arrays go.
-        frames: Number of moments N.
+        frames: Number of frames N.
         views: Number of cameras V.
         region_size: Side R of the windows in pixels.
         joints: Number of joints J.

@@ -16,7 +16,7 @@ class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         region_mm: side of the stored windows at the hand's depth in mm: the cube in any rotation, with what
             the offsets of the augmentation move it by.
         region_size: side of the stored windows in pixels: as fine as a patch of 128 pixels for the cube.
-        max_frames: moments to take of each set, spread evenly; None for all.
+        max_frames: frames to take of each set, spread evenly; None for all.
         least_confidence: of the hand finder; a less certain image counts as one without a hand.
     """
 
@@ -26,8 +26,8 @@ class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_frames: int | None = None
     least_confidence: float = 0.3
 
-    def moments(self, frames: int) -> int:
-        """Number of moments that are taken of a set of so many."""
+    def taken(self, frames: int) -> int:
+        """Number of frames that are taken of a set of so many."""
         return frames if self.max_frames is None else min(self.max_frames, frames)
 
 
@@ -37,7 +37,7 @@ class ImportFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         dataset: name of the format.
         folder: name of the dataset's folder.
-        sets: moments and views of each of its sets.
+        sets: frames and views of each of its sets.
         centres: kind of the centres of each set.
         settings: of the import.
         centre_files: name and digest of the files of centres, by set and view.
@@ -160,7 +160,7 @@ class SynthesisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is rendered. The viewpoints' defaults are wide: what a store's are is not known.
 
     Attributes:
-        frames: number of moments.
+        frames: number of frames.
         seed: of everything random.
         spread: variety of the hands, see `ShapePrior`; 0 = one average hand, as in NYU's renderings.
         jitter_mm: standard deviation by which the places of the store's hands are varied.

@@ -24,7 +24,7 @@ def choose(*words: str, format: str = "xyz") -> Centres:
 
 
 def of(centres: Centres, name: str, index: int, view: int = 0) -> torch.Tensor:
-    return centres(DATASET.frame(name, index, view), name, index, view)[0]
+    return centres(DATASET.view(name, index, view), name, index, view)[0]
 
 
 def test_without_a_word_labels_are_used_where_there_are_labels() -> None:
@@ -33,7 +33,7 @@ def test_without_a_word_labels_are_used_where_there_are_labels() -> None:
 
 
 def test_annotated_joint_and_mean() -> None:
-    joints = DATASET.frame("real", 2, 1).joints
+    joints = DATASET.view("real", 2, 1).joints
     assert torch.equal(of(choose("joint"), "real", 2, 1), joints[DATASET.skeleton.centre])
     assert torch.allclose(of(choose("mean"), "real", 2, 1), joints.mean(0))
     with pytest.raises(UserError, match="no label"):
@@ -49,10 +49,10 @@ def finder(monkeypatch: pytest.MonkeyPatch) -> KnownHands:
 
 
 def test_localised_centres_come_with_a_confidence(finder: KnownHands) -> None:
-    frame = DATASET.frame("test", 1, 0)
+    frame = DATASET.view("test", 1, 0)
     centre, confidence = choose("localised")(frame, "test", 1, 0)
     assert centre.tolist() == [50.0, -30.0, 800.0] and confidence == 0.8
-    assert choose("joint")(DATASET.frame("test", 0, 0), "test", 0, 0)[1] == 1.0
+    assert choose("joint")(DATASET.view("test", 0, 0), "test", 0, 0)[1] == 1.0
     finder.hands = []
     with pytest.raises(UserError, match="found no hand"):
         choose("localised")(frame, "test", 1, 0)
@@ -60,16 +60,16 @@ def test_localised_centres_come_with_a_confidence(finder: KnownHands) -> None:
 
 def test_calibrated_views_are_searched_together_and_others_apart(finder: KnownHands) -> None:
     rig = CameraRig((CAMERA, CAMERA), torch.eye(4).repeat(2, 1, 1))
-    frames = [DATASET.frame("real", 3, view) for view in (0, 1)]
-    apart = choose("localised").of_moment(frames, "real", 3)
+    frames = [DATASET.view("real", 3, view) for view in (0, 1)]
+    apart = choose("localised").of_frame(frames, "real", 3)
     assert [sure for _, sure in apart] == [0.8, 0.8]
     calibrated = choose_centres(["localised"], "xyz", replace(DATASET, rig=rig), LABELLED)
-    together = calibrated.of_moment(frames, "real", 3)
+    together = calibrated.of_frame(frames, "real", 3)
     assert all(centre.tolist() == [50.0, -30.0, 800.0] for centre, _ in together)
     assert [sure for _, sure in together] == pytest.approx([16 / 17] * 2)
     # One view that cannot be read leaves the other its own search.
     lost = UserError("damaged")
-    alone = calibrated.of_moment([lost, frames[0]], "real", 3)
+    alone = calibrated.of_frame([lost, frames[0]], "real", 3)
     assert alone[0] is lost and alone[1][1] == 0.8
 
 
@@ -96,7 +96,7 @@ def test_files_of_a_named_set_and_camera(tmp_path: Path) -> None:
     centres = choose(f"real:2={path}", "mean")
     assert centres.kinds["real"] == "mean"  # of its first camera, which evaluation uses
     assert of(centres, "real", 3, view=1).tolist() == [10, 11, 12]
-    assert torch.allclose(of(centres, "real", 3), DATASET.frame("real", 3, 0).joints.mean(0))
+    assert torch.allclose(of(centres, "real", 3), DATASET.view("real", 3, 0).joints.mean(0))
 
 
 def test_lines_without_a_centre_are_problems_of_their_frame(tmp_path: Path) -> None:

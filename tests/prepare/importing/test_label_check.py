@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fake_dataset import CAMERA, FakeDataset
-from murauer.datasets.dataset import Frame
+from murauer.datasets.dataset import DatasetView
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS, Camera, uvd_to_xyz
 from murauer.geometry.skeletons import NYU_EVALUATION_JOINTS
@@ -21,11 +21,11 @@ class Relabelled(FakeDataset):
 
     how: str = "not"
 
-    def frame(self, set_name: str, index: int, view: int) -> Frame:
-        frame = super().frame(set_name, index, view)
+    def view(self, set_name: str, index: int, view: int) -> DatasetView:
+        frame = super().view(set_name, index, view)
         assert frame.joints is not None
         if self.how == "of the next frame":
-            return replace(frame, joints=super().frame(set_name, (index + 1) % 30, view).joints)
+            return replace(frame, joints=super().view(set_name, (index + 1) % 30, view).joints)
         changes = {
             "y up": torch.tensor([1.0, -1.0, 1.0]),
             "in metres": torch.tensor(0.001),
@@ -64,7 +64,7 @@ def test_wrong_intrinsics_are_refused(camera: Camera) -> None:
 
 
 def test_joints_outside_the_image_or_without_depth_do_not_land() -> None:
-    frame = DATASET.frame("real", 0, 0)
+    frame = DATASET.view("real", 0, 0)
     assert frame.joints is not None and landing_share(frame) == 1
     some = frame.joints.clone()
     some[:4, 0] += 5000.0
@@ -83,7 +83,7 @@ def test_a_genuine_label_passes_and_does_not_with_other_intrinsics(shared_dir) -
     depth = torch.from_numpy(read_depth(path, camera))
     with open(shared_dir / "data" / "nyu" / "nyu_test_groundtruth_label.txt") as file:
         uvd = torch.tensor([float(word) for word in file.readline().split()]).view(-1, 3)
-    frame = Frame("genuine", depth, camera, uvd_to_xyz(uvd, camera.intrinsics()), 0)
+    frame = DatasetView("genuine", depth, camera, uvd_to_xyz(uvd, camera.intrinsics()), 0)
     assert len(uvd) == len(NYU_EVALUATION_JOINTS) and landing_share(frame) == 1
     for wrong in (CAMERAS["sr305"], replace(camera, u0=160.0, v0=120.0)):
         joints = uvd_to_xyz(uvd, wrong.intrinsics())

@@ -3,9 +3,9 @@
 Example::
 
     with open_source("simulated:") as source:
-        for moment in source:
+        for frame in source:
             view = source.cameras[0]
-            pose = estimator(moment.depths[0], view.camera, distortion=view.distortion)
+            pose = estimator(frame.depths[0], view.camera, distortion=view.distortion)
 """
 
 from __future__ import annotations

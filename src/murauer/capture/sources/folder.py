@@ -21,7 +21,7 @@ class FolderSource(StoredSource):
         address: A folder of images, or one with a folder of images for each camera.
         camera: Name of a camera, or camera file; by default the `camera.json` in the folder.
         depth_scale: Millimetres per unit; by default that of the camera file, or 1.
-        rate: Moments a second, for those without a time of their own.
+        rate: Frames a second, for those without a time of their own.
 
     Raises:
         UserError: There are no images, it is not known which cameras took them, or a number is not positive.
@@ -55,12 +55,12 @@ class FolderSource(StoredSource):
         self._times = {known.find(name) or name: time for name, time in times.items()}
 
     def _note_what_is_left_out(self, folders: dict[str, Path], images: list[dict[str, Path]]) -> None:
-        """Count and name the images of moments that not all cameras have, and other files."""
+        """Count and name the images of frames that not all cameras have, and other files."""
         for each, paths in zip(self.cameras, images, strict=True):
             alone = sorted(set(paths) - set(self.names), key=natural_key)
             if alone:
                 self.left_out.append(
-                    f"{folders[each.name]} has {len(alone)} images of moments that another camera lacks: "
+                    f"{folders[each.name]} has {len(alone)} images of frames that another camera lacks: "
                     f"{shortened(alone)}"
                 )
             if others := other_files(folders[each.name]):
@@ -70,7 +70,7 @@ class FolderSource(StoredSource):
                 )
 
     def __len__(self) -> int:
-        """Return the number of moments."""
+        """Return the number of frames."""
         return len(self.names)
 
     def path_of(self, index: int) -> str:
@@ -78,7 +78,7 @@ class FolderSource(StoredSource):
         return str(self._images[0][index])
 
     def __getitem__(self, index: int) -> SourceFrame:
-        """Read one moment; see `StoredSource`."""
+        """Read one frame; see `StoredSource`."""
         assert self.rate is not None
         time_s, dropped = self._times.get(self.names[index], (index / self.rate, 0))
         depths = (

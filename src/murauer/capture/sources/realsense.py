@@ -34,10 +34,10 @@ class RealSenseSource(Source):
     Args:
         address: A `.bag` or `.db3` file, or the serial number of a device; nothing for the first device.
             Several, with commas between them, are cameras of these names, and what they see at nearly the
-            same time is a moment.
+            same time is one frame.
         width: Of the images in pixels; by default what the device or the file has.
         height: Likewise.
-        rate: Moments a second; likewise.
+        rate: Frames a second; likewise.
 
     Raises:
         UserError: There is no such file or device, it does not give such
@@ -61,10 +61,10 @@ class RealSenseSource(Source):
         self.rate = self._devices[0].rate
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        """Give the moments as they come; see `Source`."""
+        """Give the frames as they come; see `Source`."""
         if len(self._devices) == 1:
-            return self._devices[0].moments(_time_s)
-        streams = [device.moments(common_time_s) for device in self._devices]
+            return self._devices[0].frames(_time_s)
+        streams = [device.frames(common_time_s) for device in self._devices]
         return nearest_in_time(streams, 1 / self._devices[0].rate)
 
     def close(self) -> None:
@@ -104,8 +104,8 @@ class _Device:
             raise UserError(f"{self._where}: {error}") from error
         self.rate = float(stream.fps())
 
-    def moments(self, time_s: Callable[[Any], float]) -> Iterator[SourceFrame]:
-        """Give the moments as they come, with their times."""
+    def frames(self, time_s: Callable[[Any], float]) -> Iterator[SourceFrame]:
+        """Give the frames as they come, with their times."""
         before = None
         while True:
             found, frames = self._pipeline.try_wait_for_frames(WAIT_MS if self.live else FILE_WAIT_MS)

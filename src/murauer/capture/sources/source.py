@@ -50,7 +50,7 @@ class Source(ABC):
 
     @cached_property
     def left_out(self) -> list[str]:
-        """What is there and not given, in words; grows when a moment turns out to be of no use."""
+        """What is there and not given, in words; grows when a frame turns out to be of no use."""
         return []
 
     @abstractmethod

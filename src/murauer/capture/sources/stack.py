@@ -23,7 +23,7 @@ class StackSource(StoredSource):
             names of their cameras, and one called `time_s` may hold the N times in seconds.
         camera: Name of a camera, or camera file; by default the `camera.json` beside the file.
         depth_scale: Millimetres per unit; by default that of the camera file, or 1.
-        rate: Moments a second, if there are no times.
+        rate: Frames a second, if there are no times.
 
     Raises:
         UserError: The file holds no such arrays, it is not known which cameras took them, or a number is not
@@ -62,11 +62,11 @@ class StackSource(StoredSource):
             raise UserError(f"{self.path}: its arrays have {sorted(lengths)} frames; they must be as many")
 
     def __len__(self) -> int:
-        """Return the number of moments."""
+        """Return the number of frames."""
         return len(self._stacks[0])
 
     def __getitem__(self, index: int) -> SourceFrame:
-        """Read one moment; see `StoredSource`."""
+        """Read one frame; see `StoredSource`."""
         assert self.rate is not None
         time_s = index / self.rate if self._times is None else float(self._times[index])
         depths = tuple(

@@ -117,8 +117,8 @@ class VideoSource(Source):
         return taken
 
     def __iter__(self) -> Iterator[SourceFrame]:
-        """Give the moments of the video from its beginning, without blank ones; see `Source`."""
-        reads = (partial(self._moment, frames) for frames in self._frames())
+        """Give the frames of the video from its beginning, without blank ones; see `Source`."""
+        reads = (partial(self._frame, frames) for frames in self._frames())
         return skip_unreadable(reads, self.left_out)
 
     def _frames(self) -> Iterator[list[Any]]:
@@ -135,7 +135,7 @@ class VideoSource(Source):
             except av.error.FFmpegError as error:
                 raise UserError(f"{self.path} is damaged ({error}); the frames before are good") from error
 
-    def _moment(self, frames: list[Any]) -> SourceFrame:
+    def _frame(self, frames: list[Any]) -> SourceFrame:
         time_s = float(frames[0].time or 0.0)
         depths = tuple(
             read_stored(frame.to_ndarray(), each, f"{self.path}, at {time_s:.3f} s,")

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from murauer.datasets.dataset import Dataset, Frame
+from murauer.datasets.dataset import Dataset, DatasetView
 from murauer.errors import UserError
 from murauer.geometry.camera import uvd_to_xyz
 from murauer.geometry.rig import CameraRig
@@ -48,7 +48,7 @@ class CentreFile:
         """Short text that says what is in it."""
         return hashlib.sha256(self.numbers.tobytes() + self.format.encode()).hexdigest()[:16]
 
-    def centre(self, index: int, frame: Frame) -> Tensor:
+    def centre(self, index: int, frame: DatasetView) -> Tensor:
         """Centre of a frame in mm, camera coordinates, shape (3,).
 
         Raises:
@@ -78,21 +78,21 @@ class Centres:
     joint: int
     rig: CameraRig | None
 
-    def of_moment(
-        self, images: Sequence[Frame | UserError], set_name: str, index: int
+    def of_frame(
+        self, images: Sequence[DatasetView | UserError], set_name: str, index: int
     ) -> list[tuple[Tensor, float] | UserError]:
-        """Find the centres in all views of a moment.
+        """Find the centres in all views of a frame.
 
         Args:
             images: Images of each camera, or why it cannot be read.
             set_name: Their set.
-            index: The moment.
+            index: The frame.
 
         Returns:
             For each camera the centre in mm in its coordinates, shape (3,), and how sure it is; or the reason
             why there is none.
         """
-        frames = [image for image in images if isinstance(image, Frame)]
+        frames = [image for image in images if isinstance(image, DatasetView)]
         if self.rig is not None and self.kinds[set_name] == "localised" and len(images) > 1:
             cameras = tuple(frame.camera for frame in frames)
             if cameras == self.rig.cameras[: len(images)]:
@@ -104,7 +104,7 @@ class Centres:
         return [self._of_image(image, set_name, index, view) for view, image in enumerate(images)]
 
     def _of_image(
-        self, image: Frame | UserError, set_name: str, index: int, view: int
+        self, image: DatasetView | UserError, set_name: str, index: int, view: int
     ) -> tuple[Tensor, float] | UserError:
         if isinstance(image, UserError):
             return image
@@ -113,13 +113,13 @@ class Centres:
         except UserError as error:
             return error
 
-    def __call__(self, frame: Frame, set_name: str, index: int, view: int) -> tuple[Tensor, float]:
+    def __call__(self, frame: DatasetView, set_name: str, index: int, view: int) -> tuple[Tensor, float]:
         """Find the centre of an image.
 
         Args:
             frame: The image and its label.
             set_name: Name of its set.
-            index: Its moment.
+            index: Its frame.
             view: Its camera.
 
         Returns:
@@ -139,14 +139,14 @@ class Centres:
             raise UserError(f"its centre {centre.tolist()} is not in front of the camera")
         return centre, confidence
 
-    def _lacks_centre(self, frame: Frame) -> bool:
+    def _lacks_centre(self, frame: DatasetView) -> bool:
         """Whether a frame is labelled, but not the joint that centres are taken from."""
         if frame.joints is None:
             return False
         known = torch.isfinite(frame.joints).all(-1)
         return bool(known.any() and not known[self.joint])
 
-    def _annotated(self, frame: Frame, kind: str) -> Tensor:
+    def _annotated(self, frame: DatasetView, kind: str) -> Tensor:
         """The annotated joint, or the mean of all annotated joints."""
         if frame.joints is None or not torch.isfinite(frame.joints).all(-1).any():
             raise UserError("it has no label to take the centre from")

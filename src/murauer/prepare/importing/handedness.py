@@ -38,7 +38,7 @@ class ShownHands:
 
 
 def given_hands(dataset: Dataset, handedness: GivenHandedness) -> dict[str, np.ndarray]:
-    """What is said of each moment of each set: "right", "left", or "auto" for nothing.
+    """What is said of each frame of each set: "right", "left", or "auto" for nothing.
 
     Args:
         dataset: What it says of itself.
@@ -90,7 +90,7 @@ def _looks(dataset: Dataset, centres: Centres, frames: list[tuple[str, int]]) ->
     for row in spread_rows(len(frames), LOOKS).tolist():
         name, index = frames[row]
         try:
-            frame = dataset.frame(name, index, 0)
+            frame = dataset.view(name, index, 0)
             centre, _ = centres(frame, name, index, 0)
         except UserError:
             continue  # listed when it is imported

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from murauer.capture.depth import DEPTH_UNIT_MM
-from murauer.datasets.dataset import Dataset, Frame
+from murauer.datasets.dataset import Dataset, DatasetView
 from murauer.errors import UserError
 from murauer.geometry.windows import cut_window
 from murauer.prepare.importing.centres import Centres
@@ -25,7 +25,7 @@ class Problem:
 
     Attributes:
         set: Its set.
-        index: Its moment in the store, from 0.
+        index: Its frame in the store, from 0.
         view: Its camera, from 0.
         name: Where it comes from; empty if it could not be read.
         reason: What is wrong with it.
@@ -46,7 +46,7 @@ class Importer:
         dataset: Where the images come from.
         centres: Centres of the hands.
         settings: How.
-        left: Which moments of each set show left hands; see `shown_hands`.
+        left: Which frames of each set show left hands; see `shown_hands`.
     """
 
     dataset: Dataset
@@ -55,23 +55,23 @@ class Importer:
     left: Mapping[str, np.ndarray]
 
     def rows(self, set_name: str, start: int, stop: int) -> np.ndarray:
-        """Index in the dataset of some moments of the store's set."""
+        """Index in the dataset of some frames of the store's set."""
         count = self.dataset.sets[set_name].frames
-        return np.arange(start, stop) * count // self.settings.moments(count)
+        return np.arange(start, stop) * count // self.settings.taken(count)
 
     def chunk(self, set_name: str, start: int, stop: int) -> tuple[dict[str, np.ndarray], list[Any]]:
-        """Import some moments of a set, see `ChunkMaker`; what is worth knowing are the problems."""
+        """Import some frames of a set, see `ChunkMaker`; what is worth knowing are the problems."""
         info = self.dataset.sets[set_name]
         frames = self._empty(stop - start, info.views)
         problems = []
         for row, index in enumerate(self.rows(set_name, start, stop).tolist()):
             images = [self._read(set_name, index, view) for view in range(frames.views)]
-            found = self.centres.of_moment(images, set_name, index)
+            found = self.centres.of_frame(images, set_name, index)
             for view, (image, centre) in enumerate(zip(images, found, strict=True)):
                 try:
                     self._fill(frames, row, view, image, centre)
                 except UserError as error:
-                    name = image.name if isinstance(image, Frame) else ""
+                    name = image.name if isinstance(image, DatasetView) else ""
                     problems.append(asdict(Problem(set_name, start + row, view, name, str(error))))
             known = np.isfinite(frames.joints[row]).all(axis=2).any(axis=1)
             seen = frames.valid[row]
@@ -80,13 +80,13 @@ class Importer:
             frames.person[row], frames.left[row] = info.person[index], self.left[set_name][index]
         return vars(frames), problems
 
-    def _empty(self, moments: int, views: int) -> FrameSet:
-        specs = array_specs(moments, views, self.settings.region_size, len(self.dataset.skeleton))
+    def _empty(self, frames: int, views: int) -> FrameSet:
+        specs = array_specs(frames, views, self.settings.region_size, len(self.dataset.skeleton))
         return FrameSet(**{name: np.zeros(shape, dtype) for name, (shape, dtype) in specs.items()})
 
-    def _read(self, set_name: str, index: int, view: int) -> Frame | UserError:
+    def _read(self, set_name: str, index: int, view: int) -> DatasetView | UserError:
         try:
-            return self.dataset.frame(set_name, index, view)
+            return self.dataset.view(set_name, index, view)
         except UserError as error:
             return error
 
@@ -95,7 +95,7 @@ class Importer:
         frames: FrameSet,
         row: int,
         view: int,
-        image: Frame | UserError,
+        image: DatasetView | UserError,
         found: tuple[Tensor, float] | UserError,
     ) -> None:
         """Fill an image in.

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from murauer.datasets.dataset import Dataset, Frame
+from murauer.datasets.dataset import Dataset, DatasetView
 from murauer.errors import UserError
 from murauer.geometry.camera import xyz_to_uvd
 
@@ -24,7 +24,7 @@ PROBES = 24
 """Images looked at of each set and camera."""
 
 
-def landing_share(frame: Frame) -> float:
+def landing_share(frame: DatasetView) -> float:
     """Share of the joints in front of which, or just beside them, the image shows a surface at their depth.
 
     Args:
@@ -75,7 +75,7 @@ def _probe_view(dataset: Dataset, set_name: str, view: int) -> bool:
     readable, labelled, centred, astray = 0, 0, 0, []
     for index in np.unique(np.arange(PROBES) * count // PROBES).tolist():
         try:
-            frame = dataset.frame(set_name, index, view)
+            frame = dataset.view(set_name, index, view)
         except UserError:
             continue
         if not frame.shows_hand:

@@ -119,7 +119,7 @@ def _prepare(
     )
     sets = ChunkedSets(
         folder=partial_folder(folder),
-        sizes={name: (settings.moments(info.frames), info.views) for name, info in dataset.sets.items()},
+        sizes={name: (settings.taken(info.frames), info.views) for name, info in dataset.sets.items()},
         region_size=settings.region_size,
         joints=len(dataset.skeleton),
         chunk=IMPORT_CHUNK,

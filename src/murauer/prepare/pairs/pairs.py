@@ -221,7 +221,7 @@ def _windows(vertices: Tensor, faces: Tensor, real: FrameSet, rows: np.ndarray, 
 def _camera_motion(store: Store, rows: np.ndarray, view: int) -> tuple[Tensor, Tensor, Tensor]:
     """How points of the first camera are seen by another: rotations, translations, and whether it is known.
 
-    From the calibrated rig, else from the labels of both cameras in the same moment.
+    From the calibrated rig, else from the labels of both cameras in the same frame.
     """
     real = store.require("real")
     n = len(rows)

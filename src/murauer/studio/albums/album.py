@@ -15,7 +15,7 @@ from murauer.hand.handedness import GivenHandedness
 Floats = NDArray[np.float32]
 
 NO_HAND: Floats = np.zeros((0, 3), np.float32)
-"""The label of a moment without a hand: it has no joints. Where there is no label there is None."""
+"""The label of a frame without a hand: it has no joints. Where there is no label there is None."""
 
 
 @dataclass(frozen=True, eq=False)

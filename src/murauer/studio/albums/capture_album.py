@@ -100,7 +100,7 @@ class CaptureAlbum:
         return Keypoints.of_no_hand(image, camera.camera.width, camera.camera.height)
 
     def _view(self, set_name: str, index: int, view: int) -> AlbumView:
-        frame, rig = self._capture.frame(set_name, index, view), self._capture.rig
+        frame, rig = self._capture.view(set_name, index, view), self._capture.rig
         motion = None if rig is None else rig.target_from_source(0, view).numpy()
         return AlbumView(
             name=self._capture.cameras[view].name,
@@ -115,7 +115,7 @@ class CaptureAlbum:
         if pairs not in self._capture.sets:
             return None
         try:
-            frame = self._capture.frame(pairs, index, 0)
+            frame = self._capture.view(pairs, index, 0)
         except UserError:
             return None  # not every frame has one
         joints = None if frame.joints is None else frame.joints.numpy()

@@ -177,9 +177,9 @@ class Labelling:
 
     def say_no_hand(self) -> None:
         """Label the frame as one without a hand, and be done with it."""
-        moment = self._opened()
+        frame = self._opened()
         self._change(NO_HAND, "no hand here", accepted=True)
-        self._accepted[moment.person].pop(moment.key, None)
+        self._accepted[frame.person].pop(frame.key, None)
 
     def undo(self) -> bool:
         """Take the last change of this frame back; False if there is none."""
