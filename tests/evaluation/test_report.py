@@ -200,6 +200,6 @@ def test_a_report_needs_runs_and_labelled_test_frames(store, runs, tmp_path):
     with pytest.raises(UserError, match="no test frames"):
         report(path, dataclasses.replace(store, test=None), [runs["full"]])
     bare = dataclasses.replace(store.test, labelled=np.zeros(10, bool))
-    with pytest.raises(UserError, match="has labels"):
+    with pytest.raises(UserError, match="have no labels"):
         report(path, dataclasses.replace(store, test=bare), [runs["full"]])
     assert not path.exists()

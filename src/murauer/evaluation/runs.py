@@ -8,13 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from murauer.errors import UserError
-from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
-from murauer.evaluation.split import person_names
-from murauer.inference.frames import predict_frames
+from murauer.evaluation.split import Scores, score_network
 from murauer.names import natural_key
 from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork
@@ -66,24 +62,14 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
-class Predictions:
+class Predictions(Scores):
     """What a run predicts for the frames of a split that are usable and have labels.
 
     Attributes:
         run: which.
-        rows: indices of the M frames in the split, shape (M,).
-        joints: predicted, in mm, camera coordinates, shape (M, J, 3).
-        truth: likewise, as labelled; NaN where not.
-        errors: distances in mm, shape (M, J) float64; NaN where not labelled.
-        metrics: their statistics, also by person.
     """
 
     run: Run
-    rows: np.ndarray
-    joints: Tensor
-    truth: Tensor
-    errors: Tensor
-    metrics: PoseMetrics
 
 
 def parse_named(text: str) -> tuple[str | None, Path]:
@@ -214,17 +200,10 @@ def predict_split(run: Run, store: Store, split: str = "test") -> Predictions:
     """Predict the first camera's frames of a split around the recorded centres, and compare with the labels.
 
     Raises:
-        UserError: the store has no such split, or none of its frames has a label.
+        UserError: as for `score_network`.
     """
-    frames = store.require(split)
-    rows = frames.usable_rows(0, labelled=True)
-    if not len(rows):
-        raise UserError(f"no usable frame of the {split} split of {store.folder} has labels")
-    joints = torch.from_numpy(predict_frames(run.network, frames, store.cube_mm, rows=rows))
-    truth = torch.from_numpy(np.array(frames.joints[rows, 0]))
-    errors = joint_errors(joints, truth)
-    metrics = pose_metrics(errors, store.skeleton.joints, person_names(store, frames.person[rows]))
-    return Predictions(run, rows, joints, truth, errors, metrics)
+    scores = score_network(run.network, run.config.skeleton, store, split)
+    return Predictions(**vars(scores), run=run)
 
 
 def _settings(folder: Path) -> dict[str, Any]:

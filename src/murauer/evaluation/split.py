@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from murauer.errors import UserError
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, metrics_table, pose_metrics
-from murauer.geometry.skeletons import convert
+from murauer.geometry.skeletons import convert, find_skeleton
 from murauer.inference.frames import predict_frames
+from murauer.nets.deployed import AnyNetwork
 from murauer.nets.model_file import load_model
 from murauer.store.manifest import CENTRES, CentreKind
 from murauer.store.store import Store
@@ -18,6 +20,25 @@ from murauer.store.summary import counted, joints_missing
 
 SMALL_CUBE = 5 / 6
 """Side of the cube that many take for NYU's second, smaller test person, as a share of the usual one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Predicted joints of M frames of a set, compared with their labels.
+
+    Attributes:
+        rows: Indices of the frames in the set, shape (M,).
+        joints: Predicted, in mm, camera coordinates, shape (M, J, 3).
+        truth: Likewise, as labelled; NaN where not.
+        errors: Distances in mm, shape (M, J) float64; NaN where not labelled.
+        metrics: Their statistics, also by person.
+    """
+
+    rows: np.ndarray
+    joints: Tensor
+    truth: Tensor
+    errors: Tensor
+    metrics: PoseMetrics
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,18 +108,40 @@ def evaluate_split(
         small_cube_person: Number of a person whose cube is `SMALL_CUBE` of the store's.
 
     Raises:
-        UserError: The model cannot be loaded or predicts joints that cannot be
-            converted, the store has no such set, no
-            frame of it has a label, or it does not show that person.
+        UserError: The model cannot be loaded, or as for `score_network`.
     """
     network, config = load_model(model)
-    frames = store.require(split)
-    usable, rows = frames.usable_rows(0), frames.usable_rows(0, labelled=True)
-    if not len(rows):
-        raise UserError(
-            f"the {split} frames of {store.folder} have no labels to compare with; choose another "
-            "--split, or let 'murauer predict' find their joints"
-        )
+    scores = score_network(network, config.skeleton, store, split, small_cube_person)
+    frames, usable = store.require(split), store.require(split).usable_rows(0)
+    return SplitResult(
+        split=split,
+        metrics=scores.metrics,
+        centres=store.centre_kind(split),
+        cube_mm=store.cube_mm,
+        small_cube_person=small_cube_person,
+        unusable=len(frames) - len(usable),
+        unlabelled=len(usable) - len(scores.rows),
+        incomplete=joints_missing(scores.truth.numpy(), store.skeleton),
+    )
+
+
+def score_network(
+    network: AnyNetwork, skeleton: str, store: Store, split: str, small_cube_person: int | None = None
+) -> Scores:
+    """Predict the labelled frames of a set, and compare; arguments as for `evaluate_split`.
+
+    Args:
+        network: f, m and p, in evaluation mode.
+        skeleton: Name of the joints that it predicts.
+        store: The data.
+        split: Name of the set.
+        small_cube_person: See `evaluate_split`.
+
+    Raises:
+        UserError: The joints cannot be converted to the store's, there is no such set, none of its frames
+            has a label, or it does not show that person.
+    """
+    frames, rows = store.require(split), scored_rows(store, split)
     person = frames.person[rows]
     small = np.zeros(len(rows), bool) if small_cube_person is None else person == small_cube_person
     if small_cube_person is not None and not small.any():
@@ -106,24 +149,36 @@ def evaluate_split(
         raise UserError(
             f"person {small_cube_person} is not in the {split} frames of {store.folder}; there are {seen}"
         )
-    predicted = np.empty((len(rows), config.sizes.joints, 3), np.float32)
+    predicted = np.empty((len(rows), len(find_skeleton(skeleton)), 3), np.float32)
     for chosen, scale in ((~small, 1.0), (small, SMALL_CUBE)):
         if chosen.any():
             cube_mm = scale * store.cube_mm
             predicted[chosen] = predict_frames(network, frames, cube_mm, rows=rows[chosen])
-    predicted = convert(predicted, config.skeleton, store.skeleton.name)
-    truth = frames.joints[rows, 0]
-    errors = joint_errors(torch.from_numpy(predicted), torch.from_numpy(truth))
-    return SplitResult(
-        split=split,
-        metrics=pose_metrics(errors, store.skeleton.joints, person_names(store, person)),
-        centres=store.centre_kind(split),
-        cube_mm=store.cube_mm,
-        small_cube_person=small_cube_person,
-        unusable=len(frames) - len(usable),
-        unlabelled=len(usable) - len(rows),
-        incomplete=joints_missing(truth, store.skeleton),
-    )
+    return score(store, split, rows, torch.from_numpy(convert(predicted, skeleton, store.skeleton.name)))
+
+
+def scored_rows(store: Store, split: str) -> np.ndarray:
+    """The usable frames of a set that have labels.
+
+    Raises:
+        UserError: There is no such set, or it has none.
+    """
+    rows = store.require(split).usable_rows(0, labelled=True)
+    if not len(rows):
+        raise UserError(
+            f"the {split} frames of {store.folder} have no labels to compare with; choose another "
+            "--split, or let 'murauer predict' find their joints"
+        )
+    return rows
+
+
+def score(store: Store, split: str, rows: np.ndarray, joints: Tensor) -> Scores:
+    """Compare joints (M, J, 3) in mm, of the store's skeleton, with the labels of some frames of a set."""
+    frames = store.require(split)
+    truth = torch.from_numpy(np.array(frames.joints[rows, 0]))
+    errors = joint_errors(joints, truth)
+    metrics = pose_metrics(errors, store.skeleton.joints, person_names(store, frames.person[rows]))
+    return Scores(rows, joints, truth, errors, metrics)
 
 
 def person_names(store: Store, persons: np.ndarray) -> list[str] | None:

@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from murauer.capture.camera_file import find_camera
 from murauer.datasets.joint_files import JointFormat, read_joints
 from murauer.errors import UserError
@@ -25,10 +23,10 @@ from murauer.evaluation.figures.method_comparison import (
     comparison_table,
 )
 from murauer.evaluation.figures.published import is_published_test_set, published_results
-from murauer.evaluation.metrics import PoseMetrics, joint_errors, pose_metrics
+from murauer.evaluation.metrics import PoseMetrics
 from murauer.evaluation.prediction_files import evaluate_prediction_file, is_nyu_test_set
 from murauer.evaluation.runs import load_runs, parse_named, predict_split, store_of
-from murauer.evaluation.split import person_names
+from murauer.evaluation.split import score, scored_rows
 from murauer.experiments.arguments import add_runs
 from murauer.experiments.outputs import write_outputs
 from murauer.geometry.camera import Camera
@@ -130,9 +128,8 @@ def _file_metrics(
             f"{path} has {predicted.shape[0]} frames of {predicted.shape[1]} joints but the test split of "
             f"{store.folder} has {len(test)} of {len(store.skeleton)}"
         )
-    rows = test.usable_rows(0, labelled=True)
-    errors = joint_errors(predicted[rows], torch.from_numpy(test.joints[rows, 0]))
-    return pose_metrics(errors, store.skeleton.joints, person_names(store, test.person[rows]))
+    rows = scored_rows(store, "test")
+    return score(store, "test", rows, predicted[rows]).metrics
 
 
 def _camera_of(store: Store | None) -> Camera | None:
