@@ -88,7 +88,9 @@ class Studio:
             predictor(self.set_name, self.index, self.frame) for predictor in self.predictors
         ]
         first = self._predictions[0] if self._predictions else None
-        self.labelling.open(self.frame, None if first is None else first.as_label(self.album.skeleton))
+        rendered = self.set_name not in self.album.to_label
+        fixed = f"frames of {self.set_name} are rendered: their labels are exact" if rendered else None
+        self.labelling.open(self.frame, first and first.as_label(self.album.skeleton), fixed)
 
     def toggle_points(self) -> None:
         """Show or hide what the cameras measured, inside which the joints are."""

@@ -64,9 +64,10 @@ def test_a_drag_is_one_change(labelling: Labelling, frames: list[AlbumFrame]) ->
     assert labelling.state == "not accepted yet"
     np.testing.assert_allclose(shown(labelling)[2], before[2] + 4, atol=1e-3)
     np.testing.assert_allclose(np.delete(shown(labelling), 2, 0), np.delete(before, 2, 0), atol=1e-3)
-    assert labelling.undo()
+    labelling.undo()
     np.testing.assert_allclose(shown(labelling), before, atol=1e-3)
-    assert labelling.redo() and abs(shown(labelling)[2, 0] - before[2, 0] - 4) < 1e-3
+    labelling.redo()
+    assert abs(shown(labelling)[2, 0] - before[2, 0] - 4) < 1e-3
 
 
 def test_the_folders_label_comes_back_by_undo_even_after_it_was_replaced(
@@ -78,7 +79,7 @@ def test_the_folders_label_comes_back_by_undo_even_after_it_was_replaced(
     assert labelling.state == "no label"
     assert dict(labelling.label_log.accepted()) == {frames[0].key: None}
     labelling.open(AlbumFrame(frames[0].key, 0, frames[2].views), None)  # the folder's label is gone
-    assert labelling.undo()
+    labelling.undo()
     np.testing.assert_allclose(shown(labelling), original, atol=1e-3)
     assert labelling.state == "accepted"
 
@@ -119,7 +120,7 @@ def test_bones_are_held_through_drags_previews_and_undo(
     assert abs(length - np.linalg.norm(before[tip] - before[inner])) < 2  # the fit's, not the label's
     labelling.drop(after[tip] + np.array([5, 5, 0], np.float32))
     assert abs(np.linalg.norm(shown(labelling)[tip] - shown(labelling)[inner]) - length) < 0.01
-    assert labelling.undo()
+    labelling.undo()
     np.testing.assert_allclose(shown(labelling), after, atol=1e-3)
 
 
@@ -170,15 +171,17 @@ def test_snapping_prediction_and_acceptance(
     truth = recorded.joints[4, 0].numpy()
     labelling.open(frames[4], truth + np.array([0, 0, 25], np.float32))
     labelling.select(NYU.joints.index("PALM_3"))
-    assert labelling.snap(frames[4].views[0], 8.0)
+    labelling.snap(frames[4].views[0], 8.0)
     surface = frames[4].views[0]
     assert abs(shown(labelling)[NYU.centre, 2] - truth[NYU.centre, 2]) < 15 and surface.from_first is not None
     labelling.accept()
     assert labelling.state == "accepted" and list(labelling.label_log.accepted()) == [frames[4].key]
-    assert labelling.start_from_prediction() and labelling.state == "not accepted yet"
+    labelling.start_from_prediction()
+    assert labelling.state == "not accepted yet"
     np.testing.assert_allclose(shown(labelling), truth + np.array([0, 0, 25]), atol=1e-2)
     labelling.open(frames[4], None)
-    assert not labelling.start_from_prediction()
+    with pytest.raises(UserError, match="no prediction"):
+        labelling.start_from_prediction()
 
 
 def test_frames_that_cannot_be_used_are_not_labelled(labelling: Labelling, frames: list[AlbumFrame]) -> None:
@@ -187,7 +190,9 @@ def test_frames_that_cannot_be_used_are_not_labelled(labelling: Labelling, frame
     for act in (labelling.accept, labelling.delete, labelling.start_from_prediction):
         with pytest.raises(UserError, match=r"cannot be labelled|nothing to label"):
             act()
-    assert not labelling.undo() and labelling.label_log.label("x") is None
+    with pytest.raises(UserError, match="nothing to undo"):
+        labelling.undo()
+    assert labelling.label_log.label("x") is None
 
 
 def test_no_hand_is_a_label(labelling: Labelling, frames: list[AlbumFrame], recorded: Recorded) -> None:
@@ -196,8 +201,10 @@ def test_no_hand_is_a_label(labelling: Labelling, frames: list[AlbumFrame], reco
     assert labelling.state == "no hand here" and labelling.joints is None and not labelling.can_label
     held = labelling.label_log.accepted()[frames[0].key]
     assert held is not None and held.shape == (0, 3)
-    assert labelling.undo() and labelling.state == "accepted"
-    assert labelling.redo() and labelling.state == "no hand here"
+    labelling.undo()
+    assert labelling.state == "accepted"
+    labelling.redo()
+    assert labelling.state == "no hand here"
     labelling.open(frames[3], None)  # nothing was found there, either
     labelling.say_no_hand()
     assert labelling.state == "no hand here"
@@ -220,3 +227,17 @@ def test_joints_that_a_label_lacks_are_predicted(
     np.testing.assert_array_equal(np.delete(shown(labelling), 4, 0), np.delete(lacking, 4, 0))
     labelling.accept()
     assert labelling.state == "accepted"
+
+
+def test_rendered_frames_keep_their_labels(labelling: Labelling, frames: list[AlbumFrame]) -> None:
+    labelling.open(frames[0], None, fixed="they are rendered")
+    assert labelling.joints is not None and not labelling.can_label
+    for act in (
+        labelling.accept,
+        labelling.delete,
+        labelling.say_no_hand,
+        lambda: labelling.nudge(np.ones(3)),
+    ):
+        with pytest.raises(UserError, match="they are rendered"):
+            act()
+    assert labelling.label_log.label(frames[0].key) is None

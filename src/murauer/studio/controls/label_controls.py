@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from murauer.errors import UserError
-from murauer.studio.albums.album import Floats
 from murauer.studio.labels.hand_fits import Fit
 from murauer.studio.labels.labelling import MODES
 from murauer.studio.labels.snapping import UNDER_THE_SKIN_MM
@@ -56,10 +55,10 @@ class LabelControls:
             self._place = actions.value(gui.add_vector3("x, y, z mm", (0.0, 0.0, 0.0), step=0.1), self._put)
             actions.button("Snap to the surface", "G", self._snap)
             self._below = gui.add_number("mm below it", UNDER_THE_SKIN_MM, min=0.0, max=30.0, step=0.5)
-            actions.button("Start from the prediction", "R", self._restart)
+            actions.button("Start from the prediction", "R", labelling.start_from_prediction)
             actions.buttons(
                 "Ctrl+Z, Y",
-                {"Undo": ("Z", self._undo), "Redo": ("Y", self._redo)},
+                {"Undo": ("Z", labelling.undo), "Redo": ("Y", labelling.redo)},
                 modifier="cmd/ctrl",
             )
             actions.buttons(
@@ -67,7 +66,7 @@ class LabelControls:
                 {
                     "Accept": ("enter", self._accept),
                     "No hand": ("X", self._no_hand),
-                    "Delete": ("delete", self._delete),
+                    "Delete": ("delete", labelling.delete),
                 },
             )
             actions.button("Write accepted labels", "S", self.export, "cmd/ctrl")
@@ -77,12 +76,12 @@ class LabelControls:
         actions.key("Previous joint", "C", lambda: labelling.select(labelling.selected - 1))
         for key, direction in NUDGES.items():
             step = np.array(direction, np.float32) * NUDGE_MM
-            actions.key(f"Move the joint by {direction} mm", key, partial(self._nudge, step))
+            actions.key(f"Move the joint by {direction} mm", key, partial(labelling.nudge, step))
 
     def follow(self) -> None:
         """Show the label as it is."""
         labelling, joints = self._labelling, self._labelling.joints
-        on = labelling.can_label and self._studio.set_name in self._studio.album.to_label
+        on = labelling.can_label
         if on and not self._studio.moves_on and not labelling.can_drag:
             self._fit_hand()
         self._gizmo.visible = on and not self._studio.moves_on and labelling.can_drag
@@ -115,14 +114,9 @@ class LabelControls:
 
         def act() -> None:
             self._dragging = not ends
-            self._may_label()
             (self._labelling.drop if ends else self._labelling.drag)(place, rotation)
 
         self._actions.perform(act, None if ends else "drag")
-
-    def _may_label(self) -> None:
-        if self._studio.set_name not in self._studio.album.to_label:
-            raise UserError(f"frames of {self._studio.set_name} are rendered: their labels are exact")
 
     def _fit_hand(self) -> None:
         """Have the bones of the person seen fitted; everything but drags that hold them goes on meanwhile."""
@@ -137,42 +131,15 @@ class LabelControls:
             self._actions.tell("The hand model is being fitted to this hand; all else goes on meanwhile.")
 
     def _put(self, place: tuple[float, float, float]) -> None:
-        self._may_label()
         self._labelling.drop(np.array(place, np.float32))
 
-    def _nudge(self, step: Floats) -> None:
-        self._may_label()
-        if self._labelling.joints is not None:
-            self._labelling.drop(self._labelling.joints[self._labelling.selected] + step)
-
     def _snap(self) -> None:
-        self._may_label()
-        if not self._labelling.snap(self._studio.frame.views[0], self._below.value):
-            raise UserError("no surface was measured near this joint")
-
-    def _restart(self) -> None:
-        self._may_label()
-        if not self._labelling.start_from_prediction():
-            raise UserError("there is no prediction with these joints: start the studio with --model")
-
-    def _undo(self) -> None:
-        if not self._labelling.undo():
-            raise UserError("there is nothing to undo in this frame")
-
-    def _redo(self) -> None:
-        if not self._labelling.redo():
-            raise UserError("there is nothing to redo in this frame")
-
-    def _delete(self) -> None:
-        self._may_label()
-        self._labelling.delete()
+        self._labelling.snap(self._studio.frame.views[0], self._below.value)
 
     def _no_hand(self) -> None:
-        self._may_label()
         self._labelling.say_no_hand()
         self._studio.next_to_label()
 
     def _accept(self) -> None:
-        self._may_label()
         self._labelling.accept()
         self._studio.next_to_label()

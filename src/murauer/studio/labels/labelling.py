@@ -45,6 +45,7 @@ class Labelling:
         self.label_log = label_log
         self._skeleton = skeleton
         self._frame: AlbumFrame | None = None
+        self._fixed: str | None = None
         self._prediction: Floats | None = None
         self._accepted: dict[int, dict[str, Floats]] = defaultdict(dict)
         self._hands = HandFits(skeleton)
@@ -54,20 +55,22 @@ class Labelling:
         self.selected = skeleton.centre
         self.joints: Floats | None = None
 
-    def open(self, frame: AlbumFrame, prediction: Floats | None) -> None:
+    def open(self, frame: AlbumFrame, prediction: Floats | None, fixed: str | None = None) -> None:
         """Turn to a frame.
 
         Args:
             frame: The frame.
             prediction: What a label may start from, coordinates of the first camera, (J, 3).
+            fixed: Why its label cannot be changed, in one sentence; None if it can.
         """
-        self._frame, self._prediction = frame, prediction
+        self._frame, self._prediction, self._fixed = frame, prediction, fixed
         self._show()
 
     @property
     def can_label(self) -> bool:
         """Whether there is a frame with an image to label, and something to start from."""
-        return self._frame is not None and self._frame.problem is None and self.joints is not None
+        usable = self._frame is not None and self._frame.problem is None and self._fixed is None
+        return usable and self.joints is not None
 
     @property
     def state(self) -> str:
@@ -151,19 +154,30 @@ class Labelling:
         if self.mode == "held bones":
             self._hand_base = self._base
 
-    def snap(self, view: AlbumView, below_mm: float) -> bool:
-        """Put the selected joint below the surface that a camera measured; False if there is none near."""
-        place = snap(self._start()[self.selected], view, below_mm)
-        if place is not None:
-            self.drop(place)
-        return place is not None
+    def nudge(self, step: Floats) -> None:
+        """Move the selected joint by a step (3,) in mm."""
+        self.drop(self._start()[self.selected] + step)
 
-    def start_from_prediction(self) -> bool:
-        """Begin again with what the model predicts; False if it predicts nothing here."""
+    def snap(self, view: AlbumView, below_mm: float) -> None:
+        """Put the selected joint below the surface that a camera measured.
+
+        Raises:
+            UserError: There is none near it.
+        """
+        place = snap(self._start()[self.selected], view, below_mm)
+        if place is None:
+            raise UserError("no surface was measured near this joint")
+        self.drop(place)
+
+    def start_from_prediction(self) -> None:
+        """Begin again with what the model predicts.
+
+        Raises:
+            UserError: It predicts nothing here.
+        """
         if self._prediction is None:
-            return False
+            raise UserError("there is no prediction with these joints: start the studio with --model")
         self._change(self._prediction, "start from the prediction")
-        return True
 
     def accept(self) -> None:
         """Be done with the frame: its label is for training."""
@@ -181,13 +195,25 @@ class Labelling:
         self._change(NO_HAND, "no hand here", accepted=True)
         self._accepted[frame.person].pop(frame.key, None)
 
-    def undo(self) -> bool:
-        """Take the last change of this frame back; False if there is none."""
-        return self._frame is not None and self.label_log.undo(self._frame.key) and self._show()
+    def undo(self) -> None:
+        """Take the last change of this frame back.
 
-    def redo(self) -> bool:
-        """Make the last change that was undone again; False if there is none."""
-        return self._frame is not None and self.label_log.redo(self._frame.key) and self._show()
+        Raises:
+            UserError: There is none.
+        """
+        if self._frame is None or not self.label_log.undo(self._frame.key):
+            raise UserError("there is nothing to undo in this frame")
+        self._show()
+
+    def redo(self) -> None:
+        """Make the last change that was undone again.
+
+        Raises:
+            UserError: There is none.
+        """
+        if self._frame is None or not self.label_log.redo(self._frame.key):
+            raise UserError("there is nothing to redo in this frame")
+        self._show()
 
     def _change(self, joints: Floats | None, action: str, accepted: bool = False) -> None:
         frame = self._opened()
@@ -200,13 +226,12 @@ class Labelling:
         finally:
             self._show()
 
-    def _show(self) -> bool:
+    def _show(self) -> None:
         assert self._frame is not None
         label = self.label_log.label(self._frame.key)
         held = self._frame.label if label is None else label.joints
         self._base = self._completed(held)
         self.joints = None if held is not None and not len(held) else self._base
-        return True
 
     def _completed(self, label: Floats | None) -> Floats | None:
         """A label with what the model predicts for joints without one; None if some remain."""
@@ -240,11 +265,14 @@ class Labelling:
         return hand
 
     def _start(self) -> Floats:
-        if not self.can_label or self._base is None:
+        self._opened()
+        if self.joints is None or self._base is None:
             raise UserError("there is nothing to label in this frame: no hand was found in it")
         return self._base
 
     def _opened(self) -> AlbumFrame:
         if self._frame is None or self._frame.problem is not None:
             raise UserError("this frame cannot be labelled: its image cannot be used")
+        if self._fixed is not None:
+            raise UserError(self._fixed)
         return self._frame
