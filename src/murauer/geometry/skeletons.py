@@ -190,7 +190,7 @@ def convert(joints: Points, source: str, target: str) -> Points:
         raise ValueError(f"{source} has {len(have)} joints, got the shape {tuple(joints.shape)}")
     if set(want.joints) <= set(have.joints):
         return joints[..., [have.joints.index(joint) for joint in want.joints], :]
-    weights = _blend_weights(source, target)
+    weights = _blend(source, target)["weights"]
     matrix = np.zeros((len(want), len(have)))
     for row, joint in enumerate(want.joints):
         for name, weight in weights[joint].items():
@@ -206,11 +206,6 @@ def blend_residual(source: str, target: str) -> float:
         UserError: If no conversion by weighted sums is known.
     """
     return float(_blend(source, target)["residual_mm"])
-
-
-def _blend_weights(source: str, target: str) -> dict[str, dict[str, float]]:
-    weights: dict[str, dict[str, float]] = _blend(source, target)["weights"]
-    return weights
 
 
 def _blend(source: str, target: str) -> dict[str, Any]:

@@ -90,7 +90,8 @@ class Studio:
         first = self._predictions[0] if self._predictions else None
         rendered = self.set_name not in self.album.to_label
         fixed = f"frames of {self.set_name} are rendered: their labels are exact" if rendered else None
-        self.labelling.open(self.frame, first and first.as_label(self.album.skeleton), fixed)
+        start = None if first is None else first.as_label(self.album.skeleton)
+        self.labelling.open(self.frame, start, fixed)
 
     def toggle_points(self) -> None:
         """Show or hide what the cameras measured, inside which the joints are."""
