@@ -122,21 +122,6 @@ class CropGeometry:
         return torch.cat((uv, uvd[..., 2:]), dim=-1)
 
 
-def crop_geometry(
-    intrinsics: Tensor,
-    centre: Tensor,
-    *,
-    cube_mm: float | Tensor = 300.0,
-    patch_size: int = 128,
-    rotation: Tensor | None = None,
-    pivot: Tensor | None = None,
-    box: BoxRule = "exact",
-) -> CropGeometry:
-    """Place the cube without touching an image; see `crop_hand` for arguments and errors."""
-    outline = _outline(intrinsics, centre, cube_mm, patch_size, box)
-    return _geometry(outline, intrinsics, centre, cube_mm, patch_size, rotation, pivot)
-
-
 def crop_hand(
     depth: Tensor,
     intrinsics: Tensor,
