@@ -101,6 +101,7 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pose_variation: factor on the random deviations from the gestures, see `PosePrior`.
         single_share: share of poses in which each finger does something of its own, see `PosePrior`.
         people: who has the real hands: "adults", or "anybody", which means children and giants, too.
+        hand_size: factor on the size of the real hands.
         grasp_share: share of hands that hold something, see `EverydayPrior`; real frames show what.
         own_view_share: share of hands that are seen by their owner, at distances of their own; windows go on
             beyond the border of the image.
@@ -135,6 +136,7 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pose_variation: float = 0.5
     single_share: float = 0.0
     people: str = "adults"
+    hand_size: float = 1.0
     grasp_share: float = 0.0
     own_view_share: float = 0.0
     second_hand_share: float = 0.0
@@ -149,6 +151,8 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name in ("single_share", "grasp_share", "own_view_share", "second_hand_share", "table_share"):
             if not 0 <= (share := getattr(self, name)) <= 1:
                 raise UserError(f"{name} of the simulation is {share:g}; it must be between 0 and 1")
+        if not 0 < self.hand_size < float("inf"):
+            raise UserError(f"hand_size of the simulation is {self.hand_size:g}; it must be positive")
         if self.people not in ("adults", "anybody"):
             raise UserError(f"people of the simulation is {self.people!r}; choose adults or anybody")
         near, far = self.distance_mm

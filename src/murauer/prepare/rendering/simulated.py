@@ -8,6 +8,7 @@ side. The only exception is asked for by the method: each real frame has a synth
 which training may read the n labelled ones.
 """
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
-from murauer.hand.shape import ADULT, ANYBODY, ShapePrior
+from murauer.hand.shape import ADULT, ANYBODY, SHAPE_NAMES, ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
 from murauer.prepare.rendering.regions import RENDER_CHUNK, RenderedChunks, render_regions
 from murauer.random_streams import random_stream
@@ -103,6 +104,7 @@ class Simulator:
         self.persons = shapes.sample(
             persons, random_stream(config.seed, "persons"), spread=config.person_spread
         )
+        self.persons[:, SHAPE_NAMES.index("size")] += math.log(config.hand_size)
         self.shapes = ShapePrior()
         self.splits = {split.name: split for split in splits(config)}
 
