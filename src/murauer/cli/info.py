@@ -106,11 +106,12 @@ def _config(name: str) -> dict[str, Any]:
     """Build the networks of a config and count their parameters."""
     import msgspec  # start-up
 
-    from murauer.nets.network import HandPoseNetwork, make_discriminator, parameter_counts  # start-up
+    from murauer.nets.deployed import make_network  # start-up
+    from murauer.nets.network import make_discriminator, parameter_counts  # start-up
     from murauer.training.config import load_config  # start-up
 
     config = load_config(name)
-    counts = parameter_counts(HandPoseNetwork(config.network), make_discriminator(config.network))
+    counts = parameter_counts(make_network(config.sizes), make_discriminator(config.sizes))
     return {"config_name": name, "parameters": counts, "config": msgspec.to_builtins(config)}
 
 

@@ -2,6 +2,7 @@
 
 murauer train --data stores/a --variant full --labels 100 --out runs/full
 
+It starts from the packaged base model, unless --start or a config of the paper's networks says otherwise.
 A run that was stopped goes on where its last checkpoint was when the same command is given again.
 With `torchrun --nproc-per-node N -m murauer train ...` N processes share each mini-batch.
 """
@@ -18,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_data(parser)
     add_run_folder(parser)
-    parser.add_argument("--config", default="small", metavar="NAME|FILE.json", help="default: small")
+    about = "default: base, which starts from the packaged model; small with --start scratch"
+    parser.add_argument("--config", metavar="NAME|FILE.json", help=about)
+    about = "scratch, default, or another model whose network to train on (default: what the config says)"
+    parser.add_argument("--start", metavar="MODEL", help=about)
     parser.add_argument("--variant", default="full", metavar="NAME", help="which losses (default: full)")
     parser.add_argument(
         "--labels",
@@ -39,22 +43,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
+    import msgspec  # start-up
+
     from murauer.evaluation.split import evaluate_split  # start-up
     from murauer.store.store import open_store  # start-up
     from murauer.training.config import read_config  # start-up
     from murauer.training.device import open_device  # start-up
     from murauer.training.parallel import processes  # start-up
+    from murauer.training.start import SCRATCH  # start-up
     from murauer.training.train import RUN_FILE, train  # start-up
 
     store = open_store(args.data)
     if args.resume and not (args.out / RUN_FILE).exists():
         raise UserError(f"there is no run to resume in {args.out}: it has no {RUN_FILE}; leave --resume away")
+    config = read_config(args.config or ("small" if args.start == SCRATCH else "base"))
+    config = msgspec.structs.replace(config, start=args.start or config.start)
     rows = store.labelled_rows_from(args.labels) if isinstance(args.labels, Path) else None
     device = open_device(args.device)
     with processes(device) as leading:
         model = train(
             store,
-            read_config(args.config),
+            config,
             variant=args.variant,
             labels=args.labels if rows is None else len(rows),
             seed=args.seed,

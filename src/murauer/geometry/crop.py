@@ -20,8 +20,8 @@ Two rules for the cube's box, chosen by `box`:
   Only for models trained with it.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -109,6 +109,13 @@ class CropGeometry:
         uv = pixels @ self.image_from_patch[:, :2, :2].mT + self.image_from_patch[:, None, :2, 2]
         depth = joints[..., 2:] * self._half_cube + self.centre[:, None, 2:]
         return uvd_to_xyz(torch.cat((uv, depth), dim=-1), self.intrinsics)
+
+    def part(self, rows: slice | Tensor) -> "CropGeometry":
+        """Return the geometry of some of the patches."""
+        one_by_one: dict[str, Any] = {
+            name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(self, **one_by_one)
 
     @property
     def _half_cube(self) -> Tensor:

@@ -1,11 +1,16 @@
 """Size and shape of the networks; the defaults are those of the paper's supplement."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from murauer.errors import UserError
-from murauer.geometry.skeletons import find_skeleton
+from murauer.geometry.skeletons import convert, find_skeleton
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from murauer.geometry.crop import CropGeometry
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,6 +85,19 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         if self.block == "bottleneck" and any(width % 4 for width in self.stage_widths):
             raise UserError(f"stage_widths {self.stage_widths} must be multiples of 4 with bottleneck blocks")
 
+    def targets(self, crop: "CropGeometry", joints: "Tensor") -> "Tensor":
+        """What p is to predict: half cubes around the centre, clipped like the published targets.
+
+        Args:
+            crop: Where the patches come from.
+            joints: Camera coordinates in mm, (B, J, 3).
+        """
+        return crop.normalise_joints(joints).clamp(-1.0, 1.0)
+
+    def comparable(self, crop: "CropGeometry", predicted: "Tensor", skeleton: str) -> "Tensor":
+        """What p predicted, to compare with targets: its joints are those of the labels."""
+        return predicted
+
     @property
     def extractor_stride(self) -> int:
         """Input pixels per pixel of the residual f's last map: stem, 2x2 pooling, then 2 for each stage."""
@@ -118,6 +136,40 @@ class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     hidden: int = 64
     mapping_blocks: int = 2
     generator_channels: tuple[int, ...] = (128, 96, 64)
+
+    def targets(self, crop: "CropGeometry", joints: "Tensor") -> "Tensor":
+        """What p is to predict of joints (B, J, 3) in mm: column, row and depth as the patch shows them."""
+        return crop.to_patch(joints)
+
+    def comparable(self, crop: "CropGeometry", predicted: "Tensor", skeleton: str) -> "Tensor":
+        """What p predicted, as patch coordinates of the joints of another skeleton, to compare with targets.
+
+        The prediction is converted, not the labels, and not the head: a fixed linear map of all joints stays
+        between them. Labels thus teach the network their own skeleton without the error of a conversion back
+        (2.3 mm from nyu14 to hand21), and the model keeps the joints that it has been used with. Weighted
+        sums are taken in space, where they were fitted.
+
+        Args:
+            crop: Where the patches come from.
+            predicted: (B, J, 3), as the patch shows them.
+            skeleton: That of the labels.
+
+        Raises:
+            UserError: There is no conversion to it.
+        """
+        if skeleton == self.skeleton:
+            return predicted
+        return crop.to_patch(convert(crop.from_patch(predicted), self.skeleton, skeleton))
+
+    @property
+    def features(self) -> int:
+        """F, numbers in z of an image: C channels at S x S places."""
+        return self.latent_channels * self.places**2
+
+    @property
+    def latent_normalisation(self) -> Literal["none", "layer"]:
+        """That of z: there is none."""
+        return "none"
 
     @property
     def joints(self) -> int:

@@ -2,12 +2,12 @@
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from murauer.nets.config import DenseConfig
 from murauer.nets.dense import DenseExtractor, PlacewiseLayer
+from murauer.nets.domains import mapped
 from murauer.nets.view_generator import ViewGenerator
 from murauer.nets.voting_head import Votes, VotingHead
 
@@ -35,21 +35,17 @@ class DenseHandPoseNetwork(nn.Module):
         """Features z' = f(x), not rectified: (B, 1, P, P) -> (B, C, S, S)."""
         return cast(Tensor, self.extractor(patch))
 
-    def align(self, features: Tensor, real: Tensor | bool) -> Tensor:
+    def align(self, features: Tensor, real: Tensor | slice | bool) -> Tensor:
         """Features of both domains to the joint latent space.
 
         Args:
             features: z', (B, C, S, S).
-            real: (B,) bool, which samples are real and thus mapped by m; or one bool for all of them.
+            real: Which samples are real and thus mapped by m: (B,) bool, a slice, or one bool for all.
 
         Returns:
             z, (B, C, S, S).
         """
-        if isinstance(real, Tensor):
-            features = torch.where(real[:, None, None, None], self.mapping(features), features)
-        elif real:
-            features = self.mapping(features)
-        return functional.relu(features)
+        return functional.relu(mapped(self.mapping, features, real))
 
     def latent(self, patch: Tensor, real: Tensor | bool) -> Tensor:
         """Latent z of a batch that may mix domains; f runs once, m counts for the real samples only."""

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from murauer.geometry.patches import Cubes, Floats
 from murauer.geometry.skeletons import find_skeleton
-from murauer.nets.config import ModelConfig
+from murauer.nets.config import DenseConfig, NetworkConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
 from murauer.nets.joints import Dense, predict_joints
 from murauer.nets.network import HandPoseNetwork
@@ -13,9 +13,9 @@ from murauer.nets.network import HandPoseNetwork
 AnyNetwork = HandPoseNetwork | DenseHandPoseNetwork
 
 
-def make_network(config: ModelConfig) -> AnyNetwork:
-    """Build the network that a configuration describes."""
-    return HandPoseNetwork(config.network) if config.dense is None else DenseHandPoseNetwork(config.dense)
+def make_network(sizes: NetworkConfig | DenseConfig) -> AnyNetwork:
+    """Build the network of these sizes."""
+    return DenseHandPoseNetwork(sizes) if isinstance(sizes, DenseConfig) else HandPoseNetwork(sizes)
 
 
 def latent_vectors(network: AnyNetwork, patch: Tensor, real: bool) -> Tensor:

@@ -111,7 +111,7 @@ def load_model(source: str | Path) -> tuple[AnyNetwork, ModelConfig]:
         config = msgspec.json.decode(metadata["config"], type=ModelConfig)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise UserError(f"the configuration in {path} is not valid: {error}") from error
-    network = make_network(config)
+    network = make_network(config.sizes)
     if config.dense is not None:  # its file may be without g, where nothing has trained it
         fresh = pack_module("network.view_generator", network.view_generator)
         tensors = fresh | tensors

@@ -2,12 +2,13 @@
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from murauer.nets.backbone import find_backbone
-from murauer.nets.config import NetworkConfig
+from murauer.nets.config import DenseConfig, NetworkConfig
+from murauer.nets.dense_network import DenseHandPoseNetwork, PlacewiseDiscriminator
+from murauer.nets.domains import mapped
 from murauer.nets.pose_head import PoseOutput
 
 
@@ -52,16 +53,7 @@ class HandPoseNetwork(nn.Module):
         Returns:
             z, of the same shape.
         """
-        if isinstance(real, slice):
-            if len(mapped := features[real]):
-                parts = [features[: real.start], self.mapping(mapped), features[real.stop :]]
-                features = torch.cat(parts)
-        elif isinstance(real, Tensor):
-            per_sample = real.view(-1, *[1] * (features.dim() - 1))
-            features = torch.where(per_sample, self.mapping(features), features)
-        elif real:
-            features = self.mapping(features)
-        latent = functional.relu(features)
+        latent = functional.relu(mapped(self.mapping, features, real))
         if self.config.latent_normalisation == "layer":
             latent = functional.layer_norm(latent, latent.shape[1:])
         return latent
@@ -91,12 +83,16 @@ class HandPoseNetwork(nn.Module):
         return self.pose(self.latent(patch, real)).joints
 
 
-def make_discriminator(config: NetworkConfig) -> nn.Module:
+def make_discriminator(config: NetworkConfig | DenseConfig) -> nn.Module:
     """The discriminator h that fits a network of this configuration, from z to scores (B,)."""
+    if isinstance(config, DenseConfig):
+        return PlacewiseDiscriminator(config)
     return find_backbone(config).discriminator(config)
 
 
-def parameter_counts(network: HandPoseNetwork, discriminator: nn.Module) -> dict[str, int]:
+def parameter_counts(
+    network: HandPoseNetwork | DenseHandPoseNetwork, discriminator: nn.Module
+) -> dict[str, int]:
     """Number of parameters of each part, by the paper's letters f, m, p, g and h."""
     parts: dict[str, nn.Module] = {
         "f": network.extractor,

@@ -60,12 +60,13 @@ class VotingHead(nn.Module):
         return self.weights(hidden).flatten(2).float().softmax(-1), hidden.flatten(2)
 
     def pose(self, weights: Tensor, hidden: Tensor) -> Votes:
-        """Weighted means of the votes."""
-        gathered = (weights.to(hidden.dtype) @ hidden.transpose(1, 2)).float()
-        offsets = torch.einsum("bjh,jhc->bjc", gathered, self.votes) + self.bias
-        places = weights @ self.grid
-        joints = offsets + functional.pad(places, (0, 1))
-        return Votes(joints, gathered.flatten(1), self._log_error(weights, gathered))
+        """Weighted means of the votes, in full precision under autocast as well."""
+        with torch.autocast(weights.device.type, enabled=False):
+            gathered = (weights.to(hidden.dtype) @ hidden.transpose(1, 2)).float()
+            offsets = torch.einsum("bjh,jhc->bjc", gathered, self.votes) + self.bias
+            places = weights @ self.grid
+            joints = offsets + functional.pad(places, (0, 1))
+            return Votes(joints, gathered.flatten(1), self._log_error(weights, gathered))
 
     def _log_error(self, weights: Tensor, gathered: Tensor) -> Tensor:
         """What the activations and the spread of the weights say of a joint's error."""

@@ -4,6 +4,7 @@ Everything happens on whole batches of tensors, with a draw of its own for each 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -11,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.geometry.crop import BACKGROUND, CropGeometry, crop_hand
+from murauer.nets.config import PAPER
 from murauer.store.frame_set import Region
 
 
@@ -23,12 +25,15 @@ class AugmentationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         noise_mm: Standard deviation of white noise, for each pixel that shows a surface.
         condition_jitter_mm: Standard deviation of the noise on the crop centre that the view generator g
             is told (published implementation).
+        cube_deviation: Standard deviation of the logarithm of the cube's side, which is not varied in the
+            paper. For dense networks, which look at hands in cubes of several sizes.
     """
 
     rotation_deg: float = 60.0
     offset_mm: float = 5.0
     noise_mm: float = 5.0
     condition_jitter_mm: float = 15.0
+    cube_deviation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,12 @@ class Placement:
     Attributes:
         offset: Displacement of the crop centre in mm, shape (B, 3).
         rotation: In-plane rotation in radians, shape (B,).
+        scale: Factor on the side of the cube, shape (B,).
     """
 
     offset: Tensor
     rotation: Tensor
+    scale: Tensor
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,8 @@ class Samples:
 
     Attributes:
         patch: Depth in [-1, 1], background +1, shape (B, 1, P, P).
-        joints: Joints in units of half the cube, in the frame of the patch, shape (B, J, 3).
+        joints: What the network is to predict of the joints, by default in half cubes, in the frame of the
+            patch, shape (B, J, 3).
         crop: Geometry that leads from the patch back to the camera.
     """
 
@@ -71,19 +79,22 @@ def draw_placement(
 
     Args:
         size: Number of samples B.
-        config: Amounts of offset and rotation.
+        config: Amounts of offset, rotation and scale.
         generator: Source of randomness.
-        rotate: False for the view-prediction set, whose other view cannot rotate along.
+        rotate: False for the view-prediction set, whose other view can neither rotate nor grow along.
     """
     offset = torch.randn(size, 3, generator=generator) * config.offset_mm
     limit = math.radians(config.rotation_deg) if rotate else 0.0
     rotation = (torch.rand(size, generator=generator) * 2 - 1) * limit
-    return Placement(offset, rotation)
+    scale = torch.ones(size)
+    if rotate and config.cube_deviation:
+        scale = (config.cube_deviation * torch.randn(size, generator=generator)).exp()
+    return Placement(offset, rotation, scale)
 
 
 def still(size: int) -> Placement:
-    """The placement without offset and rotation, as for evaluation and for the target of view prediction."""
-    return Placement(torch.zeros(size, 3), torch.zeros(size))
+    """The placement that changes nothing, as for evaluation and for the target of view prediction."""
+    return Placement(torch.zeros(size, 3), torch.zeros(size), torch.ones(size))
 
 
 def add_white_noise(patch: Tensor, noise: Tensor, deviation: float) -> Tensor:
@@ -108,16 +119,18 @@ def to_samples(
     cube_mm: float,
     noise: Tensor | None = None,
     noise_mm: float = 0.0,
+    targets: Callable[[CropGeometry, Tensor], Tensor] = PAPER.targets,
 ) -> Samples:
     """Cut a batch of regions into patches.
 
     Args:
         region: The depth windows.
-        placement: Offset and rotation of each cube.
+        placement: Offset, rotation and scale of each cube.
         patch_size: Side P of the patches in pixels.
-        cube_mm: Side of the hand cube in mm.
+        cube_mm: Side of the hand cube in mm, before it is scaled.
         noise: Noise of standard deviation 1 for each patch pixel, shape (B, P, P); none by default.
-        noise_mm: Standard deviation that it is given on the surfaces.
+        noise_mm: Standard deviation that it is given on the surfaces, in a cube that is not scaled.
+        targets: What the network is to predict of joints in mm; that of the paper by default.
 
     Raises:
         ValueError: A centre is not in front of the camera.
@@ -126,13 +139,11 @@ def to_samples(
         region.depth,
         region.intrinsics,
         region.centre + placement.offset,
-        cube_mm=cube_mm,
+        cube_mm=cube_mm * placement.scale,
         patch_size=patch_size,
         rotation=placement.rotation,
         pivot=region.centre,
     )
     if noise is not None:
         patch = add_white_noise(patch, noise, noise_mm / (cube_mm / 2))
-    # Joints that an offset pushes out of the cube are clipped like the published targets.
-    joints = crop.normalise_joints(region.joints).clamp(-1.0, 1.0)
-    return Samples(patch.unsqueeze(1), joints, crop)
+    return Samples(patch.unsqueeze(1), targets(crop, region.joints), crop)

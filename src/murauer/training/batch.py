@@ -51,7 +51,8 @@ class Batch:
 
     Attributes:
         patch: Depth in [-1, 1], background +1, shape (N, 1, P, P).
-        joints: Joints in units of half the cube, in the frame of the patch, shape (N, J, 3).
+        joints: Joints as the network is to predict them, in the frame of the patch, shape (N, J, 3).
+        skeleton: Names them: the skeleton of the store.
         crop: Geometry that leads from the patches back to the camera.
         condition: Crop centre in mm as told to g, jittered for its inputs, shape (N, 3).
         rows: Which of the N samples are what, by the names in `ROW_ORDER`.
@@ -62,6 +63,7 @@ class Batch:
 
     patch: Tensor
     joints: Tensor
+    skeleton: str
     crop: CropGeometry
     condition: Tensor
     rows: dict[str, slice]
@@ -102,7 +104,7 @@ class Draw:
     Attributes:
         frames: The frame set that they are in.
         moments, cameras: Indices in it, shape (B,) each.
-        offset, rotation: Those of the cubes, see `Placement`.
+        offset, rotation, scale: Those of the cubes, see `Placement`.
         noise: Noise of standard deviation 1 for each patch pixel, or zeros, shape (B, P, P).
         jitter: Jitter of the crop centre that g is told, in mm, shape (B, 3).
         labelled: Whether the labels count, bool, shape (B,).
@@ -113,6 +115,7 @@ class Draw:
     cameras: np.ndarray
     offset: Tensor
     rotation: Tensor
+    scale: Tensor
     noise: Tensor
     jitter: Tensor
     labelled: Tensor
@@ -215,7 +218,7 @@ class BatchSource:
 
     def _noise(self, size: int, generator: Generator) -> Tensor:
         """White noise of standard deviation 1 for each pixel of a set's patches."""
-        side = self.config.network.patch_size
+        side = self.config.sizes.patch_size
         if self.config.augmentation.noise_mm == 0:
             return torch.zeros(size, side, side)
         return torch.randn(size, side, side, generator=generator)
@@ -287,15 +290,17 @@ class BatchSource:
         region = join_regions([draw.frames.regions(draw.moments, draw.cameras) for draw in draws])
         samples = to_samples(
             Region(**{name: sent(values) for name, values in vars(region).items()}),
-            Placement(sent(joined("offset")), sent(joined("rotation"))),
-            patch_size=self.config.network.patch_size,
+            Placement(sent(joined("offset")), sent(joined("rotation")), sent(joined("scale"))),
+            patch_size=self.config.sizes.patch_size,
             cube_mm=self.store.cube_mm,
             noise=sent(joined("noise")),
             noise_mm=self.config.augmentation.noise_mm,
+            targets=self.config.sizes.targets,
         )
         return Batch(
             samples.patch,
             samples.joints,
+            self.store.skeleton.name,
             samples.crop,
             condition=samples.centre + sent(joined("jitter")),
             rows=rows,

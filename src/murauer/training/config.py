@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from murauer.errors import UserError
-from murauer.nets.config import NetworkConfig
+from murauer.nets.config import DenseConfig, NetworkConfig
 from murauer.store.augmentation import AugmentationConfig
 from murauer.text_files import read_json
 from murauer.training.loss_weights import LossWeights
@@ -65,11 +65,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that determines a training apart from data, variant, labels and seed.
 
     Attributes:
+        start: Model whose f and p a training starts from, and whose sizes it takes: "default", another
+            packaged model, a run folder or a model file. "scratch" for random weights.
         network: Size and shape of f, m, p, g and h.
+        dense: Size and shape of a dense network, which there may be in place of the paper's.
         loss_weights: lambda_c, lambda_g and lambda_m of eq. (1).
         augmentation: Variation of each sample.
         training: Iterations and optimiser.
-        skeleton: Names of the joints; a training takes it, and their number, from its store.
+        skeleton: Names of the joints. The paper's network has those of its store, a dense one its own.
         cube_mm: Side of the hand cube; likewise.
     """
 
@@ -79,6 +82,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     training: TrainingConfig = msgspec.field(default_factory=TrainingConfig)
     skeleton: str = "nyu14"
     cube_mm: float = 300.0
+    dense: DenseConfig | None = None
+    start: str = "scratch"
+
+    @property
+    def sizes(self) -> NetworkConfig | DenseConfig:
+        """Of the network that there is."""
+        return self.network if self.dense is None else self.dense
 
 
 def config_names() -> list[str]:

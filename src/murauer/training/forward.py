@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from murauer.nets.network import HandPoseNetwork
+from murauer.nets.deployed import AnyNetwork
 from murauer.nets.pose_head import PoseOutput
+from murauer.nets.voting_head import Votes
 from murauer.training.batch import Batch
 from murauer.training.config import TrainingConfig
 
@@ -29,8 +30,8 @@ class ForwardPass:
 
     batch: Batch
     latent: Tensor
-    pose: PoseOutput
-    network: HandPoseNetwork
+    pose: PoseOutput | Votes
+    network: AnyNetwork
     discriminator: nn.Module | None
     training: TrainingConfig
     pretraining: bool
@@ -38,6 +39,11 @@ class ForwardPass:
     def latent_of(self, name: str) -> Tensor:
         """Z of a set of inputs."""
         return self.latent[self.batch.rows[name]]
+
+    def joints(self) -> Tensor:
+        """Joints of `batch.posed`, comparable with those of the batch: in its skeleton."""
+        crop = self.batch.crop.part(self.batch.posed)
+        return self.network.config.comparable(crop, self.pose.joints, self.batch.skeleton)
 
     def hidden_of(self, name: str) -> Tensor:
         """Activations that g starts from, of a set that p is shown, (B, F)."""
@@ -51,7 +57,7 @@ class ForwardPass:
 
 
 def forward_pass(
-    network: HandPoseNetwork,
+    network: AnyNetwork,
     discriminator: nn.Module | None,
     batch: Batch,
     training: TrainingConfig,

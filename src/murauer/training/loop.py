@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from murauer.nets.network import HandPoseNetwork
+from murauer.nets.deployed import AnyNetwork
 from murauer.training.batch import Batch
 from murauer.training.checkpoint import load_checkpoint, save_checkpoint
 from murauer.training.config import Config
@@ -40,7 +40,7 @@ class Training:
 
     def __init__(
         self,
-        network: HandPoseNetwork,
+        network: AnyNetwork,
         config: Config,
         discriminator: nn.Module | None = None,
         pretraining: bool = False,
@@ -51,7 +51,7 @@ class Training:
         self.device = next(network.parameters()).device
         self.rate = own.pretraining_learning_rate if pretraining else own.learning_rate
         self.iterations = own.pretraining_iterations if pretraining else own.joint_iterations
-        self.factors = loss_factors(config.loss_weights.scaled(config.network))
+        self.factors = loss_factors(config.loss_weights.scaled(config.sizes))
         share_statistics(network)
         self.average = average_of(network, own.ema_decay)
         self.modules: dict[str, nn.Module] = {"network": network, "average": self.average}

@@ -31,7 +31,7 @@ from murauer.training.losses import (
 def pose(seen: ForwardPass) -> Tensor:
     """l_p, Eq. (5), of all samples with labels, whatever set they are in."""
     labelled, joints = seen.batch.labelled, seen.batch.joints[seen.batch.posed]
-    return pose_loss(seen.pose.joints[labelled], joints[labelled])
+    return pose_loss(seen.joints()[labelled], joints[labelled])
 
 
 def correspondence(seen: ForwardPass) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from murauer.errors import UserError
-from murauer.nets.config import NetworkConfig
+from murauer.nets.config import DenseConfig, NetworkConfig
 
 OWN_FACTORS = ("correspondence", "view", "mapping")
 """Losses of the paper that have a factor."""
@@ -69,7 +69,7 @@ class LossWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """The factor of each loss in Eq. (1), by its name in the table of losses."""
         return {"pose": 1.0, **{name: getattr(self, name) for name in OWN_FACTORS}, **self.others}
 
-    def scaled(self, network: NetworkConfig) -> "LossWeights":
+    def scaled(self, network: NetworkConfig | DenseConfig) -> "LossWeights":
         """The same balance of the losses for a network of another size.
 
         Each factor shrinks as the number of terms of its own loss grows, and grows with the number of terms

@@ -22,7 +22,7 @@ def pose_loss(predicted: Tensor, joints: Tensor) -> Tensor:
     """Pose loss l_p, Eq. (5).
 
     Args:
-        predicted: p(z), (B, J, 3), in units of half the cube.
+        predicted: p(z), (B, J, 3), in units of half the cube; of a dense network as the patch shows them.
         joints: Ground truth, (B, J, 3), in the same units; NaN for joints without a label.
 
     Returns:
@@ -35,8 +35,9 @@ def correspondence_loss(synthetic: Tensor, mapped: Tensor) -> Tensor:
     """Correspondence loss l_c, Eq. (8).
 
     Args:
-        synthetic: z of synthetic images, (B, F); detached where it is to be a fixed target for m.
-        mapped: z of the real images of the same poses, mapped by m, (B, F).
+        synthetic: z of synthetic images, (B, F), or maps (B, C, S, S), which are compared place by place,
+            since both images show a pose at the same place; detached where it is to be a fixed target for m.
+        mapped: z of the real images of the same poses, mapped by m, likewise.
 
     Returns:
         Scalar, the sum of the squared differences.

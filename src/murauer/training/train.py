@@ -10,8 +10,9 @@ import torch
 
 from murauer.errors import UserError
 from murauer.files import file_digest, written_whole
+from murauer.nets.deployed import AnyNetwork
 from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model, unpack_module
-from murauer.nets.network import HandPoseNetwork, make_discriminator
+from murauer.nets.network import make_discriminator
 from murauer.store.manifest import PAIRS, store_identity
 from murauer.store.store import MAKERS, Store
 from murauer.training.batch import BatchSource
@@ -20,6 +21,7 @@ from murauer.training.config import Config, encode_config
 from murauer.training.device import CPU, slowness
 from murauer.training.loop import Training
 from murauer.training.parallel import leads, own_parts, wait_for_all
+from murauer.training.start import KEPT, config_for, first_network, origin_of, without_mapping
 from murauer.training.variants import Variant, find_variant
 
 PRETRAINED_FILE = "pretrained.safetensors"
@@ -52,14 +54,14 @@ def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.d
     result = out / PRETRAINED_FILE
     if is_pretrained(store, config, seed, out):
         return result
-    config = _for_store(config, store)
-    bare = _without_mapping(config)
+    config = config_for(config, store)
+    bare = without_mapping(config)
     torch.manual_seed(seed)
-    training = Training(HandPoseNetwork(bare.network).to(device), config, pretraining=True)
+    training = Training(first_network(bare).to(device), config, pretraining=True)
     synthetic = Variant("pre-training", real=False)
     source = BatchSource(store, config, synthetic, np.zeros(0, int), seed, device)
     parts = own_parts(config.training.accumulation, max(config.training.pretraining_batch // 4, 1))
-    identity = training_identity(store, config, seed, "pretraining")
+    identity = training_identity(store, config, seed, "pretraining", *origin_of(config))
     checkpoint = out / PRETRAINING_CHECKPOINT_FILE
     training.run(
         "pre-training", lambda step: [source.pretraining(step, part) for part in parts], checkpoint, identity
@@ -77,7 +79,8 @@ def is_pretrained(store: Store, config: Config, seed: int, out: Path) -> bool:
         UserError: The file of the network is damaged.
     """
     path = out / PRETRAINED_FILE
-    identity = training_identity(store, _for_store(config, store), seed, "pretraining")
+    config = config_for(config, store)
+    identity = training_identity(store, config, seed, "pretraining", *origin_of(config))
     facts = read_tensors(path)[1].get("facts", "{}") if path.exists() else "{}"
     return bool(json.loads(facts).get("identity") == identity)
 
@@ -117,9 +120,9 @@ def train(
     chosen = find_variant(variant)
     if chosen.real and labels < 1:
         raise UserError(f"variant '{variant}' needs labelled real frames; give --labels 1 or more")
-    config = _for_store(config, store)
+    config = config_for(config, store)
     if not chosen.mapping:
-        config = _without_mapping(config)
+        config = without_mapping(config)
     rows = store.labelled_rows(labels if chosen.real else 0, seed) if label_rows is None else label_rows
     source = BatchSource(store, config, chosen, rows, seed, device)
     settings: dict[str, object] = {"variant": variant, "labels": labels, "seed": seed}
@@ -137,9 +140,9 @@ def train(
     if slow and leads():
         print(f"murauer: {slow}", file=sys.stderr)
     torch.manual_seed(seed)
-    network = HandPoseNetwork(config.network)
-    discriminator = make_discriminator(config.network) if chosen.matching else None
-    origin = ""
+    network = first_network(config)
+    discriminator = make_discriminator(config.sizes) if chosen.matching else None
+    origin = "".join(origin_of(config))
     if chosen.synthetic:
         pretrained = pretrained or pretrain(store, config, seed, out, device)
         _load_pretrained(network, pretrained)
@@ -160,22 +163,10 @@ def train(
     return model
 
 
-def _without_mapping(config: Config) -> Config:
-    return msgspec.structs.replace(config, network=msgspec.structs.replace(config.network, mapping_blocks=0))
-
-
-def _for_store(config: Config, store: Store) -> Config:
-    """The configuration with the joints and the cube of the store."""
-    network = msgspec.structs.replace(config.network, joints=len(store.skeleton))
-    return msgspec.structs.replace(
-        config, network=network, skeleton=store.skeleton.name, cube_mm=store.cube_mm
-    )
-
-
-def _load_pretrained(network: HandPoseNetwork, path: Path) -> None:
+def _load_pretrained(network: AnyNetwork, path: Path) -> None:
     """Take f, p and g from a pre-trained network; m starts as the identity."""
     tensors, _ = read_tensors(path)
-    for name in ("extractor", "pose_head", "view_generator"):
+    for name in KEPT:
         unpack_module(f"network.{name}", getattr(network, name), tensors, path)
 
 
