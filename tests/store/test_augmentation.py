@@ -33,6 +33,10 @@ def test_draws_have_the_stated_size() -> None:
     degrees = placement.rotation * 180 / math.pi
     assert degrees.abs().max() <= 60 and degrees.std() == pytest.approx(60 / 3**0.5, rel=0.03)
     assert not draw_placement(5, AugmentationConfig(), generator(), rotate=False).rotation.any()
+    assert (placement.scale == 1).all()
+    cubes = AugmentationConfig(cube_deviation=0.1)
+    assert draw_placement(20_000, cubes, generator()).scale.log().std().item() == pytest.approx(0.1, rel=0.03)
+    assert (draw_placement(5, cubes, generator(), rotate=False).scale == 1).all()
 
 
 def test_noise_leaves_the_background_alone() -> None:
@@ -62,7 +66,7 @@ def test_joints_stay_on_the_hand_under_rotation_and_offset(region: Region) -> No
 
 def test_rotation_turns_the_image_and_the_joints_alike(region: Region) -> None:
     size = len(region.depth)
-    quarter = Placement(torch.zeros(size, 3), torch.full((size,), math.pi / 2))
+    quarter = Placement(torch.zeros(size, 3), torch.full((size,), math.pi / 2), torch.ones(size))
     upright = to_samples(region, still(size), patch_size=64, cube_mm=300.0)
     turned = to_samples(region, quarter, patch_size=64, cube_mm=300.0)
     expected = torch.rot90(upright.patch, 1, (2, 3))
