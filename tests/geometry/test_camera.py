@@ -1,3 +1,6 @@
+import math
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -66,6 +69,8 @@ def test_back_projection_inverts_projection(u, v, d, camera):
         (CAMERA_VALUES | {"fx": -475}, "positive"),
         (CAMERA_VALUES | {"u0": float("nan")}, "finite"),
         (CAMERA_VALUES | {"width": float("inf")}, "finite"),
+        (CAMERA_VALUES | {"fx": 10**400}, "finite"),
+        (CAMERA_VALUES | {"height": -(10**5000)}, "finite"),
         (CAMERA_VALUES | {"width": 640.5}, "whole number"),
         (CAMERA_VALUES | {"width": 0, "height": 0}, "positive"),
         (CAMERA_VALUES | {"is_crop": 1}, "is_crop must be true or false"),
@@ -118,6 +123,45 @@ def test_cameras_that_hardly_are(changes: dict[str, float]) -> None:
     check_camera.cache_clear()
     with pytest.warns(UnlikelyInput, match="few cameras are like this"):
         check_camera(Camera(**(CAMERA_VALUES | changes)))
+
+
+def focal(degrees: float, side: int) -> float:
+    """Of a camera whose image of that side shows that angle."""
+    return side / 2 / math.tan(math.radians(degrees / 2))
+
+
+LIMITS: dict[str, tuple[Callable[[float], dict[str, float]], float, float]] = {
+    "wide": (lambda x: dict.fromkeys(("fx", "fy"), focal(x, 640)), 110, 130),
+    "high": (lambda x: dict.fromkeys(("fx", "fy"), focal(x, 480)) | {"width": 300, "u0": 149.5}, 110, 130),
+    "narrow": (lambda x: dict.fromkeys(("fx", "fy"), focal(x, 640)), 25, 15),
+    "stretched": (lambda x: {"fx": 475 * x, "fy": 475.0}, 1.25, 2.5),
+    "stretched downwards": (lambda x: {"fx": 475.0, "fy": 475 * x}, 1.25, 2.5),
+    "to the right": (lambda x: {"u0": 319.5 + 640 * x}, 0.12, 0.25),
+    "to the left": (lambda x: {"u0": 319.5 - 640 * x}, 0.12, 0.25),
+    "above": (lambda x: {"v0": 239.5 - 480 * x}, 0.12, 0.25),
+    "below": (lambda x: {"v0": 239.5 + 480 * x}, 0.12, 0.25),
+}
+
+
+@pytest.mark.parametrize(("changes", "usual", "most"), LIMITS.values(), ids=LIMITS)
+def test_cameras_within_and_beyond_the_limits(
+    changes: Callable[[float], dict[str, float]], usual: float, most: float
+) -> None:
+    check_camera.cache_clear()
+    beyond = 1 + 1e-6 * math.copysign(1, most - usual)
+
+    def check(value: float) -> None:
+        check_camera(Camera(**(CAMERA_VALUES | changes(value))))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check(usual / beyond)
+    with pytest.warns(UnlikelyInput):
+        check(usual * beyond)
+    with pytest.warns(UnlikelyInput):
+        check(most / beyond)
+    with pytest.raises(UserError):
+        check(most * beyond)
 
 
 COMMON = (

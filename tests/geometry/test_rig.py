@@ -66,6 +66,10 @@ def test_malformed_rig_is_told_to_the_user(rig):
         CameraRig.from_dict({"cameras": []}, where="rig.json")
     with pytest.raises(UserError, match="camera 1 lacks fx"):
         CameraRig.from_dict({**values, "cameras": [values["cameras"][0], {**values["cameras"][1]} and {}]})
+    with pytest.raises(UserError, match="list of cameras"):
+        CameraRig.from_dict({**values, "cameras": 3})
+    with pytest.raises(UserError, match="too large"):
+        CameraRig.from_dict({**values, "camera_from_world": [[[10**400] * 4] * 4] * 3})
     with pytest.raises(UserError, match="shape"):
         CameraRig.from_dict({**values, "camera_from_world": values["camera_from_world"][:2]})
     with pytest.raises(UserError):

@@ -123,6 +123,31 @@ def test_arrays_are_converted_like_tensors():
     torch.testing.assert_close(torch.from_numpy(array), convert(joints, "hand21", "nyu14"))
 
 
+@pytest.mark.parametrize("target", ["nyu14", "icvl16"])
+def test_conversions_are_weighted_sums_also_of_integers_and_of_few_joints(target):
+    """Column by column of the weights, from hands of which a single coordinate is not 0."""
+    weights = np.stack([convert(np.eye(21)[:, [joint]], "hand21", target)[:, 0] for joint in range(21)], -1)
+    assert weights.sum(1) == pytest.approx(1)
+    joints = np.random.default_rng(4).integers(-500, 500, (3, 21, 3))
+    expected = np.einsum("kj,bjd->bkd", weights, joints)
+    assert convert(joints, "hand21", target) == pytest.approx(expected)
+    tensor = torch.from_numpy(joints)
+    np.testing.assert_allclose(convert(tensor, "hand21", target), expected, atol=1e-3)
+    # A joint that is not known makes those unknown that it is a part of, and leaves the others as they are.
+    unknown = joints.astype(np.float32)
+    unknown[1, 4], unknown[2, 9, 1] = np.nan, np.nan
+    lost = np.zeros(expected.shape, bool)
+    lost[1, weights[:, 4] != 0], lost[2, weights[:, 9] != 0, 1] = True, True
+    assert 0 < lost[1].sum() < lost[1].size and 0 < lost[2].sum() < lost[2].size / 3
+    for converted in (
+        convert(unknown, "hand21", target),
+        convert(torch.from_numpy(unknown), "hand21", target).numpy(),
+    ):
+        assert converted.dtype == np.float32
+        assert np.array_equal(np.isnan(converted), lost)
+        np.testing.assert_allclose(converted[~lost], expected[~lost], atol=1e-3)
+
+
 @pytest.mark.parametrize("source", CONVERTED)
 @pytest.mark.parametrize("target", ["hand21", "nyu14"])
 def test_conversions_hit_the_joints_of_the_hand_model(source, target):

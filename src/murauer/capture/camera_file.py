@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from murauer.capture.camera_spellings import chained_poses, in_our_keys, numbers
 from murauer.errors import UserError
 from murauer.files import written_whole
-from murauer.geometry.camera import CAMERAS, Camera
+from murauer.geometry.camera import CAMERAS, Camera, finite_number
 from murauer.geometry.distortion import COEFFICIENTS, PINHOLE, Distortion
 from murauer.text_files import open_text, read_json
 
@@ -255,11 +255,11 @@ def make_rig(cameras: tuple[CaptureCamera, ...]) -> "CameraRig | None":
 def _parse_camera(name: str, values: dict[str, Any], where: str) -> CaptureCamera:
     """Take the parts of a camera apart."""
     values = in_our_keys(values, where)
-    lens = {key: _number(values.pop(key), f"{where}: {key}") for key in COEFFICIENTS if key in values}
+    lens = {key: finite_number(values.pop(key), f"{where}: {key}") for key in COEFFICIENTS if key in values}
     scale, packing = values.pop("depth_scale", None), values.pop("packing", "plain")
     rotation, translation = values.pop("cam_R_w2c", None), values.pop("cam_t_w2c", None)
     roi, binning = values.pop("roi", None), [values.pop(f"binning_{axis}", 1) for axis in "xy"]
-    if scale is not None and _number(scale, f"{where}: depth_scale") <= 0:
+    if scale is not None and finite_number(scale, f"{where}: depth_scale") <= 0:
         raise UserError(f"{where}: depth_scale must be positive, the millimetres per unit; got {scale}")
     if packing not in get_args(Packing):
         raise UserError(f"{where}: packing must be {' or '.join(get_args(Packing))}, got {packing!r}")
@@ -267,8 +267,9 @@ def _parse_camera(name: str, values: dict[str, Any], where: str) -> CaptureCamer
         missing = "cam_R_w2c" if rotation is None else "cam_t_w2c"
         raise UserError(f"{where} lacks {missing}; give both cam_R_w2c and cam_t_w2c, or neither")
     pose = None if rotation is None else _parse_pose(rotation, translation, where)
-    camera = _read_out(Camera.from_dict(values, where), roi, binning, where)
+    camera = Camera.from_dict(values, where)
     try:
+        camera = _read_out(camera, roi, binning, where)
         return CaptureCamera(name, camera, Distortion(**lens), scale, pose, packing)
     except ValueError as error:
         raise UserError(f"{where}: {error}") from error
@@ -280,11 +281,11 @@ def _read_out(camera: Camera, roi: Any, binning: list[Any], where: str) -> Camer
     Its matrix is that of the whole sensor; 0 stands for all of it, and for single pixels.
     """
     if isinstance(roi, dict):
-        part = {key: _number(roi.get(key, 0), f"{where}: roi.{key}") for key in ROI}
+        part = {key: finite_number(roi.get(key, 0), f"{where}: roi.{key}") for key in ROI}
         left, top, width, height = part.values()
         if width and height:
             camera = camera.cropped(left, top, int(width), int(height))
-    across, down = (int(_number(each, f"{where}: binning")) or 1 for each in binning)
+    across, down = (int(finite_number(each, f"{where}: binning")) or 1 for each in binning)
     if (across, down) == (1, 1):
         return camera
     if not camera.width or min(across, down) < 0:
@@ -328,9 +329,3 @@ def _check_poses(cameras: tuple[CaptureCamera, ...], path: Path | str) -> None:
                 f"{path}: cameras {posed[0].name} and {posed[index].name} are {distance:.2g} mm apart; "
                 "cam_t_w2c is in millimetres (multiply metres by 1000)"
             )
-
-
-def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise UserError(f"{where} must be a number, got {value!r}")
-    return float(value)

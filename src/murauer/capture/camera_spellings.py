@@ -110,7 +110,7 @@ def numbers(values: Any, count: int, where: str) -> NDArray[np.float64]:
     """
     try:
         array = np.asarray(values, dtype=np.float64).ravel()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.empty(0)
     if array.size != count or not np.isfinite(array).all():
         raise UserError(f"{where} must be {count} numbers, got {values!r}")

@@ -29,12 +29,22 @@ def concatenate(parts: Sequence[Points]) -> Points:
 
 
 def multiply(matrix: NDArray[Any], points: Points) -> Points:
-    """Weighted sums of points: a matrix (K, J) and points (..., J, D) to (..., K, D), of the points' type."""
+    """Weighted sums of points: a matrix (K, J) and points (..., J, D) to (..., K, D).
+
+    They are of the points' type, or floats if that is of integers. Coordinates that are NaN make those sums
+    NaN in which they have a weight, and no others.
+    """
     if isinstance(points, np.ndarray):
-        return (matrix @ points).astype(points.dtype)
+        unknown = np.isnan(points)
+        sums = matrix @ np.where(unknown, 0, points)
+        sums[(matrix != 0) @ unknown] = np.nan
+        return sums.astype(points.dtype if points.dtype.kind == "f" else sums.dtype)
     import torch
 
-    return torch.as_tensor(matrix).to(points) @ points
+    points = points if points.is_floating_point() else points.float()
+    weights, unknown = torch.as_tensor(matrix).to(points), points.isnan()
+    sums = weights @ points.masked_fill(unknown, 0.0)
+    return sums.masked_fill((weights != 0).to(points) @ unknown.to(points) > 0, torch.nan)
 
 
 def as_array(values: Any) -> NDArray[Any]:

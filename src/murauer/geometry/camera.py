@@ -8,6 +8,7 @@ need no undistortion) are assumed. Conversions take tensors as well as NumPy arr
 """
 
 import math
+import sys
 import warnings
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
@@ -146,8 +147,7 @@ class Camera:
             )
             raise UserError(f"{where} {problem}; a camera has {', '.join(names[:6])}")
         for name in needed:
-            if isinstance(values[name], bool) or not isinstance(values[name], int | float):
-                raise UserError(f"{where}: {name} must be a number, got {values[name]!r}")
+            finite_number(values[name], f"{where}: {name}")
         if not isinstance(values.get("is_crop", False), bool):
             raise UserError(f"{where}: is_crop must be true or false, got {values['is_crop']!r}")
         sides = {name: _whole(values[name]) for name in needed[4:]}
@@ -162,9 +162,22 @@ class Camera:
         return camera
 
 
+def finite_number(value: Any, where: str) -> float:
+    """Return a number that a file holds.
+
+    Raises:
+        UserError: If it is something else, NaN, infinite, or an integer beyond all floats.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UserError(f"{where} must be a number, got {value!r}")
+    if not abs(value) <= sys.float_info.max:  # integers of any length can be compared, not converted
+        raise UserError(f"{where} must be finite, no larger than numbers of 64 bits can be")
+    return float(value)
+
+
 def _whole(value: float) -> float | int:
     """Turn 640.0 into 640 and leave 640.5 for the constructor to refuse."""
-    return int(value) if math.isfinite(value) and value == int(value) else value
+    return int(value) if value == int(value) else value
 
 
 CAMERAS: dict[str, Camera] = {

@@ -34,6 +34,9 @@ BoxRule = Literal["exact", "published"]
 BACKGROUND = 1.0
 """Value of patch pixels where nothing was measured inside the cube."""
 
+FARTHEST_PX = 1e9
+"""Patches that would show anything farther from an image are refused; beyond it, float32 loses the pixels."""
+
 _BELOW_NEAR_SIDE = -1.0 - torch.finfo(torch.float32).eps
 """The next value below -1, that of the cube's near side."""
 
@@ -161,7 +164,8 @@ def crop_hand(
         to take joints there and back.
 
     Raises:
-        ValueError: If shapes disagree, a value is not finite, or a centre is not in front of the camera.
+        ValueError: If shapes disagree, a value is not finite, a centre is not in front of the camera, or the
+            outline of a cube is too large or, with the published box, too small for pixels.
     """
     if depth.ndim != 3 or centre.ndim != 2 or depth.shape[0] != centre.shape[0]:
         raise ValueError(
@@ -219,7 +223,10 @@ def _outline(
     elif box == "published":
         low = low.floor().long()
         sides = high.floor().long() - low
-        patch_sides = sides * patch_size // sides.amax(dim=1, keepdim=True)
+        patch_sides = sides * patch_size // sides.amax(dim=1, keepdim=True).clamp(min=1)
+        _require(
+            (patch_sides > 0).all(), "the outline of a cube is less than a pixel; the published box has none"
+        )
         sampled = (low[..., None] + pixel * sides[..., None] // patch_sides[..., None]).double()
         scale = sides / patch_sides.double()
         origin = low - 0.5
@@ -254,10 +261,15 @@ def _geometry(
     image_from_rotated[:, :2, :2] = _rotation_matrix(-rotation.double())
     image_from_rotated[:, :2, 2] = pivot_uv - (image_from_rotated[:, :2, :2] @ pivot_uv[..., None])[..., 0]
     image_from_rotated[:, 2, 2] = 1
+    image_from_patch = image_from_rotated @ outline.image_from_patch
+    _require(
+        (image_from_patch.abs() < FARTHEST_PX).all(),
+        "the outline of a cube is too far outside the image; give centre and cube in mm and intrinsics in px",
+    )
     return CropGeometry(
         centre=centre,
         intrinsics=intrinsics.to(centre).expand(len(centre), 4),
-        image_from_patch=(image_from_rotated @ outline.image_from_patch).to(centre),
+        image_from_patch=image_from_patch.to(centre),
         rotation=rotation,
         pivot=pivot_uv.to(centre),
         cube_mm=cube_mm,
@@ -310,12 +322,18 @@ def _check_placement(intrinsics: Tensor, centre: Tensor, cube_mm: float | Tensor
         )
     positive = "cube_mm and patch_size must be positive"
     if isinstance(cube_mm, Tensor):
+        if cube_mm.shape not in ((), (1,), (len(centre),)):
+            raise ValueError(f"expected one cube_mm or one for each centre, got {tuple(cube_mm.shape)}")
         _require((cube_mm > 0).all(), positive)
     elif not cube_mm > 0 or patch_size < 1:
         raise ValueError(f"{positive}, got {cube_mm} and {patch_size}")
     _require(
-        torch.isfinite(intrinsics).all() & torch.isfinite(centre).all() & (centre[:, 2] > 0).all(),
-        "centres and intrinsics must be finite and every centre in front of the camera (z > 0)",
+        torch.isfinite(intrinsics).all()
+        & (intrinsics[..., :2] > 0).all()
+        & torch.isfinite(centre).all()
+        & (centre[:, 2] > 0).all(),
+        "centres and intrinsics must be finite, focal lengths positive and every centre in front of the "
+        "camera (z > 0)",
     )
 
 

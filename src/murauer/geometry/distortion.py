@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from murauer.geometry.arrays import Points, concatenate
 from murauer.geometry.camera import Camera
 
+LARGEST = 1e6
+"""Of coefficients; those of real lenses are far smaller, and beyond it their products lose the point."""
+
 OUTSIDE = -1
 """In an undistortion map: the lens did not show this pixel."""
 
@@ -34,7 +37,7 @@ class Distortion:
         k4, k5, k6: Radial, of r², r⁴ and r⁶ in the denominator of the rational model.
 
     Raises:
-        ValueError: If one is not finite.
+        ValueError: If one is not finite, or is beyond `LARGEST`.
     """
 
     k1: float = 0.0
@@ -48,8 +51,10 @@ class Distortion:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not math.isfinite(value):
-                raise ValueError(f"{name} must be finite, got {value}")
+            if not abs(value) <= LARGEST:
+                raise ValueError(
+                    f"{name} must be finite, at most {LARGEST:g} and at least -{LARGEST:g}, got {value}"
+                )
 
     @property
     def is_pinhole(self) -> bool:
@@ -83,9 +88,10 @@ class Distortion:
         above, below = [self.k3, self.k2, self.k1, 1.0], [self.k6, self.k5, self.k4, 1.0]  # of R, in r²
         risen = np.polymul([7 * self.k3, 5 * self.k2, 3 * self.k1, 1.0], below)
         slope = np.polysub(risen, np.polymul(np.polymul(above, np.polyder(below)), [2.0, 0.0]))
-        roots = np.concatenate((np.roots(slope), np.roots(below)))
-        turns = roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)]
-        return math.sqrt(turns.min()) if turns.size else math.inf
+        # Roots in 1 / r²: both polynomials are 1 at 0, so that no coefficient is divided by a tiny one.
+        inverse = np.concatenate((np.roots(slope[::-1]), np.roots(below[::-1])))
+        turns = inverse.real[(np.abs(inverse.imag) < 1e-9 * inverse.real)]
+        return 1 / math.sqrt(turns.max()) if turns.size else math.inf
 
 
 PINHOLE = Distortion()

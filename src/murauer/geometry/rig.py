@@ -82,13 +82,15 @@ class CameraRig:
         """
         if not isinstance(values, dict) or not {"cameras", "camera_from_world"} <= set(values):
             raise UserError(f"{where} must be an object with cameras and camera_from_world")
+        if not isinstance(values["cameras"], list):
+            raise UserError(f"{where}: cameras must be a list of cameras")
         cameras = tuple(
             Camera.from_dict(camera, where=f"{where}, camera {index}")
             for index, camera in enumerate(values["cameras"])
         )
         try:
             return cls(cameras, torch.tensor(values["camera_from_world"], dtype=torch.float32))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise UserError(f"{where}: {error}") from error
 
 
