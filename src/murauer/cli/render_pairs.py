@@ -66,7 +66,7 @@ def _facts(pairs: "SyntheticPairs") -> dict[str, object]:
     return {
         "fitted_frames": len(pairs.rows),
         "twins": int(pairs.good.sum()),
-        "median_error_mm": float(error.median()),
+        "median_error_mm": float(error.quantile(0.5)),
         "mean_error_mm": float(error.mean()),
         "largest_error_mm": float(error.max()),
         "left_hands": int(pairs.fit.left.sum()),
@@ -80,14 +80,16 @@ def _print_summary(pairs: "SyntheticPairs") -> None:
     folder, facts, error = pairs.store.folder, _facts(pairs), pairs.fit.error_mm
     print(f"{folder}: {facts['twins']} synthetic pairs of {len(pairs.rows)} labelled frames")
     print(
-        f"  mean distance of joint and label: median {error.median():.1f} mm, 90 % of the frames within "
+        f"  mean distance of joint and label: median {error.quantile(0.5):.1f} mm, 90 % of the frames within "
         f"{error.quantile(0.9):.1f} mm, largest {error.max():.1f} mm"
     )
     names = pairs.store.skeleton.joints
     lengths = pairs.fit.offsets.offsets.norm(dim=1)
     farthest = lengths.argsort(descending=True)[:3].tolist()
     largest = ", ".join(f"{names[j]} {lengths[j]:.0f} mm" for j in farthest)
-    print(f"  labels lie beside the model's joints by {lengths.median():.0f} mm (median); most: {largest}")
+    print(
+        f"  labels lie beside the model's joints by {lengths.quantile(0.5):.0f} mm (median); most: {largest}"
+    )
     bad = pairs.rows[~pairs.good.numpy()]
     if len(bad):
         listed = ", ".join(map(str, bad[:LISTED].tolist())) + (", ..." if len(bad) > LISTED else "")

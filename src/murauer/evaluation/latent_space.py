@@ -105,9 +105,9 @@ class LatentPairs:
         """Summarise how well the two domains meet."""
         return Alignment(
             pairs=len(self.real),
-            median_distance=float(self.distances().median()),
+            median_distance=float(self.distances().quantile(0.5)),
             true_pair_first=self.retrieval_share(),
-            median_rank=float(self.retrieval_ranks().double().median()),
+            median_rank=float(self.retrieval_ranks().double().quantile(0.5)),
             probe_accuracy=self.probe_accuracy(),
         )
 

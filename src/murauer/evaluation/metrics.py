@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -165,7 +166,7 @@ def pose_metrics(
     return PoseMetrics(
         frames=frames,
         mean_error_mm=float(errors.nanmean()),
-        median_error_mm=float(errors[known].median()),
+        median_error_mm=float(np.median(errors[known].cpu().numpy())),  # tensors take the lower of two
         max_error_mm=float(errors[known].max()),
         per_joint_mm=dict(zip(names, errors.nanmean(dim=0).tolist(), strict=True)),
         frames_worst=SuccessCurve.of(errors.nan_to_num(-1.0).amax(dim=1)),

@@ -143,7 +143,7 @@ def draw_distances(axes: Axes, distances: Mapping[str, Tensor]) -> None:
     for index, (title, values) in enumerate(distances.items()):
         style = series_style(index)
         shares, _ = np.histogram(np.clip(values.numpy(), 0, WIDEST_DISTANCE - 1e-9), edges)
-        median = float(values.median())
+        median = float(values.quantile(0.5))
         axes.stairs(100 * shares / len(values), edges, fill=True, alpha=0.2, color=style["color"])
         axes.stairs(
             100 * shares / len(values), edges, color=style["color"], linestyle=style["linestyle"],
