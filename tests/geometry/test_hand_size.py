@@ -1,0 +1,35 @@
+"""The size of a hand against a loop over its bones."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from murauer.geometry.hand_size import MEAN_LENGTH_MM, hand_scale
+from murauer.geometry.skeletons import SKELETONS
+from murauer.hand.model import HandModel
+from murauer.hand.pose_prior import PosePrior
+from murauer.hand.shape import ShapePrior
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 999), st.floats(0.01, 100), st.tuples(*[st.floats(-10_000, 10_000)] * 3))
+def test_all_bones_count_wherever_the_hand_is(seed: int, size: float, place: tuple[float, ...]) -> None:
+    joints = size * np.random.default_rng(seed).normal(0, 60, (2, 21, 3))
+    expected = [
+        sum(math.dist(hand[joint], hand[parent]) for joint, parent in SKELETONS["hand21"].bones)
+        / MEAN_LENGTH_MM
+        for hand in joints
+    ]
+    assert hand_scale(joints + place) == pytest.approx(expected, rel=1e-6)
+    there = torch.from_numpy(joints + place).float()
+    assert hand_scale(there).tolist() == pytest.approx(expected, abs=2e-5 * (1 + size))
+
+
+def test_the_mean_hand_has_size_1_in_every_pose() -> None:
+    poses = PosePrior().sample(5, torch.Generator().manual_seed(0))
+    hand = HandModel()(poses, ShapePrior().sample(1, torch.Generator(), spread=0))
+    assert hand_scale(hand.joints("hand21")).tolist() == pytest.approx([1] * 5, abs=0.02)
