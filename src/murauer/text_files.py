@@ -7,7 +7,6 @@ numbers may have a decimal comma. All of that is read. What is no text is refuse
 
 import codecs
 import csv
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from murauer.errors import UserError
+from murauer.foreign.documents import convert_json, parse_json
+from murauer.foreign.limits import MOST_SETTINGS, MOST_TEXT, in_words, reading
 
 T = TypeVar("T")
 
@@ -38,6 +39,15 @@ CONTROL = re.compile("[\x00-\x08\x0e-\x19\x1b-\x1f]")
 """Characters that no text has; 1A is the end of files from DOS."""
 
 SEPARATORS = ",;\t"
+
+LONGEST_LINE = 2**20
+"""Characters of a line of numbers."""
+
+LARGEST_WHOLE = 2**31 - 1
+"""Of whole numbers that count or name something."""
+
+FARTHEST = 1e6
+"""Of coordinates, in pixels or mm: a kilometre."""
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:
@@ -90,26 +100,45 @@ def _encoding(path: Path, head: bytes) -> str:
     return "utf-8"
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most: int = MOST_TEXT) -> str:
     """Read a text file in any of the usual encodings.
 
+    Args:
+        path: The file.
+        most: Characters that it may have.
+
     Raises:
-        UserError: It cannot be read or is not a text file.
+        UserError: It cannot be read, is not a text file, or is too large.
     """
     with open_text(path) as file:
-        return file.read()
+        text = file.read(most + 1)
+    if len(text) > most:
+        raise UserError(f"{path} is larger than {in_words(most)}, the most that such a file may have")
+    return text
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Read a file line by line, however many there are; numbers are from 1.
+
+    Raises:
+        UserError: It cannot be read, is not a text file, or has a line that is too long.
+    """
+    with open_text(path) as file:
+        number = 0
+        while line := file.readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE:
+                raise UserError(f"{path}, line {number} has more than {LONGEST_LINE} characters")
+            yield number, line
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; NaN and Infinity, which Python and JavaScript write, are read as such.
+    """Read a JSON file of settings, see `parse_json`.
 
     Raises:
-        UserError: It cannot be read or is not valid JSON.
+        UserError: It cannot be read, is too large, or is not valid JSON.
     """
-    try:
-        return json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON: {error}") from error
+    return parse_json(read_text(path, MOST_SETTINGS), f"{path} is not valid JSON")
 
 
 def decode_json(path: Path, kind: type[T], what: str) -> T:
@@ -123,18 +152,7 @@ def decode_json(path: Path, kind: type[T], what: str) -> T:
     Raises:
         UserError: It cannot be read, is not valid JSON, or holds something else.
     """
-    import msgspec  # start-up
-
-    text = read_text(path)
-    try:
-        try:
-            return msgspec.json.decode(text, type=kind)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError:  # which tells least, and Python's reader knows NaN
-            return msgspec.convert(json.loads(text, parse_constant=lambda _: None), kind)
-    except (ValueError, RecursionError) as error:  # msgspec's are ValueErrors, too
-        raise UserError(f"{path} is no {what}: {error}") from error
+    return convert_json(read_text(path), kind, f"{path} is no {what}")
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
@@ -143,9 +161,8 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     Raises:
         UserError: It cannot be read or is not a text file.
     """
-    with open_text(path) as file:
-        stripped = [line.strip().rstrip(";,").strip('"') for line in file]
-    return [(number, line) for number, line in enumerate(stripped, start=1) if line]
+    stripped = ((number, line.strip().rstrip(";,").strip('"')) for number, line in numbered_lines(path))
+    return [(number, line) for number, line in stripped if line]
 
 
 def without_comment(line: str) -> str:
@@ -173,10 +190,8 @@ def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ())
         separator = lines.pop(0)[4:5]
     head = lines[0] if lines else ""
     separator = separator or max(SEPARATORS, key=head.count)
-    try:
+    with reading(path, "is no table", "write its cells with commas between them"):
         rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
-    except csv.Error as error:
-        raise UserError(f"{path} is no table ({error}); write its cells with commas between them") from error
     names = [name.lower() for name in rows[0]] if rows else []
     if missing := [column for column in columns if column not in names]:
         every = ",".join((*columns, *optional))
@@ -208,6 +223,30 @@ def is_number(word: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def to_whole(word: str) -> int:
+    """Turn a word into a whole number of at most `LARGEST_WHOLE`, negative ones included.
+
+    Raises:
+        ValueError: It is none.
+    """
+    number = int(word) if len(word) < 20 else LARGEST_WHOLE + 1
+    if abs(number) > LARGEST_WHOLE:
+        raise ValueError(f"{word[:20]} is too large")
+    return number
+
+
+def to_coordinate(word: str) -> float:
+    """Turn a word into a coordinate in pixels or mm, which may be NaN or infinity.
+
+    Raises:
+        ValueError: It is no number, or is beyond `FARTHEST`.
+    """
+    number = float(word)
+    if FARTHEST < abs(number) < float("inf"):
+        raise ValueError(f"{word[:20]} is no coordinate in pixels or mm")
+    return number
 
 
 def to_number(cell: str) -> float:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from murauer.capture.camera_spellings import chained_poses, in_our_keys, numbers
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.foreign.yaml_text import parse_yaml
 from murauer.geometry.camera import CAMERAS, Camera, finite_number
 from murauer.geometry.distortion import COEFFICIENTS, PINHOLE, Distortion
 from murauer.text_files import open_text, read_json
@@ -35,6 +35,12 @@ NEARLY_RIGID = 0.01
 
 ROI = ("x_offset", "y_offset", "width", "height")
 """What ROS says of a part of an image."""
+
+LEAST_SCALE, MOST_SCALE = 1e-6, 1e6
+"""Millimetres per unit: nanometres and kilometres are the units of no camera."""
+
+MOST_CAMERAS = 64
+"""Of one capture or message."""
 
 LEAST_BASELINE_MM = 10.0
 """Two depth cameras cannot be nearer to each other than this; calibrations in metres look as if they were."""
@@ -117,17 +123,10 @@ def read_camera_file(path: Path, folders: Iterable[str]) -> tuple[CaptureCamera,
             f"{path.parent} has no {path.name}; write the intrinsics of its cameras there, see "
             "docs/capture_format.md"
         )
-    values = read_json(path) if path.suffix == ".json" else _read_yaml(path)
-    return parse_cameras(values, folders, path)
-
-
-def _read_yaml(path: Path) -> Any:
-    """Read YAML; of several documents, such as messages that ROS prints, the first."""
+    if path.suffix == ".json":
+        return parse_cameras(read_json(path), folders, path)
     with open_text(path) as file:
-        try:
-            return next(yaml.safe_load_all(file), None)
-        except (yaml.YAMLError, RecursionError) as error:
-            raise UserError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+        return parse_cameras(parse_yaml(file, path), folders, path)
 
 
 def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tuple[CaptureCamera, ...]:
@@ -143,6 +142,8 @@ def parse_cameras(values: Any, folders: Iterable[str], path: Path | str) -> tupl
     """
     if not isinstance(values, dict) or not values:
         raise UserError(f"{path} must hold an object with a camera under the name of each camera's folder")
+    if len(values) > MOST_CAMERAS and all(isinstance(value, dict) for value in values.values()):
+        raise UserError(f"{path} describes {len(values)} cameras; a capture has at most {MOST_CAMERAS}")
     if not all(isinstance(value, dict) for value in values.values()):
         names = sorted(folders)
         if len(names) != 1:
@@ -259,8 +260,13 @@ def _parse_camera(name: str, values: dict[str, Any], where: str) -> CaptureCamer
     scale, packing = values.pop("depth_scale", None), values.pop("packing", "plain")
     rotation, translation = values.pop("cam_R_w2c", None), values.pop("cam_t_w2c", None)
     roi, binning = values.pop("roi", None), [values.pop(f"binning_{axis}", 1) for axis in "xy"]
-    if scale is not None and finite_number(scale, f"{where}: depth_scale") <= 0:
-        raise UserError(f"{where}: depth_scale must be positive, the millimetres per unit; got {scale}")
+    if scale is not None:
+        scale = finite_number(scale, f"{where}: depth_scale")
+        if not LEAST_SCALE <= scale <= MOST_SCALE:
+            raise UserError(
+                f"{where}: depth_scale must be positive, the millimetres per unit, from {LEAST_SCALE:g} to "
+                f"{MOST_SCALE:g}; got {scale:g}"
+            )
     if packing not in get_args(Packing):
         raise UserError(f"{where}: packing must be {' or '.join(get_args(Packing))}, got {packing!r}")
     if (rotation is None) != (translation is None):

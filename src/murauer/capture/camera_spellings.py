@@ -42,6 +42,10 @@ METRES_PER_UNIT = 0.02
 """RealSense's SDK gives metres per unit, all below this; as mm per unit, 16 bits would end at 1.3 m."""
 
 
+LARGEST = 1e9
+"""Of the numbers in matrices, in their units; NaN and infinity are not smaller."""
+
+
 def in_our_keys(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Rename what a camera's description has, and take lists and matrices apart.
 
@@ -112,7 +116,7 @@ def numbers(values: Any, count: int, where: str) -> NDArray[np.float64]:
         array = np.asarray(values, dtype=np.float64).ravel()
     except (TypeError, ValueError, OverflowError):
         array = np.empty(0)
-    if array.size != count or not np.isfinite(array).all():
+    if array.size != count or not (np.abs(array) < LARGEST).all():
         raise UserError(f"{where} must be {count} numbers, got {values!r}")
     return array
 

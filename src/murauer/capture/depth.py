@@ -5,7 +5,6 @@ PNG modes, packed channels, units or scales.
 """
 
 import math
-import zipfile
 from functools import lru_cache
 from numbers import Real
 from pathlib import Path
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 
 from murauer.capture.camera_file import CaptureCamera, Packing
 from murauer.errors import UserError
+from murauer.foreign.arrays import list_archive, load_archive, load_array, read_header
+from murauer.foreign.limits import check_pixels, reading
 from murauer.geometry.arrays import as_array
 from murauer.geometry.camera import CAMERAS, Camera, uvd_to_xyz
 from murauer.geometry.distortion import OUTSIDE, Distortion, undistort_depth, undistortion_pixels
@@ -93,10 +94,8 @@ def read_depth(
     if depth_scale is not None and not (math.isfinite(depth_scale) and depth_scale > 0):
         raise UserError(f"the depth scale must be a positive number of mm per unit, got {depth_scale}")
     pinhole = camera.camera if isinstance(camera, CaptureCamera) else camera
-    try:
-        stored = _read_array(path) if _signature(path) in ("npy", "npz") else _read_picture(path)
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    signature = _signature(path)
+    stored = _read_picture(path) if signature is None else _read_array(path, signature)
     if pinhole is not None and pinhole.width and stored.shape[:2] != (pinhole.height, pinhole.width):
         raise UserError(
             f"{path} is {stored.shape[1]} x {stored.shape[0]} pixels but the camera has {pinhole.width} x "
@@ -169,10 +168,10 @@ def _in_millimetres(
 
 def _signature(path: Path) -> str | None:
     """Tell by its first bytes what is no picture, or none of depth."""
-    if path.is_file() and path.stat().st_size == 0:
-        raise UserError(f"{path} is empty; copy or record it again")
-    with path.open("rb") as file:
+    with reading(path), path.open("rb") as file:
         head = file.read(8)
+    if not head:
+        raise UserError(f"{path} is empty; copy or record it again")
     found = next((name for begin, name in SIGNATURES.items() if head.startswith(begin)), None)
     if found is None and path.suffix in (".npy", ".npz"):
         raise UserError(f"{path} is no complete {path.suffix} array of numbers; write it by numpy.save")
@@ -183,43 +182,30 @@ def _signature(path: Path) -> str | None:
     return found
 
 
-def _read_array(path: Path) -> NDArray[np.generic]:
+def _read_array(path: Path, signature: str) -> NDArray[np.generic]:
     """Return the array of an .npy file, or the only one of an .npz file."""
-    try:
-        array = np.load(path, allow_pickle=False)
-        if isinstance(array, np.lib.npyio.NpzFile):
-            with array as file:
-                if len(file.files) != 1:
-                    names = ", ".join(file.files) or "of nobody"
-                    raise UserError(f"{path} holds the arrays {names}; expected one depth image")
-                array = file[file.files[0]]
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no complete .npy array of numbers; write it by numpy.save") from error
-    if array.dtype.kind not in "uif":
+    headers = {path.stem: read_header(path)} if signature == "npy" else list_archive(path)
+    if len(headers) != 1:
+        names = ", ".join(headers) or "of nobody"
+        raise UserError(f"{path} holds the arrays {names}; expected one depth image")
+    (header,) = headers.values()
+    if header.dtype.kind not in "uif":
         raise UserError(f"{path} does not hold an array of numbers; expected depth, height x width")
-    if array.ndim != 2 or array.size == 0:
+    if len(header.shape) != 2 or 0 in header.shape:
         raise UserError(
-            f"{path} has shape {array.shape}; expected one depth image, (height, width); several are a "
+            f"{path} has shape {header.shape}; expected one depth image, (height, width); several are a "
             "source, see docs/sources.md"
         )
-    return np.asarray(array)
+    check_pixels(header.shape[1], header.shape[0], path)
+    return load_array(path) if signature == "npy" else next(iter(load_archive(path).values()))
 
 
 def _read_picture(path: Path) -> NDArray[np.generic]:
     """Return the numbers of a PNG or TIFF image: (H, W), or (H, W, 3) of an RGB one."""
-    from PIL import Image, UnidentifiedImageError  # start-up
+    from murauer.foreign.images import read_image  # start-up
 
-    try:
-        with Image.open(path, formats=["PNG", "TIFF"]) as image:
-            mode, pixels = image.mode, np.asarray(image)
-    except UnidentifiedImageError as error:
-        raise UserError(f"{path} is no PNG image; use 16-bit PNG or TIFF, NYU's RGB PNG, or .npy") from error
-    except (SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} is damaged ({error}); copy or record it again") from error
-    except OSError as error:
-        if error.errno is None:  # Pillow's own, such as "image file is truncated"
-            raise UserError(f"{path} is damaged ({error}); copy or record it again") from error
-        raise
+    mend = "use 16-bit PNG or TIFF, NYU's RGB PNG, or .npy"
+    mode, pixels = read_image(path, path, ("PNG", "TIFF"), mend)
     if not mode.startswith(("I", "F")) and mode != "RGB":
         raise UserError(
             f"{path} is an 8-bit image (mode {mode}), too coarse for depth and made for eyes; save the depth "

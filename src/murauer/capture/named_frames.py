@@ -17,6 +17,7 @@ from murauer.capture.sources import open_source
 from murauer.capture.sources.folder import FolderSource
 from murauer.capture.sources.source import Source, StoredSource
 from murauer.errors import UserError
+from murauer.foreign.arrays import list_archive, read_header
 
 TAKES_CAMERA = ("folder", "stack", "video")
 """Kinds of sources that are told which camera took them."""
@@ -111,12 +112,10 @@ def _is_source(name: str) -> bool:
 def _is_stack(path: Path) -> bool:
     """Whether an array file holds several images; what is damaged is told when it is read."""
     try:
-        with np.load(path, mmap_mode="r", allow_pickle=False) as file:
-            return len(file.files) > 1 or file[file.files[0]].ndim == 3
-    except (AttributeError, TypeError):
-        return bool(np.load(path, mmap_mode="r", allow_pickle=False).ndim == 3)
-    except Exception:
+        headers = list_archive(path) if path.suffix.lower() == ".npz" else {path.stem: read_header(path)}
+    except UserError:
         return False
+    return len(headers) > 1 or any(len(header.shape) == 3 for header in headers.values())
 
 
 def _with_options(name: str, camera: str | None, depth_scale: float | None) -> str:

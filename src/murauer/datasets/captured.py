@@ -28,6 +28,7 @@ from murauer.capture.keypoint_file import Keypoints, read_keypoint_file
 from murauer.datasets.dataset import Dataset, DatasetView, FrameSetInfo
 from murauer.datasets.numbering import MISSING_SHARE
 from murauer.errors import UserError
+from murauer.foreign.arrays import read_header
 from murauer.geometry.distortion import project, undistort_depth, undistortion_pixels
 from murauer.geometry.skeletons import SKELETONS, Skeleton
 from murauer.hand.handedness import Handedness
@@ -326,7 +327,7 @@ class CaptureDataset(Dataset):
                 self.frame_names if row["frame"] == EVERY else [self._frame_named(row["frame"], path)]
             ):
                 if person:
-                    if not person.isdecimal() or int(person) > 32767:
+                    if not person.isdecimal() or len(person) > 5 or int(person) > 32767:
                         raise UserError(f"{path}: person of frame {row['frame']} must be a number from 0")
                     persons[name] = int(person)
                 if hand:
@@ -367,17 +368,11 @@ def _check_sizes(paths: dict[str, Path], camera: CaptureCamera) -> None:
 def _read_size(path: Path) -> tuple[int, int] | None:
     """Read width and height from the head of a file; None if it is damaged."""
     try:
+        if path.suffix.lower() == ".npy":
+            shape = read_header(path).shape
+            return (shape[1], shape[0]) if len(shape) == 2 else None
         with path.open("rb") as file:
-            if path.suffix.lower() == ".npy":
-                version = np.lib.format.read_magic(file)
-                read = (
-                    np.lib.format.read_array_header_1_0
-                    if version == (1, 0)
-                    else np.lib.format.read_array_header_2_0
-                )
-                shape = read(file)[0]
-                return (shape[1], shape[0]) if len(shape) == 2 else None
             head = file.read(24)
-            return struct.unpack(">II", head[16:24]) if head[12:16] == b"IHDR" else None
-    except (OSError, ValueError, struct.error):
+        return struct.unpack(">II", head[16:24]) if head[12:16] == b"IHDR" else None
+    except (OSError, UserError, struct.error):
         return None

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from murauer.errors import UserError
 from murauer.geometry.camera import Camera, uvd_to_xyz
-from murauer.text_files import is_number, read_lines, split_numbers
+from murauer.text_files import is_number, read_lines, split_numbers, to_coordinate
 
 JointFormat = Literal["uvd", "xyz", "xyz-y-up"]
 
@@ -94,10 +94,10 @@ def _parse_table(path: str | Path, incomplete: bool) -> tuple[Tensor, tuple[str,
         if named:
             names.append(words.pop(0))
         try:
-            row = [float(word) for word in words]
-        except ValueError:
-            bad = next(word for word in words if not is_number(word))
-            raise UserError(f"{path}, line {number}: {bad!r} is not a number") from None
+            row = [to_coordinate(word) for word in words]
+        except ValueError as error:
+            bad = next((f"{word!r} is not a number" for word in words if not is_number(word)), error)
+            raise UserError(f"{path}, line {number}: {bad}") from None
         if not all(map(math.isfinite, row)) and not (incomplete and _has_a_joint(row)):
             raise UserError(f"{path}, line {number} holds NaN or infinity; every coordinate must be finite")
         if len(row) % 3 or not row:

@@ -23,6 +23,7 @@ from murauer.datasets.numbering import check_numbered
 from murauer.datasets.single_camera import LabelledImages, SingleCameraDataset
 from murauer.datasets.text_labels import parse_numbers
 from murauer.errors import UserError
+from murauer.foreign.limits import read_bytes
 from murauer.geometry.camera import CAMERAS
 from murauer.geometry.skeletons import SKELETONS
 from murauer.names import natural_key, shortened
@@ -102,13 +103,10 @@ def read_box(path: Path) -> Tensor:
     Raises:
         UserError: The file is missing, damaged or empty, or its image has another size.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    header = np.frombuffer(content[: 4 * BOX_HEADER], "<i4")
-    if len(header) < BOX_HEADER:
+    content = read_bytes(path, 4 * (BOX_HEADER + CAMERA.width * CAMERA.height))
+    if len(content) < 4 * BOX_HEADER:
         raise UserError(f"{path} is damaged (it has {len(content)} bytes); copy it again")
+    header = np.frombuffer(content[: 4 * BOX_HEADER], "<i4")
     width, height, left, top, right, bottom = header.tolist()
     if (width, height) != (CAMERA.width, CAMERA.height):
         raise UserError(
@@ -117,12 +115,12 @@ def read_box(path: Path) -> Tensor:
         )
     if not (0 <= left <= right <= width and 0 <= top <= bottom <= height):
         raise UserError(f"{path} is damaged (box {left}, {top}, {right}, {bottom}); copy it again")
-    box = np.frombuffer(content[4 * BOX_HEADER :][: 4 * (right - left) * (bottom - top)], "<f4")
     if len(content) != 4 * (BOX_HEADER + (right - left) * (bottom - top)):
         raise UserError(
             f"{path} is damaged (a box of {right - left} x {bottom - top} pixels in {len(content)} bytes); "
             "copy it again"
         )
+    box = np.frombuffer(content[4 * BOX_HEADER :], "<f4")
     if not (np.isfinite(box).all() and (box >= 0).all()):
         raise UserError(f"{path} is damaged (negative or infinite depth); copy it again")
     if not box.any():
@@ -140,7 +138,7 @@ def _read_joints(path: Path, joints: int) -> np.ndarray:
     head = lines[0][1] if lines else []
     if len(head) != 1 or not head[0].isdecimal():
         raise UserError(f"{path} does not begin with the number of its frames; copy it again")
-    if int(head[0]) != len(lines) - 1:
+    if head[0].lstrip("0") != str(len(lines) - 1):
         raise UserError(f"{path} announces {head[0]} frames but has lines of {len(lines) - 1}; copy it again")
     rows = []
     for number, words in lines[1:]:

@@ -19,23 +19,22 @@ A set or side view without any image on disk is left out: many copies have no re
 """
 
 import os
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import scipy.io
 import torch
-from scipy.io.matlab import MatReadError
 
 from murauer.capture.depth import read_depth
 from murauer.datasets.dataset import Dataset, DatasetView, FrameSetInfo
+from murauer.datasets.matlab_file import read_matlab
 from murauer.datasets.numbering import check_numbered
 from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS, uvd_to_xyz
 from murauer.geometry.skeletons import SKELETONS
+from murauer.text_files import FARTHEST
 
 NYU_TEST_FRAMES = 8252
 
@@ -214,13 +213,13 @@ def _numbers_of_images(folder: Path) -> dict[str, frozenset[int]]:
 
 def _read_labels(path: Path, joints: tuple[str, ...]) -> np.ndarray:
     """Read `joint_data.mat`: the named joints in mm, y down, float32, shape (3, N, J, 3)."""
-    content = _load_mat(path)
-    arrays = {}
-    for name in ("joint_names", "joint_xyz", "joint_uvd"):
-        if name not in content:
+    if not path.is_file():
+        raise UserError(f"{path} is missing; it comes with the images of the NYU dataset")
+    arrays, texts = read_matlab(path, ("joint_names", "joint_xyz", "joint_uvd"))
+    for name, found in (("joint_names", texts), ("joint_xyz", arrays), ("joint_uvd", arrays)):
+        if name not in found:
             raise UserError(f"{path} has no {name}; it is not the joint_data.mat of the NYU dataset")
-        arrays[name] = np.asarray(content[name])
-    names = [str(np.squeeze(name)).strip() for name in arrays["joint_names"].ravel()]
+    names = texts["joint_names"]
     missing = [joint for joint in joints if joint not in names]
     if missing:
         raise UserError(f"{path} has no joint {missing[0]} among its joint_names; get the original file")
@@ -230,6 +229,8 @@ def _read_labels(path: Path, joints: tuple[str, ...]) -> np.ndarray:
         shape = array.shape
         if len(shape) != 4 or (shape[0], *shape[2:]) != (3, len(names), 3) or not array.size:
             raise UserError(f"{path}: {name} has shape {shape}; expected (3, frames, {len(names)}, 3)")
+        if not (np.abs(array) <= FARTHEST).all():
+            raise UserError(f"{path}: {name} holds numbers that are no coordinates; get the original file")
     xyz, uvd = (array[:, :, columns] for array in coordinates.values())
     if xyz.shape != uvd.shape:
         raise UserError(
@@ -252,16 +253,3 @@ def _check_projection(path: Path, xyz: np.ndarray, uvd: np.ndarray) -> None:
             f"for NYU's camera (fx {CAMERA.fx}, fy {CAMERA.fy}, u0 {CAMERA.u0:g}, v0 {CAMERA.v0:g}; y up); "
             "one of them is shuffled or of another camera; get the original file"
         )
-
-
-def _load_mat(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise UserError(f"{path} is missing; it comes with the images of the NYU dataset")
-    try:
-        return scipy.io.loadmat(path, variable_names=["joint_names", "joint_xyz", "joint_uvd"])
-    except NotImplementedError as error:
-        raise UserError(
-            f"{path} is a MATLAB 7.3 (HDF5) file; get the original, or save it in MATLAB with '-v7'"
-        ) from error
-    except (MatReadError, ValueError, TypeError, OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} is no readable .mat file ({error}); copy it again") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from murauer.errors import UserError
-from murauer.text_files import open_text, split_numbers
+from murauer.text_files import numbered_lines, split_numbers, to_coordinate
 
 
 @dataclass(frozen=True)
@@ -36,31 +36,30 @@ def read_named_joints(path: Path, joints: int) -> NamedJoints:
     """
     names: list[str] = []
     numbers = array("f")  # grows without a Python object a number: HANDS17 has 60 million
-    with open_text(path) as lines:
-        for line_number, line in enumerate(lines, start=1):
-            name, *words = split_numbers(line) or [""]
-            if not name:
-                continue
-            if len(words) != 3 * joints:
-                raise UserError(
-                    f"{path}, line {line_number} has {len(words)} numbers after the image's name; "
-                    f"expected {3 * joints}, three for each of {joints} joints"
-                )
-            names.append(name)
-            numbers.extend(parse_numbers(words, path, line_number))
+    for line_number, line in numbered_lines(path):
+        name, *words = split_numbers(line) or [""]
+        if not name:
+            continue
+        if len(words) != 3 * joints:
+            raise UserError(
+                f"{path}, line {line_number} has {len(words)} numbers after the image's name; "
+                f"expected {3 * joints}, three for each of {joints} joints"
+            )
+        names.append(name)
+        numbers.extend(parse_numbers(words, path, line_number))
     if not names:
         raise UserError(f"{path} is empty; expected one line an image")
     return NamedJoints(tuple(names), np.frombuffer(numbers, np.float32).reshape(-1, joints, 3))
 
 
 def parse_numbers(words: list[str], path: Path, line_number: int) -> list[float]:
-    """Turn the words of a line into finite numbers.
+    """Turn the words of a line into finite coordinates.
 
     Raises:
         UserError: A word is not a finite number; names file, line and word.
     """
     try:
-        values = [float(word) for word in words]
+        values = [to_coordinate(word) for word in words]
     except ValueError as error:
         raise UserError(f"{path}, line {line_number}: {error}") from error
     if not all(map(isfinite, values)):

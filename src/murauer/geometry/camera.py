@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murauer.errors import UnlikelyInput, UserError
+from murauer.foreign.limits import check_pixels
 from murauer.geometry.arrays import Points, concatenate
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Camera:
 
     Raises:
         ValueError: If a focal length or a side is not positive, or a number is not finite.
+        UserError: If its image is larger than any depth camera's.
     """
 
     fx: float
@@ -70,6 +72,7 @@ class Camera:
             raise ValueError(f"focal lengths and image sides must be positive, got {self}")
         if self.width != int(self.width) or self.height != int(self.height):
             raise ValueError(f"image sides must be whole numbers of pixels, got {self}")
+        check_pixels(int(self.width), int(self.height), "the camera's image")
 
     def intrinsics(self, device: "torch.device | str | None" = None) -> "Tensor":
         """Return fx, fy, u0, v0 as a float32 tensor of shape (4,)."""

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from murauer.errors import UserError
+from murauer.foreign.limits import reading
 from murauer.geometry.camera import Camera
 
 RIGID_TOLERANCE = 1e-4
+MOST_CAMERAS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +84,15 @@ class CameraRig:
         """
         if not isinstance(values, dict) or not {"cameras", "camera_from_world"} <= set(values):
             raise UserError(f"{where} must be an object with cameras and camera_from_world")
-        if not isinstance(values["cameras"], list):
-            raise UserError(f"{where}: cameras must be a list of cameras")
+        described, poses = values["cameras"], values["camera_from_world"]
+        if not isinstance(described, list) or not 0 < len(described) <= MOST_CAMERAS:
+            raise UserError(f"{where}: cameras must be a list of cameras, 1 to {MOST_CAMERAS}")
         cameras = tuple(
             Camera.from_dict(camera, where=f"{where}, camera {index}")
-            for index, camera in enumerate(values["cameras"])
+            for index, camera in enumerate(described)
         )
-        try:
-            return cls(cameras, torch.tensor(values["camera_from_world"], dtype=torch.float32))
-        except (TypeError, ValueError, OverflowError) as error:
-            raise UserError(f"{where}: {error}") from error
+        with reading(where, "is no rig", "give a transform of 4 x 4 numbers for each camera"):
+            return cls(cameras, torch.tensor(poses, dtype=torch.float32))
 
 
 def nyu_like_rig(camera: Camera, distance_mm: float) -> CameraRig:

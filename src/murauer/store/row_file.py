@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from murauer.errors import UserError
-from murauer.text_files import read_lines, without_comment
+from murauer.text_files import read_lines, to_whole, without_comment
 
 
 def read_rows(path: Path) -> list[int]:
@@ -14,7 +14,7 @@ def read_rows(path: Path) -> list[int]:
     """
     words = [without_comment(line) for _, line in read_lines(path)]
     try:
-        rows = [int(word) for word in words if word]
+        rows = [to_whole(word) for word in words if word]
     except ValueError as error:
         raise UserError(f"cannot read a list of frames from {path}: {error}; one index a line") from error
     if not rows:

@@ -146,7 +146,7 @@ def test_names_of_arrays_that_lead_out_of_a_capture_are_refused(tmp_path: Path) 
     [
         (np.zeros((480, 640)), "expected depth, frames x height x width"),
         (np.zeros((2, 10, 10)), "is 10 x 10 pixels but the camera has 640 x 480"),
-        (np.array("text"), "expected depth, frames x height x width"),
+        (np.array("text"), "it holds <U4, no numbers"),
     ],
 )
 def test_stacks_of_something_else_are_refused(tmp_path: Path, array: np.ndarray, sentence: str) -> None:

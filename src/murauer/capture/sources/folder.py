@@ -8,7 +8,7 @@ from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import SourceFrame, StoredSource, check_positive
 from murauer.errors import UserError
 from murauer.names import natural_key, shortened
-from murauer.text_files import read_table, to_number
+from murauer.text_files import read_table, to_number, to_whole
 
 TIME_FILE = "times.csv"
 """Time of each frame of a capture, in seconds: lines `frame,time_s,dropped`."""
@@ -100,7 +100,7 @@ def read_times(path: Path) -> dict[str, tuple[float, int]]:
         return {}
     rows = read_table(path, ("frame", "time_s", "dropped"))
     try:
-        return {row["frame"]: (to_number(row["time_s"]), int(row["dropped"] or 0)) for row in rows}
+        return {row["frame"]: (to_number(row["time_s"]), to_whole(row["dropped"] or "0")) for row in rows}
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); its lines must be frame,time_s,dropped") from error
 

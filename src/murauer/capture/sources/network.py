@@ -7,8 +7,9 @@ never queued: who looks at a hand wants to see where it is, not where it was.
 import io
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 import zmq
 from numpy.typing import NDArray
@@ -17,12 +18,31 @@ from PIL import Image
 from murauer.capture.camera_file import CaptureCamera, camera_document, parse_cameras
 from murauer.capture.sources.source import Source, SourceFrame, check_positive
 from murauer.errors import UserError
+from murauer.foreign.documents import convert_json, parse_json
+from murauer.foreign.images import read_image
+from murauer.foreign.limits import MOST_PIXELS
 
 VERSION = 1
 QUEUE = 2
 """Messages kept at most between sender and receiver, on each side."""
 
+MOST_HEADER = 2**20
+"""Bytes of a header."""
+
+MOST_DRAINED = 64
+"""Messages passed over at a time for newer ones; whoever sends faster than they are read would never end."""
+
 Encoding = Literal["raw", "png"]
+
+
+class _Header(msgspec.Struct):
+    """What a message tells about itself."""
+
+    murauer: int
+    encoding: str
+    sequence: Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+    time_s: Annotated[float, msgspec.Meta(gt=-1e12, lt=1e12)]
+    cameras: msgspec.Raw
 
 
 class NetworkSource(Source):
@@ -44,6 +64,7 @@ class NetworkSource(Source):
         self._timeout = timeout
         self._socket: Any = zmq.Context.instance().socket(zmq.SUB)
         self._socket.setsockopt(zmq.RCVHWM, QUEUE)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, 2 * MOST_PIXELS)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SUBSCRIBE, b"")
         try:
@@ -79,7 +100,9 @@ class NetworkSource(Source):
                 f"{self._where} sent nothing for {self._timeout:g} s; is the program there running?"
             )
         parts = self._socket.recv_multipart()
-        while self._socket.poll(0):  # the newest; what is older would only add to the delay
+        for _ in range(MOST_DRAINED):  # the newest; what is older would only add to the delay
+            if not self._socket.poll(0):
+                break
             parts = self._socket.recv_multipart()
         return decode(parts, self._where)
 
@@ -148,25 +171,23 @@ def decode(parts: Sequence[bytes], where: str) -> tuple[tuple[CaptureCamera, ...
     Raises:
         UserError: It is not in the documented form.
     """
-    try:
-        header: dict[str, Any] = json.loads(parts[0])
-        version, encoding = header["murauer"], header["encoding"]
-        sequence, time_s = int(header["sequence"]), float(header["time_s"])
-        cameras = parse_cameras(header["cameras"], (), where)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    fault = f"{where} sends something else than depth (docs/sources.md)"
+    if not parts or len(parts[0]) > MOST_HEADER:
+        raise UserError(f"{fault}: no header, or one of more than {MOST_HEADER} bytes")
+    header = convert_json(parts[0], _Header, fault)
+    if header.murauer != VERSION or header.encoding not in ("raw", "png"):
         raise UserError(
-            f"{where} sends something else than depth ({error!r}); see docs/sources.md"
-        ) from error
-    if version != VERSION or encoding not in ("raw", "png"):
-        raise UserError(
-            f"{where} sends version {version} in {encoding!r}; expected version {VERSION}, raw or png"
+            f"{where} sends version {header.murauer} in {header.encoding!r}; expected version {VERSION}, raw "
+            "or png"
         )
+    cameras = parse_cameras(parse_json(bytes(header.cameras), fault), (), where)
     if len(parts) != 1 + len(cameras):
         raise UserError(f"{where} sends {len(parts) - 1} images of {len(cameras)} cameras")
     depths = tuple(
-        _unpack(part, each, encoding, where) for part, each in zip(parts[1:], cameras, strict=True)
+        _unpack(part, each, header.encoding == "png", where)
+        for part, each in zip(parts[1:], cameras, strict=True)
     )
-    return cameras, sequence, SourceFrame(time_s, depths)
+    return cameras, header.sequence, SourceFrame(header.time_s, depths)
 
 
 def _pack(image: NDArray[np.uint16], encoding: Encoding) -> bytes:
@@ -177,20 +198,15 @@ def _pack(image: NDArray[np.uint16], encoding: Encoding) -> bytes:
     return file.getvalue()
 
 
-def _unpack(data: bytes, each: CaptureCamera, encoding: Encoding, where: str) -> NDArray[np.float32]:
+def _unpack(data: bytes, each: CaptureCamera, png: bool, where: str) -> NDArray[np.float32]:
     """Depth in mm, (H, W)."""
-    width, height = each.camera.width, each.camera.height
-    try:
-        if encoding == "raw":
-            units = np.frombuffer(data, "<u2").reshape(height, width)
-        else:
-            with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-                units = np.asarray(image)
-    except (ValueError, OSError, SyntaxError) as error:
-        raise UserError(f"{where}, camera {each.name}: the image cannot be read ({error})") from error
+    width, height, image = each.camera.width, each.camera.height, f"{where}, camera {each.name}: the image"
+    if png:
+        units = read_image(io.BytesIO(data), image, ("PNG",), "see docs/sources.md", (width, height))[1]
+    elif len(data) != 2 * width * height:
+        raise UserError(f"{image} has {len(data)} bytes, not those of 16 bits of {height} x {width}")
+    else:
+        units = np.frombuffer(data, "<u2").reshape(height, width)
     if units.shape != (height, width) or units.dtype.kind not in "ui":
-        raise UserError(
-            f"{where}, camera {each.name}: the image is {units.dtype} {units.shape}, not 16 bits of "
-            f"{height} x {width}"
-        )
+        raise UserError(f"{image} is {units.dtype} {units.shape}, not 16 bits of {height} x {width}")
     return units.astype(np.float32) * np.float32(each.depth_scale or 1.0)

@@ -1,6 +1,5 @@
 """All frames of a session in one NumPy file."""
 
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from murauer.capture.depth import METRES_UP_TO, read_stored
 from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import SourceFrame, StoredSource, check_positive
 from murauer.errors import UserError
+from murauer.foreign.arrays import load_archive, map_array
+from murauer.foreign.limits import check_pixels
 
 TIME_ARRAY = "time_s"
 
@@ -52,11 +53,14 @@ class StackSource(StoredSource):
                     f"{self.path}: {each.name} is an array of {stack.dtype} and shape {stack.shape}; "
                     "expected depth, frames x height x width"
                 )
+            check_pixels(stack.shape[2], stack.shape[1], self.path)
             scale = each.scale_of(stack.dtype)
             if scale is None:  # one unit for all frames, by the first that tells
                 scale = 1000.0 if stack.dtype.kind == "f" and _is_in_metres(stack) else 1.0
             sized.append(replace(each.for_image(stack.shape[2], stack.shape[1]), depth_scale=scale))
         self.cameras = tuple(sized)
+        if self._times is not None and not (self._times.ndim == 1 and np.isfinite(self._times).all()):
+            raise UserError(f"{self.path}: {TIME_ARRAY} must be one finite number of seconds for each frame")
         lengths = {len(array) for array in (*self._stacks, *([] if self._times is None else [self._times]))}
         if len(lengths) > 1:
             raise UserError(f"{self.path}: its arrays have {sorted(lengths)} frames; they must be as many")
@@ -87,16 +91,7 @@ def _is_in_metres(stack: NDArray[np.generic]) -> bool:
 
 def _read(path: Path) -> dict[str, NDArray[np.generic]]:
     """Return the arrays of a file by name; an `.npy` file's has the file's name."""
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: np.asarray(file[name]) for name in file.files}
-        else:
-            arrays = {path.stem: np.load(path, mmap_mode="r", allow_pickle=False)}
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is no complete file of arrays; write it by numpy.save or savez") from error
+    arrays = load_archive(path) if path.suffix == ".npz" else {path.stem: map_array(path, "r")}
     if not set(arrays) - {TIME_ARRAY}:
         raise UserError(f"{path} holds no depth; save an array (frames, height, width) for each camera")
     return arrays

@@ -18,12 +18,16 @@ from murauer.capture.depth import read_stored
 from murauer.capture.sources.camera_option import choose_cameras
 from murauer.capture.sources.source import Source, SourceFrame, skip_unreadable
 from murauer.errors import UserError
+from murauer.foreign.limits import check_pixels, reading, reason
 
 GREY = ("gray16le", "gray16be")
 """Pixel formats that hold depth; what is meant for eyes has lost it."""
 
 NO_DEPTH = ("ir", "infrared", "amplitude", "intensity", "confidence")
 """Titles of tracks of grey values that are no depth, in small letters."""
+
+OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "matroska,webm,mov,mp4,avi,nut"}
+"""A file is read as a video alone: ffmpeg also knows play lists, which name other files and addresses."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +76,14 @@ class VideoSource(Source):
         track: str | None = None,
     ) -> None:
         self.path = Path(address)
-        with self._open() as file:
+        with reading(self.path, mend="record or copy it again"), self._open() as file:
             streams = file.streams.video
             tracks = [
                 Track(index, stream.metadata.get("title"), str(stream.codec_context.pix_fmt))
                 for index, stream in enumerate(streams)
             ]
+            for stream in streams:
+                check_pixels(stream.width, stream.height, self.path)
             taken = self._choose(tracks, track)
             if others := [str(each) for each in tracks if each not in taken]:
                 self.left_out.append(f"{self.path} also has the tracks {', '.join(others)}")
@@ -132,8 +138,10 @@ class VideoSource(Source):
                     waiting[order.index(packet.stream.index)].extend(packet.decode())
                     while all(waiting):
                         yield [frames.pop(0) for frames in waiting]
-            except av.error.FFmpegError as error:
-                raise UserError(f"{self.path} is damaged ({error}); the frames before are good") from error
+            except Exception as error:  # ffmpeg's, and PyAV's own of damaged texts and tracks
+                raise UserError(
+                    f"{self.path} is damaged ({reason(error)}); the frames before are good"
+                ) from error
 
     def _frame(self, frames: list[Any]) -> SourceFrame:
         time_s = float(frames[0].time or 0.0)
@@ -144,10 +152,8 @@ class VideoSource(Source):
         return SourceFrame(time_s, depths)
 
     def _open(self) -> Any:
-        try:
-            return av.open(str(self.path))
-        except (OSError, av.error.FFmpegError) as error:
-            raise UserError(f"cannot read {self.path}: {error.strerror or error}") from error
+        with reading(self.path, "is no video", "record or copy it again"):
+            return av.open(str(self.path), options=OPTIONS, metadata_errors="replace")
 
 
 def _list(tracks: Sequence[Track]) -> str:
