@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from murauer.geometry.camera import Camera, uvd_to_xyz, xyz_to_uvd
-from murauer.geometry.crop import CropGeometry, crop_geometry, crop_hand
+from murauer.geometry.crop import CropGeometry, crop_hand
 from murauer.geometry.patches import Cubes
 from murauer.geometry.rig import CameraRig, nyu_like_rig
 from murauer.geometry.windows import cut_window, window_intrinsics
@@ -188,14 +188,15 @@ def test_tiny_and_huge_images(shape: tuple[int, int], angle: float) -> None:
 
 def geometry_of(placement) -> CropGeometry:
     camera, centre, cube_mm, angle, pivot = placement
-    return crop_geometry(
+    return crop_hand(
+        torch.zeros(1, 1, 1),
         camera.intrinsics()[None],
         torch.from_numpy(centre)[None],
         cube_mm=cube_mm,
         patch_size=64,
         rotation=torch.tensor([angle]),
         pivot=torch.from_numpy(pivot)[None],
-    )
+    )[1]
 
 
 offsets = st.lists(st.tuples(*[st.floats(-0.55, 0.55)] * 3), min_size=1, max_size=4)
