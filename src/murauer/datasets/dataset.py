@@ -26,7 +26,7 @@ class DatasetView:
         name: Where it comes from, relative to the dataset's folder, for messages.
         depth: Mm, 0 = no measurement, float32, shape (H, W).
         camera: Its camera; of this image, which may be a window of the camera's.
-        joints: xyz in mm in the coordinates of this camera (y down), shape (J, 3); None without label. A
+        joints: Xyz in mm in the coordinates of this camera (y down), shape (J, 3); None without label. A
             joint without label is NaN.
         person: Number of the person seen; -1 if unknown.
         shows_hand: False if the image is labelled to show none.

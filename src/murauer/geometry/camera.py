@@ -22,7 +22,6 @@ from murauer.foreign.limits import check_pixels
 from murauer.geometry.arrays import Points, concatenate
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 WIDEST_DEG, WIDE_DEG = 130.0, 110.0
@@ -74,11 +73,11 @@ class Camera:
             raise ValueError(f"image sides must be whole numbers of pixels, got {self}")
         check_pixels(int(self.width), int(self.height), "the camera's image")
 
-    def intrinsics(self, device: "torch.device | str | None" = None) -> "Tensor":
+    def intrinsics(self) -> "Tensor":
         """Return fx, fy, u0, v0 as a float32 tensor of shape (4,)."""
         import torch  # extra
 
-        return torch.tensor([self.fx, self.fy, self.u0, self.v0], dtype=torch.float32, device=device)
+        return torch.tensor([self.fx, self.fy, self.u0, self.v0], dtype=torch.float32)
 
     def intrinsics_array(self) -> NDArray[np.float64]:
         """Return fx, fy, u0, v0 as an array of shape (4,)."""

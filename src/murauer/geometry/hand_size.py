@@ -14,7 +14,7 @@ def hand_scale(joints: Points) -> Points:
     """Size of hands, 1 for the mean adult hand.
 
     Args:
-        joints: of skeleton hand21 in mm, shape (..., 21, 3).
+        joints: Of skeleton hand21 in mm, shape (..., 21, 3).
 
     Returns:
         Shape (...).

@@ -14,10 +14,10 @@ def window_intrinsics(centre: Tensor, intrinsics: Tensor, size: int, size_mm: fl
     """Intrinsics of square windows around points.
 
     Args:
-        centre: middle of each window, camera coordinates in mm, (B, 3).
+        centre: Middle of each window, camera coordinates in mm, (B, 3).
         intrinsics: fx, fy, u0, v0 of the image that the windows are cut from, (4,) or (B, 4).
-        size: side in pixels.
-        size_mm: side at the centre's depth in mm; (B,) where each has its own.
+        size: Side in pixels.
+        size_mm: Side at the centre's depth in mm; (B,) where each has its own.
 
     Returns:
         fx, fy, u0, v0 of each window in its own pixels, (B, 4).
@@ -39,9 +39,9 @@ def cut_window(
     Args:
         depth: (H, W) in mm, 0 = no measurement.
         intrinsics: fx, fy, u0, v0 of the image, (4,).
-        centre: middle of the window, camera coordinates in mm, (3,); in front of the camera.
-        size: side of the window in pixels.
-        size_mm: its side at the centre's depth in mm.
+        centre: Middle of the window, camera coordinates in mm, (3,); in front of the camera.
+        size: Side of the window in pixels.
+        size_mm: Its side at the centre's depth in mm.
 
     Returns:
         Depth of the window in mm, 0 also outside the image, (size, size); and its intrinsics, (4,).

@@ -13,7 +13,7 @@ class Draws:
 
     Attributes:
         n: N.
-        generator: source of randomness.
+        generator: Source of randomness.
     """
 
     n: int

@@ -37,11 +37,11 @@ class EverydayPrior:
     """What there is, as shares of all scenes.
 
     Attributes:
-        grasp: the hand holds a thing.
-        own_view: it is seen by its owner: nearer, the arm from below or from the side.
-        second_hand: the other hand is beside it.
-        table: it is above a table, which it touches in a part of the scenes.
-        things: of household that stand on the table, at most.
+        grasp: The hand holds a thing.
+        own_view: It is seen by its owner: nearer, the arm from below or from the side.
+        second_hand: The other hand is beside it.
+        table: It is above a table, which it touches in a part of the scenes.
+        things: Of household that stand on the table, at most.
     """
 
     grasp: float = 0.35
@@ -59,9 +59,9 @@ class EverydayScenes:
     """Makes everyday scenes of posed hands.
 
     Args:
-        model: the hand model.
-        prior: what there is.
-        poses: of the other hand.
+        model: The hand model.
+        prior: What there is.
+        poses: Of the other hand.
     """
 
     def __init__(
@@ -88,13 +88,13 @@ class EverydayScenes:
         """Make scenes.
 
         Args:
-            angles: of the hands, (B, D); of those that hold something only the wrist's are kept.
+            angles: Of the hands, (B, D); of those that hold something only the wrist's are kept.
             shape: (B, S).
-            rotation: camera from hand, (B, 3, 3).
-            position: of the palms' centres in mm, (B, 3); both are drawn again for hands that are seen by
+            rotation: Camera from hand, (B, 3, 3).
+            position: Of the palms' centres in mm, (B, 3); both are drawn again for hands that are seen by
                 their owner.
-            generator: source of randomness.
-            grasped_by: shape of the hand (1, S) for which grasps are made; by default they are made for each
+            generator: Source of randomness.
+            grasped_by: Shape of the hand (1, S) for which grasps are made; by default they are made for each
                 hand itself. Then poses do not depend on people, and things are as large as their hands.
         """
         prior, n = self.prior, len(angles)

@@ -22,7 +22,7 @@ class FingerCapsules:
     """Measures how thick the fingers of hands are, and how far from a thing.
 
     Args:
-        model: the hand model.
+        model: The hand model.
     """
 
     def __init__(self, model: HandModel) -> None:

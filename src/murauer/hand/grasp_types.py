@@ -51,11 +51,11 @@ class Approach:
     """B hands that are about to grasp.
 
     Attributes:
-        angles: of the open hands, (B, D).
-        closed: how far the joints of `CLOSING` may close, (B, 5, 3).
-        grips: the things, in the hand frame.
-        style: what they are a part of, see `murauer.hand.held_things.draw_parts`, (B,).
-        sliding: which of them still have to be moved to the palm, (B,).
+        angles: Of the open hands, (B, D).
+        closed: How far the joints of `CLOSING` may close, (B, 5, 3).
+        grips: The things, in the hand frame.
+        style: What they are a part of, see `murauer.hand.held_things.draw_parts`, (B,).
+        sliding: Which of them still have to be moved to the palm, (B,).
     """
 
     angles: Tensor
@@ -69,9 +69,9 @@ def wrap(n: int, scale: Tensor, generator: Generator) -> Approach:
     """Things across the palm, fingers around them.
 
     Args:
-        n: how many.
-        scale: size of the hands, (n,).
-        generator: source of randomness.
+        n: How many.
+        scale: Size of the hands, (n,).
+        generator: Source of randomness.
     """
     draw = Draws(n, generator)
     between = draw.between
@@ -136,10 +136,10 @@ def pinch(n: int, joints: Callable[[Tensor], Tensor], radii: Tensor, generator: 
     """Things between the fingertips and the thumb's: small ones, flat ones held at an edge, pens.
 
     Args:
-        n: how many.
-        joints: gives anny21 joints (n, 21, 3) in the hand frame for angles (n, D).
-        radii: of the segments, (n, 15), see `FingerCapsules`.
-        generator: source of randomness.
+        n: How many.
+        joints: Gives anny21 joints (n, 21, 3) in the hand frame for angles (n, D).
+        radii: Of the segments, (n, 15), see `FingerCapsules`.
+        generator: Source of randomness.
     """
     draw = Draws(n, generator)
     between = draw.between

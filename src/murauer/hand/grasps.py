@@ -43,11 +43,11 @@ class Grasps:
 
     Attributes:
         angles: (B, D).
-        there: which of them hold something, (B,); the angles of the others are those of an open hand.
-        vertices: of the things in the hand frame, (B, PARTS, V, 3); all in one point where nothing is held.
+        there: Which of them hold something, (B,); the angles of the others are those of an open hand.
+        vertices: Of the things in the hand frame, (B, PARTS, V, 3); all in one point where nothing is held.
         faces: int32 (F, 3), those of each part.
-        grips: where things are gripped.
-        touching: fingers, thumb first, that touch what they hold, (B, 5).
+        grips: Where things are gripped.
+        touching: Fingers, thumb first, that touch what they hold, (B, 5).
     """
 
     angles: Tensor
@@ -62,8 +62,8 @@ class GraspSampler:
     """Draws grasps.
 
     Args:
-        model: the hand model.
-        pinch_share: share of grasps between the fingertips; the others are around things in the palm.
+        model: The hand model.
+        pinch_share: Share of grasps between the fingertips; the others are around things in the palm.
     """
 
     def __init__(self, model: HandModel, pinch_share: float = 0.4) -> None:
@@ -76,8 +76,8 @@ class GraspSampler:
         """Let hands grasp something.
 
         Args:
-            shape: of the hands, (B, S).
-            generator: source of randomness.
+            shape: Of the hands, (B, S).
+            generator: Source of randomness.
         """
         radii, palm = self.capsules.measure(shape)
         done = self._attempt(shape, radii, palm, generator)

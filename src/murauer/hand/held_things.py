@@ -29,10 +29,10 @@ class Grips:
 
     Attributes:
         form: `BOX`, `ROD` or `BALL`, (B,).
-        half: half extents, (B, 3); a rod's radius is its first.
-        taper: by how much a rod is thicker at its upper end (y > 0), as a share; it is thinner at the lower.
-        rotation: to the coordinates that points are given in, (B, 3, 3).
-        position: of the solid's middle in these coordinates, (B, 3).
+        half: Half extents, (B, 3); a rod's radius is its first.
+        taper: By how much a rod is thicker at its upper end (y > 0), as a share; it is thinner at the lower.
+        rotation: To the coordinates that points are given in, (B, 3, 3).
+        position: Of the solid's middle in these coordinates, (B, 3).
     """
 
     form: Tensor
@@ -64,10 +64,10 @@ def hollow(solid: Tensor, cube: Tensor, wall: Tensor, floor: Tensor) -> Tensor:
     """Press the top (y > 0) of solids into themselves: cups, bowls, jars, open boxes.
 
     Args:
-        solid: formed from the cube, (B, V, 3).
+        solid: Formed from the cube, (B, V, 3).
         cube: (V, 3).
-        wall: thickness of the wall as a share of the width, (B,).
-        floor: height of the floor inside, from -1 at the bottom to 1 at the top, (B,).
+        wall: Thickness of the wall as a share of the width, (B,).
+        floor: Height of the floor inside, from -1 at the bottom to 1 at the top, (B,).
     """
     inner = cube[:, [0, 2]].abs().amax(1)
     top = (cube[:, 1] > 0.999) & (inner < 0.999)
@@ -83,10 +83,10 @@ def draw_parts(cube: Tensor, grips: Grips, style: Tensor, generator: Generator) 
     """Shape the surfaces of things.
 
     Args:
-        cube: that solids are formed from, (V, 3), see `murauer.hand.solids.unit_cube`.
-        grips: where they are gripped.
-        style: what they are, (B,).
-        generator: source of randomness.
+        cube: That solids are formed from, (V, 3), see `murauer.hand.solids.unit_cube`.
+        grips: Where they are gripped.
+        style: What they are, (B,).
+        generator: Source of randomness.
 
     Returns:
         (B, PARTS, V, 3) in the coordinates of the grips; a part that is not there has all vertices in one

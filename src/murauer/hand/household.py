@@ -27,9 +27,9 @@ def household_things(cube: Tensor, n: int, generator: Generator) -> tuple[Tensor
     """Draw things that stand upright.
 
     Args:
-        cube: that solids are formed from, (V, 3), see `murauer.hand.solids.unit_cube`.
-        n: how many.
-        generator: source of randomness.
+        cube: That solids are formed from, (V, 3), see `murauer.hand.solids.unit_cube`.
+        n: How many.
+        generator: Source of randomness.
 
     Returns:
         Vertices in mm, (n, V, 3): y is up, the thing stands on y = 0 around the y axis. And its radius, (n,).
@@ -62,12 +62,12 @@ def laid_table(
     """Put tables below hands, which some of them touch, and things on the tables around the hands.
 
     Args:
-        cube: that solids are formed from, (V, 3).
-        hands: vertices of hands in camera coordinates, (B, N, 3).
-        palm: centres of their palms, (B, 3).
-        pitch: angle in radians by which the camera looks down, (B,).
-        things: on each table, at most.
-        generator: source of randomness.
+        cube: That solids are formed from, (V, 3).
+        hands: Vertices of hands in camera coordinates, (B, N, 3).
+        palm: Centres of their palms, (B, 3).
+        pitch: Angle in radians by which the camera looks down, (B,).
+        things: On each table, at most.
+        generator: Source of randomness.
 
     Returns:
         Tables and things, each (B, V, 3); where there is none all vertices are in one point.

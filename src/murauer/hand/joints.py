@@ -150,7 +150,7 @@ def regressor(asset: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, dict[str, sl
     """Matrix that gives all joints at rest from vertices and bone heads.
 
     Args:
-        asset: the hand asset (``vertices``, ``fingertips``, ``wrist_sides``).
+        asset: The hand asset (``vertices``, ``fingertips``, ``wrist_sides``).
 
     Returns:
         Weights (P, V + bones) on the concatenation of vertices and heads, the bone of each joint (P,), and

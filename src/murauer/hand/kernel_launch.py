@@ -17,13 +17,13 @@ def launch(kernel: Any, dim: tuple[int, ...], inputs: Sequence[Tensor | tuple[Te
     """Run a kernel on torch's current stream; what it writes is in the tensors that it is given.
 
     Args:
-        kernel: compiled at its first run on a machine, which takes some seconds.
-        dim: of the grid of threads; where it is empty nothing happens.
-        inputs: contiguous tensors, all on the device of the first, and numbers. A tensor whose last dimension
+        kernel: Compiled at its first run on a machine, which takes some seconds.
+        dim: Of the grid of threads; where it is empty nothing happens.
+        inputs: Contiguous tensors, all on the device of the first, and numbers. A tensor whose last dimension
             is to be one of Warp's vectors comes with that type.
 
     Raises:
-        UserError: the compiled kernel cannot be stored in Warp's cache folder.
+        UserError: The compiled kernel cannot be stored in Warp's cache folder.
     """
     if 0 in dim:
         return

@@ -33,7 +33,7 @@ class HandGeometry:
     Attributes:
         vertices: (B, V, 3).
         bone_rotations: (B, bones, 3, 3), from the rest pose to the posed one, in the hand frame.
-        joint_sets: joints (B, J, 3) by the name of their skeleton.
+        joint_sets: Joints (B, J, 3) by the name of their skeleton.
     """
 
     vertices: Tensor
@@ -44,7 +44,7 @@ class HandGeometry:
         """Joints (B, J, 3) in mm of one of the skeletons the model knows.
 
         Raises:
-            UserError: the hand model has no such joints.
+            UserError: The hand model has no such joints.
         """
         if skeleton not in self.joint_sets:
             known = ", ".join(self.joint_sets)
@@ -66,10 +66,10 @@ class HandModel(nn.Module):
 
     Attributes:
         faces: (F, 3) int32, counter-clockwise seen from outside.
-        angle_names: names of the D angles (radians).
+        angle_names: Names of the D angles (radians).
         angle_limits: (D, 2) lower and upper limit of each; not enforced by :meth:`forward`.
-        shape_names: names of the S shape parameters.
-        weights: of the bones on the vertices, (V, bones).
+        shape_names: Names of the S shape parameters.
+        weights: Of the bones on the vertices, (V, bones).
     """
 
     angle_names = ANGLE_NAMES
@@ -124,7 +124,7 @@ class HandModel(nn.Module):
             The posed hands.
 
         Raises:
-            ValueError: the widths of the arguments are not D and S.
+            ValueError: The widths of the arguments are not D and S.
         """
         self._check(angles, shape)
         vertices, heads, points = self.rest_state(shape)
@@ -141,13 +141,13 @@ class HandModel(nn.Module):
         Args:
             angles: (B, D) radians.
             shape: (B, S) or (1, S).
-            skeleton: one that the model knows, see :meth:`HandGeometry.joints`.
+            skeleton: One that the model knows, see :meth:`HandGeometry.joints`.
 
         Returns:
             (B, J, 3) in mm, canonical hand frame.
 
         Raises:
-            ValueError: the widths of the arguments are not D and S.
+            ValueError: The widths of the arguments are not D and S.
         """
         return self.joint_frames(angles, shape, skeleton)[0]
 
@@ -158,7 +158,7 @@ class HandModel(nn.Module):
             Joints (B, J, 3) in mm, and rotations (B, J, 3, 3) from the rest pose to the posed one.
 
         Raises:
-            ValueError: the widths of the arguments are not D and S.
+            ValueError: The widths of the arguments are not D and S.
         """
         self._check(angles, shape)
         vertices, n_heads, _ = self._sections
@@ -236,9 +236,9 @@ def place(points: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
     """Moves hands from the canonical frame to camera coordinates.
 
     Args:
-        points: vertices or joints (B, N, 3), mm.
-        rotation: camera from hand (B, 3, 3).
-        translation: palm centre in camera coordinates (B, 3), mm.
+        points: Vertices or joints (B, N, 3), mm.
+        rotation: Camera from hand (B, 3, 3).
+        translation: Palm centre in camera coordinates (B, 3), mm.
 
     Returns:
         (B, N, 3), mm.

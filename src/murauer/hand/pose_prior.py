@@ -49,14 +49,14 @@ class PosePrior:
     """Distribution over joint angles.
 
     Attributes:
-        free_share: share of poses with freely curled fingers; the others lie between two gestures.
-        single_share: share of poses, of all, in which each finger is stretched, bent or folded by itself.
-        touching_share: share of those in which the thumb touches one of the fingers.
-        gestures: that poses lie between.
-        variation: factor on all random deviations from the gestures; 0 leaves gestures and their mixtures.
-        neighbour_correlation: correlation of the deviations of neighbouring fingers.
-        wrist_deviation_deg: standard deviations of wrist flexion, wrist deviation and forearm twist.
-        largest_penetration_mm: contact deeper than this is opened.
+        free_share: Share of poses with freely curled fingers; the others lie between two gestures.
+        single_share: Share of poses, of all, in which each finger is stretched, bent or folded by itself.
+        touching_share: Share of those in which the thumb touches one of the fingers.
+        gestures: That poses lie between.
+        variation: Factor on all random deviations from the gestures; 0 leaves gestures and their mixtures.
+        neighbour_correlation: Correlation of the deviations of neighbouring fingers.
+        wrist_deviation_deg: Standard deviations of wrist flexion, wrist deviation and forearm twist.
+        largest_penetration_mm: Contact deeper than this is opened.
     """
 
     free_share: float = 0.35
@@ -72,8 +72,8 @@ class PosePrior:
         """Draws independent poses.
 
         Args:
-            n: how many.
-            generator: source of randomness.
+            n: How many.
+            generator: Source of randomness.
 
         Returns:
             Angles (n, D) in radians, within the limits, in the order of ``HandModel.angle_names``.

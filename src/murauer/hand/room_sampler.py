@@ -29,7 +29,7 @@ class RoomSampler:
     """Furnishes rooms.
 
     Args:
-        prior: what there is in them.
+        prior: What there is in them.
     """
 
     def __init__(self, prior: RoomPrior | None = None) -> None:

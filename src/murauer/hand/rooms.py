@@ -30,22 +30,22 @@ class RoomPrior:
     """What there is in a room, as shares of all rooms.
 
     Attributes:
-        first: the first hand is there; without it the second is not either.
-        second: the second hand is there.
-        touching: it is near to the first, else somewhere else.
-        trunk: the person whose hands they are can be seen.
-        arm: an arm without a hand is there where hands are not.
-        other: another person.
-        support: a table or a wall near the hand; half of them touch it.
-        body: a large round thing, such as a lap, likewise.
-        wall: a wall behind everything.
-        thing: each of `THINGS` boxes, cylinders and balls.
-        own_view: hands are seen by their owner, see `sample_own_views`; then no trunk is.
-        holding: there is a thing as the first hand holds it, also where that hand is not.
-        household: there is a table with things of household.
-        anybody: hands are of any size and in any pose, see `ANYBODY` and `ANY_POSE`; otherwise adults' hands.
-        distance_mm: nearest and farthest first hand.
-        half_field: largest x / z and y / z of it.
+        first: The first hand is there; without it the second is not either.
+        second: The second hand is there.
+        touching: It is near to the first, else somewhere else.
+        trunk: The person whose hands they are can be seen.
+        arm: An arm without a hand is there where hands are not.
+        other: Another person.
+        support: A table or a wall near the hand; half of them touch it.
+        body: A large round thing, such as a lap, likewise.
+        wall: A wall behind everything.
+        thing: Each of `THINGS` boxes, cylinders and balls.
+        own_view: Hands are seen by their owner, see `sample_own_views`; then no trunk is.
+        holding: There is a thing as the first hand holds it, also where that hand is not.
+        household: There is a table with things of household.
+        anybody: Hands are of any size and in any pose, see `ANYBODY` and `ANY_POSE`; otherwise adults' hands.
+        distance_mm: Nearest and farthest first hand.
+        half_field: Largest x / z and y / z of it.
     """
 
     first: float = 0.75
@@ -75,12 +75,12 @@ class Rooms:
     """B rooms in camera coordinates, mm.
 
     Attributes:
-        hands: vertices of the hands with their forearms, (B, HANDS, V, 3); all in one point where absent.
+        hands: Vertices of the hands with their forearms, (B, HANDS, V, 3); all in one point where absent.
         hand_faces: int32 (F, 3).
-        joints: of the skeleton "nyu14", (B, HANDS, 14, 3).
-        left: which of them are left hands, (B, HANDS).
-        there: which of them are, (B, HANDS).
-        solids: vertices of everything else, (B, W, 3).
+        joints: Of the skeleton "nyu14", (B, HANDS, 14, 3).
+        left: Which of them are left hands, (B, HANDS).
+        there: Which of them are, (B, HANDS).
+        solids: Vertices of everything else, (B, W, 3).
         solid_faces: int32 (G, 3).
     """
 
@@ -102,8 +102,8 @@ class Rooms:
 
         Args:
             intrinsics: fx, fy, u0, v0 of each image, which may be windows, (B, 4).
-            height: of the images.
-            width: of the images.
+            height: Of the images.
+            width: Of the images.
 
         Returns:
             Exact depth in mm, 0 = nothing there, (B, height, width). And the share of each hand that is not

@@ -18,13 +18,13 @@ class Scenes:
     """B scenes in the coordinates of a rig's first camera.
 
     Attributes:
-        hands: posed in the canonical hand frame.
-        faces: of their mesh, int32 (F, 3).
-        rotation: camera from hand, (B, 3, 3).
-        position: where the hand's origin is, mm, (B, 3).
-        clutter: other things.
-        offsets: where a dataset's joints lie relative to the hand model's; None for the model's own.
-        left: which are left hands, mirrored before they are placed, bool (B,); None for right hands.
+        hands: Posed in the canonical hand frame.
+        faces: Of their mesh, int32 (F, 3).
+        rotation: Camera from hand, (B, 3, 3).
+        position: Where the hand's origin is, mm, (B, 3).
+        clutter: Other things.
+        offsets: Where a dataset's joints lie relative to the hand model's; None for the model's own.
+        left: Which are left hands, mirrored before they are placed, bool (B,); None for right hands.
     """
 
     hands: HandGeometry
@@ -39,7 +39,7 @@ class Scenes:
         """Joints in mm, (B, J, 3).
 
         Raises:
-            UserError: the hand model has no such joints.
+            UserError: The hand model has no such joints.
         """
         if self.offsets is None or self.offsets.skeleton != skeleton:
             return self._placed(self.hands.joints(skeleton))
@@ -49,11 +49,11 @@ class Scenes:
         """Render what a camera of the rig sees.
 
         Args:
-            rig: the cameras; the scenes are in the coordinates of its first.
-            view: which of them.
+            rig: The cameras; the scenes are in the coordinates of its first.
+            view: Which of them.
             intrinsics: fx, fy, u0, v0 of each image, which may be a window of the camera's, (B, 4).
-            height: of the images.
-            width: of the images.
+            height: Of the images.
+            width: Of the images.
 
         Returns:
             Exact depth in mm, 0 = nothing there, (B, height, width).

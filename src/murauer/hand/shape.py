@@ -61,7 +61,7 @@ class ShapePrior:
     """Independent cut normal distributions over the named shape parameters.
 
     Attributes:
-        ranges: distribution of each parameter of :data:`SHAPE_NAMES`.
+        ranges: Distribution of each parameter of :data:`SHAPE_NAMES`.
     """
 
     ranges: Mapping[str, ShapeRange] = field(default_factory=lambda: ADULT)
@@ -70,9 +70,9 @@ class ShapePrior:
         """Draws hands.
 
         Args:
-            n: how many.
-            generator: source of randomness.
-            spread: factor on the deviation from the mean; 0 gives n mean hands. The limits stay.
+            n: How many.
+            generator: Source of randomness.
+            spread: Factor on the deviation from the mean; 0 gives n mean hands. The limits stay.
 
         Returns:
             Shape parameters (n, S), in the order of :data:`SHAPE_NAMES`.

@@ -67,9 +67,9 @@ def single_fingers(n: int, touching_share: float, generator: Generator) -> tuple
     """Draw poses; palm and wrist are straight.
 
     Args:
-        n: how many.
-        touching_share: share of those in which the thumb touches a finger.
-        generator: source of randomness.
+        n: How many.
+        touching_share: Share of those in which the thumb touches a finger.
+        generator: Source of randomness.
 
     Returns:
         Angles (n, D) in radians. Which of them belong to fingers that touch each other, (n, D), 0 or 1. And

@@ -31,12 +31,12 @@ def sample_viewpoints(
     direction.
 
     Args:
-        n: how many.
-        generator: source of randomness.
-        palm_share: share of hands with the palm towards the camera; the others show the back.
-        tilt_deg: standard deviation of the tilt about both image axes.
-        roll_deg: standard deviation of the rotation in the image plane.
-        any_share: share of uniformly random rotations; 1 gives the full range alone.
+        n: How many.
+        generator: Source of randomness.
+        palm_share: Share of hands with the palm towards the camera; the others show the back.
+        tilt_deg: Standard deviation of the tilt about both image axes.
+        roll_deg: Standard deviation of the rotation in the image plane.
+        any_share: Share of uniformly random rotations; 1 gives the full range alone.
 
     Returns:
         Rotations (n, 3, 3), camera from hand.
@@ -66,8 +66,8 @@ def sample_own_views(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor
     point away from the camera and up, palms face in any direction.
 
     Args:
-        n: how many.
-        generator: source of randomness.
+        n: How many.
+        generator: Source of randomness.
 
     Returns:
         Rotations (n, 3, 3), camera from hand, and palm centres in camera coordinates in mm, (n, 3).

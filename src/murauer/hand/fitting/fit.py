@@ -85,12 +85,10 @@ def fit_hands(
     person: Tensor | None = None,
     left: Tensor | None = None,
     learn_offsets: bool = True,
-    weights: FittingWeights | None = None,
-    shared_frames: int = SHARED_FRAMES,
 ) -> HandFit:
     """Fit the hand model to the labelled joints of many frames.
 
-    Deterministic. Shapes and offsets come from at most `shared_frames` frames, evenly spread.
+    Deterministic. Shapes and offsets come from at most `SHARED_FRAMES` frames, evenly spread.
 
     Args:
         labels: (F, J, 3) mm, camera coordinates; NaN where a joint is not labelled.
@@ -98,8 +96,6 @@ def fit_hands(
         person: (F,) who is seen, any numbers; one person by default.
         left: (F,) bool, which are left hands; by default told apart for each person by the better fit.
         learn_offsets: Whether the labels' offsets from the model's joints are learned.
-        weights: Weights of the parts of the cost.
-        shared_frames: See above.
 
     Returns:
         The fit, float32. Frames with fewer than `FEWEST_JOINTS` labelled joints are NaN.
@@ -127,16 +123,14 @@ def fit_hands(
         )
     person = torch.unique(person, return_inverse=True)[1]
     model = HandModel().double()
-    problem = FittingProblem(
-        model, skeleton, labels[usable].double(), person[usable], weights or FittingWeights()
-    )
+    problem = FittingProblem(model, skeleton, labels[usable].double(), person[usable], FittingWeights())
     persons = int(person.max()) + 1
     _check_size(problem, persons)
     if left is None:
         costs = _costs_of_hands(problem, persons)
         left = (costs[:, 1] < costs[:, 0])[person]
     problem = _mirrored(problem, left[usable])
-    unknowns = _fit(problem, persons, learn_offsets, shared_frames)
+    unknowns = _fit(problem, persons, learn_offsets)
     return _result(problem, unknowns, left, usable, person)
 
 
@@ -155,9 +149,9 @@ def costs_of_hands(labels: Tensor, skeleton: str, person: Tensor) -> Tensor:
     return _costs_of_hands(problem, int(person.max()) + 1)
 
 
-def _fit(problem: FittingProblem, persons: int, learn_offsets: bool, shared_frames: int) -> Unknowns:
+def _fit(problem: FittingProblem, persons: int, learn_offsets: bool) -> Unknowns:
     """Shared unknowns from some frames, then the pose of every frame."""
-    chosen = _spread_out(problem.person, shared_frames)
+    chosen = _spread_out(problem.person, SHARED_FRAMES)
     few = problem.of_frames(chosen)
     without, with_offsets, last = _JOINT_ITERATIONS
     total = sum(_JOINT_ITERATIONS)

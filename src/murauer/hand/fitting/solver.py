@@ -20,6 +20,9 @@ from murauer.hand.articulation import rotation_about
 from murauer.hand.fitting.problem import FittingProblem, NormalEquations, Unknowns
 
 FIRST_DAMPING = 1e-2
+TOLERANCE = 1e-4
+"""A joint fit ends when an accepted step lowers the cost by less than this share."""
+
 _SMALLEST, _LARGEST = 1e-6, 1e6
 
 Step = Callable[[], object]
@@ -46,7 +49,6 @@ def fit_jointly(
     iterations: int,
     *,
     offsets: bool,
-    tolerance: float = 1e-4,
     after_step: Step = lambda: None,
 ) -> Unknowns:
     """Fit everything together.
@@ -56,7 +58,6 @@ def fit_jointly(
         unknowns: Where to begin.
         iterations: Most iterations.
         offsets: Whether the offsets are fitted, too.
-        tolerance: Stop when an accepted step lowers the cost by less than this share.
         after_step: Called after every iteration.
 
     Returns:
@@ -72,7 +73,7 @@ def fit_jointly(
             unknowns, cost = candidate, new_cost
         damping = min(max(damping / 5 if gain > 0 else damping * 5, _SMALLEST), _LARGEST)
         after_step()
-        if 0 < gain < tolerance * cost or damping == _LARGEST:
+        if 0 < gain < TOLERANCE * cost or damping == _LARGEST:
             break
     return unknowns
 

@@ -18,7 +18,7 @@ class MixedSensor:
     """A sensor drawn for each image, all equally likely.
 
     Attributes:
-        sensors: to draw from.
+        sensors: To draw from.
     """
 
     sensors: Sequence[Sensor] = (

@@ -32,7 +32,7 @@ class CalibrationFrames:
     geometry: CropGeometry
 
 
-def simulate_patches(facts: ModelFacts, frames: int, seed: int = 0) -> CalibrationFrames:
+def simulate_patches(facts: ModelFacts, frames: int, seed: int) -> CalibrationFrames:
     """Render hands of many people, seen through the noise of a depth sensor.
 
     Args:

@@ -11,7 +11,8 @@ from murauer.geometry.overlay import BACKGROUND_COLOUR, contact_sheet, draw_hand
 from murauer.prepare.pairs.pairs import SyntheticPairs
 from murauer.store.manifest import PAIRS
 
-FRAMES = 12
+FRAMES, SIDE = 12, 224
+"""Number of frames shown, and side of a picture in pixels."""
 DIFFERENCE_MM = 20.0
 """Differences of depth are coloured up to this."""
 
@@ -22,22 +23,17 @@ _EQUAL = np.array([245.0, 245.0, 245.0])
 _ONLY_REAL, _ONLY_PAIR = np.array([110.0, 110.0, 110.0]), np.array([60.0, 60.0, 60.0])
 
 
-def pairs_sheet(pairs: SyntheticPairs, frames: int = FRAMES, size: int = 224) -> Image.Image:
-    """Show some frames, from the best explained to the worst.
+def pairs_sheet(pairs: SyntheticPairs) -> Image.Image:
+    """Show some frames of those that were made, from the best explained to the worst.
 
     Each with three pictures: the real frame with its labels; its synthetic pair with the synthetic pair's
     joints; and the difference, white where the two surfaces meet, orange where the real one is nearer, blue
     where the synthetic pair is, by `DIFFERENCE_MM` and more at full colour; grey where only the real frame
     has a surface inside the hand cube, dark grey where only the synthetic pair has.
-
-    Args:
-        pairs: What was made.
-        frames: Number of frames.
-        size: Side of one picture in pixels.
     """
     order = pairs.fit.error_mm.argsort(stable=True)
-    shown = order[torch.linspace(0, len(order) - 1, min(frames, len(order))).round().long()]
-    tiles = [_tile(pairs, int(k), size) for k in shown]
+    shown = order[torch.linspace(0, len(order) - 1, min(FRAMES, len(order))).round().long()]
+    tiles = [_tile(pairs, int(k)) for k in shown]
     captions = [
         f"frame {pairs.rows[int(k)]}: {float(pairs.fit.error_mm[k]):.1f} mm"
         + ("" if pairs.good[k] else ", no synthetic pair")
@@ -46,7 +42,7 @@ def pairs_sheet(pairs: SyntheticPairs, frames: int = FRAMES, size: int = 224) ->
     return contact_sheet(tiles, captions)
 
 
-def _tile(pairs: SyntheticPairs, k: int, size: int) -> Image.Image:
+def _tile(pairs: SyntheticPairs, k: int) -> Image.Image:
     store, row = pairs.store, pairs.rows[k : k + 1]
     real, pair = store.require("real").windows(row), store.require(PAIRS).windows(row)
     side = real.depth.shape[-1]
@@ -60,12 +56,12 @@ def _tile(pairs: SyntheticPairs, k: int, size: int) -> Image.Image:
             real.centre[0],
             store.skeleton,
             cube_mm=store.cube_mm,
-            size=size,
+            size=SIDE,
         )
         for region in (real, pair)
     ]
     patches = [
-        crop_hand(region.depth, real.intrinsics, real.centre, cube_mm=store.cube_mm, patch_size=size)
+        crop_hand(region.depth, real.intrinsics, real.centre, cube_mm=store.cube_mm, patch_size=SIDE)
         for region in (real, pair)
     ]
     depths = [geometry.depth_mm(patch)[0] for patch, geometry in patches]

@@ -19,7 +19,7 @@ class Pace:
         """Return in how many seconds a frame is due.
 
         Args:
-            time_s: of the frame, by the clock of the capture.
+            time_s: Of the frame, by the clock of the capture.
         """
         now = time.monotonic()
         if self._began is None or not -LATE_S <= self._began + time_s - now <= LONGEST_GAP_S:

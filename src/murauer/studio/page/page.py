@@ -103,7 +103,7 @@ class Page:
             name: Name of the points.
             points: Mm, (N, 3).
             colours: RGB, (N, 3).
-            spacing_mm: about how far the pixels are apart on the hand; points cover part of that, since the
+            spacing_mm: About how far the pixels are apart on the hand; points cover part of that, since the
                 joints are behind them.
         """
         size = max(LEAST_POINT_MM, 0.3 * spacing_mm) / UNIT_MM

@@ -30,7 +30,7 @@ def picture(
 
     Args:
         view: The image.
-        middle: of the hand, mm, coordinates of the first camera, (3,); what is in the middle of the image if
+        middle: Of the hand, mm, coordinates of the first camera, (3,); what is in the middle of the image if
             None or if it is not known where this camera stands.
         joints: Likewise, (J, 3); None for the depth alone.
         skeleton: Skeleton of the joints.
