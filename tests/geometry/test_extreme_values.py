@@ -1,8 +1,8 @@
 """Geometry at the limits of what is legal, against formulas written here once more, in float64.
 
 Focal lengths from 50 to 5,000 pixels, depths from 100 mm to 10 m, principal points and cubes at the border of
-the image and beyond, images of one pixel and of tens of thousands along a side. What float32 may lose is
-stated with every comparison, in units of its resolution.
+the image and beyond, images of one pixel and of as many as there may be. What float32 may lose is stated with
+every comparison, in units of its resolution.
 """
 
 import math
@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from murauer.foreign.limits import MOST_PIXELS, MOST_SIDE
 from murauer.geometry.camera import Camera, uvd_to_xyz, xyz_to_uvd
 from murauer.geometry.crop import CropGeometry, crop_hand
 from murauer.geometry.patches import Cubes
@@ -34,9 +35,16 @@ few = settings(deadline=None, max_examples=60)
 
 
 @st.composite
-def cameras(draw: st.DrawFn, longest: int = 20_000) -> Camera:
+def sizes(draw: st.DrawFn, longest: int = MOST_SIDE) -> tuple[int, int]:
+    """Width and height of an image."""
+    width = draw(st.integers(1, longest))
+    return width, draw(st.integers(1, min(longest, MOST_PIXELS // width)))
+
+
+@st.composite
+def cameras(draw: st.DrawFn, longest: int = MOST_SIDE) -> Camera:
     """Any size of image, any principal point in it or somewhat outside, as of a crop."""
-    width, height = draw(st.integers(1, longest)), draw(st.integers(1, longest))
+    width, height = draw(sizes(longest))
     middle = draw(shares) * width, draw(shares) * height
     fx = draw(focal_lengths)
     return Camera(fx, fx * draw(st.floats(0.5, 2)), *middle, width, height, is_crop=True)
@@ -82,7 +90,7 @@ def test_parts_and_sizes_of_an_image_show_the_same_rays(data: st.DataObject) -> 
     part = camera.cropped(left, top, 7, 5)
     assert pixels_of(part, point) == pytest.approx([u - left, v - top], abs=1e-6)
     assert (part.width, part.height, part.is_crop) == (7, 5, True)
-    width, height = data.draw(st.integers(1, 20_000)), data.draw(st.integers(1, 20_000))
+    width, height = data.draw(sizes())
     resized = camera.resized(width, height)
     # From border to border: half a pixel before the first centre.
     outline = (np.array([u, v]) + 0.5) / (camera.width, camera.height)
@@ -159,7 +167,7 @@ def test_patches_equal_rays_followed_one_by_one(placement, seed: int) -> None:
     assert np.abs(cubes.cut(depth[None])[0] - expected)[~between].max(initial=0) < 1e-3
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 30_000), (30_000, 1), (2, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, MOST_SIDE), (MOST_SIDE, 1), (2, 3)])
 @pytest.mark.parametrize("angle", [0.0, 0.3])
 def test_tiny_and_huge_images(shape: tuple[int, int], angle: float) -> None:
     height, width = shape
@@ -210,7 +218,7 @@ def slack_px(camera: Camera, *places: np.ndarray) -> float:
 
 
 @few
-@given(placements(20_000), offsets)
+@given(placements(MOST_SIDE), offsets)
 def test_joints_are_where_the_equations_say(placement, shift) -> None:
     camera, centre, cube_mm, angle, pivot = placement
     joints = centre + np.float32(cube_mm) * np.array(shift, np.float32)
@@ -243,7 +251,7 @@ def test_joints_are_where_the_equations_say(placement, shift) -> None:
 
 
 @few
-@given(placements(20_000), offsets)
+@given(placements(MOST_SIDE), offsets)
 def test_arrays_and_tensors_agree_on_joints(placement, shift) -> None:
     camera, centre, cube_mm, angle, _ = placement
     geometry = geometry_of((camera, centre, cube_mm, angle, centre))
@@ -268,7 +276,7 @@ def test_arrays_and_tensors_agree_on_joints(placement, shift) -> None:
 
 
 @few
-@given(placements(20_000), offsets, angles)
+@given(placements(MOST_SIDE), offsets, angles)
 def test_turning_by_two_angles_is_turning_by_their_sum(placement, shift, further) -> None:
     camera, centre, cube_mm, angle, _ = placement
     square = Camera(camera.fx, camera.fx, camera.u0, camera.v0, camera.width, camera.height, is_crop=True)
