@@ -47,6 +47,72 @@ def written_whole(path: str | Path) -> Iterator[Path]:
             _remove(partial)
 
 
+class LineFile:
+    """A text to which lines are only added, each whole or not at all; a context manager.
+
+    Args:
+        path: Made if need be.
+
+    Attributes:
+        lines: Those that were there, without their ends.
+        torn: What a kill or a power cut left of a last one; see `drop_torn`.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            # Unbuffered: after a failure nothing waits to be written all the same.
+            self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by `close`
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}; make the folder writable") from error
+        self._file.seek(0)
+        text = self._file.read()
+        self.lines = text[: text.rfind(b"\n") + 1].splitlines()
+        self.torn = text[text.rfind(b"\n") + 1 :]
+
+    def __enter__(self) -> "LineFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """There is nothing left to save."""
+        self._file.close()
+
+    def drop_torn(self) -> None:
+        """Remove what was not written to its end."""
+        if self.torn:
+            os.ftruncate(self._file.fileno(), self._file.seek(0, os.SEEK_END) - len(self.torn))
+            self.torn = b""
+
+    def append(self, line: bytes, *, safe: bool = True) -> None:
+        """Add a line.
+
+        Args:
+            line: Without its end.
+            safe: Whether it survives a power cut when this returns.
+
+        Raises:
+            UserError: It cannot be written; the file is then as it was.
+        """
+        end = self._file.seek(0, os.SEEK_END)
+        left = memoryview(line + b"\n")
+        try:
+            while left:
+                left = left[self._file.write(left) or 0 :]
+            if safe:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            os.ftruncate(self._file.fileno(), end)
+            raise UserError(
+                f"cannot write {self.path}: {error.strerror}; the change was not made, free some space"
+            ) from error
+
+
 def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)

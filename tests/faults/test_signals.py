@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from murauer.capture.sources.folder import read_times
 from murauer.cli.main import EXIT_INTERRUPTED
 
 
@@ -17,13 +18,14 @@ def test_a_recording_that_is_stopped_is_complete(how: signal.Signals, tmp_path: 
     out = tmp_path / "capture"
     program = [sys.executable, "-m", "murauer", "record", "simulated:?cameras=1", "--out", str(out)]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not (out / "times.csv").exists() and process.poll() is None:
+    while not list(out.glob("*/*.png")) and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(how)
     told, complaints = process.communicate()
     assert process.returncode == 0, complaints
     frames = len(list(out.glob("*/*.png")))
     assert f"{frames} frames" in told
+    assert len(read_times(out / "times.csv")) == frames
 
 
 def test_a_command_that_sigterm_interrupts_says_so(monkeypatch: pytest.MonkeyPatch, capsys):

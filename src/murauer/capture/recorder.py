@@ -7,6 +7,8 @@ from murauer.capture.sources.folder import TIME_FILE, read_times
 from murauer.capture.sources.source import Source, SourceFrame
 from murauer.capture.writer import CaptureWriter
 from murauer.errors import UserError
+from murauer.files import LineFile
+from murauer.interrupts import held_back
 from murauer.progress import Progress
 
 TRUTH_FILE = "truth.json"
@@ -48,35 +50,39 @@ def record(
         UserError: The source fails or gives nothing, the folder cannot be used, or there are as many frames
             already.
     """
-    skeleton = source.skeleton
-    writer = CaptureWriter(folder, source.cameras, skeleton, label_file=TRUTH_FILE, go_on=True)
-    before, dropped, first, last = writer.frames, 0, None, 0.0
-    if frames is not None and before >= frames:
-        raise UserError(f"{folder} has {before} frames already; give more than that by --frames")
-    read_times(folder / TIME_FILE)  # a damaged file is better known before than after
-    with writer, Progress("recording", frames, before, "frame") as progress:
-        try:
-            for frame in source:
-                first = frame.time_s if first is None else first
-                if seconds is not None and frame.time_s - first > seconds:
-                    break
-                _write(writer, frame)
-                dropped, last = dropped + frame.dropped, frame.time_s
-                progress.advance(dropped=dropped)
-                if writer.frames == frames:
-                    break
-        except KeyboardInterrupt:
-            print()  # behind the ^C of the terminal
+    dropped, first, last = 0, None, 0.0
+    with (
+        CaptureWriter(folder, source.cameras, source.skeleton, label_file=TRUTH_FILE, go_on=True) as writer,
+        LineFile(folder / TIME_FILE) as times,
+    ):
+        before = writer.frames
+        if frames is not None and before >= frames:
+            raise UserError(f"{folder} has {before} frames already; give more than that by --frames")
+        times.drop_torn()
+        if not times.lines:
+            times.append(b"frame,time_s,dropped")
+        read_times(times.path)  # a damaged file is better known before than after
+        with Progress("recording", frames, before, "frame") as progress:
+            try:
+                for frame in source:
+                    first = frame.time_s if first is None else first
+                    if seconds is not None and frame.time_s - first > seconds:
+                        break
+                    with held_back():
+                        _write(writer, times, frame)
+                    dropped, last = dropped + frame.dropped, frame.time_s
+                    progress.advance(dropped=dropped)
+                    if writer.frames == frames:
+                        break
+            except KeyboardInterrupt:
+                print()  # behind the ^C of the terminal
     if writer.frames == before:
         raise UserError(f"nothing was recorded into {folder}: the source gave no frame")
     return Recorded(writer.frames, writer.frames - before, dropped, last - (first or 0.0))
 
 
-def _write(writer: CaptureWriter, frame: SourceFrame) -> None:
+def _write(writer: CaptureWriter, times: LineFile, frame: SourceFrame) -> None:
     """Write images, time, and joints if there are any."""
     joints = None if frame.joints is None else {0: frame.joints}
     name = writer.write(frame.depths, joints=joints)
-    path = writer.folder / TIME_FILE
-    head = "" if path.exists() else "frame,time_s,dropped\n"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{head}{name},{frame.time_s:.6f},{frame.dropped}\n")
+    times.append(f"{name},{frame.time_s:.6f},{frame.dropped}".encode(), safe=False)

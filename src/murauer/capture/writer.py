@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ from murauer.files import written_whole
 from murauer.geometry.camera import Camera
 from murauer.geometry.distortion import project
 from murauer.geometry.skeletons import Skeleton
+from murauer.locks import LOCK_FILE, locked
 
 Floats = NDArray[np.float32]
 
@@ -46,7 +48,8 @@ class CaptureWriter:
         frames: Number of frames in the capture.
 
     Raises:
-        UserError: The folder is not empty or cannot be written, or holds a capture of other cameras.
+        UserError: The folder is not empty or cannot be written, holds a capture of other cameras, or is being
+            written by another process.
     """
 
     def __init__(
@@ -66,12 +69,17 @@ class CaptureWriter:
         self._labels: list[Keypoints] = []
         self._persons: list[tuple[str, int]] = []
         self._held_out: dict[str, list[str]] = {}
-        if go_on and (folder / CAMERA_FILE).is_file():
-            self._find_what_is_there()
-        elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} exists and is not empty; choose another folder for the capture")
-        else:
-            write_camera_file(folder / CAMERA_FILE, self.cameras)
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder} exists and is no folder; choose another one for the capture")
+        with ExitStack() as opened:
+            opened.enter_context(locked(folder))
+            if go_on and (folder / CAMERA_FILE).is_file():
+                self._find_what_is_there()
+            elif any(path.name != LOCK_FILE for path in folder.iterdir()):
+                raise UserError(f"{folder} exists and is not empty; choose another folder for the capture")
+            else:
+                write_camera_file(folder / CAMERA_FILE, self.cameras)
+            self._open = opened.pop_all()
 
     def write(
         self,
@@ -124,14 +132,15 @@ class CaptureWriter:
         Raises:
             UserError: A file cannot be written.
         """
-        if self.skeleton is not None:
-            write_keypoint_file(self._label_file, self.skeleton, self._labels)
-        if self._persons:
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerows([("frame", "person"), *self._persons])
-            _write_text(self.folder / PERSON_FILE, text.getvalue())
-        for set_name, frames in self._held_out.items():
-            _write_text(self.folder / f"{set_name}.txt", "".join(f"{frame}\n" for frame in frames))
+        with self._open:
+            if self.skeleton is not None:
+                write_keypoint_file(self._label_file, self.skeleton, self._labels)
+            if self._persons:
+                text = io.StringIO()
+                csv.writer(text, lineterminator="\n").writerows([("frame", "person"), *self._persons])
+                _write_text(self.folder / PERSON_FILE, text.getvalue())
+            for set_name, frames in self._held_out.items():
+                _write_text(self.folder / f"{set_name}.txt", "".join(f"{frame}\n" for frame in frames))
 
     def __enter__(self) -> "CaptureWriter":
         return self

@@ -2,12 +2,9 @@
 
 import argparse
 import os
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 from murauer.arguments import Parser, add_commands
@@ -26,6 +23,7 @@ from murauer.cli import (
     train,
 )
 from murauer.errors import UnlikelyInput, UserError
+from murauer.interrupts import sigterm_is_ctrl_c
 from murauer.version import __version__
 
 COMMANDS = {
@@ -89,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.showwarning = _show_warning
     try:
         options = make_parser().parse_args(arguments)
-        with _sigterm_is_ctrl_c():
+        with sigterm_is_ctrl_c():
             code = options.run(options)
         sys.stdout.flush()  # a full disk behind a redirection shows only here
     except UserError as error:
@@ -114,19 +112,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("murauer: stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
     return code or 0
-
-
-@contextmanager
-def _sigterm_is_ctrl_c() -> Iterator[None]:
-    """What a cluster, a container or a shutdown sends ends a command like a person: nothing done is lost."""
-    if threading.current_thread() is not threading.main_thread():  # only that one may choose
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _give_up_stdout() -> None:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.format import open_memmap
 
 from murauer.chunks import WHOLE, Shard, work_through
 from murauer.errors import UserError
@@ -19,6 +18,7 @@ from murauer.geometry.skeletons import convert
 from murauer.inference.frames import predict_frames
 from murauer.nets.model_file import load_model, model_path
 from murauer.progress import Progress
+from murauer.store.frame_set import create_array
 from murauer.store.store import Store, open_store
 
 PREDICTION_CHUNK = 4096
@@ -103,7 +103,7 @@ def predict_store(
     if shard.count > 1:
         return False
     with written_whole(out) as file:
-        joints = open_memmap(file, "w+", np.float32, (frames, len(store.skeleton), 3))
+        joints = create_array(file, "float32", (frames, len(store.skeleton), 3))
         for start in starts:
             joints[start : start + PREDICTION_CHUNK] = np.load(_chunk_file(chunks, start))
         joints.flush()

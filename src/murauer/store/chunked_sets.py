@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 from murauer.chunks import WHOLE, Shard, work_through
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.locks import LOCK_FILE, remove_lock
 from murauer.progress import Progress
 from murauer.store.frame_set import create_frame_set, open_frame_set
 
@@ -98,6 +100,7 @@ class ChunkedSets:
             shutil.rmtree(place)
         os.replace(self.folder, place)
         shutil.rmtree(place / JOURNAL)
+        remove_lock(place)
 
     def notes(self, set_name: str) -> list[Any]:
         """What is worth knowing of a set, in the order of its chunks."""
@@ -206,8 +209,14 @@ def _write_note(path: Path, notes: list[Any]) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Delete a folder; a kill leaves all of it or nothing under its name."""
-    old = folder.with_name(folder.name + ".old")
+    """Delete what was made in a folder; a kill leaves all of it or nothing to go on with."""
+    old = folder / f"{JOURNAL}.old"
     shutil.rmtree(old, ignore_errors=True)
-    os.replace(folder, old)
-    shutil.rmtree(old)
+    os.replace(folder / JOURNAL, old)  # without it nothing counts as made
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK_FILE:
+            path.unlink()
+    with suppress(OSError):  # it is locked
+        folder.rmdir()

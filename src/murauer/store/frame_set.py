@@ -5,9 +5,10 @@ that training can ever need is kept: a small window around the hand with intrins
 offset, rotation and perspective can still be applied exactly later (`murauer.geometry.crop`).
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -205,14 +206,29 @@ def create_frame_set(folder: Path, frames: int, views: int, region_size: int, jo
     try:
         folder.mkdir(parents=True, exist_ok=True)
         arrays = {
-            name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+            name: create_array(folder / f"{name}.npy", dtype, shape)
             for name, (shape, dtype) in array_specs(frames, views, region_size, joints).items()
         }
     except OSError as error:
         raise UserError(
-            f"cannot write frames to {folder}: {error.strerror}; choose another --out folder"
+            f"cannot write frames to {folder}: {error.strerror}; free some space or choose another --out "
+            "folder"
         ) from error
     return FrameSet(**arrays)
+
+
+def create_array(path: Path, dtype: str, shape: tuple[int, ...]) -> np.memmap[Any, Any]:
+    """Make an array of zeros on disk, to be filled in place; its space is reserved.
+
+    On a full disk, what is written to memory-mapped pages without space ends a process (SIGBUS).
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    with open(path, "rb+") as file:
+        os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
+    return array
 
 
 def open_frame_set(folder: Path, writable: bool = False, version: int = FORMAT_VERSION) -> FrameSet:

@@ -1,5 +1,7 @@
 """A store: the frame sets of a capture session, of its synthetic counterpart, and what describes them."""
 
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from murauer.store.manifest import (
     CentreKind,
     Manifest,
     read_manifest,
+    write_manifest,
 )
 from murauer.store.row_file import read_rows
 
@@ -180,6 +183,22 @@ def open_store(folder: Path) -> Store:
         raise UserError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error!r}); make the store again") from error
+
+
+def put_set(made: Path, store: Store, name: str, manifest: Manifest) -> None:
+    """Put a set into a store, perhaps over an older one; a kill meanwhile leaves a store without the set.
+
+    Args:
+        made: Folder of its arrays, on the same disk.
+        store: The store as it is.
+        name: Name of the set.
+        manifest: What the store says then.
+    """
+    if name in store.manifest.sets:
+        write_manifest(store.folder, store.manifest.without_set(name))
+    shutil.rmtree(store.folder / name, ignore_errors=True)
+    os.replace(made, store.folder / name)
+    write_manifest(store.folder, manifest)
 
 
 def partial_folder(folder: Path) -> Path:

@@ -4,13 +4,12 @@ What is finished is read from its run folder, what was begun goes on at its last
 from there too, so trainings may run on any machine that shares the disk, see `murauer.sweeps.make_runner`.
 """
 
-import fcntl
 import json
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from safetensors import safe_open
 from murauer.errors import UserError
 from murauer.evaluation.split import evaluate_split
 from murauer.files import file_digest, written_whole
+from murauer.locks import locked
 from murauer.progress import Progress
 from murauer.store.row_file import read_rows
 from murauer.store.store import Store, open_store
@@ -42,7 +42,6 @@ METRICS_FILE = "metrics.json"
 OUTPUT_FILE = "output.txt"
 """What a training says, in its run folder."""
 
-LOCK_FILE = "lock"
 POLL_S = 0.5
 
 
@@ -288,7 +287,8 @@ def _attempt(out: Path, call: Callable[[], None]) -> str | None:
     torch.set_num_threads(1)
     try:
         with (
-            _alone_in(out),
+            # A sweep that is started anew may find jobs of the killed one still running on a cluster.
+            locked(out, wait=True),
             open(out / OUTPUT_FILE, "a", buffering=1, encoding="utf-8") as file,
             redirect_stdout(file),
             redirect_stderr(file),
@@ -305,22 +305,6 @@ def _attempt(out: Path, call: Callable[[], None]) -> str | None:
     except Exception as error:
         return f"{error!r}; more in {out / OUTPUT_FILE}"
     return None
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process, here or on a machine that shares the disk, works in a folder.
-
-    A sweep that is started anew may find jobs of the killed one still running on a cluster.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / LOCK_FILE, "w")  # noqa: SIM115
-        fcntl.lockf(file, fcntl.LOCK_EX)
-    except OSError as error:
-        raise UserError(f"cannot work in {folder}: {error.strerror}; choose another --out folder") from error
-    with file:
-        yield
 
 
 def _pretrain(store_folder: Path, config: Config, seed: int, out: Path) -> None:

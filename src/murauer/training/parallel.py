@@ -12,17 +12,23 @@ machines need the data, the run folder and the pre-trained network in the same p
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import wraps
+from inspect import signature
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from murauer.errors import UserError
+from murauer.locks import locked
 from murauer.nets.fused.normalisation import BatchNorm
 from murauer.training.device import CPU
+
+Arguments, Result = ParamSpec("Arguments"), TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,21 @@ def processes(device: torch.device = CPU) -> Iterator[bool]:
 def leads() -> bool:
     """Whether this process is alone or the first."""
     return not _joined() or distributed.get_rank() == 0
+
+
+def alone_in_folder(train: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let a function that trains into `out` fail where another process does so already.
+
+    Of several processes that share a training the leading one locks the folder for all.
+    """
+
+    @wraps(train)
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        out = signature(train).bind(*args, **kwargs).arguments["out"]
+        with locked(out) if leads() else nullcontext():
+            return train(*args, **kwargs)
+
+    return call
 
 
 def own_parts(accumulation: int, smallest_set: int) -> list[Part]:

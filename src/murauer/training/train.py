@@ -20,7 +20,7 @@ from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, encode_config
 from murauer.training.device import CPU, slowness
 from murauer.training.loop import Training
-from murauer.training.parallel import leads, own_parts, wait_for_all
+from murauer.training.parallel import alone_in_folder, leads, own_parts, wait_for_all
 from murauer.training.start import KEPT, config_for, first_network, origin_of, without_mapping
 from murauer.training.variants import Variant, find_variant
 
@@ -30,6 +30,7 @@ RUN_FILE = "config.json"
 """Settings of the training in a run folder."""
 
 
+@alone_in_folder
 def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.device = CPU) -> Path:
     """Train f and p on synthetic data (Sec. 3.1, 4.1), resuming where a former run stopped.
 
@@ -85,6 +86,7 @@ def is_pretrained(store: Store, config: Config, seed: int, out: Path) -> bool:
     return bool(json.loads(facts).get("identity") == identity)
 
 
+@alone_in_folder
 def train(
     store: Store,
     config: Config,

@@ -16,6 +16,7 @@ from murauer.datasets.dataset import Dataset
 from murauer.errors import UserError
 from murauer.files import as_utf8, written_whole
 from murauer.hand.handedness import GivenHandedness
+from murauer.locks import locked
 from murauer.prepare.importing.centres import CentreFormat, Centres, choose_centres
 from murauer.prepare.importing.handedness import given_hands, shown_hands
 from murauer.prepare.importing.images import Importer, Problem
@@ -59,12 +60,13 @@ def import_dataset(
     """
     chosen, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings, handedness)
     if not _is_finished(folder, facts):
-        hands = shown_hands(dataset, chosen, handedness)
-        importer = Importer(dataset, chosen, facts.settings, hands.left)
-        sets.fill(partial(_same, importer), "importing", workers)
-        if not (sets.folder / MANIFEST_FILE).exists():
-            _describe(importer, sets, facts, hands.facts)
-        sets.finish(folder)
+        with locked(sets.folder):
+            hands = shown_hands(dataset, chosen, handedness)
+            importer = Importer(dataset, chosen, facts.settings, hands.left)
+            sets.fill(partial(_same, importer), "importing", workers)
+            if not (sets.folder / MANIFEST_FILE).exists():
+                _describe(importer, sets, facts, hands.facts)
+            sets.finish(folder)
     return open_store(folder)
 
 

@@ -12,7 +12,6 @@ from the label of the real frame by the error of the fit alone. The offsets are 
 """
 
 import csv
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +29,15 @@ from murauer.hand.fitting import FEWEST_JOINTS, HandFit, align, costs_of_hands, 
 from murauer.hand.joint_offsets import JOINT_OFFSETS_FILE
 from murauer.hand.model import HandModel
 from murauer.hand.rasteriser import rasterise_depth
+from murauer.locks import locked
 from murauer.prepare.pairs.forearm import fit_forearms
 from murauer.prepare.pairs.registration import register_to_depth
 from murauer.prepare.rendering.regions import check_joints_are_modelled
 from murauer.progress import Progress
 from murauer.store.frame_set import FrameSet, create_frame_set, open_frame_set
 from murauer.store.makers import PairFacts
-from murauer.store.manifest import PAIRS, write_manifest
-from murauer.store.store import Store, open_store
+from murauer.store.manifest import PAIRS
+from murauer.store.store import Store, open_store, put_set
 
 PAIRS_FILE = "twins.csv"
 COLUMNS = (
@@ -105,6 +105,13 @@ def make_pairs(
         UserError: There is nothing to fit to, the joints are not known to the hand model, the labels are of
             the other hand than the store says, or there are synthetic pairs.
     """
+    with locked(folder):
+        return _make_pairs(folder, chosen, max_error_mm, replace)
+
+
+def _make_pairs(
+    folder: Path, chosen: np.ndarray | None, max_error_mm: float, replace: bool
+) -> SyntheticPairs:
     store = open_store(folder)
     _check(store, replace)
     real = store.require("real")
@@ -127,11 +134,10 @@ def make_pairs(
     shutil.rmtree(working, ignore_errors=True)
     create_frame_set(working, len(real), real.views, real.depth.shape[-1], len(store.skeleton))
     errors = _render(store, working, rows, fit, max_error_mm)
-    shutil.rmtree(folder / PAIRS, ignore_errors=True)
-    os.replace(working, folder / PAIRS)
     fit.offsets.save(folder / JOINT_OFFSETS_FILE)
     changed = store.manifest.with_set(PAIRS, store.centre_kind("real"))
-    write_manifest(folder, msgspec.structs.replace(changed, pairs=PairFacts(len(rows), max_error_mm)))
+    changed = msgspec.structs.replace(changed, pairs=PairFacts(len(rows), max_error_mm))
+    put_set(working, store, PAIRS, changed)
     pairs = SyntheticPairs(open_store(folder), rows, fit, errors, max_error_mm)
     _write_table(pairs, folder / PAIRS_FILE)
     return pairs

@@ -30,6 +30,7 @@ from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
 from murauer.hand.shape import ADULT, ANYBODY, SHAPE_NAMES, ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
+from murauer.locks import locked
 from murauer.prepare.rendering.regions import RENDER_CHUNK, RenderedChunks, render_regions
 from murauer.random_streams import random_stream
 from murauer.store.chunked_sets import ChunkedSets
@@ -189,20 +190,19 @@ def simulate_store(config: SimulationConfig, folder: Path, workers: int | None =
         UserError: The folder cannot be used.
     """
     sets = _chunked_sets(config, folder)
-    sets.fill(partial(RenderedChunks, partial(Simulator, config)), "simulating", workers)
-    if not (sets.folder / MANIFEST_FILE).exists():
-        write_manifest(
-            sets.folder,
-            Manifest(
-                skeleton=config.skeleton,
-                rig=store_rig(config).to_dict(),
-                cube_mm=config.cube_mm,
-                view_pair=(0, 1),
-                unseen_persons=(config.training_persons, config.training_persons + 1),
-                simulation=config,
-            ),
-        )
-    sets.finish(folder)
+    described = Manifest(
+        skeleton=config.skeleton,
+        rig=store_rig(config).to_dict(),
+        cube_mm=config.cube_mm,
+        view_pair=(0, 1),
+        unseen_persons=(config.training_persons, config.training_persons + 1),
+        simulation=config,
+    )
+    with locked(sets.folder):
+        sets.fill(partial(RenderedChunks, partial(Simulator, config)), "simulating", workers)
+        if not (sets.folder / MANIFEST_FILE).exists():
+            write_manifest(sets.folder, described)
+        sets.finish(folder)
     return open_store(folder)
 
 

@@ -5,8 +5,6 @@ joints, the cameras and their poses, the places of the hands, the windows and ho
 the hand the store's joints lie is known once `murauer render pairs` has fitted the hand model to some labels.
 """
 
-import os
-import shutil
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.shape import ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
+from murauer.locks import locked
 from murauer.prepare.rendering.regions import (
     RENDER_CHUNK,
     RenderedChunks,
@@ -36,8 +35,8 @@ from murauer.random_streams import random_stream
 from murauer.store.chunked_sets import ChunkedSets, discard
 from murauer.store.frame_set import FrameSet
 from murauer.store.makers import SynthesisConfig, SynthesisFacts
-from murauer.store.manifest import Manifest, write_manifest
-from murauer.store.store import Store, open_store
+from murauer.store.manifest import Manifest
+from murauer.store.store import Store, open_store, put_set
 
 PALM = ("nyu14", SKELETONS["nyu14"].centre)
 """The joint that the hand finder aims at."""
@@ -124,14 +123,13 @@ def synthesise(
         UserError: The store has a synthetic set, no frames to learn distances from, or joints that the hand
             model does not have.
     """
-    store = open_store(folder)
-    sets = _chunked_sets(store, config, replace)
-    sets.fill(partial(RenderedChunks, partial(Synthesiser, config, folder)), "rendering", workers)
-    shutil.rmtree(folder / "synthetic", ignore_errors=True)
-    os.replace(sets.folder / "synthetic", folder / "synthetic")
-    write_manifest(folder, describe_synthesis(store, config))
-    discard(sets.folder)
-    return open_store(folder)
+    with locked(folder):
+        store = open_store(folder)
+        sets = _chunked_sets(store, config, replace)
+        sets.fill(partial(RenderedChunks, partial(Synthesiser, config, folder)), "rendering", workers)
+        put_set(sets.folder / "synthetic", store, "synthetic", describe_synthesis(store, config))
+        discard(sets.folder)
+        return open_store(folder)
 
 
 def synthesise_shard(

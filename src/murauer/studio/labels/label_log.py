@@ -6,10 +6,9 @@ follows from reading it from the beginning, so a studio that was killed goes on 
 power cut left unfinished is dropped: it is the change that was being made.
 """
 
-import fcntl
 import json
-import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from murauer.errors import UserError
+from murauer.files import LineFile
 from murauer.geometry.skeletons import Skeleton
+from murauer.locks import locked
 from murauer.studio.albums.album import NO_HAND, Floats
 
 LABEL_LOG_FILE = "labelling.jsonl"
@@ -74,30 +75,19 @@ class LabelLog:
         skeleton: Skeleton of the labels.
 
     Raises:
-        UserError: The label log is damaged, of another skeleton, in use by another studio, or cannot be
-            written.
+        UserError: The label log is damaged, of another skeleton, cannot be written, or another process writes
+            in the folder.
     """
 
     def __init__(self, folder: Path, skeleton: Skeleton) -> None:
         self.path = folder / LABEL_LOG_FILE
         self._skeleton = skeleton
         self._histories: dict[str, _History] = {}
-        try:
-            # Unbuffered: after a failure nothing waits to be written all the same.
-            self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by `close`
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._file.close()
-            raise UserError(f"{folder} is being labelled by another studio; end that one first") from error
-        except OSError as error:
-            raise UserError(
-                f"cannot write {self.path}: {error.strerror}; make the folder writable"
-            ) from error
-        try:
+        with ExitStack() as opened:
+            opened.enter_context(locked(folder))
+            self._file = opened.enter_context(LineFile(self.path))
             self._read()
-        except BaseException:
-            self.close()
-            raise
+            self._open = opened.pop_all()
 
     def __enter__(self) -> "LabelLog":
         return self
@@ -107,7 +97,7 @@ class LabelLog:
 
     def close(self) -> None:
         """Let others label the folder. There is nothing left to save."""
-        self._file.close()
+        self._open.close()
 
     def label(self, key: str) -> Label | None:
         """The label of a frame as it stands; None if it was not labelled here, or all of that was undone."""
@@ -160,19 +150,8 @@ class LabelLog:
     def _write(self, entry: dict[str, Any]) -> None:
         """Put a line on disk and only then act on it."""
         entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}
-        end = self._file.seek(0, os.SEEK_END)
-        try:
-            self._append(entry)
-        except OSError as error:
-            os.ftruncate(self._file.fileno(), end)
-            raise UserError(f"cannot write {self.path}: {error.strerror}; the change was not made") from error
+        self._file.append(json.dumps(entry).encode())
         self._apply(entry)
-
-    def _append(self, entry: dict[str, Any]) -> None:
-        line = memoryview(json.dumps(entry).encode() + b"\n")
-        while line:
-            line = line[self._file.write(line) or 0 :]
-        os.fsync(self._file.fileno())
 
     def _apply(self, entry: dict[str, Any]) -> None:
         history = self._histories.setdefault(entry["frame"], _History())
@@ -191,16 +170,11 @@ class LabelLog:
 
     def _read(self) -> None:
         """Follow what was done before; a new label log begins with what its joints are."""
-        self._file.seek(0)
-        text = self._file.read()
-        whole = text[: text.rfind(b"\n") + 1]
-        if len(whole) < len(text):
-            os.ftruncate(self._file.fileno(), len(whole))
-        lines = whole.splitlines()
-        if not lines:
+        self._file.drop_torn()
+        if not self._file.lines:
             head = {"format": 1, "skeleton": self._skeleton.name, "joints": self._skeleton.joints}
-            self._append(head)
-        for number, line in enumerate(lines, start=1):
+            self._file.append(json.dumps(head).encode())
+        for number, line in enumerate(self._file.lines, start=1):
             try:
                 entry = json.loads(line)
                 if number > 1:
