@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from changed_store import resealed
 from murauer.store.frame_set import FrameSet, open_frame_set
 from murauer.store.store import Store, open_store
 
@@ -16,7 +17,7 @@ def in_whole_steps(store: Store, folder: Path) -> Store:
         frames = open_frame_set(folder / name, writable=True)
         frames.intrinsics[..., 2] = np.round(frames.intrinsics[..., 2] * 64) / 64
         frames.flush()
-    return open_store(folder)
+    return open_store(resealed(folder))
 
 
 def half_left(store: Store, folder: Path) -> Store:
@@ -24,7 +25,7 @@ def half_left(store: Store, folder: Path) -> Store:
     shutil.copytree(store.folder, folder)
     for name in store.sets:
         mirror_rows(open_frame_set(folder / name, writable=True), slice(1, None, 2))
-    return open_store(folder)
+    return open_store(resealed(folder))
 
 
 def mirror_rows(frames: FrameSet, rows: slice) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from changed_store import described
 from joint_texts import write_joints
 from murauer.cli.main import main
 from murauer.experiments import EXPERIMENTS
-from murauer.store.manifest import MANIFEST_FILE
+from murauer.store.manifest import read_manifest
 
 
 def experiment(name: str, *words: object) -> int:
@@ -183,16 +184,10 @@ def store_without(store, tmp_path):
     shutil.copytree(store.folder, folder)
 
     def without(*sets: str, **changes: object) -> Path:
-        path = folder / MANIFEST_FILE
-        description = json.loads(path.read_text()) | changes
-        description["sets"] = [name for name in description["sets"] if name not in sets]
-        description.pop("checksums", None)
-        path.write_text(json.dumps(description))
+        left = [name for name in read_manifest(folder).sets if name not in sets]
+        described(folder, sets=left, checksums={}, **changes)
         return folder
 
-    path = folder / MANIFEST_FILE
-    sets = json.loads(path.read_text()).get("sets", list(store.sets))
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"sets": sets}))
     return without
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import murauer.sweeps.sweep
+from changed_store import described
 from inline_runner import Inline
 from murauer.cli.main import main
 from murauer.errors import UserError
 from murauer.experiments import ablation, figure4
-from murauer.store.manifest import MANIFEST_FILE
 from murauer.store.store import Store
 from murauer.training.config import load_config
 from murauer.training.loop import Training
@@ -48,11 +48,6 @@ def store_folder(store: Store, tmp_path: Path) -> Path:
     """A copy that tests may change."""
     shutil.copytree(store.folder, tmp_path / "store")
     return tmp_path / "store"
-
-
-def describe(store_folder: Path, **changes: object) -> None:
-    path = store_folder / MANIFEST_FILE
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def rows_of(out: Path) -> list[dict[str, str]]:
@@ -110,7 +105,7 @@ def test_published_errors_stand_beside_those_of_the_published_test_set(
 def test_by_default_a_store_gives_what_it_can(
     store_folder: Path, config_file: Path, tmp_path: Path, runner: Inline, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    describe(store_folder, view_pair=None)
+    described(store_folder, view_pair=None)
     assert sweep(store_folder, tmp_path / "out", config_file, "--seeds", "0") == 0
     rows = [row for row in rows_of(tmp_path / "out") if row["kind"] == "run"]
     expected = [("synth_only", "0")]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from changed_store import resealed
 from murauer.cli.main import main
 from murauer.errors import UserError
 from murauer.nets.model_file import load_model
@@ -26,7 +27,7 @@ def store_folder(tiny_store: Store, tmp_path: Path) -> Path:
     real.labelled[[1, 4]] = True
     real.valid[2] = False
     real.flush()
-    return folder
+    return resealed(folder)
 
 
 def test_proposes_unlabelled_usable_frames_by_what_the_model_sees(
@@ -48,7 +49,7 @@ def test_labels_are_not_looked_at(store_folder: Path, small_model: Path) -> None
     real = open_frame_set(store_folder / "real", writable=True)
     real.joints[:] = np.nan
     real.flush()
-    assert propose_frames(open_store(store_folder), network, 4) == before
+    assert propose_frames(open_store(resealed(store_folder)), network, 4) == before
 
 
 def test_copies_of_a_frame_are_proposed_once(store_folder: Path, small_model: Path) -> None:
@@ -56,7 +57,7 @@ def test_copies_of_a_frame_are_proposed_once(store_folder: Path, small_model: Pa
     for array in (real.depth, real.intrinsics, real.centre):
         array[5:] = array[5]
     real.flush()
-    proposals = propose_frames(open_store(store_folder), load_model(small_model)[0], 6)
+    proposals = propose_frames(open_store(resealed(store_folder)), load_model(small_model)[0], 6)
     assert sum(one.row >= 5 for one in proposals) == 1
 
 
@@ -99,7 +100,7 @@ def test_command_writes_what_training_reads(
     real = open_frame_set(store_folder / "real", writable=True)
     real.labelled[rows] = True
     real.flush()
-    assert open_store(store_folder).labelled_rows_from(out).tolist() == sorted(rows)
+    assert open_store(resealed(store_folder)).labelled_rows_from(out).tolist() == sorted(rows)
     write_proposals(out, [])
     with pytest.raises(UserError, match="names no frame"):
         read_rows(out)

@@ -6,6 +6,7 @@ that took the image. See docs/capture_format.md.
 """
 
 import math
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from murauer.errors import UserError
+from murauer.errors import UnlikelyInput, UserError
 from murauer.files import written_whole
 from murauer.geometry.skeletons import SKELETONS, Skeleton
+from murauer.seals import FIELD, UNSEALED, check_seal, seal
 from murauer.text_files import decode_json
 
 NOT_LABELLED, VISIBLE = 0, 2
@@ -106,7 +108,18 @@ def read_keypoint_file(path: Path) -> tuple[Skeleton, list[Keypoints]]:
 
     Raises:
         UserError: It cannot be read, is no such file, or has keypoints that no skeleton has.
+
+    Warns:
+        UnlikelyInput: It is not what murauer wrote any more, and does not say that this was meant.
     """
+    try:
+        check_seal(
+            path, f"if you have edited it, remove '{FIELD}' from its info; if not, write the labels again"
+        )
+    except UserError as error:  # tools of others may keep what they do not know
+        warnings.warn(UnlikelyInput(str(error)), stacklevel=2)
+    except OSError:
+        pass  # told by what reads it
     document = decode_json(path, _Document, "COCO keypoint file")
     hands = [category for category in document.categories if category.keypoints]
     if len(hands) != 1:
@@ -137,7 +150,7 @@ def read_keypoint_file(path: Path) -> tuple[Skeleton, list[Keypoints]]:
 
 
 def write_keypoint_file(path: Path, skeleton: Skeleton, labels: Iterable[Keypoints]) -> None:
-    """Write labels, complete or not at all.
+    """Write labels, sealed, complete or not at all.
 
     Args:
         path: Where to.
@@ -148,19 +161,23 @@ def write_keypoint_file(path: Path, skeleton: Skeleton, labels: Iterable[Keypoin
         UserError: The file cannot be written.
     """
     with written_whole(path) as partial:
-        partial.write_text(format_keypoints(skeleton, labels), encoding="utf-8")
+        partial.write_text(format_keypoints(skeleton, labels, digest=UNSEALED), encoding="utf-8")
+        seal(partial)
 
 
-def format_keypoints(skeleton: Skeleton, labels: Iterable[Keypoints], about: str = "") -> str:
+def format_keypoints(skeleton: Skeleton, labels: Iterable[Keypoints], about: str = "", **info: str) -> str:
     """Format labels or predictions as a COCO keypoint file.
 
     Args:
         skeleton: Of the joints.
         labels: Hands in images.
         about: Where they come from, for COCO's `info`.
+        info: What else it shall say.
     """
     bones = [(joint + 1, parent + 1) for joint, parent in skeleton.bones]  # COCO counts from 1
-    document = _Document([], [], [_Category(1, "hand", list(skeleton.joints), bones)], {"description": about})
+    document = _Document(
+        [], [], [_Category(1, "hand", list(skeleton.joints), bones)], {"description": about} | info
+    )
     for number, each in enumerate(labels, start=1):
         document.images.append(_Image(number, each.image, each.width, each.height))
         if each.shows_hand:

@@ -15,12 +15,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, load_model, save_file, save_model
 
 from murauer.arguments import positive_int
 from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
-from murauer.files import written_whole
 from murauer.handfinder.finder import PROPOSAL, REFINEMENT
 from murauer.handfinder.network import ProposalNetwork
 from murauer.handfinder.training.cubes import LabelledCubes, clear_cubes, cut_cubes
@@ -33,6 +31,7 @@ from murauer.handfinder.training.train import (
     write_proposal,
     write_refinement,
 )
+from murauer.nets.model_file import read_tensors, write_tensors
 
 
 def main() -> None:
@@ -68,15 +67,14 @@ def main() -> None:
     trained = options.cache / f"proposal_{learned}.safetensors"
     if trained.exists():
         proposal = ProposalNetwork().eval()
-        load_model(proposal, trained)
+        proposal.load_state_dict(read_tensors(trained)[0])
     else:
         seen = frames
         if without:
             more = negative_frames(without)
             seen = RoomFrames.joined([frames, more.part(repeated(len(more), len(frames)))])
         proposal = train_proposal(seen, options.passes, bfloat16=options.bfloat16)
-        with written_whole(trained) as partial:
-            save_model(proposal, str(partial))
+        write_tensors(trained, proposal.state_dict(), {})
     write_proposal(proposal, options.out / PROPOSAL)
 
     cubes = _kept(
@@ -119,9 +117,8 @@ def images_without_hand(folders: Sequence[Path]) -> list[Image]:
 def _kept(path: Path, kind: type[Samples], make: Callable[[], Samples]) -> Samples:
     """Samples from a file; the file is written if there is none."""
     if not path.exists():
-        with written_whole(path) as partial:
-            save_file(vars(make()), partial)
-    return kind(**load_file(path))
+        write_tensors(path, vars(make()), {})
+    return kind(**read_tensors(path)[0])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Weights on disk: safe tensors plus configuration, never pickled code, written at once or not at all."""
+"""Weights on disk: safe tensors plus configuration, no pickled code; sealed, written whole or not at all."""
 
 import json
 from pathlib import Path
@@ -13,6 +13,7 @@ from murauer.files import written_whole
 from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork, make_network
 from murauer.nets.model_facts import PACKAGED, packaged_model
+from murauer.seals import FIELD, UNSEALED, check_seal, seal
 
 MODEL_FILE = "model.safetensors"
 
@@ -26,18 +27,20 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     with written_whole(path) as partial:
         try:
-            save_file(contiguous, partial, metadata)
+            save_file(contiguous, partial, metadata | {FIELD: UNSEALED})
         except SafetensorError as error:  # its way to say that the disk is full
             raise OSError(str(error)) from error
+        seal(partial)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read what `write_tensors` wrote.
 
     Raises:
-        UserError: The file is missing, truncated or not in the safetensors format.
+        UserError: The file is missing, damaged or not in the safetensors format.
     """
     try:
+        check_seal(path, "copy or train it again")
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError as error:

@@ -4,11 +4,13 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from murauer.seals import FIELD, UNSEALED, seal
 from murauer.version import __version__
 
 if TYPE_CHECKING:
@@ -48,6 +50,15 @@ def translate(
         del node.metadata_props[:]
     model.producer_name, model.producer_version = "murauer", __version__
     return model
+
+
+def save_onnx(model: "ModelProto", path: Path, **metadata: str) -> None:
+    """Write a graph with some texts beside it, sealed."""
+    import onnx  # extra
+
+    onnx.helper.set_model_props(model, metadata | {FIELD: UNSEALED})
+    onnx.save(model, path)
+    seal(path)
 
 
 @contextmanager

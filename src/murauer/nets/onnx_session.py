@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from murauer.errors import UserError
+from murauer.seals import check_seal
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -31,6 +32,7 @@ def open_session(path: Path, *, made_by: str, mend: str, threads: int = 1) -> "I
         ) from error
     if not path.is_file():
         raise UserError(f"{path} does not exist; '{made_by}' makes it")
+    check_seal(path, mend)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     try:

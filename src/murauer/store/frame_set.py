@@ -254,7 +254,7 @@ def open_frame_set(folder: Path, writable: bool = False, version: int = FORMAT_V
             continue
         try:
             arrays[name] = np.load(path, mmap_mode=mode)
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # NumPy reads the head of a file as Python: it has a dozen
             raise UserError(f"cannot read {path} ({error}); make the store again") from error
     _check_shapes(folder, arrays)
     return FrameSet(**arrays)

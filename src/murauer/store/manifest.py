@@ -8,6 +8,7 @@ import msgspec
 
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.seals import FIELD, UNSEALED, check_seal, seal
 from murauer.store.integrity import checksums
 from murauer.store.makers import (
     EndlessConfig,
@@ -18,9 +19,10 @@ from murauer.store.makers import (
     SynthesisFacts,
 )
 
-FORMAT_VERSION = 3
-"""Of what is written. Version 2 does not know which hand frames show; version 1 has no checksums either, nor
-the arrays that `murauer.store.frame_set` lets be missing. Both are read as they are."""
+FORMAT_VERSION = 4
+"""Of what is written. Version 3 is not compared with its checksums when it is read. Version 2 does not know
+which hand frames show; version 1 has no checksums either, nor the arrays that `murauer.store.frame_set` lets
+be missing. They are read as they are."""
 
 MANIFEST_FILE = "recording.json"
 
@@ -58,6 +60,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         centres: Where the crop centres of a set come from; from the annotated joint if it is not here.
         hands: For an import, which hands its persons show, and how sure that is.
         checksums: SHA-256 of the arrays, by their place in the store.
+        digest: Of this file, see `murauer.seals`.
         imported: How it was imported.
         simulation: How it was simulated.
         synthesis: How its synthetic set was rendered, if it came without one.
@@ -78,6 +81,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     centres: dict[str, CentreKind] = {}
     hands: tuple[HandFacts, ...] = ()
     checksums: dict[str, str] = {}
+    digest: str = ""
     imported: ImportFacts | None = msgspec.field(default=None, name="import")
     simulation: SimulationConfig | None = None
     synthesis: SynthesisFacts | None = None
@@ -120,9 +124,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     complete = msgspec.structs.replace(
         manifest,
         checksums=dict(sorted((known | checksums(folder, new)).items())),
+        digest=UNSEALED,
     )
     with written_whole(folder / MANIFEST_FILE) as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(complete), indent=1))
+        seal(partial)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -137,6 +143,9 @@ def read_manifest(folder: Path) -> Manifest:
             f"{folder} is not a store: it has no {MANIFEST_FILE}; make one with 'murauer import' or "
             "'murauer render session'"
         )
+    check_seal(
+        path, "make the store again, or remove the line 'digest' if you have changed the file yourself"
+    )
     try:
         values = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         version: int = values.get("format_version", 0)
@@ -156,4 +165,5 @@ def read_manifest(folder: Path) -> Manifest:
 
 def store_identity(folder: Path) -> Any:
     """What tells a store from others: its manifest as it stands on disk, whatever its format."""
-    return json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    told = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    return {name: value for name, value in told.items() if name != FIELD}

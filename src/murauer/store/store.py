@@ -22,8 +22,12 @@ from murauer.store.manifest import (
     write_manifest,
 )
 from murauer.store.row_file import read_rows
+from murauer.store.verified_set import verified
 
 PROBLEMS_FILE = "problems.csv"
+
+UNVERIFIED = 3
+"""Last format version that is not compared with its checksums when it is read."""
 
 FIELDS = {PAIRS: "pairs", VALIDATION_PAIRS: "validation_pairs"}
 """Fields of `Store` that are called otherwise than their sets."""
@@ -162,13 +166,18 @@ def open_store(folder: Path) -> Store:
             for name in manifest.sets
             if name not in manifest.aliases
         }
-        sets |= {name: sets[target] for name, target in manifest.aliases.items()}
+        every = sets | {name: sets[target] for name, target in manifest.aliases.items()}
         for name, rendered in (("real", PAIRS), ("validation", VALIDATION_PAIRS)):
-            if name in sets and rendered in sets and len(sets[name]) != len(sets[rendered]):
+            if name in every and rendered in every and len(every[name]) != len(every[rendered]):
                 raise UserError(
-                    f"it has {len(sets[name])} {name} frames but {len(sets[rendered])} synthetic pairs; "
+                    f"it has {len(every[name])} {name} frames but {len(every[rendered])} synthetic pairs; "
                     "make the store again"
                 )
+        if manifest.format_version > UNVERIFIED:
+            sets = {
+                name: verified(frames, folder / name, manifest.checksums) for name, frames in sets.items()
+            }
+        sets |= {name: sets[target] for name, target in manifest.aliases.items()}
         return Store(
             folder=folder,
             skeleton=SKELETONS[manifest.skeleton],

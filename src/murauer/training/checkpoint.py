@@ -1,14 +1,26 @@
-"""The state of a training on disk, from which it is resumed: safe tensors, written at once or not at all."""
+"""The state of a training on disk, from which it is resumed: safe tensors, written at once or not at all.
 
+The one before the last is kept, for the case that the last is damaged.
+"""
+
+import os
+import shutil
+import warnings
 from pathlib import Path
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from murauer.errors import UserError
+from murauer.errors import UnlikelyInput, UserError
+from murauer.files import written_whole
 from murauer.nets.model_file import pack_module, read_tensors, unpack_module, write_tensors
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
+
+
+def previous_checkpoint(path: Path) -> Path:
+    """Where the one before the last lies."""
+    return path.with_stem(f"{path.stem}_before")
 
 
 def save_checkpoint(
@@ -20,7 +32,7 @@ def save_checkpoint(
         tensors |= pack_module(name, module)
     for name, optimiser in optimisers.items():
         tensors |= pack_optimiser(f"optimiser_{name}", optimiser)
-    write_tensors(path, tensors, {"step": str(step), "identity": identity})
+    write_checkpoint(path, tensors, {"step": str(step), "identity": identity})
 
 
 def load_checkpoint(
@@ -29,11 +41,12 @@ def load_checkpoint(
     """Restore the state of a training, if there is one; returns the step to go on with.
 
     Raises:
-        UserError: The checkpoint is damaged or belongs to another training.
+        UserError: It is damaged or belongs to another training.
     """
-    if not path.exists():
+    found = read_checkpoint(path)
+    if found is None:
         return 0
-    tensors, metadata = read_tensors(path)
+    tensors, metadata = found
     if metadata.get("identity") != identity:
         raise UserError(
             f"{path} belongs to another training (other configuration, data, variant, labels or seed); "
@@ -44,6 +57,39 @@ def load_checkpoint(
     for name, optimiser in optimisers.items():
         unpack_optimiser(f"optimiser_{name}", optimiser, tensors)
     return int(metadata["step"])
+
+
+def write_checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write tensors as the last checkpoint; what was the last is kept, and no kill leaves less than one."""
+    if path.exists():
+        before = previous_checkpoint(path)
+        before.unlink(missing_ok=True)
+        try:
+            os.link(path, before)  # two names for one file, until the new one takes the first
+        except OSError:  # a disk without links
+            os.replace(path, before)
+    write_tensors(path, tensors, metadata)
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+    """Read the last checkpoint, if there is one. If it is damaged, the one before takes its place.
+
+    Raises:
+        UserError: There is no other one, or it is damaged, too.
+    """
+    before = previous_checkpoint(path)
+    if not path.exists():
+        return read_tensors(before) if before.exists() else None
+    try:
+        return read_tensors(path)
+    except UserError as error:
+        if not before.exists():
+            raise UserError(f"{error}, or delete it to begin again") from error
+        found = read_tensors(before)
+        warnings.warn(UnlikelyInput(f"{error}; going on at the checkpoint before it"), stacklevel=2)
+        with written_whole(path) as partial:
+            shutil.copyfile(before, partial)
+        return found
 
 
 def pack_optimiser(prefix: str, optimiser: Optimizer) -> dict[str, Tensor]:

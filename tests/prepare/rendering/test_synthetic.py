@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from changed_store import resealed
 from mirrored_store import mirror_rows
 from murauer.chunks import Shard
 from murauer.errors import UserError
@@ -56,6 +57,7 @@ def test_left_hands_are_rendered_where_the_store_has_some(copies: tuple[Path, Pa
     """Networks see of a store of left hands what they would see of its mirror image."""
     right, left = copies
     mirror_rows(open_frame_set(left / "real", writable=True), slice(None))
+    resealed(left)
     config = SynthesisConfig(frames=8, jitter_mm=0.0)
     stores = [synthesise(folder, config, replace=True, workers=1) for folder in (right, left)]
     before, after = (store.require("synthetic") for store in stores)

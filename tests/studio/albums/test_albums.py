@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from changed_store import resealed
 from dataset_folders.own import Recorded, write_capture
 from murauer.capture.keypoint_file import read_keypoint_file
 from murauer.cli.main import main
@@ -94,6 +95,7 @@ def test_images_that_cannot_be_used(capture: Path, store: Path) -> None:
     valid = np.load(store / "real" / "valid.npy")
     valid[1, 0] = False
     np.save(store / "real" / "valid.npy", valid)
+    resealed(store)
     assert "cannot be used" in (open_album(store).frame("real", 1).problem or "")
 
 

@@ -22,7 +22,7 @@ from murauer.handfinder.training.augmentation import other_cubes, other_frames
 from murauer.handfinder.training.cubes import LabelledCubes
 from murauer.handfinder.training.frames import RoomFrames, Rows
 from murauer.handfinder.training.losses import proposal_loss, refinement_loss
-from murauer.nets.onnx_export import translate
+from murauer.nets.onnx_export import save_onnx, translate
 from murauer.progress import Progress
 
 Samples = TypeVar("Samples", bound=Rows)
@@ -111,8 +111,6 @@ def _write(network: nn.Module, example: Tensor, free: dict[int, Any], path: Path
     Raises:
         UserError: It gives something else.
     """
-    import onnx  # extra
-
     model = translate(network, example, (INPUT, OUTPUT), free)
     seen = torch.rand(example.shape) * 2
     with torch.no_grad():
@@ -124,7 +122,7 @@ def _write(network: nn.Module, example: Tensor, free: dict[int, Any], path: Path
             f"{path.name} differs from PyTorch by {(actual - expected).abs().max():.3g}; not written"
         )
     with written_whole(path) as partial:
-        onnx.save(model, partial)
+        save_onnx(model, partial)
 
 
 def write_refinement(refinement: RefinementNetwork, path: Path) -> None:

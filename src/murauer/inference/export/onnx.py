@@ -27,7 +27,7 @@ from murauer.inference.export.calibration import CalibrationFrames, simulate_pat
 from murauer.nets.deployed import Deployed
 from murauer.nets.model_facts import ModelFacts
 from murauer.nets.model_file import load_model
-from murauer.nets.onnx_export import OPSET, _quiet, translate
+from murauer.nets.onnx_export import OPSET, _quiet, save_onnx, translate
 from murauer.version import __version__
 
 LARGEST_DIFFERENCE_MM = 0.01
@@ -119,9 +119,8 @@ def _measure_int8(
 
 
 def _save(model: onnx.ModelProto, path: Path, facts: ModelFacts, **more: object) -> None:
-    onnx.helper.set_model_props(model, {METADATA_KEY: encode_facts(facts, murauer=__version__, **more)})
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    save_onnx(model, path, **{METADATA_KEY: encode_facts(facts, murauer=__version__, **more)})
 
 
 def _quantise(exact: Path, out: Path, frames: CalibrationFrames) -> None:
@@ -154,5 +153,4 @@ def _quantise(exact: Path, out: Path, frames: CalibrationFrames) -> None:
         )
     model = onnx.load(out)
     text = next(prop for prop in onnx.load(exact).metadata_props if prop.key == METADATA_KEY).value
-    onnx.helper.set_model_props(model, {METADATA_KEY: text.replace('"float32"', '"int8"')})
-    onnx.save(model, out)
+    save_onnx(model, out, **{METADATA_KEY: text.replace('"float32"', '"int8"')})

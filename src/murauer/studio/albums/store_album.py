@@ -17,6 +17,7 @@ from murauer.store.store import open_store
 from murauer.studio.albums.album import AlbumFrame, AlbumView, Floats, moved
 
 PAIRS_OF = {"real": PAIRS, "validation": VALIDATION_PAIRS}
+LABEL_ARRAYS = ("joints", "labelled", "valid")
 RENDERED = ("synthetic", PAIRS, VALIDATION_PAIRS)
 
 
@@ -69,13 +70,15 @@ class StoreAlbum:
                 raise UserError(f"{self.folder} has no frame {key} to label; it is not the store it was")
             by_set[set_name][int(index)] = joints
         manifest = self._store.manifest
-        sums = dict(manifest.checksums)
+        files = [f"{set_name}/{name}.npy" for set_name in by_set for name in LABEL_ARRAYS]
+        # A kill leaves a store that can be read and labelled again: what changes has no checksum meanwhile.
+        others = {file: digest for file, digest in manifest.checksums.items() if file not in files}
+        write_manifest(self.folder, replace(manifest, checksums=others))
         for set_name, rows in by_set.items():
             self._write_set(set_name, rows)
-            for name in ("joints", "labelled"):
-                file = f"{set_name}/{name}.npy"
-                sums[file] = file_checksum(self.folder / file)
-        write_manifest(self.folder, replace(manifest, checksums=sums))
+        if manifest.checksums:
+            others |= {file: file_checksum(self.folder / file) for file in files}
+        write_manifest(self.folder, replace(manifest, checksums=others))
         self._store = open_store(self.folder)
         folder = self.folder
         return (
@@ -98,7 +101,7 @@ class StoreAlbum:
                 motion = self._from_first(view)
                 if motion is not None and label is not None:
                     joints[row, view] = moved(label, motion)
-        for name, array in (("joints", joints), ("labelled", labelled), ("valid", valid)):
+        for name, array in zip(LABEL_ARRAYS, (joints, labelled, valid), strict=True):
             with written_whole(self.folder / set_name / f"{name}.npy") as partial:
                 np.save(partial, array)
 

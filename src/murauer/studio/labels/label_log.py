@@ -7,6 +7,8 @@ power cut left unfinished is dropped: it is the change that was being made.
 """
 
 import json
+import re
+import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +25,9 @@ from murauer.locks import locked
 from murauer.studio.albums.album import NO_HAND, Floats
 
 LABEL_LOG_FILE = "labelling.jsonl"
+FORMAT = 2
+"""In format 1 lines may be without a checksum."""
+
 UNDO, REDO = "undo", "redo"
 DECIMALS = 3
 """Digits behind the point: micrometres."""
@@ -41,6 +46,31 @@ class Label:
     joints: Floats | None
     accepted: bool
     action: str
+
+
+_SUM = re.compile(rb', "crc32": "([0-9a-f]{8})"}')
+
+
+def _summed(entry: Mapping[str, Any]) -> bytes:
+    """A line with the checksum of its other bytes as the last value."""
+    text = json.dumps(entry).encode()
+    return text[:-1] + b', "crc32": "%08x"}' % zlib.crc32(text)
+
+
+def _checked(line: bytes, summed: bool) -> dict[str, Any]:
+    """Read a line, which must have a checksum if all of its file have one.
+
+    Raises:
+        ValueError: It is not what was written.
+    """
+    found = _SUM.search(line)
+    if found is None and summed:
+        raise ValueError("it has no checksum")
+    if found is not None:
+        text = line[: found.start()] + b"}"
+        if found.end() != len(line) or b"%08x" % zlib.crc32(text) != found[1]:
+            raise ValueError("its checksum does not agree")
+    return json.loads(line)
 
 
 class _History:
@@ -150,7 +180,7 @@ class LabelLog:
     def _write(self, entry: dict[str, Any]) -> None:
         """Put a line on disk and only then act on it."""
         entry = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}
-        self._file.append(json.dumps(entry).encode())
+        self._file.append(_summed(entry))
         self._apply(entry)
 
     def _apply(self, entry: dict[str, Any]) -> None:
@@ -170,13 +200,17 @@ class LabelLog:
 
     def _read(self) -> None:
         """Follow what was done before; a new label log begins with what its joints are."""
+        if _SUM.search(self._file.torn):  # whole, so what is wrong is its end
+            raise UserError(f"{self.path}: the end of its last line is damaged; restore the file")
         self._file.drop_torn()
         if not self._file.lines:
-            head = {"format": 1, "skeleton": self._skeleton.name, "joints": self._skeleton.joints}
-            self._file.append(json.dumps(head).encode())
+            head = {"format": FORMAT, "skeleton": self._skeleton.name, "joints": self._skeleton.joints}
+            self._file.append(_summed(head))
+        summed = False
         for number, line in enumerate(self._file.lines, start=1):
             try:
-                entry = json.loads(line)
+                entry = _checked(line, summed)
+                summed = summed or (number == 1 and entry["format"] == FORMAT)
                 if number > 1:
                     self._apply(entry)
                 elif entry["skeleton"] != self._skeleton.name:

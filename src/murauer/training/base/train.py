@@ -22,13 +22,13 @@ from torch.optim import AdamW
 
 from murauer.nets.config import DenseConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
-from murauer.nets.model_file import load_model, pack_module, read_tensors, unpack_module, write_tensors
+from murauer.nets.model_file import load_model, pack_module, unpack_module
 from murauer.store.store import open_store
 from murauer.training.base.losses import error_loss, joint_loss, vote_loss
 from murauer.training.base.pool import Pool
 from murauer.training.base.samples import Batch, Variation, make_batch
 from murauer.training.base.testing import error_mm, stored_hands
-from murauer.training.checkpoint import pack_optimiser, unpack_optimiser
+from murauer.training.checkpoint import pack_optimiser, read_checkpoint, unpack_optimiser, write_checkpoint
 from murauer.training.device import keep_freed_memory
 from murauer.training.ema import average_of
 
@@ -128,8 +128,7 @@ class BaseTrainer:
         self.parameters = trained
         self.minutes, self.images = 0.0, 0
         self.generator = Generator().manual_seed(config.seed)
-        if (folder / CHECKPOINT).exists():
-            self._resume()
+        self._resume()
 
     def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
         """Make one step; returns its losses."""
@@ -164,11 +163,15 @@ class BaseTrainer:
         tensors |= pack_optimiser("optimiser", self.optimiser)
         facts = {"minutes": self.minutes, "images": self.images}
         network = msgspec.json.encode(self.config.network).decode()
-        write_tensors(self.folder / CHECKPOINT, tensors, {"facts": json.dumps(facts), "network": network})
+        metadata = {"facts": json.dumps(facts), "network": network}
+        write_checkpoint(self.folder / CHECKPOINT, tensors, metadata)
 
     def _resume(self) -> None:
         path = self.folder / CHECKPOINT
-        tensors, metadata = read_tensors(path)
+        found = read_checkpoint(path)
+        if found is None:
+            return
+        tensors, metadata = found
         unpack_module("network", self.network, tensors, path)
         unpack_module("average", self.average, tensors, path)
         unpack_optimiser("optimiser", self.optimiser, tensors)
