@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from murauer.geometry.distortion import Distortion
     from murauer.inference.estimator import Estimator
     from murauer.inference.pose import HandPose
-    from murauer.inference.tracking import Smoothing
+    from murauer.inference.smoothing import Smoothing
 
 __all__ = ["Camera", "Distortion", "Estimator", "HandPose", "Smoothing", "UserError", "__version__"]
 
@@ -20,7 +20,7 @@ _HOMES = {
     "Distortion": "murauer.geometry.distortion",
     "Estimator": "murauer.inference.estimator",
     "HandPose": "murauer.inference.pose",
-    "Smoothing": "murauer.inference.tracking",
+    "Smoothing": "murauer.inference.smoothing",
     "UserError": "murauer.errors",
 }
 

@@ -15,7 +15,8 @@ from murauer.hand.rasteriser import rasterise_depth
 from murauer.hand.solids import ball, cylinder, unit_cube
 from murauer.handfinder.finder import FoundHand
 from murauer.inference.backends.load import load_backend
-from murauer.inference.tracking import REFINED_EVERY, REFINED_FIRST, SIDE_EVERY, OneEuroFilter
+from murauer.inference.smoothing import OneEuroFilter
+from murauer.inference.tracking import REFINED_EVERY, REFINED_FIRST, SIDE_EVERY
 
 CAMERA = CAMERAS["nyu"]
 

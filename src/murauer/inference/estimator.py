@@ -43,7 +43,8 @@ from murauer.inference.backends.backend import Backend
 from murauer.inference.backends.load import load_backend
 from murauer.inference.pose import HandPose
 from murauer.inference.predictor import PosePredictor, Quality
-from murauer.inference.tracking import Smoothing, Tracker
+from murauer.inference.smoothing import Smoothing
+from murauer.inference.tracking import Tracker
 from murauer.nets.model_facts import BackendName
 
 
