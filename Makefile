@@ -4,13 +4,17 @@ BIN := .venv/bin
 FLOOR := 92
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test coverage package docs bench lint layers types clean
+.PHONY: demo test faults coverage package docs bench lint layers types clean
 
 demo: .venv/installed  ## simulate a store, train, evaluate: runs/demo/report.html
 	$(BIN)/murauer demo
 
 test: .venv/installed-dev  ## the whole test suite, on all cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+
+faults: .venv/installed-dev  ## kills, flipped bits, full disks: all of tests/faults; an hour
+	OMP_NUM_THREADS=1 MURAUER_KILLS=200 MURAUER_MOMENTS=1000 MURAUER_FLIPS=1000 \
+	  $(BIN)/python -m pytest -q -s -m "slow or not slow" tests/faults
 
 coverage: .venv/installed-dev  ## the same, and which share of the lines the tests reach
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --cov --cov-report=term --cov-fail-under=$(FLOOR)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +31,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         raise UserError(f"cannot write {path}: it is a folder; give the name of a file")
     direct = path.exists() and not path.is_file()
     # Writers of several machines may share a disk. Pillow and others choose the format by the suffix.
-    writer = f"{platform.node()}.{os.getpid()}"
-    partial = path if direct else path.with_name(f".{path.stem}.{writer}.partial{path.suffix}")
+    partial = path if direct else path.with_name(f".{path.stem}{_writer(os.getpid())}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -45,6 +45,24 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     finally:
         if not direct:
             _remove(partial)
+
+
+def _writer(pid: int | str) -> str:
+    return f".{platform.node()}.{pid}"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine that were killed have not written to the end.
+
+    Args:
+        folder: Where to look, and in the folders right in it.
+    """
+    named = re.compile(r"\..*" + re.escape(_writer("")) + r"(\d+)\.partial(\.[^.]*)?")
+    for place in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+        for path in place.iterdir():
+            found = named.fullmatch(path.name)
+            if found and not Path(f"/proc/{found[1]}").exists():
+                _remove(path)
 
 
 class LineFile:

@@ -21,6 +21,7 @@ from typing import IO
 import msgspec
 
 from murauer.errors import UserError
+from murauer.files import remove_leftovers
 
 LOCK_FILE = ".murauer-lock"
 BEAT_S = 10.0
@@ -71,7 +72,8 @@ _taking = threading.Lock()
 def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Be the only process that writes in a folder, here and on all machines that share the disk.
 
-    A process that has locked a folder may lock it again. The folder may be moved meanwhile.
+    A process that has locked a folder may lock it again. The folder may be moved meanwhile. Files that killed
+    processes have begun are removed.
 
     Args:
         folder: The folder; made if need be.
@@ -123,6 +125,7 @@ def _take(place: Path, wait: bool) -> IO[bytes]:
                 if _may_take(path, file, owner):
                     file.truncate(0)
                     file.write(msgspec.json.encode(_myself()))
+                    remove_leftovers(place)
                     return file
             except BaseException:
                 file.close()
