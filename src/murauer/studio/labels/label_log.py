@@ -200,7 +200,8 @@ class LabelLog:
 
     def _read(self) -> None:
         """Follow what was done before; a new label log begins with what its joints are."""
-        if _SUM.search(self._file.torn):  # whole, so what is wrong is its end
+        whole = _SUM.search(self._file.torn)
+        if whole and whole.end() < len(self._file.torn):  # more than a line, so its end is not what it was
             raise UserError(f"{self.path}: the end of its last line is damaged; restore the file")
         self._file.drop_torn()
         if not self._file.lines:
