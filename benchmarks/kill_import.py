@@ -47,7 +47,7 @@ def progress(store: Path) -> str:
     partial = store.with_name(store.name + ".partial")
     if not partial.exists():
         return "before anything was written"
-    return f"{len(list((partial / 'journal').glob('*-*.json')))} chunks finished"
+    return f"{len(list((partial / 'finished_chunks').glob('*-*.json')))} chunks finished"
 
 
 def main() -> None:

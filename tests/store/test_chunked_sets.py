@@ -9,13 +9,13 @@ import pytest
 
 from murauer.chunks import Shard
 from murauer.errors import UserError
-from murauer.store.chunked_sets import JOURNAL, ChunkedSets
+from murauer.store.chunked_sets import NOTES, ChunkedSets
 from murauer.store.frame_set import array_specs, open_frame_set
 
 
 @dataclass
 class Counter:
-    """Makes chunks that tell of every moment which one it is; `ends_at` a chunk, as if killed there."""
+    """Makes chunks that tell of every frame which one it is; `ends_at` a chunk, as if killed there."""
 
     ends_at: tuple[str, int] | None = None
     made: list[tuple[str, int]] = field(default_factory=list)
@@ -27,10 +27,10 @@ class Counter:
         if (set_name, start) == self.ends_at:
             raise KeyboardInterrupt
         self.made.append((set_name, start))
-        moments = np.arange(start, stop)
+        frames = np.arange(start, stop)
         arrays = {}
         for name, (shape, dtype) in array_specs(stop - start, 2, 4, 3).items():
-            arrays[name] = np.zeros(shape, dtype) + moments.reshape(-1, *(1 for _ in shape[1:])).astype(dtype)
+            arrays[name] = np.zeros(shape, dtype) + frames.reshape(-1, *(1 for _ in shape[1:])).astype(dtype)
         return arrays, [[set_name, start]]
 
 
@@ -63,7 +63,7 @@ def test_shards_in_any_order_are_the_whole(
 ) -> None:
     counters = [Counter() for _ in range(4)]
     for index in (3, 1, 2):
-        sets.fill_shard(counters[index], Shard(index, 3), "counting", workers=1)
+        sets.fill(counters[index], "counting", workers=1, shard=Shard(index, 3))
     assert not (sets.folder / "real").exists()  # nobody but `fill` touches the sets
     sets.fill(counters[0], "counting", workers=1)
     assert not counters[0].made
@@ -76,7 +76,7 @@ def test_shards_in_any_order_are_the_whole(
 
 
 def test_what_shards_left_out_is_made(sets: ChunkedSets, whole: dict[str, bytes], tmp_path: Path) -> None:
-    sets.fill_shard(Counter(), Shard(2, 3), "counting", workers=1)
+    sets.fill(Counter(), "counting", workers=1, shard=Shard(2, 3))
     rest = Counter()
     sets.fill(rest, "counting", workers=1)
     assert len(rest.made) == 5
@@ -85,23 +85,23 @@ def test_what_shards_left_out_is_made(sets: ChunkedSets, whole: dict[str, bytes]
 
 def test_a_killed_shard_goes_on(sets: ChunkedSets, whole: dict[str, bytes], tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        sets.fill_shard(Counter(("test", 0)), Shard(1, 2), "counting", workers=1)
+        sets.fill(Counter(("test", 0)), "counting", workers=1, shard=Shard(1, 2))
     # Killed between the arrays of a chunk and its note: the arrays do not count.
     sets.arrays_file(("test", 0, 3)).write_bytes(b"half")
     again = Counter()
-    sets.fill_shard(again, Shard(1, 2), "counting", workers=1)
+    sets.fill(again, "counting", workers=1, shard=Shard(1, 2))
     assert again.made == [("test", 0), ("test", 6)]
     sets.fill(Counter(), "counting", workers=1)
     assert files(sets, tmp_path / "a") == whole
 
 
 def test_killed_while_chunks_are_put_in(sets: ChunkedSets, whole: dict[str, bytes], tmp_path: Path) -> None:
-    sets.fill_shard(Counter(), Shard(1, 2), "counting", workers=1)
+    sets.fill(Counter(), "counting", workers=1, shard=Shard(1, 2))
     with pytest.raises(KeyboardInterrupt):
         sets.fill(Counter(("real", 9)), "counting", workers=1)
-    left = {path.name for path in (sets.folder / JOURNAL).glob("*.npz")}
+    left = {path.name for path in (sets.folder / NOTES).glob("*.npz")}
     assert left == {"test-000000000000.npz", "test-000000000006.npz"}  # the others are in the sets
-    sets.fill_shard(Counter(), Shard(2, 2), "counting", workers=1)
+    sets.fill(Counter(), "counting", workers=1, shard=Shard(2, 2))
     rest = Counter()
     sets.fill(rest, "counting", workers=1)
     assert not rest.made
@@ -124,16 +124,16 @@ def test_other_settings_begin_anew_but_shards_are_kept(
     with pytest.raises(KeyboardInterrupt):
         other.fill(Counter(("real", 9)), "counting", workers=1)
     with pytest.raises(UserError, match="a part of something else"):
-        sets.fill_shard(Counter(), Shard(1, 2), "counting", workers=1)
+        sets.fill(Counter(), "counting", workers=1, shard=Shard(1, 2))
     anew = Counter()
     sets.fill(anew, "counting", workers=1)
     assert len(anew.made) == 7 and not list(tmp_path.glob("*.old"))
     assert files(sets, tmp_path / "a") == whole
 
-    other.fill_shard(Counter(), Shard(1, 2), "counting", workers=1)
+    other.fill(Counter(), "counting", workers=1, shard=Shard(1, 2))
     with pytest.raises(UserError, match="a part of something else"):
         sets.fill(Counter(), "counting", workers=1)
-    assert len(list((sets.folder / JOURNAL).glob("*.npz"))) == 4
+    assert len(list((sets.folder / NOTES).glob("*.npz"))) == 4
 
 
 def test_finishing_replaces_what_was_there(sets: ChunkedSets, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 A set is one memory-mapped file for each array, which processes of one machine can fill together but machines
 cannot. So a machine that does a shard leaves each chunk as a file, and the call for everything puts these
-into the sets and makes what is missing. The journal has a note for each chunk that is finished: what it says
-of a chunk is on disk.
+into the sets and makes what is missing. Beside the sets there is a note for each finished chunk: a chunk with
+a note is on disk.
 """
 
 import json
@@ -26,18 +26,18 @@ from murauer.locks import LOCK_FILE, remove_lock
 from murauer.progress import Progress
 from murauer.store.frame_set import create_frame_set, open_frame_set
 
-JOURNAL = "journal"
+NOTES = "finished_chunks"
 SETTINGS_FILE = "settings.json"
 
 Job = tuple[str, int, int]
-"""A chunk: the set, its first moment and the one after its last."""
+"""A chunk: the set, its first frame and the one after its last."""
 
 
 class ChunkMaker(Protocol):
     """Makes chunks; one per process."""
 
     def chunk(self, set_name: str, start: int, stop: int) -> tuple[dict[str, np.ndarray], list[Any]]:
-        """Make some moments of a set, which depend on the arguments alone.
+        """Make some frames of a set, which depend on the arguments alone.
 
         Returns:
             The arrays of a frame set by name, see `FrameSet`; and what else is worth knowing, as JSON has it.
@@ -50,11 +50,11 @@ class ChunkedSets:
     """Frame sets that are made chunk by chunk.
 
     Attributes:
-        folder: Where they are made, with the journal beside them.
-        sizes: Number of moments and of cameras of each set, by name.
+        folder: Where they are made, with the notes on finished chunks.
+        sizes: Number of frames and of cameras of each set, by name.
         region_size: Side of the windows in pixels.
         joints: Number of joints.
-        chunk: Moments of a chunk: the unit of work, and the most that a kill costs each process.
+        chunk: Frames of a chunk: the unit of work, and the most that a kill costs each process.
         identity: All that the frames depend on, as JSON has it.
     """
 
@@ -65,51 +65,59 @@ class ChunkedSets:
     chunk: int
     identity: Any
 
-    def fill(self, make: Callable[[], ChunkMaker], task: str, workers: int | None = None) -> None:
+    def fill(
+        self,
+        make: Callable[[], ChunkMaker],
+        task: str,
+        workers: int | None = None,
+        shard: Shard | None = None,
+    ) -> None:
         """Complete the sets, with the chunks that are there already and those that are not.
 
         Args:
             make: Makes what makes chunks, in each process; must survive pickling.
             task: What is being done, for the progress display.
             workers: Processes; all cores by default. The result does not depend on it.
+            shard: Leave only its chunks, for a call without one on this or another machine to put in.
 
         Raises:
-            UserError: The folder cannot be written, or holds shards of something else.
+            UserError: The folder cannot be written, or holds a part of something else. Without a shard,
+                what one machine alone left of that is replaced.
         """
-        self._claim(replace=True)
-        done = self._noted() - self._left_by_shards()
-        if not done:
-            for name, (moments, views) in self.sizes.items():
-                create_frame_set(self.folder / name, moments, views, self.region_size, self.joints)
-        self._run(partial(_Fill, self, make), WHOLE, done, task, workers)
-
-    def fill_shard(
-        self, make: Callable[[], ChunkMaker], shard: Shard, task: str, workers: int | None = None
-    ) -> None:
-        """Leave the chunks of a shard for `fill`, on this or another machine; the arguments are as there.
-
-        Raises:
-            UserError: The folder cannot be written, or holds a part of something else.
-        """
-        self._claim(replace=False)
-        self._run(partial(_Leave, self, make), shard, self._noted(), task, workers)
+        self._claim(replace=shard is None)
+        done = self._noted()
+        if shard is None:
+            done -= self._left_by_shards()
+            if not done:
+                for name, (frames, views) in self.sizes.items():
+                    create_frame_set(self.folder / name, frames, views, self.region_size, self.joints)
+        chunks = [
+            (name, start, min(start + self.chunk, frames))
+            for name, (frames, _) in self.sizes.items()
+            for start in range(0, frames, self.chunk)
+        ]
+        jobs = (shard or WHOLE).of(chunks)
+        left = [job for job in jobs if self.note_file(job).stem not in done]
+        images, waiting = (sum(map(self.images, some)) for some in (jobs, left))
+        with Progress(task, images, start=images - waiting, unit="image") as progress:
+            work_through(partial(_Leave if shard else _Fill, self, make), left, progress, workers)
 
     def finish(self, place: Path) -> None:
         """Put the folder, complete now, in its place, over an older store if there is one."""
         if place.exists():
             shutil.rmtree(place)
         os.replace(self.folder, place)
-        shutil.rmtree(place / JOURNAL)
+        shutil.rmtree(place / NOTES)
         remove_lock(place)
 
     def notes(self, set_name: str) -> list[Any]:
         """What is worth knowing of a set, in the order of its chunks."""
-        files = sorted((self.folder / JOURNAL).glob(f"{set_name}-*.json"))
+        files = sorted((self.folder / NOTES).glob(f"{set_name}-*.json"))
         return [note for file in files for note in msgspec.json.decode(file.read_bytes())]
 
     def note_file(self, job: Job) -> Path:
         """What tells that a chunk is finished."""
-        return self.folder / JOURNAL / f"{job[0]}-{job[1]:012d}.json"
+        return self.folder / NOTES / f"{job[0]}-{job[1]:012d}.json"
 
     def arrays_file(self, job: Job) -> Path:
         """What a chunk of a shard waits in until it is in the sets."""
@@ -120,35 +128,15 @@ class ChunkedSets:
         name, start, stop = job
         return (stop - start) * self.sizes[name][1]
 
-    def _run(
-        self,
-        make: Callable[[], Callable[[Job], int]],
-        shard: Shard,
-        done: set[str],
-        task: str,
-        workers: int | None,
-    ) -> None:
-        jobs = shard.of(
-            [
-                (name, start, min(start + self.chunk, moments))
-                for name, (moments, _) in self.sizes.items()
-                for start in range(0, moments, self.chunk)
-            ]
-        )
-        left = [job for job in jobs if self.note_file(job).stem not in done]
-        images, waiting = (sum(map(self.images, some)) for some in (jobs, left))
-        with Progress(task, images, start=images - waiting, unit="image") as progress:
-            work_through(make, left, progress, workers)
-
     def _noted(self) -> set[str]:
-        return {file.stem for file in (self.folder / JOURNAL).glob("*-*.json")}
+        return {file.stem for file in (self.folder / NOTES).glob("*-*.json")}
 
     def _left_by_shards(self) -> set[str]:
-        return {file.stem for file in (self.folder / JOURNAL).glob("*-*.npz")}
+        return {file.stem for file in (self.folder / NOTES).glob("*-*.npz")}
 
     def _claim(self, replace: bool) -> None:
         """Go on with what is there or begin; `replace` what one machine alone left of something else."""
-        path, text = self.folder / JOURNAL / SETTINGS_FILE, json.dumps(self.identity)
+        path, text = self.folder / NOTES / SETTINGS_FILE, json.dumps(self.identity)
         if path.exists():
             filled = self._noted() - self._left_by_shards()
             if path.read_text() == text:
@@ -210,9 +198,9 @@ def _write_note(path: Path, notes: list[Any]) -> None:
 
 def discard(folder: Path) -> None:
     """Delete what was made in a folder; a kill leaves all of it or nothing to go on with."""
-    old = folder / f"{JOURNAL}.old"
+    old = folder / f"{NOTES}.old"
     shutil.rmtree(old, ignore_errors=True)
-    os.replace(folder / JOURNAL, old)  # without it nothing counts as made
+    os.replace(folder / NOTES, old)  # without it nothing counts as made
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)

@@ -240,7 +240,7 @@ def test_damage_is_found(store: Store, dataset: FakeDataset, tmp_path: Path) -> 
         verify(copy.folder, {})
 
 
-def test_the_journal_is_the_same_whatever_the_number_of_workers(
+def test_the_store_is_the_same_whatever_the_number_of_workers(
     dataset: FakeDataset, store: Store, tmp_path: Path
 ) -> None:
     assert same_files(store.folder, load(dataset, tmp_path / "s", centres=["joint"], workers=2).folder)

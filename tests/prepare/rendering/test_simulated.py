@@ -17,7 +17,8 @@ from murauer.errors import UserError
 from murauer.geometry.camera import xyz_to_uvd
 from murauer.prepare.rendering.simulated import SimulationConfig, Simulator, simulate_store, splits
 from murauer.random_streams import random_stream
-from murauer.store.chunked_sets import JOURNAL
+from murauer.store.chunked_sets import NOTES
+from murauer.store.frame_set import FrameSet
 from murauer.store.store import Store
 
 SMALL = SimulationConfig(
@@ -31,7 +32,7 @@ SMALL = SimulationConfig(
 
 
 def assert_same(first: Store, second: Store, split: str) -> None:
-    for field in dataclasses.fields(first.real):
+    for field in dataclasses.fields(FrameSet):
         a, b = (getattr(store.require(split), field.name) for store in (first, second))
         assert np.array_equal(a, b), (split, field.name)
 
@@ -55,18 +56,18 @@ def test_shards_and_a_kill_do_not_change_the_store(tmp_path: Path) -> None:
     command = ["render", "session", "--config", str(tmp_path / "settings.json"), "--workers", "1"]
     assert main([*command, "--out", str(tmp_path / "one")]) == 0
     command += ["--out", str(tmp_path / "many")]
-    journal = tmp_path / "many.partial" / JOURNAL
+    notes = tmp_path / "many.partial" / NOTES
 
     def kill_after(chunks: int, *options: str) -> None:
         process = subprocess.Popen([sys.executable, "-m", "murauer", *command, *options])
-        while process.poll() is None and len(list(journal.glob("*-*.json"))) < chunks:
+        while process.poll() is None and len(list(notes.glob("*-*.json"))) < chunks:
             time.sleep(0.02)
         process.kill()
         process.wait()
 
     kill_after(1, "--shard", "2/2")
     assert main([*command, "--shard", "2/2"]) == 0
-    assert len(list(journal.glob("*.npz"))) == 4 and not (tmp_path / "many").exists()
+    assert len(list(notes.glob("*.npz"))) == 4 and not (tmp_path / "many").exists()
     kill_after(6)
     assert main(command) == 0
     assert files(tmp_path / "one") == files(tmp_path / "many")

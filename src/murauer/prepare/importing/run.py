@@ -28,7 +28,7 @@ from murauer.store.manifest import MANIFEST_FILE, Manifest, write_manifest
 from murauer.store.store import PROBLEMS_FILE, Store, check_place, open_store, partial_folder
 
 IMPORT_CHUNK = 64
-"""Moments imported at a time: the unit of work, and the most that a kill costs each worker."""
+"""Frames imported at a time: the unit of work, and the most that a kill costs each worker."""
 
 
 def import_dataset(
@@ -91,7 +91,7 @@ def import_shard(
     if not _is_finished(folder, facts):
         hands = shown_hands(dataset, chosen, handedness)
         importer = Importer(dataset, chosen, facts.settings, hands.left)
-        sets.fill_shard(partial(_same, importer), shard, "importing", workers)
+        sets.fill(partial(_same, importer), "importing", workers, shard)
 
 
 def _prepare(

@@ -213,7 +213,7 @@ def simulate_shard(config: SimulationConfig, folder: Path, shard: Shard, workers
         UserError: The folder cannot be used, or parts of another store wait there.
     """
     sets = _chunked_sets(config, folder)
-    sets.fill_shard(partial(RenderedChunks, partial(Simulator, config)), shard, "simulating", workers)
+    sets.fill(partial(RenderedChunks, partial(Simulator, config)), "simulating", workers, shard)
 
 
 def _chunked_sets(config: SimulationConfig, folder: Path) -> ChunkedSets:

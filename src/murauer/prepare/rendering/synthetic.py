@@ -141,8 +141,7 @@ def synthesise_shard(
         UserError: As in `synthesise`, or parts of another synthetic set wait there.
     """
     sets = _chunked_sets(open_store(folder), config, replace)
-    make = partial(RenderedChunks, partial(Synthesiser, config, folder))
-    sets.fill_shard(make, shard, "rendering", workers)
+    sets.fill(partial(RenderedChunks, partial(Synthesiser, config, folder)), "rendering", workers, shard)
 
 
 def _chunked_sets(store: Store, config: SynthesisConfig, replace: bool) -> ChunkedSets:
