@@ -137,6 +137,12 @@ def tell_shard_is_done(shard: "Shard") -> None:
     print(f"shard {shard.index}/{shard.count} is done; the command without --shard puts all together")
 
 
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Declare --device, where networks compute."""
+    about = "where to compute: cpu, cuda or cuda:N (default: cpu)"
+    parser.add_argument("--device", default="cpu", metavar="NAME", help=about)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Declare --json."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")

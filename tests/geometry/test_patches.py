@@ -4,7 +4,7 @@ import torch
 
 from murauer.geometry.camera import CAMERAS, Camera
 from murauer.geometry.crop import crop_hand
-from murauer.geometry.patches import Cubes
+from murauer.geometry.patches import BoxRule, Cubes
 
 CAMERA = CAMERAS["nyu"]
 
@@ -15,14 +15,15 @@ def some_depth(count: int, camera: Camera, stream: torch.Generator) -> torch.Ten
 
 
 @pytest.mark.parametrize("patch_size", [32, 64, 128])
-def test_patches_are_those_of_training_to_the_bit(patch_size: int) -> None:
+@pytest.mark.parametrize("box", ["exact", "published"])
+def test_patches_are_those_of_training_to_the_bit(patch_size: int, box: BoxRule) -> None:
     stream, count = torch.Generator().manual_seed(patch_size), 40
     depth = some_depth(count, CAMERA, stream)
     centre = torch.tensor([-400.0, -300.0, 300.0]) + torch.rand(count, 3, generator=stream) * torch.tensor(
         [800.0, 600.0, 900.0]  # also near and beyond the image's border
     )
-    expected, geometry = crop_hand(depth, CAMERA.intrinsics(), centre, patch_size=patch_size)
-    cubes = Cubes(centre.numpy(), CAMERA.intrinsics_array(), 300.0, patch_size)
+    expected, geometry = crop_hand(depth, CAMERA.intrinsics(), centre, patch_size=patch_size, box=box)
+    cubes = Cubes(centre.numpy(), CAMERA.intrinsics_array(), 300.0, patch_size, box=box)
     assert np.array_equal(cubes.cut(depth.numpy()), expected.numpy())
     assert 0.1 < (expected < 1).float().mean() < 0.9
     joints = torch.rand(count, 14, 3, generator=stream) * 2 - 1

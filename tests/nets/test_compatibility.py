@@ -5,8 +5,9 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from murauer.errors import UserError
-from murauer.nets.compatibility import PUBLISHED, load_published_weights
+from murauer.nets.compatibility import PUBLISHED
 from murauer.nets.network import HandPoseNetwork, make_discriminator
+from murauer.nets.published_weights import load_published_weights
 
 
 def layout(shared_dir) -> tuple[list[tuple[str, list[int]]], list[tuple[str, list[int]]]]:
@@ -142,6 +143,10 @@ def write_code(path, state):
     torch.save({"score.weight": Trojan()}, path)
 
 
+def write_network(path, state):
+    torch.save(make_discriminator(PUBLISHED), path)
+
+
 def write_list(path, state):
     torch.save([torch.zeros(1)], path)
 
@@ -170,7 +175,8 @@ def write_nan(path, state):
         ("b.pt", write_nothing, "damaged or holds more than tensors"),
         ("b.safetensors", write_nothing, "damaged or holds more than tensors"),
         ("c.pt", write_half, "damaged or holds more than tensors"),
-        ("d.pt", write_code, "damaged or holds more than tensors"),
+        ("d.pt", write_code, "holds an object of .*print': code"),
+        ("j.pth", write_network, "holds an object of 'murauer.nets.discriminator.Discriminator': code"),
         ("e.pt", write_list, "no plain state dict"),
         ("f.pt", write_missing, "'fc.bias' is missing"),
         ("g.pt", write_unknown, "'another.weight' is unknown"),

@@ -14,7 +14,7 @@ import argparse
 import json
 from pathlib import Path
 
-from murauer.arguments import add_json, count
+from murauer.arguments import add_device, add_json, count
 from murauer.errors import UserError
 
 FORMATS = ("uvd", "xyz", "xyz-y-up")
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ground-truth-format", choices=FORMATS, help="of the annotations, if another")
     parser.add_argument("--camera", metavar="nyu|sr305|FILE.json", help="camera of uvd coordinates")
     parser.add_argument("--skeleton", metavar="NAME", help="names of the joints")
+    add_device(parser)
     add_json(parser)
 
 
@@ -62,10 +63,11 @@ def _write_report(args: argparse.Namespace) -> None:
     """Put the runs on a page."""
     from murauer.evaluation.report import write_report  # start-up
     from murauer.evaluation.runs import load_runs, store_of  # start-up
+    from murauer.training.device import open_device  # start-up
 
     if args.ground_truth or args.split is not None or args.small_cube is not None or args.json:
         raise UserError("with --report give runs, --data and nothing else: the page shows all splits")
-    runs = load_runs(args.sources)
+    runs = load_runs(args.sources, open_device(args.device))
     store = store_of(runs, args.data)
     command = f"murauer evaluate {' '.join(args.sources)} --report {args.report}"
     write_report(args.report, store, runs, facts={"Command": command, "Data": str(store.folder)})
@@ -78,11 +80,13 @@ def _evaluate_model(args: argparse.Namespace, source: str) -> None:
     from murauer.evaluation.split import evaluate_split  # start-up
     from murauer.nets.model_file import model_path  # start-up
     from murauer.store.store import open_store  # start-up
+    from murauer.training.device import open_device  # start-up
 
     if args.data is None and Path(source).suffix not in ("", ".safetensors"):
         raise UserError(f"{source} is no run: give --ground-truth for predictions, or --data for a model")
     store = open_store(args.data) if args.data else store_of(load_runs([source]))
-    result = evaluate_split(model_path(source), store, args.split or "test", args.small_cube)
+    split, device = args.split or "test", open_device(args.device)
+    result = evaluate_split(model_path(source), store, split, args.small_cube, device)
     print(json.dumps(result.to_dict()) if args.json else result.table())
 
 

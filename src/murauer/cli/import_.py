@@ -1,7 +1,8 @@
-"""Import a dataset or a capture: what training and evaluation read is made of it, once.
+"""Import a dataset, a capture or published weights: what training and evaluation read is made of it, once.
 
 murauer import nyu datasets/nyu --out stores/nyu
 murauer import recording captures/monday --out stores/monday --centres localised
+murauer import weights n100.pth --out model.safetensors
 
 Of each image a window around the hand is kept. An import that was stopped goes on when the same command is
 given again; on several machines, give each a --shard, and at the end the command without it. Images that
@@ -12,12 +13,29 @@ import argparse
 from pathlib import Path
 
 from murauer.arguments import add_workers, positive_float, positive_int, shard_of, tell_shard_is_done
+from murauer.cli import import_weights
 from murauer.datasets import DATASETS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument("dataset", choices=tuple(DATASETS), metavar="NAME", help=", ".join(DATASETS))
+    """Declare what can be imported: datasets, all with the same arguments, and weights."""
+    what = parser.add_subparsers(dest="dataset", required=True, metavar="NAME")
+    first, *others = DATASETS
+    formatter = argparse.RawDescriptionHelpFormatter
+    dataset = what.add_parser(
+        first, aliases=others, help="dataset or capture", description=__doc__, formatter_class=formatter
+    )
+    _add_arguments_of_datasets(dataset)
+    dataset.set_defaults(run=run)
+    weights = what.add_parser(
+        "weights", help="weights of the paper's authors", description=import_weights.__doc__,
+        formatter_class=formatter,
+    )  # fmt: skip
+    import_weights.add_arguments(weights)
+    weights.set_defaults(run=import_weights.run)
+
+
+def _add_arguments_of_datasets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="PATH", help="folder of the dataset")
     parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="folder to write to")
     parser.add_argument(

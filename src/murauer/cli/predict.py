@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from murauer.arguments import (
+    add_device,
     add_handedness,
     add_workers,
     centre,
@@ -100,6 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", metavar="NAME", help="set of the store: real, test, ...")
     add_workers(parser)
+    add_device(parser)
     parser.add_argument("--overlay", type=Path, metavar="FILE", help="picture of the result, .png or .jpg")
 
 
@@ -122,7 +124,8 @@ def run(args: argparse.Namespace) -> int:
     if args.overlay is not None and (frames.count or 0) > SHEET_LIMIT:
         raise UserError(f"{frames.count} frames are too many for one overlay; give up to {SHEET_LIMIT}")
     try:
-        return predict_frames(args, frames, Estimator.load(args.model, quality=args.quality))
+        estimator = Estimator.load(args.model, quality=args.quality, device=args.device)
+        return predict_frames(args, frames, estimator)
     finally:
         frames.close()
 
@@ -147,7 +150,8 @@ def _predict_set(args: argparse.Namespace) -> None:
     shard = shard_of(args) or WHOLE
     store = open_store(Path(args.frames[0]))
     (out,) = args.out
-    if predict_store(store, args.split, args.model, out, shard=shard, workers=args.workers):
+    how = {"shard": shard, "workers": args.workers, "device": args.device}
+    if predict_store(store, args.split, args.model, out, **how):
         print(f"{out}: joints of the {len(store.require(args.split))} {args.split} frames")
     else:
         tell_shard_is_done(shard)

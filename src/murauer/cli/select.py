@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from murauer.arguments import add_json, count, positive_int
+from murauer.arguments import add_device, add_json, count, positive_int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--among-labelled", action="store_true",
         help="choose among the frames with labels, to try selection on a simulated store",
     )  # fmt: skip
+    add_device(parser)
     add_json(parser)
 
 
@@ -39,9 +40,10 @@ def run(args: argparse.Namespace) -> None:
     from murauer.nets.model_file import load_model  # start-up
     from murauer.selection.selecting import format_proposals, propose_frames, write_proposals  # start-up
     from murauer.store.store import open_store  # start-up
+    from murauer.training.device import open_device  # start-up
 
     store = open_store(args.store)
-    network, config = load_model(args.model)
+    network, config = load_model(args.model, open_device(args.device))
     proposals = propose_frames(
         store,
         network,

@@ -11,7 +11,7 @@ import argparse
 import json
 from pathlib import Path
 
-from murauer.arguments import add_data, add_json, add_run_folder, count, labels
+from murauer.arguments import add_data, add_device, add_json, add_run_folder, count, labels
 from murauer.errors import UserError
 
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=count, default=0, help="seed of everything random (default: 0)")
     parser.add_argument("--pretrained", type=Path, metavar="FILE", help="start from this pre-trained network")
-    parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu, cuda or cuda:N (default: cpu)")
+    add_device(parser)
     parser.add_argument(
         "--resume", action="store_true", help="go on with the run in --out; an error if there is none"
     )
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
         return
     validation = store.validation
     labelled = validation is not None and len(validation.usable_rows(0, labelled=True)) > 0
-    result = evaluate_split(model, store, "validation") if labelled else None
+    result = evaluate_split(model, store, "validation", device=device) if labelled else None
     if args.json:
         print(json.dumps({"model": str(model), "validation": result and result.to_dict()}))
     elif result is None:

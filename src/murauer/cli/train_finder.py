@@ -1,7 +1,7 @@
 """Train the two networks of the hand finder on simulated rooms, and write them as ONNX.
 
     python -m murauer.cli.train_finder --out runs/finder [--rooms 80000] [--passes 5] [--in-sight 100000]
-        [--refinement-passes 16] [--seed 0] [--bfloat16] [--no-hand CAPTURE ...]
+        [--refinement-passes 16] [--seed 0] [--bfloat16] [--device cuda] [--no-hand CAPTURE ...]
 
 First the proposal network on whole frames, then the refinement network on cubes: at its proposals, and at
 hands that are well in sight; both also on frames of captures that are labelled to show no hand. Writes
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from murauer.arguments import positive_int
+from murauer.arguments import add_device, positive_int
 from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
 from murauer.handfinder.finder import PROPOSAL, REFINEMENT
@@ -32,6 +32,7 @@ from murauer.handfinder.training.train import (
     write_refinement,
 )
 from murauer.nets.model_file import read_tensors, write_tensors
+from murauer.training.device import open_device
 
 
 def main() -> None:
@@ -49,11 +50,13 @@ def main() -> None:
     parser.add_argument(
         "--bfloat16", action="store_true", help="for processors that have it: 1.6 times as fast"
     )
+    add_device(parser)
     parser.add_argument(
         "--no-hand", type=Path, nargs="+", default=[], metavar="CAPTURE",
         help="captures with frames that are labelled to show no hand",
     )  # fmt: skip
     options = parser.parse_args()
+    device = open_device(options.device)
     torch.manual_seed(options.seed)
     without = images_without_hand(options.no_hand)
     name = f"{options.seed}_{options.rooms}"
@@ -73,7 +76,7 @@ def main() -> None:
         if without:
             more = negative_frames(without)
             seen = RoomFrames.joined([frames, more.part(repeated(len(more), len(frames)))])
-        proposal = train_proposal(seen, options.passes, bfloat16=options.bfloat16)
+        proposal = train_proposal(seen, options.passes, bfloat16=options.bfloat16, device=device)
         write_tensors(trained, proposal.state_dict(), {})
     write_proposal(proposal, options.out / PROPOSAL)
 
@@ -92,7 +95,7 @@ def main() -> None:
         negative = negative_cubes(without, proposal)
         cubes = LabelledCubes.joined([cubes, negative.part(repeated(len(negative), len(cubes)))])
     write_refinement(
-        train_refinement(cubes, options.refinement_passes, bfloat16=options.bfloat16),
+        train_refinement(cubes, options.refinement_passes, bfloat16=options.bfloat16, device=device),
         options.out / REFINEMENT,
     )
 

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from murauer.errors import UserError
-from murauer.inference.frames import batches
+from murauer.inference.frames import batches, patches_for
 from murauer.nets.deployed import AnyNetwork, latent_vectors
 from murauer.store.augmentation import Samples
 from murauer.store.frame_set import FrameSet, spread_rows
@@ -216,7 +216,7 @@ def encode_pairs(
     rows = frames.spread(limit).rows
 
     def encode(frame_set: FrameSet, is_real: bool) -> Tensor:
-        parts = batches(frame_set, network.config.patch_size, cube_mm, rows)
-        return torch.cat([latent_vectors(network, samples.patch, real=is_real) for samples in parts]).double()
+        parts = patches_for(network, frame_set, cube_mm, rows)
+        return torch.cat([latent_vectors(network, patch, real=is_real).cpu() for patch, _ in parts]).double()
 
     return LatentPairs(encode(frames.real, True), encode(frames.synthetic, False))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from murauer.errors import UserError
 from murauer.evaluation.split import Scores, score_network
@@ -16,6 +17,7 @@ from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork
 from murauer.nets.model_file import MODEL_FILE, load_model, model_path, read_tensors
 from murauer.store.store import Store, open_store
+from murauer.training.device import CPU
 from murauer.training.train import RUN_FILE
 from murauer.training.variants import Variant, find_variant
 
@@ -78,12 +80,13 @@ def parse_named(text: str) -> tuple[str | None, Path]:
     return (name, Path(path)) if separator and name and not Path(text).exists() else (None, Path(text))
 
 
-def load_run(folder: Path, title: str | None = None) -> Run:
+def load_run(folder: Path, title: str | None = None, device: torch.device = CPU) -> Run:
     """Load a model and what its training was.
 
     Args:
         folder: run folder, or model file of a training.
         title: name in tables and figures; that of the variant by default.
+        device: where its network computes.
 
     Raises:
         UserError: a file is missing or damaged, or the model tells nothing of its training.
@@ -91,7 +94,7 @@ def load_run(folder: Path, title: str | None = None) -> Run:
     path = model_path(folder)
     if not path.exists():
         raise UserError(f"{folder} is no finished run: it has no {MODEL_FILE}; train it to its end first")
-    network, config = load_model(path)
+    network, config = load_model(path, device)
     facts = json.loads(read_tensors(path)[1].get("facts", "{}"))
     try:
         name, labels, seed = str(facts["variant"]), int(facts["labels"]), int(facts["seed"])
@@ -117,11 +120,12 @@ def load_run(folder: Path, title: str | None = None) -> Run:
     )
 
 
-def load_runs(sources: Sequence[str | Path]) -> list[Run]:
+def load_runs(sources: Sequence[str | Path], device: torch.device = CPU) -> list[Run]:
     """Load runs and give those of one title titles that tell them apart: with n, seed, or their folder.
 
     Args:
         sources: run folders, or "NAME=FOLDER" with the title to give.
+        device: where their networks compute.
 
     Raises:
         UserError: there is none, or one cannot be loaded.
@@ -129,7 +133,7 @@ def load_runs(sources: Sequence[str | Path]) -> list[Run]:
     if not sources:
         raise UserError("at least one finished training is needed; give a run folder")
     named = [(None, source) if isinstance(source, Path) else parse_named(source) for source in sources]
-    runs = [load_run(folder, name) for name, folder in named]
+    runs = [load_run(folder, name, device) for name, folder in named]
     common = Path(os.path.commonpath([run.folder.absolute().parent for run in runs]))
     for suffix in (
         lambda run: f", n = {run.labels:,}" if run.variant.real else "",

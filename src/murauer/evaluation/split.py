@@ -17,6 +17,7 @@ from murauer.nets.model_file import load_model
 from murauer.store.manifest import CENTRES, CentreKind
 from murauer.store.store import Store
 from murauer.store.summary import counted, joints_missing
+from murauer.training.device import CPU
 
 SMALL_CUBE = 5 / 6
 """Side of the cube that many take for NYU's second, smaller test person, as a share of the usual one."""
@@ -97,7 +98,11 @@ class SplitResult:
 
 
 def evaluate_split(
-    model: Path, store: Store, split: str, small_cube_person: int | None = None
+    model: Path,
+    store: Store,
+    split: str,
+    small_cube_person: int | None = None,
+    device: torch.device = CPU,
 ) -> SplitResult:
     """Predict the first camera's frames of a set around the recorded centres, and compare with the labels.
 
@@ -106,11 +111,12 @@ def evaluate_split(
         store: The data.
         split: Name of a set of real frames.
         small_cube_person: Number of a person whose cube is `SMALL_CUBE` of the store's.
+        device: Where the network computes.
 
     Raises:
         UserError: The model cannot be loaded, or as for `score_network`.
     """
-    network, config = load_model(model)
+    network, config = load_model(model, device)
     scores = score_network(network, config.skeleton, store, split, small_cube_person)
     frames, usable = store.require(split), store.require(split).usable_rows(0)
     return SplitResult(

@@ -20,6 +20,7 @@ from murauer.nets.model_file import load_model, model_path
 from murauer.progress import Progress
 from murauer.store.frame_set import create_array
 from murauer.store.store import Store, open_store
+from murauer.training.device import open_device, workers_for
 
 PREDICTION_CHUNK = 4096
 """Frames predicted at a time: the unit of work, and the most that a kill costs each process."""
@@ -35,10 +36,13 @@ class ChunkPrediction:
         folder: folder of the store.
         split: name of the set.
         chunks: folder for the results.
+        device: where the network computes.
     """
 
-    def __init__(self, model: str | Path, folder: Path, split: str, chunks: Path) -> None:
-        self.network, config = load_model(model)
+    def __init__(
+        self, model: str | Path, folder: Path, split: str, chunks: Path, device: str = "cpu"
+    ) -> None:
+        self.network, config = load_model(model, open_device(device))
         self.skeleton = config.skeleton
         self.store = open_store(folder)
         self.frames = self.store.require(split)
@@ -67,6 +71,7 @@ def predict_store(
     *,
     shard: Shard = WHOLE,
     workers: int | None = None,
+    device: str = "cpu",
 ) -> bool:
     """Predict the joints that the first camera sees, around the recorded centres.
 
@@ -77,7 +82,8 @@ def predict_store(
         out: .npy file for the joints in mm, camera coordinates, float32 (N, J, 3); NaN for frames whose
             image cannot be used.
         shard: which share of the chunks to predict; with one of several, `out` is left to the call for all.
-        workers: processes; all cores by default. The result does not depend on it.
+        workers: processes; all cores by default, and one for a GPU. The result does not depend on it.
+        device: where the network computes.
 
     Returns:
         Whether `out` has been written.
@@ -88,6 +94,7 @@ def predict_store(
     """
     if out.suffix != ".npy":
         raise UserError(f"joints of a set are written as .npy, not as {out}; choose such a name")
+    open_device(device)
     _, config = load_model(model)
     convert(np.zeros((config.sizes.joints, 3)), config.skeleton, store.skeleton.name)  # or say why not
     frames = len(store.require(split))
@@ -98,8 +105,8 @@ def predict_store(
     total = sum(min(PREDICTION_CHUNK, frames - start) for start in shard.of(starts))
     done = total - sum(min(PREDICTION_CHUNK, frames - start) for start in left)
     with Progress("predicting", total, done, unit="frame") as progress:
-        make = partial(ChunkPrediction, model, store.folder, split, chunks)
-        work_through(make, left, progress, workers)
+        make = partial(ChunkPrediction, model, store.folder, split, chunks, device)
+        work_through(make, left, progress, workers or workers_for(device))
     if shard.count > 1:
         return False
     with written_whole(out) as file:

@@ -24,6 +24,7 @@ VARIANTS = ("real_only", "real_and_synth", "distr_match", "view_pred", "full")
 LABELS = 100
 OTHER_LABELS = (10, 1_000)
 OTHER_LABELS_VARIANTS = ("real_and_synth", "full")
+SPLITS = ("validation", "test")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     folder = args.out / "recording"
     store = open_store(folder) if folder.exists() else simulate_store(SimulationConfig(), folder)
     jobs = make_jobs(ablation_cells(store), args.seeds, args.out)
-    sweep = run_sweep(store, config, jobs, splits=("validation", "test"), runner=runner)
+    sweep = run_sweep(store, config, jobs, splits=SPLITS, runner=runner, device=args.device)
     if sweep.results:
         results = sweep_results(sweep, "test")
         command = f"murauer experiment ablation {shlex.join(_words(args))}"

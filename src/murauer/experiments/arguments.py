@@ -4,15 +4,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from murauer.arguments import add_run_folder
+from murauer.arguments import add_device, add_run_folder
 from murauer.evaluation.runs import Run
 
 
 def add_runs(parser: argparse.ArgumentParser, nargs: str | None = "+") -> None:
-    """Declare RUN..., --data and --out."""
+    """Declare RUN..., --data, --out and --device."""
     parser.add_argument("runs", nargs=nargs, metavar="RUN", help="run folder, or TITLE=FOLDER")
     add_data(parser)
     add_run_folder(parser)
+    add_device(parser)
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:

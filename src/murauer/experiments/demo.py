@@ -13,8 +13,10 @@ from murauer.files import written_whole
 from murauer.prepare.rendering.simulated import simulate_store
 from murauer.store.makers import SimulationConfig
 from murauer.store.store import Store, open_store
+from murauer.sweeps.runner import LocalRunner
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.config import Config, load_config
+from murauer.training.device import open_device, workers_for
 
 N_LABELLED = 100
 SEED = 0
@@ -22,7 +24,7 @@ VARIANTS = ("synth_only", "real_and_synth", "full")
 
 
 def run_demo(
-    out: Path, config_name: str = "demo", simulation: SimulationConfig | None = None
+    out: Path, config_name: str = "demo", simulation: SimulationConfig | None = None, device: str = "cpu"
 ) -> dict[str, Any]:
     """Simulate, pre-train, train the variants, evaluate on the test split and write report and metrics.
 
@@ -33,6 +35,7 @@ def run_demo(
         out: Folder for store, runs, `report.html` and `metrics.json`.
         config_name: Configuration of the trainings.
         simulation: What is recorded.
+        device: Where networks compute.
 
     Returns:
         What `metrics.json` holds.
@@ -50,7 +53,10 @@ def run_demo(
     started = time.monotonic()
     cells = [(variant, N_LABELLED if variant != "synth_only" else 0) for variant in VARIANTS]
     jobs = [replace(job, out=out / job.variant) for job in make_jobs(cells, [SEED], out)]
-    sweep = run_sweep(store, config, jobs[::-1], splits=("test",))  # the longest first
+    runner = LocalRunner(workers_for(device))
+    sweep = run_sweep(
+        store, config, jobs[::-1], splits=("test",), runner=runner, device=device
+    )  # longest first
     sweep.check()
     seconds["training"] = time.monotonic() - started
 
@@ -64,7 +70,7 @@ def run_demo(
     }
     with written_whole(out / "metrics.json") as partial:
         partial.write_text(json.dumps(metrics, indent=1))
-    trained = load_runs([job.out for job in jobs])
+    trained = load_runs([job.out for job in jobs], open_device(device))
     write_report(out / "report.html", store, trained, facts=_facts(config, simulation, seconds))
     return metrics
 

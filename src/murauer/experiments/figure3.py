@@ -11,7 +11,7 @@ feature_mapping' train the two ideas that the paper builds on, with its own netw
 import argparse
 from pathlib import Path
 
-from murauer.arguments import add_run_folder
+from murauer.arguments import add_device, add_run_folder
 from murauer.evaluation.figures.published import is_published_test_set, published_results
 from murauer.evaluation.figures.semi_supervised import (
     Measurement,
@@ -21,6 +21,7 @@ from murauer.evaluation.figures.semi_supervised import (
 from murauer.evaluation.runs import find_runs, load_run, predict_split, store_of
 from murauer.experiments.arguments import add_data
 from murauer.experiments.outputs import write_outputs
+from murauer.training.device import open_device
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="*", type=Path, metavar="FOLDER", help="run, or folder that holds runs")
     add_data(parser)
     add_run_folder(parser)
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    runs = [load_run(folder) for folder in find_runs(args.runs)]
+    device = open_device(args.device)
+    runs = [load_run(folder, device=device) for folder in find_runs(args.runs)]
     published = published_results()
     measurements, data, comparable = [], published.data, True
     if runs:

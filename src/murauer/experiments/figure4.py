@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> None:
     counts = _label_counts(store, args.labels)
     cells = _cells(store, config, args.variants, counts)
     jobs = make_jobs(cells, args.seeds, args.out / "runs")
-    sweep = run_sweep(store, config, jobs, splits=(args.split,), runner=runner)
+    sweep = run_sweep(store, config, jobs, splits=(args.split,), runner=runner, device=args.device)
     if sweep.results:
         results = sweep_results(sweep, args.split)
         published = _published(store, args.split)

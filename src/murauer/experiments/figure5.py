@@ -15,6 +15,7 @@ from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
 from murauer.evaluation.runs import load_runs, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
+from murauer.training.device import open_device
 
 PAIRS = 500
 
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    (run,) = load_runs([args.runs])
+    (run,) = load_runs([args.runs], open_device(args.device))
     store = store_of([run], args.data)
     frames = corresponding_frames(store, run.labelled_rows(store)).spread(args.pairs)
     pairs = encode_pairs(run.network, frames, store.cube_mm, limit=args.pairs)

@@ -16,6 +16,7 @@ from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
 from murauer.evaluation.runs import labelled_by_any, load_runs, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
+from murauer.training.device import open_device
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    runs = load_runs(args.runs)
+    runs = load_runs(args.runs, open_device(args.device))
     store = store_of(runs, args.data)
     frames = corresponding_frames(store, labelled_by_any(runs, store)).spread(1000)
     pairs = {run.title: encode_pairs(run.network, frames, store.cube_mm) for run in runs}

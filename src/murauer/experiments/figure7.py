@@ -17,6 +17,7 @@ from murauer.evaluation.runs import Run, labelled_by_any, load_runs, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
 from murauer.store.frame_set import spread_rows
+from murauer.training.device import open_device
 
 FRAMES = 400
 EXAMPLES = 4
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    runs = load_runs(args.runs)
+    runs = load_runs(args.runs, open_device(args.device))
     for one in runs:
         if not one.variant.view_prediction:
             raise UserError(

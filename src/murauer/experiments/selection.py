@@ -26,6 +26,7 @@ from murauer.store.makers import SimulationConfig
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import Job, run_sweep
 from murauer.training.config import Config, read_config
+from murauer.training.device import open_device
 from murauer.training.train import PRETRAINED_FILE
 
 VARIANT = "real_and_synth"
@@ -57,14 +58,15 @@ def run(args: argparse.Namespace) -> None:
     else:
         store = simulate_store(SimulationConfig(), folder)
     cells = [(n, seed) for seed in args.seeds for n in args.labels]
+    where: dict[str, Any] = {"splits": SPLITS, "runner": runner, "device": args.device}
     # Random ones first: they make the pre-trained networks that selection needs.
     jobs = {"random": [_job("random", n, seed, args.out) for n, seed in cells]}
-    sweeps = {"random": run_sweep(store, config, jobs["random"], splits=SPLITS, runner=runner)}
+    sweeps = {"random": run_sweep(store, config, jobs["random"], **where)}
     sweeps["random"].check()
     jobs["selected"] = [
-        _job("selected", n, seed, args.out, _select(store, n, seed, args.out)) for n, seed in cells
+        _job("selected", n, seed, args.out, _select(store, n, seed, args)) for n, seed in cells
     ]
-    sweeps["selected"] = run_sweep(store, config, jobs["selected"], splits=SPLITS, runner=runner)
+    sweeps["selected"] = run_sweep(store, config, jobs["selected"], **where)
     sweeps["selected"].check()
     rows = [
         {"frames": way, "n_labelled": one["n_labelled"], "seed": one["seed"]}
@@ -81,11 +83,12 @@ def _job(way: str, n: int, seed: int, out: Path, label_file: Path | None = None)
     return Job(VARIANT, n, seed, run_folder, pretraining, label_file)
 
 
-def _select(store: Store, n: int, seed: int, out: Path) -> Path:
+def _select(store: Store, n: int, seed: int, args: argparse.Namespace) -> Path:
     """Select with the network that has seen synthetic frames alone."""
-    path = out / f"selected_n{n}_seed{seed}.txt"
+    path = args.out / f"selected_n{n}_seed{seed}.txt"
     if not path.exists():
-        network, _ = load_model(out / f"pretraining_seed{seed}" / PRETRAINED_FILE)
+        pretrained = args.out / f"pretraining_seed{seed}" / PRETRAINED_FILE
+        network, _ = load_model(pretrained, open_device(args.device))
         write_proposals(path, propose_frames(store, network, n, seed=seed, among_labelled=True))
     return path
 

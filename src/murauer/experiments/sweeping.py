@@ -2,10 +2,11 @@
 
 import argparse
 
-from murauer.arguments import count, positive_int
+from murauer.arguments import add_device, count, positive_int
 from murauer.errors import UserError
 from murauer.sweeps.make_runner import RUNNERS, make_runner
 from murauer.sweeps.runner import Runner
+from murauer.training.device import workers_for
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
@@ -15,8 +16,12 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=count, nargs="+", default=[0, 1, 2], metavar="S", help="default: 0 1 2"
     )
     parser.add_argument(
-        "--workers", type=positive_int, metavar="W", help="trainings at a time (default: one for each core)"
+        "--workers",
+        type=positive_int,
+        metavar="W",
+        help="trainings at a time (default: one for each core, one on a GPU)",
     )
+    add_device(parser)
     parser.add_argument(
         "--runner",
         choices=RUNNERS,
@@ -39,7 +44,8 @@ def sweep_runner(args: argparse.Namespace) -> Runner:
     Raises:
         UserError: It cannot be used here.
     """
-    return make_runner(args.runner, args.out / "submitit", args.workers, dict(args.runner_option))
+    workers = args.workers or (None if args.runner == "slurm" else workers_for(args.device))
+    return make_runner(args.runner, args.out / "submitit", workers, dict(args.runner_option))
 
 
 def _option(text: str) -> tuple[str, int | str]:

@@ -32,6 +32,7 @@ from murauer.experiments.outputs import write_outputs
 from murauer.geometry.camera import Camera
 from murauer.store.manifest import CENTRES
 from murauer.store.store import Store, open_store
+from murauer.training.device import open_device
 
 FORMATS: tuple[JointFormat, ...] = ("uvd", "xyz", "xyz-y-up")
 
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("nothing to compare; give runs, or files of predictions with --uvd NAME=FILE")
     if files and args.ground_truth is None and not args.runs and args.data is None:
         raise UserError("files of predictions need something to compare with; give --ground-truth or --data")
-    runs = load_runs(args.runs) if args.runs else []
+    runs = load_runs(args.runs, open_device(args.device)) if args.runs else []
     store = None
     if runs:
         store = store_of(runs, args.data)

@@ -13,6 +13,7 @@ from murauer.evaluation.figures.ranked_frames import ranked_figure, ranked_frame
 from murauer.evaluation.runs import load_runs, predict_split, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
+from murauer.training.device import open_device
 
 COUNT = 5
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    (run,) = load_runs([args.runs])
+    (run,) = load_runs([args.runs], open_device(args.device))
     store = store_of([run], args.data)
     predictions = predict_split(run, store, args.split)
     count = min(args.count, len(predictions.rows))

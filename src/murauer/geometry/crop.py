@@ -21,15 +21,14 @@ Two rules for the cube's box, chosen by `box`:
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from murauer.geometry.camera import uvd_to_xyz, xyz_to_uvd
-
-BoxRule = Literal["exact", "published"]
+from murauer.geometry.patches import BoxRule
 
 BACKGROUND = 1.0
 """Value of patch pixels where nothing was measured inside the cube."""

@@ -5,7 +5,7 @@ The tests hold the two against each other, to the bit.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,14 @@ from murauer.geometry.camera import uvd_to_xyz, xyz_to_uvd
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+BoxRule = Literal["exact", "published"]
+"""How a cube's outline becomes image pixels, see `murauer.geometry.crop`."""
+
 BACKGROUND = np.float32(1.0)
 """Value of patch pixels where nothing was measured inside the cube."""
+
+OUTSIDE = -1e6
+"""Image coordinate of patch pixels that are outside of every image, however they are turned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +36,7 @@ class Cubes:
         patch_size: Side P of the patches in pixels.
         rotation: In-plane rotation in radians about the centre, counter-clockwise as displayed, (B,); None
             for none.
+        box: How the outlines become image pixels.
     """
 
     centre: Floats
@@ -37,6 +44,7 @@ class Cubes:
     cube_mm: float | Floats
     patch_size: int
     rotation: Floats | None = None
+    box: BoxRule = "exact"
 
     def cut(self, depth: NDArray[Any]) -> Floats:
         """Cut the cubes out.
@@ -74,7 +82,7 @@ class Cubes:
 
     def patch_from_xyz(self, xyz: Floats) -> NDArray[np.float64]:
         """Return the patch pixels, (B, J, 2) as column and row, where joints (B, J, 3) in mm appear."""
-        low, scale = self._box
+        low, scale = self._outline
         uv = xyz_to_uvd(xyz.astype(np.float64), self._intrinsics)[..., :2]
         return (self._turned(uv, 1) - low[:, None]) / scale[:, None] - 0.5
 
@@ -87,7 +95,7 @@ class Cubes:
         Returns:
             (B, J, 3) in mm.
         """
-        low, scale = self._box
+        low, scale = self._outline
         uv = low[:, None] + (joints[..., :2] + 1) * (scale * (self.patch_size / 2))[:, None]
         depth = joints[..., 2:] * self.half_mm + self.centre[:, None, 2:]
         uvd = np.concatenate((self._turned(uv, -1), depth), axis=-1)
@@ -119,18 +127,43 @@ class Cubes:
         return self.intrinsics.astype(np.float32).astype(np.float64)
 
     @cached_property
-    def _box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Low corner of the cubes' outlines in the image, and image pixels per patch pixel; (B, 2)."""
+    def _corners(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Low and high corners of the cubes' outlines in the image, in whole pixels as published; (B, 2)."""
         intrinsics = self._intrinsics
         cube = np.asarray(self.cube_mm, np.float64).reshape(-1, 1)
         half = intrinsics[..., :2] * (cube / 2) / self.centre[:, 2:].astype(np.float64)
         low, high = self._centre_uv - half, self._centre_uv + half
-        return low, (high - low) / self.patch_size
+        return (low, high) if self.box == "exact" else (np.floor(low), np.floor(high))
+
+    @cached_property
+    def _outline(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Low corner of the patches in the image, and image pixels per patch pixel; (B, 2)."""
+        low, high = self._corners
+        if self.box == "exact":
+            return low, (high - low) / self.patch_size
+        scale = (high - low) / self._patch_sides
+        return low - 0.5 - scale / 2, scale
+
+    @cached_property
+    def _patch_sides(self) -> NDArray[np.float64]:
+        """Patch pixels that an outline as published fills: all of its longer side; (B, 2)."""
+        low, high = self._corners
+        sides = high - low
+        return sides * self.patch_size // sides.max(axis=1, keepdims=True)
+
+    def _grid(self) -> NDArray[np.float64]:
+        """Image columns and rows that those of patches show before they are turned, (B, 2, P)."""
+        pixel = np.arange(self.patch_size)
+        if self.box == "exact":
+            low, scale = self._outline
+            return (low + scale / 2)[..., None] + scale[..., None] * pixel
+        (low, high), filled = self._corners, self._patch_sides[..., None]
+        sampled = low[..., None] + pixel * (high - low)[..., None] // filled
+        return np.where(pixel < filled, sampled, OUTSIDE)
 
     def _sampled(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Image columns and rows that patches show: (B, 1, P) and (B, P, 1), or both (B, P, P) if turned."""
-        low, scale = self._box
-        sampled = (low + scale / 2)[..., None] + scale[..., None] * np.arange(self.patch_size)
+        sampled = self._grid()
         if self.rotation is None:
             nearest = np.floor(sampled.astype(np.float32) + np.float32(0.5)).astype(np.int64)
             return nearest[:, 0, None, :], nearest[:, 1, :, None]

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from murauer.nets.deployed import AnyNetwork, joints_around
+from murauer.geometry.patches import BoxRule
+from murauer.nets.deployed import AnyNetwork, device_of, joints_around
 from murauer.store.augmentation import Samples, still, to_samples
 from murauer.store.frame_set import FrameSet
 
@@ -13,7 +15,12 @@ BATCH = 256
 
 
 def batches(
-    frames: FrameSet, patch_size: int, cube_mm: float, rows: np.ndarray | None = None, view: int = 0
+    frames: FrameSet,
+    patch_size: int,
+    cube_mm: float,
+    rows: np.ndarray | None = None,
+    view: int = 0,
+    box: BoxRule = "exact",
 ) -> Iterator[Samples]:
     """Cut frames into patches of right hands around the recorded centre, a batch at a time.
 
@@ -23,11 +30,25 @@ def batches(
         cube_mm: Side of the hand cube in mm.
         rows: Which frames, in this order; all by default.
         view: The camera.
+        box: How the cubes' outlines become pixels.
     """
     rows = np.arange(len(frames)) if rows is None else rows
     for start in range(0, len(rows), BATCH):
         region = frames.regions(rows[start : start + BATCH], view)
-        yield to_samples(region, still(len(region.depth)), patch_size=patch_size, cube_mm=cube_mm)
+        yield to_samples(region, still(len(region.depth)), patch_size=patch_size, cube_mm=cube_mm, box=box)
+
+
+def patches_for(
+    network: AnyNetwork, frames: FrameSet, cube_mm: float, rows: np.ndarray, view: int = 0
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Cut frames as a network is to see them, a batch at a time; the arguments are those of `batches`.
+
+    Yields:
+        Patches (B, 1, P, P) and crop centres in mm (B, 3), on the network's device.
+    """
+    config, device = network.config, device_of(network)
+    for samples in batches(frames, config.patch_size, cube_mm, rows, view, config.box):
+        yield samples.patch.to(device), samples.centre.to(device)
 
 
 @torch.no_grad()

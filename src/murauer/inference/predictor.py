@@ -79,7 +79,9 @@ class PosePredictor:
             begin = time.perf_counter()
             seen = depth if found.size == len(depth) else depth[found]  # no copy of a single frame
             facts = self.facts
-            cubes = Cubes(places[found], camera.intrinsics_array(), facts.cube_mm, facts.patch_size)
+            cubes = Cubes(
+                places[found], camera.intrinsics_array(), facts.cube_mm, facts.patch_size, box=facts.box
+            )
             empty = shown(cubes.cut(seen)) < MINIMUM_HAND_SHARE
             for index in found[empty].tolist():
                 problems[index] = _empty_cube(places[index], camera)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from murauer.errors import UserError
+from murauer.geometry.patches import BoxRule
 from murauer.geometry.skeletons import convert, find_skeleton
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     patch_size: int = 128
     """P, side of the square input patch and of the predicted view in pixels; a multiple of 32."""
+
+    box: BoxRule = "exact"
+    """How the hand is cut out: exactly, or as for weights of the published code, see geometry/crop.py."""
 
     extractor: str = "residual"
     """Backbone, a name in `backbone.BACKBONES`: what f is, and what works on its features."""
@@ -170,6 +174,11 @@ class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def latent_normalisation(self) -> Literal["none", "layer"]:
         """That of z: there is none."""
         return "none"
+
+    @property
+    def box(self) -> BoxRule:
+        """How the hand is cut out."""
+        return "exact"
 
     @property
     def joints(self) -> int:

@@ -18,6 +18,11 @@ def make_network(sizes: NetworkConfig | DenseConfig) -> AnyNetwork:
     return DenseHandPoseNetwork(sizes) if isinstance(sizes, DenseConfig) else HandPoseNetwork(sizes)
 
 
+def device_of(network: AnyNetwork) -> torch.device:
+    """Where a network computes."""
+    return next(network.parameters()).device
+
+
 def latent_vectors(network: AnyNetwork, patch: Tensor, real: bool) -> Tensor:
     """Z of patches (B, 1, P, P) as vectors (B, F); of a dense network, its mean over the places."""
     latent = network.latent(patch, real)
@@ -48,7 +53,7 @@ def joints_around(
     for.
 
     Args:
-        network: f, m and p, in evaluation mode, on the CPU.
+        network: f, m and p, in evaluation mode; the rest is the processor's.
         depth: (B, H, W) in mm, 0 = no measurement.
         intrinsics: fx, fy, u0, v0 of each image in pixels, (B, 4).
         centre: About the middle of each hand, camera coordinates in mm, (B, 3).
@@ -58,16 +63,17 @@ def joints_around(
     Returns:
         (B, J, 3) in mm, camera coordinates.
     """
-    passes, centre_joint, dense = 1, 0, None
+    passes, centre_joint, dense, device = 1, 0, None, device_of(network)
     if isinstance(network, DenseHandPoseNetwork):
         skeleton = find_skeleton(network.config.skeleton)
         passes, centre_joint, dense = 2, skeleton.centre, Dense(skeleton.name, cube_mm)
 
     def run(patches: Floats) -> Floats:
-        joints: Floats = predicted(network, torch.from_numpy(patches)[:, None], real).numpy()
+        joints: Floats = predicted(network, torch.from_numpy(patches)[:, None].to(device), real).cpu().numpy()
         return joints
 
-    cubes = Cubes(centre.numpy(), intrinsics.numpy(), cube_mm, network.config.patch_size)
+    config = network.config
+    cubes = Cubes(centre.numpy(), intrinsics.numpy(), cube_mm, config.patch_size, box=config.box)
     look = predict_joints(run, depth.numpy(), cubes, passes=passes, centre_joint=centre_joint, dense=dense)
     return torch.from_numpy(look.joints)
 

@@ -5,6 +5,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+from murauer.geometry.patches import BoxRule
 from murauer.geometry.skeletons import Skeleton
 
 BackendName = Literal["onnx", "torch"]
@@ -20,12 +21,14 @@ class ModelFacts:
         patch_size: side P of its patches in pixels.
         dense: whether it gives joints as the patch shows them, each with its expected error, of cubes as
             large as the hand asks for. Other models give camera coordinates in cubes that are all alike.
+        box: how its patches are cut out.
     """
 
     skeleton: Skeleton
     cube_mm: float
     patch_size: int
     dense: bool = False
+    box: BoxRule = "exact"
 
 
 PACKAGED = ("default", "small")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import msgspec
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -73,20 +74,30 @@ def unpack_module(prefix: str, module: nn.Module, tensors: dict[str, Tensor], so
         ) from error
 
 
-def save_model(path: Path, network: AnyNetwork, config: msgspec.Struct, **facts: object) -> None:
+def save_model(
+    path: Path,
+    network: AnyNetwork,
+    config: msgspec.Struct,
+    discriminator: nn.Module | None = None,
+    **facts: object,
+) -> None:
     """Write a network for inference, with its configuration and facts about its making.
 
     Args:
         path: The file.
         network: f, m, p and g.
         config: That of its training. It has the fields of `ModelConfig`, and any others.
+        discriminator: h, for a training that starts from both.
         facts: What is known about its making.
 
     Raises:
         UserError: The file cannot be written.
     """
     metadata = {"config": msgspec.json.encode(config).decode(), "facts": json.dumps(facts)}
-    write_tensors(path, pack_module("network", network), metadata)
+    tensors = pack_module("network", network)
+    if discriminator is not None:
+        tensors |= pack_module("discriminator", discriminator)
+    write_tensors(path, tensors, metadata)
 
 
 def model_path(source: str | Path) -> Path:
@@ -97,11 +108,12 @@ def model_path(source: str | Path) -> Path:
     return path / MODEL_FILE if path.is_dir() else path
 
 
-def load_model(source: str | Path) -> tuple[AnyNetwork, ModelConfig]:
+def load_model(source: str | Path, device: torch.device | str = "cpu") -> tuple[AnyNetwork, ModelConfig]:
     """Load a network for inference, in evaluation mode.
 
     Args:
         source: "default" or "small" for the packaged models, a run folder, or a .safetensors file.
+        device: Where it is to compute.
 
     Raises:
         UserError: The file is missing, damaged, or of another configuration.
@@ -119,4 +131,4 @@ def load_model(source: str | Path) -> tuple[AnyNetwork, ModelConfig]:
         fresh = pack_module("network.view_generator", network.view_generator)
         tensors = fresh | tensors
     unpack_module("network", network, tensors, path)
-    return network.eval(), config
+    return network.eval().to(device), config

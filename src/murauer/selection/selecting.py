@@ -9,7 +9,7 @@ import torch
 
 from murauer.errors import UserError
 from murauer.files import written_whole
-from murauer.inference.frames import batches
+from murauer.inference.frames import patches_for
 from murauer.nets.deployed import AnyNetwork, latent_vectors
 from murauer.progress import Progress
 from murauer.selection.coverage import Floats, cover
@@ -86,9 +86,9 @@ def encode(store: Store, network: AnyNetwork, rows: np.ndarray, cube_mm: float) 
     """Take real frames of the first camera to the latent space: z of `rows`, (N, F)."""
     parts = []
     with Progress("looking at frames", len(rows), unit="frame") as progress:
-        for samples in batches(store.require("real"), network.config.patch_size, cube_mm, rows):
-            parts.append(latent_vectors(network, samples.patch, real=True).double().numpy())
-            progress.advance(len(samples.patch))
+        for patch, _ in patches_for(network, store.require("real"), cube_mm, rows):
+            parts.append(latent_vectors(network, patch, real=True).cpu().double().numpy())
+            progress.advance(len(patch))
     return np.concatenate(parts)
 
 

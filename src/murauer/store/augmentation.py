@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 
 from murauer.geometry.crop import BACKGROUND, CropGeometry, crop_hand
+from murauer.geometry.patches import BoxRule
 from murauer.nets.config import PAPER
 from murauer.store.frame_set import Region
 
@@ -120,6 +121,7 @@ def to_samples(
     noise: Tensor | None = None,
     noise_mm: float = 0.0,
     targets: Callable[[CropGeometry, Tensor], Tensor] = PAPER.targets,
+    box: BoxRule = "exact",
 ) -> Samples:
     """Cut a batch of regions into patches.
 
@@ -131,6 +133,7 @@ def to_samples(
         noise: Noise of standard deviation 1 for each patch pixel, shape (B, P, P); none by default.
         noise_mm: Standard deviation that it is given on the surfaces, in a cube that is not scaled.
         targets: What the network is to predict of joints in mm; that of the paper by default.
+        box: How the cubes' outlines become pixels.
 
     Raises:
         ValueError: A centre is not in front of the camera.
@@ -143,6 +146,7 @@ def to_samples(
         patch_size=patch_size,
         rotation=placement.rotation,
         pivot=region.centre,
+        box=box,
     )
     if noise is not None:
         patch = add_white_noise(patch, noise, noise_mm / (cube_mm / 2))

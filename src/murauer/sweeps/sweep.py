@@ -28,6 +28,7 @@ from murauer.store.store import Store, open_store
 from murauer.sweeps.runner import LocalRunner, Runner, Task
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config
+from murauer.training.device import open_device
 from murauer.training.train import (
     PRETRAINED_FILE,
     PRETRAINING_CHECKPOINT_FILE,
@@ -126,6 +127,7 @@ def run_sweep(
     *,
     splits: Sequence[str],
     runner: Runner | None = None,
+    device: str = "cpu",
 ) -> Sweep:
     """Run trainings that are not finished, and the pre-trainings that they need.
 
@@ -135,17 +137,18 @@ def run_sweep(
         jobs: What to train.
         splits: Sets to evaluate on.
         runner: Where; by default processes of this machine, one for each core.
+        device: Where each of them computes.
     """
     runner = runner or LocalRunner()
     results = {job: read_result(store, config, job, splits) for job in jobs}
     todo = [job for job in jobs if results[job] is None]
     seeds = {job.pretraining: job.seed for job in todo if job.pretraining is not None}
     starts = {
-        folder: _pretraining_work(store, config, seed, folder)
+        folder: _pretraining_work(store, config, seed, folder, device)
         for folder, seed in seeds.items()
         if not is_pretrained(store, config, seed, folder)
     }
-    trainings = {job: _training_work(store, config, job, splits, starts) for job in todo}
+    trainings = {job: _training_work(store, config, job, splits, starts, device) for job in todo}
     finished_steps = (len(jobs) - len(todo)) * config.training.joint_iterations
     # A seed's pre-training comes right before the first training that needs it.
     order = list(dict.fromkeys(work for own in trainings.values() for work in (own.after, own) if work))
@@ -216,16 +219,16 @@ class _Work:
             return 0
 
 
-def _pretraining_work(store: Store, config: Config, seed: int, out: Path) -> _Work:
-    call = partial(_pretrain, store.folder, config, seed, out)
+def _pretraining_work(store: Store, config: Config, seed: int, out: Path, device: str) -> _Work:
+    call = partial(_pretrain, store.folder, config, seed, out, device)
     steps = config.training.pretraining_iterations
     return _Work(f"pre-training, seed {seed}", out, call, PRETRAINING_CHECKPOINT_FILE, steps)
 
 
 def _training_work(
-    store: Store, config: Config, job: Job, splits: Sequence[str], starts: dict[Path, _Work]
+    store: Store, config: Config, job: Job, splits: Sequence[str], starts: dict[Path, _Work], device: str
 ) -> _Work:
-    call = partial(_train, store.folder, config, job, tuple(splits))
+    call = partial(_train, store.folder, config, job, tuple(splits), device)
     after = starts.get(job.pretraining) if job.pretraining else None
     return _Work(str(job), job.out, call, CHECKPOINT_FILE, config.training.joint_iterations, after)
 
@@ -307,13 +310,13 @@ def _attempt(out: Path, call: Callable[[], None]) -> str | None:
     return None
 
 
-def _pretrain(store_folder: Path, config: Config, seed: int, out: Path) -> None:
-    pretrain(open_store(store_folder), config, seed, out)
+def _pretrain(store_folder: Path, config: Config, seed: int, out: Path, device: str) -> None:
+    pretrain(open_store(store_folder), config, seed, out, open_device(device))
 
 
-def _train(store_folder: Path, config: Config, job: Job, splits: tuple[str, ...]) -> None:
+def _train(store_folder: Path, config: Config, job: Job, splits: tuple[str, ...], device: str) -> None:
     """Train and evaluate; what another process has finished meanwhile is not repeated."""
-    store = open_store(store_folder)
+    store, place = open_store(store_folder), open_device(device)
     known = _read_metrics(store, config, job)
     missing = [split for split in splits if split not in known]
     if not missing:
@@ -327,10 +330,11 @@ def _train(store_folder: Path, config: Config, job: Job, splits: tuple[str, ...]
         out=job.out,
         pretrained=job.pretraining / PRETRAINED_FILE if job.pretraining else None,
         label_rows=None if job.label_file is None else store.labelled_rows_from(job.label_file),
+        device=place,
     )
     facts = {"variant": job.variant, "n_labelled": job.labels, "seed": job.seed}
     metrics = facts | {"identity": _identity(store, config, job)} | known
     for split in missing:
-        metrics[split] = evaluate_split(model, store, split).to_dict()
+        metrics[split] = evaluate_split(model, store, split, device=place).to_dict()
     with written_whole(job.out / METRICS_FILE) as path:
         path.write_text(json.dumps(metrics, indent=1))

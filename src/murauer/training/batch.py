@@ -296,6 +296,7 @@ class BatchSource:
             noise=sent(joined("noise")),
             noise_mm=self.config.augmentation.noise_mm,
             targets=self.config.sizes.targets,
+            box=self.config.sizes.box,
         )
         return Batch(
             samples.patch,

@@ -53,6 +53,11 @@ def open_device(name: str) -> torch.device:
     return torch.device(kind, number)
 
 
+def workers_for(name: str) -> int | None:
+    """How many processes to compute in where none is asked for: one for a GPU; None for one for each core."""
+    return None if name == "cpu" else 1
+
+
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a tensor of the processor to a device, without waiting for the copy if it is a GPU."""
     if device.type != "cuda":

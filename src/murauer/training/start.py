@@ -4,15 +4,18 @@ Every training can start from the packaged base model, which knows hands already
 is its camera. m starts as the identity in any case, and g untrained unless the model has one.
 """
 
+from pathlib import Path
+
 import msgspec
 import numpy as np
+from torch import nn
 
 from murauer.errors import UserError
 from murauer.files import file_digest
 from murauer.geometry.skeletons import convert, find_skeleton
-from murauer.nets.config import DenseConfig
+from murauer.nets.config import DenseConfig, ModelConfig
 from murauer.nets.deployed import AnyNetwork, make_network
-from murauer.nets.model_file import load_model, model_path
+from murauer.nets.model_file import load_model, model_path, read_tensors, unpack_module
 from murauer.store.store import Store
 from murauer.training.config import Config
 
@@ -20,6 +23,9 @@ SCRATCH = "scratch"
 
 KEPT = ("extractor", "pose_head", "view_generator")
 """Parts that go on from one training to the next: f, p and g."""
+
+ALIKE = ("extractor", "stem_stride", "block", "latent_normalisation", "published_quirks")
+"""Fields of a network's configuration that change what weights of one shape compute."""
 
 
 def config_for(config: Config, store: Store) -> Config:
@@ -74,3 +80,31 @@ def first_network(config: Config) -> AnyNetwork:
 def origin_of(config: Config) -> list[str]:
     """What else the result depends on: the digest of the model that is started from, if there is one."""
     return [] if config.start == SCRATCH else [file_digest(model_path(config.start))]
+
+
+def load_pretrained(network: AnyNetwork, discriminator: nn.Module | None, path: Path) -> None:
+    """Take f, p and g from a model, and m and h where it has them: those of a pre-training start anew.
+
+    Args:
+        network: To be filled.
+        discriminator: To be filled; None where the training has none.
+        path: Result of a pre-training, a training or an import.
+
+    Raises:
+        UserError: The file is damaged or holds another network.
+    """
+    tensors, metadata = read_tensors(path)
+    sizes = msgspec.json.decode(metadata.get("config", "{}"), type=ModelConfig).sizes
+    for field in ALIKE:
+        theirs, ours = (getattr(each, field, None) for each in (sizes, network.config))
+        if theirs != ours:
+            raise UserError(
+                f"the network in {path} has {field} {theirs!r}, that of the configuration {ours!r}; use the "
+                "configuration that it was trained with"
+            )
+    for name in KEPT:
+        unpack_module(f"network.{name}", getattr(network, name), tensors, path)
+    for name, module in (("network.mapping", network.mapping), ("discriminator", discriminator)):
+        there = any(key.startswith(f"{name}.") for key in tensors)
+        if there and module is not None and module.state_dict():
+            unpack_module(name, module, tensors, path)

@@ -10,8 +10,7 @@ import torch
 
 from murauer.errors import UserError
 from murauer.files import file_digest, written_whole
-from murauer.nets.deployed import AnyNetwork
-from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model, unpack_module
+from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model
 from murauer.nets.network import make_discriminator
 from murauer.store.manifest import PAIRS, store_identity
 from murauer.store.store import MAKERS, Store
@@ -21,7 +20,7 @@ from murauer.training.config import Config, encode_config
 from murauer.training.device import CPU, slowness
 from murauer.training.loop import Training
 from murauer.training.parallel import alone_in_folder, leads, own_parts, wait_for_all
-from murauer.training.start import KEPT, config_for, first_network, origin_of, without_mapping
+from murauer.training.start import config_for, first_network, load_pretrained, origin_of, without_mapping
 from murauer.training.variants import Variant, find_variant
 
 PRETRAINED_FILE = "pretrained.safetensors"
@@ -147,7 +146,7 @@ def train(
     origin = "".join(origin_of(config))
     if chosen.synthetic:
         pretrained = pretrained or pretrain(store, config, seed, out, device)
-        _load_pretrained(network, pretrained)
+        load_pretrained(network, discriminator, pretrained)
         origin = file_digest(pretrained)
     network.to(device)
     if discriminator is not None:
@@ -163,13 +162,6 @@ def train(
         save_model(model, training.average.module, config, variant=variant, labels=labels, seed=seed)
     wait_for_all()
     return model
-
-
-def _load_pretrained(network: AnyNetwork, path: Path) -> None:
-    """Take f, p and g from a pre-trained network; m starts as the identity."""
-    tensors, _ = read_tensors(path)
-    for name in KEPT:
-        unpack_module(f"network.{name}", getattr(network, name), tensors, path)
 
 
 def training_identity(store: Store, config: Config, seed: int, *rest: object) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 from murauer.errors import UserError
 from murauer.evaluation.figures.drawing import REAL_COLOUR, SYNTHETIC_COLOUR, new_figure
 from murauer.evaluation.figures.pictures import patch_picture
-from murauer.inference.frames import batches
+from murauer.inference.frames import patches_for
 from murauer.nets.deployed import AnyNetwork
 from murauer.store.frame_set import FrameSet, spread_rows
 from murauer.store.store import Store
@@ -76,15 +76,15 @@ def predict_views(
     """
     assert store.view_pair is not None, "see two_view_rows"
     first, second = store.view_pair
-    size = network.config.patch_size
     inputs, predicted = [], []
-    for samples in batches(frames, size, store.cube_mm, rows, first):
-        hidden = network.pose(network.latent(samples.patch, real=real)).hidden
-        inputs.append(samples.patch[:, 0])
-        predicted.append(network.view(hidden, samples.centre)[:, 0])
+    for patch, centre in patches_for(network, frames, store.cube_mm, rows, first):
+        hidden = network.pose(network.latent(patch, real=real)).hidden
+        inputs.append(patch[:, 0].cpu())
+        predicted.append(network.view(hidden, centre)[:, 0].cpu())
     truth = None
     if frames.views > second:
-        truth = torch.cat([s.patch[:, 0] for s in batches(frames, size, store.cube_mm, rows, second)])
+        seen = patches_for(network, frames, store.cube_mm, rows, second)
+        truth = torch.cat([patch[:, 0].cpu() for patch, _ in seen])
     return ViewPredictions(torch.cat(inputs), torch.cat(predicted), truth)
 
 

@@ -31,6 +31,10 @@ class Rows:
         """Some of them."""
         return type(self)(**{name: value[rows] for name, value in vars(self).items()})
 
+    def to(self, device: torch.device) -> Self:
+        """All of them on a device."""
+        return type(self)(**{name: value.to(device) for name, value in vars(self).items()})
+
     @classmethod
     def joined(cls, parts: list[Self]) -> Self:
         """All of several."""

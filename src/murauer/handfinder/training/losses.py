@@ -32,8 +32,8 @@ def heat_target(hands: Tensor, rows: int, columns: int) -> Tensor:
     cell_u, cell_v = (part[..., None, None] for part in cells(hands, rows, columns).unbind(-1))
     z = hands[..., 2, None, None]
     spread = (SPREAD_MM * PIXELS_PER_RADIAN / z / STRIDE).clamp(min=SMALLEST_SPREAD)
-    across = torch.arange(columns) - cell_u
-    down = torch.arange(rows)[:, None] - cell_v
+    across = torch.arange(columns, device=hands.device) - cell_u
+    down = torch.arange(rows, device=hands.device)[:, None] - cell_v
     heat = torch.exp(-(across.square() + down.square()) / (2 * spread.square()))
     return torch.nan_to_num(heat, 0.0).amax(1)
 
@@ -43,8 +43,8 @@ def cells(hands: Tensor, rows: int, columns: int) -> Tensor:
 
     Those of centres beyond the image's last half pixel are at its border.
     """
-    cell = torch.floor((hands[..., :2] + 0.5) / STRIDE)
-    return cell.clamp(min=torch.zeros(2), max=torch.tensor([columns - 1.0, rows - 1.0]))
+    column, row = torch.floor((hands[..., :2] + 0.5) / STRIDE).unbind(-1)
+    return torch.stack([column.clamp(0, columns - 1), row.clamp(0, rows - 1)], -1)
 
 
 def proposal_loss(found: Tensor, frames: RoomFrames) -> Tensor:

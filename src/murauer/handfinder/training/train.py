@@ -4,7 +4,6 @@ The proposal network learns on whole frames, the refinement network on cubes: at
 and at hands that are well in sight. Both are written as ONNX, after having been compared with PyTorch.
 """
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +25,7 @@ from murauer.nets.onnx_export import save_onnx, translate
 from murauer.progress import Progress
 
 Samples = TypeVar("Samples", bound=Rows)
+CPU = torch.device("cpu")
 RATE, DECAY = 2e-3, 1e-4
 FRAMES_A_STEP, CUBES_A_STEP = 32, 128
 
@@ -37,6 +37,7 @@ def train(
     samples: Samples,
     batch: int,
     passes: int,
+    device: torch.device,
 ) -> None:
     """Train a network.
 
@@ -47,14 +48,15 @@ def train(
         samples: All of them.
         batch: Samples of a step, at most.
         passes: How often each is seen.
+        device: Where the loss is computed; samples and, in the end, the network are the processor's.
     """
     count, batch = len(samples), min(batch, len(samples))
     steps = passes * (count // batch)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=max(steps, 2), pct_start=0.1)
     network.train()
-    recent = math.nan
+    recent: Tensor | None = None
     with Progress(f"training the {name}", steps, unit="step") as progress:
         for step in range(steps):
             start = step * batch % (count // batch * batch)
@@ -66,36 +68,40 @@ def train(
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()
             schedule.step()
-            recent = value.item() if math.isnan(recent) else 0.98 * recent + 0.02 * value.item()
+            recent = value.detach() if recent is None else recent.lerp(value.detach(), 0.02)
             progress.advance(1, loss=recent)
-    network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    network.cpu().eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
 
-def train_proposal(frames: RoomFrames, passes: int, *, bfloat16: bool) -> ProposalNetwork:
+def train_proposal(
+    frames: RoomFrames, passes: int, *, bfloat16: bool, device: torch.device = CPU
+) -> ProposalNetwork:
     """Train the network that proposes; with `bfloat16` most products are in half precision."""
     network = ProposalNetwork()
 
     def loss(some: RoomFrames) -> Tensor:
-        some = other_frames(some)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        some = other_frames(some).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             found = network(some.depth)
         return proposal_loss(found.float(), some)
 
-    train("proposal network", network, loss, frames, FRAMES_A_STEP, passes)
+    train("proposal network", network, loss, frames, FRAMES_A_STEP, passes, device)
     return network
 
 
-def train_refinement(cubes: LabelledCubes, passes: int, *, bfloat16: bool) -> RefinementNetwork:
+def train_refinement(
+    cubes: LabelledCubes, passes: int, *, bfloat16: bool, device: torch.device = CPU
+) -> RefinementNetwork:
     """Train the refinement network, likewise; of use are cubes that surely show a hand or none."""
     network, cubes = RefinementNetwork(), cubes.part(cubes.is_hand.isfinite())
 
     def loss(some: LabelledCubes) -> Tensor:
-        some = other_cubes(some)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        some = other_cubes(some).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             refined = network(some.patch[:, None])
         return refinement_loss(refined.float(), some)
 
-    train("refinement", network, loss, cubes, CUBES_A_STEP, passes)
+    train("refinement", network, loss, cubes, CUBES_A_STEP, passes, device)
     return network
 
 

@@ -54,6 +54,7 @@ def encode_facts(facts: ModelFacts, **more: object) -> str:
         "cube_mm": facts.cube_mm,
         "patch_size": facts.patch_size,
         "dense": facts.dense,
+        "box": facts.box,
         INPUT: "(batch, 1, patch_size, patch_size): (depth - centre) / (cube_mm / 2), background 1",
         OUTPUT: DENSE_OUTPUT if facts.dense else CUBE_OUTPUT,
     }
@@ -80,6 +81,7 @@ def decode_facts(text: str | None, path: Path) -> ModelFacts:
                 float(document["cube_mm"]),
                 int(document["patch_size"]),
                 dense=bool(document.get("dense", False)),
+                box="published" if document.get("box") == "published" else "exact",
             )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"the description in {path} is damaged ({error}); export it again") from error

@@ -32,7 +32,11 @@ class TorchBackend:
                 f"{len(skeleton)}"
             )
         self.facts = ModelFacts(
-            skeleton, config.cube_mm, config.sizes.patch_size, dense=config.dense is not None
+            skeleton,
+            config.cube_mm,
+            config.sizes.patch_size,
+            dense=config.dense is not None,
+            box=config.sizes.box,
         )
         try:
             self._network = Deployed(network).to(device)

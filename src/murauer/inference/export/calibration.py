@@ -66,6 +66,11 @@ def simulate_patches(facts: ModelFacts, frames: int, seed: int) -> CalibrationFr
     stream = random_stream(seed, "centres")
     centre = centre + CENTRE_ERROR_MM * torch.randn(centre.shape, generator=stream)
     patches, geometry = crop_hand(
-        depth * DEPTH_UNIT_MM, intrinsics, centre, cube_mm=facts.cube_mm, patch_size=facts.patch_size
+        depth * DEPTH_UNIT_MM,
+        intrinsics,
+        centre,
+        cube_mm=facts.cube_mm,
+        patch_size=facts.patch_size,
+        box=facts.box,
     )
     return CalibrationFrames(patches, geometry.normalise_joints(joints), geometry)

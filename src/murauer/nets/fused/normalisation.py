@@ -69,8 +69,8 @@ class BatchNorm(_BatchNorm):
         share: float | Tensor = self.momentum or 0.0
         if self.momentum is None:
             share = self.num_batches_tracked.to(self.running_mean).reciprocal()
-        self.running_mean.lerp_(mean.to(self.running_mean), share)  # type: ignore[arg-type]
-        self.running_var.lerp_(variance.to(self.running_var) * unbiased, share)  # type: ignore[arg-type]
+        self.running_mean.lerp_(mean.to(self.running_mean), share)
+        self.running_var.lerp_(variance.to(self.running_var) * unbiased, share)
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
