@@ -1,11 +1,10 @@
 """The one gate of depth: images on disk and arrays that users hand in, checked, in millimetres.
 
 Behind this file a depth image is (H, W) in mm with 0 where nothing was measured; nothing else knows about
-PNG modes, packed channels, units or scales.
+units or scales, and nothing but `depth_formats` about PNG modes and packed channels.
 """
 
 import math
-from functools import lru_cache
 from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
@@ -14,39 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from murauer.capture.camera_file import CaptureCamera, Packing
+from murauer.capture.depth_formats import read_numbers, unpack_nyu
 from murauer.errors import UserError
-from murauer.foreign.arrays import list_archive, load_archive, load_array, read_header
-from murauer.foreign.limits import check_pixels, reading
 from murauer.geometry.arrays import as_array
 from murauer.geometry.camera import CAMERAS, Camera, uvd_to_xyz
-from murauer.geometry.distortion import OUTSIDE, Distortion, undistort_depth, undistortion_pixels
+from murauer.geometry.distortion import Distortion, undistort
 from murauer.geometry.oddities import looks_swapped
 
 DEPTH_UNIT_MM = 0.1
 """One step of the stored 16-bit depth, in mm: range 6.5 m, finer than any sensor's noise."""
 
-NYU_NOTHING = 2001
-"""The value by which the NYU recordings mark pixels without a measurement (0 marks them too)."""
-
-NYU_FARTHEST_MM, NYU_SHARE = 10_000, 0.1
-"""Packed depth is hardly ever beyond this: a larger share of it, or none beyond 255 mm, are colours."""
-
-NYU_SATURATED = 0.3
-"""Share of the pixels beyond 255 mm whose low byte is full: one in 256 in depth, nearly all in colours."""
-
 METRES_UP_TO = 20.0
 """Depth that is all smaller is in metres, depth that is all larger in mm: no camera sees otherwise."""
-
-LEAST_UNDISTORTED = 0.3
-"""Share of the image that a lens must show; less is left by coefficients of another one."""
-
-SIGNATURES = {
-    b"\x93NUMPY": "npy",
-    b"PK\x03\x04": "npz",
-    b"\x76\x2f\x31\x01": "OpenEXR",
-    b"\xff\xd8\xff": "JPEG",
-}
-"""How files begin that Pillow is not to read."""
 
 
 class NotMillimetres(UserError):
@@ -94,20 +72,19 @@ def read_depth(
     if depth_scale is not None and not (math.isfinite(depth_scale) and depth_scale > 0):
         raise UserError(f"the depth scale must be a positive number of mm per unit, got {depth_scale}")
     pinhole = camera.camera if isinstance(camera, CaptureCamera) else camera
-    signature = _signature(path)
-    stored = _read_picture(path) if signature is None else _read_array(path, signature)
+    stored = read_numbers(path)
     if pinhole is not None and pinhole.width and stored.shape[:2] != (pinhole.height, pinhole.width):
         raise UserError(
             f"{path} is {stored.shape[1]} x {stored.shape[0]} pixels but the camera has {pinhole.width} x "
             f"{pinhole.height}; give the camera of this image"
         )
     if stored.ndim == 3:
-        _check_packing(path, stored, packing or _packing_of(camera))
+        unpacked = unpack_nyu(path, stored, packing or _packing_of(camera))
         if depth_scale not in (None, 1.0):
             raise UserError(
                 f"{path} is an NYU packed image, which is in millimetres; leave the depth scale away"
             )
-        return _in_millimetres(_unpack_nyu(path, stored), None, path)
+        return _in_millimetres(unpacked, None, path)
     if depth_scale is None and isinstance(camera, CaptureCamera):
         depth_scale = camera.scale_of(stored.dtype)
     return _in_millimetres(stored, depth_scale, path)
@@ -166,90 +143,11 @@ def _in_millimetres(
     return depth
 
 
-def _signature(path: Path) -> str | None:
-    """Tell by its first bytes what is no picture, or none of depth."""
-    with reading(path), path.open("rb") as file:
-        head = file.read(8)
-    if not head:
-        raise UserError(f"{path} is empty; copy or record it again")
-    found = next((name for begin, name in SIGNATURES.items() if head.startswith(begin)), None)
-    if found is None and path.suffix in (".npy", ".npz"):
-        raise UserError(f"{path} is no complete {path.suffix} array of numbers; write it by numpy.save")
-    if found in ("OpenEXR", "JPEG"):
-        raise UserError(
-            f"{path} is no PNG image but {found}, which is not read; save 16-bit PNG or TIFF, or .npy"
-        )
-    return found
-
-
-def _read_array(path: Path, signature: str) -> NDArray[np.generic]:
-    """Return the array of an .npy file, or the only one of an .npz file."""
-    headers = {path.stem: read_header(path)} if signature == "npy" else list_archive(path)
-    if len(headers) != 1:
-        names = ", ".join(headers) or "of nobody"
-        raise UserError(f"{path} holds the arrays {names}; expected one depth image")
-    (header,) = headers.values()
-    if header.dtype.kind not in "uif":
-        raise UserError(f"{path} does not hold an array of numbers; expected depth, height x width")
-    if len(header.shape) != 2 or 0 in header.shape:
-        raise UserError(
-            f"{path} has shape {header.shape}; expected one depth image, (height, width); several are a "
-            "source, see docs/sources.md"
-        )
-    check_pixels(header.shape[1], header.shape[0], path)
-    return load_array(path) if signature == "npy" else next(iter(load_archive(path).values()))
-
-
-def _read_picture(path: Path) -> NDArray[np.generic]:
-    """Return the numbers of a PNG or TIFF image: (H, W), or (H, W, 3) of an RGB one."""
-    from murauer.foreign.images import read_image  # start-up
-
-    mend = "use 16-bit PNG or TIFF, NYU's RGB PNG, or .npy"
-    mode, pixels = read_image(path, path, ("PNG", "TIFF"), mend)
-    if not mode.startswith(("I", "F")) and mode != "RGB":
-        raise UserError(
-            f"{path} is an 8-bit image (mode {mode}), too coarse for depth and made for eyes; save the depth "
-            "itself: 16-bit grey PNG or TIFF, or .npy"
-        )
-    return pixels
-
-
 def _packing_of(camera: Camera | CaptureCamera | None) -> Packing:
     """What a camera says of its images; NYU's own says that they are packed, whoever names it."""
     if isinstance(camera, CaptureCamera):
         return camera.packing
     return "nyu" if camera == CAMERAS["nyu"] else "plain"
-
-
-def _check_packing(path: Path, pixels: NDArray[np.generic], packing: Packing) -> None:
-    """Refuse colours that are no packed depth."""
-    red, green, blue = np.moveaxis(pixels, -1, 0)
-    preview = f"{path} is a colour image, a preview of depth for eyes"
-    if (red == green).all() and (green == blue).all():
-        raise UserError(f"{preview} in 8 bits of grey; save the depth itself, as 16-bit PNG or .npy")
-    far, saturated = (green >= NYU_FARTHEST_MM // 256).mean(), (blue == 255) & (green > 0)
-    if (
-        red.any()
-        or green.max() == 0
-        or far > NYU_SHARE
-        or saturated.sum() > NYU_SATURATED * (green > 0).sum()
-    ):
-        raise UserError(
-            f"{preview} or a photograph, not NYU depth (depth = 256 G + B, red unused); save the depth "
-            "itself, as 16-bit PNG or .npy"
-        )
-    if packing != "nyu":
-        raise UserError(
-            f"{path} is a colour image without red, as the NYU dataset packs depth; if it is of that kind, "
-            'give the camera nyu, or "packing": "nyu" in the camera file'
-        )
-
-
-def _unpack_nyu(path: Path, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return depth in mm from the NYU packing, whose red channel is unused."""
-    _, green, blue = np.moveaxis(pixels.astype(np.uint16), -1, 0)
-    depth: NDArray[np.generic] = 256 * green + blue
-    return np.where(depth == NYU_NOTHING, 0, depth)
 
 
 Unit = Literal["mm", "m"] | float
@@ -382,24 +280,3 @@ def centre_of_mass(depth: NDArray[Any], camera: Camera) -> NDArray[np.float32]:
     v, u = np.nonzero(depth)
     uvd = np.array([u.mean(), v.mean(), depth[v, u].mean()])
     return uvd_to_xyz(uvd, camera.intrinsics_array()).astype(np.float32)
-
-
-def undistort(depth: NDArray[Any], camera: Camera, distortion: Distortion) -> NDArray[Any]:
-    """Undo the lens of an image (H, W).
-
-    Raises:
-        UserError: If the lens is that of another camera.
-    """
-    return depth if distortion.is_pinhole else undistort_depth(depth, _undistortion(camera, distortion))
-
-
-@lru_cache(maxsize=8)
-def _undistortion(camera: Camera, distortion: Distortion) -> NDArray[np.int64]:
-    pixels = undistortion_pixels(camera, distortion)
-    share = float((pixels != OUTSIDE).mean())
-    if share < LEAST_UNDISTORTED:
-        raise UserError(
-            f"undoing the lens would leave {100 * share:.0f} % of the image; give the coefficients of this "
-            "camera, in OpenCV's order k1 k2 p1 p2 k3"
-        )
-    return pixels

@@ -29,7 +29,7 @@ from murauer.datasets.dataset import Dataset, DatasetView, FrameSetInfo
 from murauer.datasets.numbering import MISSING_SHARE
 from murauer.errors import UserError
 from murauer.foreign.arrays import read_header
-from murauer.geometry.distortion import project, undistort_depth, undistortion_pixels
+from murauer.geometry.distortion import project, undistort
 from murauer.geometry.skeletons import SKELETONS, Skeleton
 from murauer.hand.handedness import Handedness
 from murauer.names import natural_key, shortened
@@ -113,9 +113,7 @@ class CaptureDataset(Dataset):
             depth = read_depth(path, camera)
         else:
             path = self.path(name, view)
-            depth = read_depth(path, camera)
-            if not camera.distortion.is_pinhole:
-                depth = undistort_depth(depth, self._undistortion[view])
+            depth = undistort(read_depth(path, camera), camera.camera, camera.distortion)
         return DatasetView(
             name=path.relative_to(self.folder).as_posix(),
             depth=torch.from_numpy(depth),
@@ -165,11 +163,6 @@ class CaptureDataset(Dataset):
         """A label of one camera in the coordinates of another."""
         assert self.rig is not None
         return self.rig.transform(torch.from_numpy(label.xyz), source, target)
-
-    @cached_property
-    def _undistortion(self) -> list[NDArray[np.int64]]:
-        """The map of each camera, made when the first frame is read and not sent to other processes."""
-        return [undistortion_pixels(each.camera, each.distortion) for each in self.cameras]
 
     def _find_frames(self) -> list[dict[str, Path]]:
         """List the frames of each camera by name, and check that those of a camera are of one size."""

@@ -13,15 +13,21 @@ where k4, k5, k6, of OpenCV's rational model, are 0 for most lenses.
 
 import math
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from murauer.errors import UserError
 from murauer.geometry.arrays import Points, concatenate
 from murauer.geometry.camera import Camera
 
 LARGEST = 1e6
 """Of coefficients; those of real lenses are far smaller, and beyond it their products lose the point."""
+
+LEAST_UNDISTORTED = 0.3
+"""Share of the image that a lens must show; less is left by coefficients of another one."""
 
 OUTSIDE = -1
 """In an undistortion map: the lens did not show this pixel."""
@@ -132,6 +138,27 @@ def project(xyz: Points, camera: Camera, distortion: Distortion) -> Points:
     xy = distortion.distort(xyz[..., :2] / xyz[..., 2:])
     u, v = xy[..., :1] * camera.fx + camera.u0, xy[..., 1:] * camera.fy + camera.v0
     return concatenate((u, v, xyz[..., 2:]))
+
+
+def undistort(depth: NDArray[Any], camera: Camera, distortion: Distortion) -> NDArray[Any]:
+    """Undo the lens of an image (H, W), see `undistort_depth`.
+
+    Raises:
+        UserError: If the lens is that of another camera.
+    """
+    return depth if distortion.is_pinhole else undistort_depth(depth, _undistortion(camera, distortion))
+
+
+@lru_cache(maxsize=32)
+def _undistortion(camera: Camera, distortion: Distortion) -> NDArray[np.int64]:
+    pixels = undistortion_pixels(camera, distortion)
+    share = float((pixels != OUTSIDE).mean())
+    if share < LEAST_UNDISTORTED:
+        raise UserError(
+            f"undoing the lens would leave {100 * share:.0f} % of the image; give the coefficients of this "
+            "camera, in OpenCV's order k1 k2 p1 p2 k3"
+        )
+    return pixels
 
 
 def undistortion_pixels(camera: Camera, distortion: Distortion) -> NDArray[np.int64]:

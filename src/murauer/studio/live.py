@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources.source import Source, SourceFrame
 from murauer.errors import UserError
-from murauer.geometry.distortion import undistort_depth, undistortion_pixels
+from murauer.geometry.distortion import undistort
 from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
 from murauer.inference.pose import HandPose
@@ -79,7 +79,6 @@ class Live:
 
     def __init__(self, source: Source, followers: Sequence[Follower], page: Page) -> None:
         self._source, self._followers, self._page = source, followers, page
-        self._pixels = [undistortion_pixels(each.camera, each.distortion) for each in source.cameras]
         self._motions = [_from_first(source.cameras, view) for view in range(len(source.cameras))]
         self._rate, self._drawing_ms = FrameRate(), 0.0
         self._last: tuple[SourceFrame, list[AlbumView], list[HandPose]] | None = None
@@ -135,10 +134,8 @@ class Live:
             return
         self._waiting = None
         views = [
-            AlbumView(each.name, _pinhole(depth, pixels), each.camera, motion)
-            for each, depth, pixels, motion in zip(
-                self._source.cameras, frame.depths, self._pixels, self._motions, strict=True
-            )
+            AlbumView(each.name, undistort(depth, each.camera, each.distortion), each.camera, motion)
+            for each, depth, motion in zip(self._source.cameras, frame.depths, self._motions, strict=True)
         ]
         poses = [follower(frame.time_s, views[0].depth) for follower in self._followers]
         self._rate.count()
@@ -235,11 +232,6 @@ def _from_first(cameras: Sequence[CaptureCamera], view: int) -> NDArray[np.float
     if view == 0:
         return np.eye(4)
     return None if first is None or other is None else other @ np.linalg.inv(first)
-
-
-def _pinhole(depth: Floats, pixels: NDArray[np.int64]) -> Floats:
-    image: NDArray[np.float32] = undistort_depth(depth, pixels)
-    return image
 
 
 def _error(frame: SourceFrame, pose: HandPose, source: Source) -> Floats | None:
