@@ -167,7 +167,7 @@ def test_the_ablation_writes_how_its_page_was_made(
     assert main(["experiment", "ablation", *map(str, words)]) == 0
     page = (results / "ablation.md").read_text()
     command = f"    murauer experiment ablation --out {out} --results {results} --config {config_file} "
-    assert command + "--seeds 0\n" in page and "12 real moments" in page
+    assert command + "--seeds 0\n" in page and "12 real frames" in page
     assert "| Real only |" in page and "n = 9" in page and "of one seed" in page
     assert "Relative to" not in page  # there is nothing to compare with
 

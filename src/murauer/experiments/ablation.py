@@ -71,6 +71,6 @@ def _facts(args: argparse.Namespace, store: Store) -> list[str]:
     synthetic, real = (f"{len(store.require(name)):,}" for name in ("synthetic", "real"))
     centres = CENTRES[store.centre_kind("test")]
     return [
-        f"Config `{args.config}`; simulated, {synthetic} synthetic and {real} real moments, n of "
+        f"Config `{args.config}`; simulated, {synthetic} synthetic and {real} real frames, n of "
         f"the real ones labelled; crop centre: {centres}."
     ]

@@ -90,7 +90,7 @@ class Cubes:
         """Take joints as the patch shows them to camera coordinates.
 
         Args:
-            joints: column and row from border to border and depth in half cubes, each in [-1, 1], (B, J, 3).
+            joints: Column and row from border to border and depth in half cubes, each in [-1, 1], (B, J, 3).
 
         Returns:
             (B, J, 3) in mm.

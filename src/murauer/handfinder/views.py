@@ -1,4 +1,4 @@
-"""The hand in what one camera sees, or several calibrated ones at a moment: centres for stores.
+"""The hand in what one camera sees, or several calibrated ones at a time: centres for stores.
 
 Each view proposes its hands, and the refinement network is asked in all others what is there. Evidence of
 views adds up: what looks like a hand from one side only is less likely one.
@@ -68,7 +68,7 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
     """Find the hand that several calibrated cameras see.
 
     Args:
-        depths: What the first V cameras of the rig saw at one moment, each (H, W) in mm, 0 = no measurement.
+        depths: What the first V cameras of the rig saw of one frame, each (H, W) in mm, 0 = no measurement.
         rig: The cameras.
 
     Returns:

@@ -24,8 +24,8 @@ class Proposal:
     """A frame that should be labelled.
 
     Attributes:
-        row: its index in the set `real` of the store.
-        share: of all frames that it stands for.
+        row: Its index in the set `real` of the store.
+        share: Of all frames that it stands for.
     """
 
     row: int
@@ -47,19 +47,19 @@ def propose_frames(
     in z are those that the others are nearest to. Frames that have a label count as chosen already.
 
     Args:
-        store: its real frames, first camera.
+        store: Its real frames, first camera.
         network: f and m, in evaluation mode.
-        count: how many frames.
-        cube_mm: side of the hand cube of the network; by default that of the store.
-        seed: of the choice.
-        among_labelled: whether to choose among the frames that have labels, without a look at them: to try
+        count: How many frames.
+        cube_mm: Side of the hand cube of the network; by default that of the store.
+        seed: Of the choice.
+        among_labelled: Whether to choose among the frames that have labels, without a look at them: to try
             selection on a store whose frames are all labelled.
 
     Returns:
         At most `count` proposals, those that stand for most frames first.
 
     Raises:
-        UserError: there are not as many frames.
+        UserError: There are not as many frames.
     """
     real = store.require("real")
     usable, labelled = real.usable_rows(0), real.usable_rows(0, labelled=True)
@@ -110,7 +110,7 @@ def write_proposals(path: Path, proposals: Sequence[Proposal]) -> None:
     """Write `format_proposals` to a file.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: It cannot be written.
     """
     with written_whole(path) as partial:
         partial.write_text(format_proposals(proposals), encoding="utf-8")

@@ -23,12 +23,12 @@ HEAD_WIDTH = 18
 
 @dataclass(frozen=True, eq=False)
 class ViewPredictions:
-    """Patches of N moments, depth in [-1, 1] with background +1, shape (N, P, P) each.
+    """Patches of N frames, depth in [-1, 1] with background +1, shape (N, P, P) each.
 
     Attributes:
-        input: what the first camera saw.
-        predicted: what g says the other camera saw.
-        truth: what the other camera saw; None where there was none.
+        input: What the first camera saw.
+        predicted: What g says the other camera saw.
+        truth: What the other camera saw; None where there was none.
     """
 
     input: Tensor
@@ -39,7 +39,7 @@ class ViewPredictions:
         """Mean absolute error of each prediction over its pixels, (N,), in units of half the cube.
 
         Raises:
-            ValueError: the other camera's view is not known.
+            ValueError: The other camera's view is not known.
         """
         if self.truth is None:
             raise ValueError("there is no other camera to compare with")
@@ -49,7 +49,7 @@ class ViewPredictions:
         """Mean absolute error of the best picture that is the same for all frames: the pixelwise median.
 
         Raises:
-            ValueError: the other camera's view is not known.
+            ValueError: The other camera's view is not known.
         """
         if self.truth is None:
             raise ValueError("there is no other camera to compare with")
@@ -68,11 +68,11 @@ def predict_views(
     """Predict the other camera's view of some frames, told the unjittered crop centre.
 
     Args:
-        network: a network trained with view prediction, in evaluation mode.
-        frames: frames of the store; the truth is known where they have the store's other view.
-        store: which camera is input and which is to be predicted, and the side of the cube.
-        rows: which frames.
-        real: whether m applies.
+        network: A network trained with view prediction, in evaluation mode.
+        frames: Frames of the store; the truth is known where they have the store's other view.
+        store: Which camera is input and which is to be predicted, and the side of the cube.
+        rows: Which frames.
+        real: Whether m applies.
     """
     assert store.view_pair is not None, "see two_view_rows"
     first, second = store.view_pair
@@ -94,12 +94,12 @@ def two_view_rows(store: Store, seen: np.ndarray, limit: int) -> np.ndarray:
     Frames with a synthetic pair, if the store has any.
 
     Args:
-        store: the data.
-        seen: real frames whose labels the training used.
-        limit: how many at most.
+        store: The data.
+        seen: Real frames whose labels the training used.
+        limit: How many at most.
 
     Raises:
-        UserError: the store has one camera, or no such frame.
+        UserError: The store has one camera, or no such frame.
     """
     real = store.require("real")
     if store.view_pair is None or real.views <= max(store.view_pair):
@@ -119,18 +119,18 @@ def two_view_rows(store: Store, seen: np.ndarray, limit: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class ViewComparison:
-    """What a network predicts for the same moments from real and from synthetic input.
+    """What a network predicts for the same frames from real and from synthetic input.
 
     Attributes:
-        real: from real input.
-        synthetic: from the synthetic pairs; None where these frames have none.
+        real: From real input.
+        synthetic: From the synthetic pairs; None where these frames have none.
     """
 
     real: ViewPredictions
     synthetic: ViewPredictions | None
 
     def difference(self) -> Tensor | None:
-        """Mean absolute difference of the two predictions of each moment, (N,); None without pairs."""
+        """Mean absolute difference of the two predictions of each frame, (N,); None without pairs."""
         if self.synthetic is None:
             return None
         return (self.real.predicted - self.synthetic.predicted).abs().mean(dim=(1, 2))
@@ -150,8 +150,8 @@ def view_figure(comparisons: Mapping[str, ViewComparison], examples: np.ndarray)
     """Draw inputs, the other camera's view, and what each network predicts of it (Fig. 7).
 
     Args:
-        comparisons: by name of the network, of the same frames.
-        examples: which of these frames to show, indices into them.
+        comparisons: By name of the network, of the same frames.
+        examples: Which of these frames to show, indices into them.
     """
     columns = list(_columns(comparisons))
     figure = new_figure(1.15 * len(columns), 1.13 * len(examples) + 0.45)

@@ -17,7 +17,7 @@ class TorchBackend:
 
     Args:
         source: "default", a run folder or a .safetensors file.
-        device: to run on, such as "cuda".
+        device: To run on, such as "cuda".
 
     Raises:
         UserError: The file is missing, damaged or of another configuration, or there is no such device.
