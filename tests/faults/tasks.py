@@ -17,6 +17,8 @@ from murauer.capture.sources.folder import read_times
 from murauer.cli.main import main
 from murauer.geometry.skeletons import SKELETONS
 from murauer.locks import locked
+from murauer.nets.model_file import MODEL_FILE, save_model
+from murauer.nets.network import HandPoseNetwork
 from murauer.prepare.rendering.simulated import simulate_store
 from murauer.store.makers import SimulationConfig
 from murauer.store.store import open_store
@@ -38,18 +40,18 @@ class Inputs:
     Attributes:
         capture: Labelled frames of two cameras.
         store: A simulated store.
-        model: An untrained model.
+        run: A folder with an untrained model.
         config: A file with the config of a training of a few steps.
     """
 
     capture: Path
     store: Path
-    model: Path
+    run: Path
     config: Path
 
 
-def make_inputs(folder: Path, store: Path, model: Path) -> Inputs:
-    """Record a capture and write a config."""
+def make_inputs(folder: Path, store: Path) -> Inputs:
+    """Record a capture, and write a config and a model."""
     capture = folder / "capture"
     with open_source("simulated:?cameras=2&paced=false") as source:
         record(source, capture, frames=FRAMES)
@@ -60,7 +62,9 @@ def make_inputs(folder: Path, store: Path, model: Path) -> Inputs:
     )
     path = folder / "config.json"
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(config, training=short)))
-    return Inputs(capture, store, model, path)
+    network = HandPoseNetwork(config.network)
+    save_model(folder / "run" / MODEL_FILE, network, config, variant="full", labels=8, seed=0)
+    return Inputs(capture, store, folder / "run", path)
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,8 @@ def _capture_is_complete(inputs: Inputs, folder: Path) -> Callable[[], int]:
             code = main(
                 ["record", "simulated:?cameras=2&paced=false", "--out", str(out), "--frames", str(FRAMES)]
             )
+        if code:
+            return code
         assert len(list(open_source(out))) == FRAMES and len(read_times(out / "times.csv")) >= FRAMES - 1
         read_keypoint_file(out / TRUTH_FILE)
         return code

@@ -27,8 +27,8 @@ QUICK = ("label log", "labels into a store", "record", "import")
 
 
 @pytest.fixture(scope="session")
-def inputs(tiny_store: Store, small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    return make_inputs(tmp_path_factory.mktemp("inputs"), tiny_store.folder, small_model)
+def inputs(tiny_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    return make_inputs(tmp_path_factory.mktemp("inputs"), tiny_store.folder)
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,19 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
             save_file(contiguous, partial, metadata | {FIELD: UNSEALED})
         except SafetensorError as error:  # its way to say that the disk is full
             raise OSError(str(error)) from error
+        _sort_metadata(partial)
         seal(partial)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the texts of a file in order, which safetensors leaves to chance: equal content, equal bytes."""
+    with open(path, "rb+") as file:
+        size = int.from_bytes(file.read(8), "little")
+        head = json.loads(file.read(size))
+        head["__metadata__"] = dict(sorted(head["__metadata__"].items()))
+        text = json.dumps(head, separators=(",", ":"), ensure_ascii=False).encode()
+        file.seek(8)
+        file.write(text.ljust(size))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
