@@ -131,7 +131,8 @@ def _capture_is_complete(inputs: Inputs, folder: Path) -> Callable[[], int]:
         if code:
             return code
         assert len(list(open_source(out))) == FRAMES and len(read_times(out / "times.csv")) >= FRAMES - 1
-        read_keypoint_file(out / TRUTH_FILE)
+        if (out / TRUTH_FILE).exists():  # written when a recording ends well
+            read_keypoint_file(out / TRUTH_FILE)
         return code
 
     return work
