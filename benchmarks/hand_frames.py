@@ -16,11 +16,12 @@ from murauer import Camera
 from murauer.capture.sources.simulated import SimulatedSource
 from murauer.geometry.camera import CAMERAS, xyz_to_uvd
 from murauer.geometry.rig import CameraRig
+from murauer.geometry.skeletons import convert
 from murauer.hand.clutter import sample_clutter
 from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.room_sampler import RoomSampler
-from murauer.hand.rooms import PALM, RoomPrior
+from murauer.hand.rooms import EVERYDAY, PALM, RoomPrior, Rooms
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS, Sensor
 from murauer.hand.shape import ShapePrior
@@ -32,6 +33,10 @@ from murauer.random_streams import random_stream
 TESTED = (CAMERAS["nyu"], CAMERAS["sr305"], Camera(365.0, 365.0, 255.5, 211.5, 512, 424))
 BATCH = 5
 OUT_OF_SIGHT = torch.tensor([1e4, 0.0, 0.0])
+
+GRASPS = replace(EVERYDAY, own_view=0.0, holding=1.0, distance_mm=(300.0, 1000.0))
+OWN_VIEWS = replace(EVERYDAY, own_view=1.0)
+HOUSEHOLD = replace(EVERYDAY, household=1.0)
 
 
 @dataclass(frozen=True)
@@ -123,28 +128,65 @@ def stream(number: int, frames: int, seed: int) -> Iterator[Frame]:
     )
     for index in range(frames):
         moment = source.frame(index)
-        assert moment.joints is not None
-        yield _one_held(moment.depths[0], source.cameras[0].camera, moment.joints, left=number % 2 == 1)
+        assert moment.joints is not None and source.skeleton is not None
+        joints = convert(moment.joints, source.skeleton.name, "nyu14").astype(np.float32)
+        yield _one_held(moment.depths[0], source.cameras[0].camera, joints, left=number % 2 == 1)
 
 
-def rooms(count: int, hands: int, seed: int) -> Iterator[Frame]:
-    """Render rooms in which exactly so many hands are in sight."""
-    sampler = RoomSampler(RoomPrior(first=float(hands > 0), second=float(hands > 1)))
+def rooms(
+    count: int, hands: int, seed: int, prior: RoomPrior | None = None, series: str = "benchmark"
+) -> Iterator[Frame]:
+    """Render rooms in which exactly so many hands are in sight; each series shows other rooms."""
+    sampler = RoomSampler(replace(prior or RoomPrior(), first=float(hands > 0), second=float(hands > 1)))
     given = number = 0
-    with Progress(f"rooms with {hands} hands", count, unit="room") as progress:
+    with Progress(f"{series}, {hands} hands", count, unit="room") as progress:
         while given < count:
-            stream = random_stream(seed, "benchmark", hands, number)
+            stream = random_stream(seed, series, hands, number)
             camera, sensor = _device(number)
             number += 1
             scene, intrinsics = sampler.sample(BATCH, stream), camera.intrinsics().expand(BATCH, 4)
             exact, share = scene.depth(intrinsics, camera.height, camera.width)
             depth = sensor(exact, intrinsics, stream)
-            uvd, size = xyz_to_uvd(scene.palms, intrinsics), torch.tensor([camera.width, camera.height])
-            seen = ((uvd[..., :2] >= 0) & (uvd[..., :2] < size)).all(-1) & (share > SEEN)
+            seen = _in_sight(scene, camera, share)
             for row in torch.nonzero((seen.sum(1) == hands) & (depth > 0).any(2).any(1))[:, 0].tolist():
                 if given == count:
                     return
-                parts = (scene.joints[row, seen[row]], scene.left[row, seen[row]], share[row, seen[row]])
-                yield Frame(depth[row].numpy(), camera, *(part.numpy() for part in parts))
+                yield _one_room(scene, depth, camera, row, seen[row], share)
                 given += 1
                 progress.advance()
+
+
+def put_down(count: int, before: int, after: int, seed: int) -> Iterator[list[Frame]]:
+    """Render streams of what a hand holds: some frames with the hand, then some without it, which stay."""
+    sampler = RoomSampler(replace(GRASPS, first=1.0, second=0.0))
+    given = number = 0
+    with Progress("things put down", count, unit="stream") as progress:
+        while given < count:
+            stream = random_stream(seed, "put down", number)
+            camera, sensor = _device(number)
+            number += 1
+            scene, intrinsics = sampler.sample(BATCH, stream), camera.intrinsics().expand(BATCH, 4)
+            left = replace(scene, hands=torch.zeros_like(scene.hands), there=torch.zeros_like(scene.there))
+            exact, share = scene.depth(intrinsics, camera.height, camera.width)
+            still, _ = left.depth(intrinsics, camera.height, camera.width)
+            seen = _in_sight(scene, camera, share)
+            shown = [sensor(exact, intrinsics, stream) for _ in range(before)]
+            shown += [sensor(still, intrinsics, stream) for _ in range(after)]
+            for row in torch.nonzero(seen.any(1) & (still > 0).any(2).any(1))[:, 0].tolist():
+                if given == count:
+                    return
+                yield [_one_room(scene, depth, camera, row, seen[row], share) for depth in shown]
+                given += 1
+                progress.advance()
+
+
+def _in_sight(scene: Rooms, camera: Camera, share: Tensor) -> Tensor:
+    """Which hands are in the image and not hidden, (B, HANDS)."""
+    uvd = xyz_to_uvd(scene.palms, camera.intrinsics().expand(BATCH, 4))
+    inside = (uvd[..., :2] >= 0) & (uvd[..., :2] < torch.tensor([camera.width, camera.height]))
+    return inside.all(-1) & (share > SEEN)
+
+
+def _one_room(scene: Rooms, depth: Tensor, camera: Camera, row: int, seen: Tensor, share: Tensor) -> Frame:
+    parts = (scene.joints[row, seen], scene.left[row, seen], share[row, seen])
+    return Frame(depth[row].numpy(), camera, *(part.numpy() for part in parts))

@@ -41,6 +41,7 @@ TINY = SimulationConfig(
     test_frames=16,
     training_persons=2,
     region_size=48,
+    skeleton="nyu14",
 )
 
 

@@ -179,7 +179,7 @@ def test_every_field_of_the_configuration_is_explained() -> None:
 
 @pytest.mark.parametrize("name", fields(SimulationConfig()))
 def test_defaults_of_the_simulation_are_those_in_the_table(name: str) -> None:
-    rows = [line for line in CONFIGURATION.splitlines() if line.startswith("|")]
+    rows = [line for line in page("simulated_session.md").splitlines() if line.startswith("|")]
     row = next(line for line in rows if f"`{name}`" in line.split("|")[1])
     value = msgspec.to_builtins(getattr(SimulationConfig(), name))
     numbers = [float(number) for number in re.findall(r"-?[\d.]+", row.split("|")[2].replace(",000", "000"))]

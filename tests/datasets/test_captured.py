@@ -105,6 +105,7 @@ def test_one_camera_without_labels(tmp_path: Path) -> None:
     dataset = CaptureDataset(tmp_path / "one")
     assert dataset.view_pair is None and len(dataset.rig.cameras) == 1
     assert dataset.view("real", 1, 0).joints is None
+    assert dataset.skeleton is SKELETONS["hand21"]
 
 
 def test_a_single_camera_may_be_written_as_bop_does(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A source on the page: every frame is followed, and the page says what is going on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -177,6 +178,27 @@ class OnTheWall(Blind):
         joints = np.full((len(self.skeleton), 3), depth.max(), np.float32)
         took = Timings(1.0, 0.0, 0.0)
         return HandPose(joints, joints, joints[0], 0.9, "right", self.skeleton, took)
+
+
+class KnowingWall(Receding):
+    """Knows where the joints of a hand on the wall are: 7 mm nearer than a model has them."""
+
+    skeleton = SKELETONS["hand21"]
+
+    def __iter__(self) -> Iterator[SourceFrame]:
+        for frame in super().__iter__():
+            far = frame.depths[0].max()
+            yield replace(frame, joints=np.full((21, 3), [far, far, far - 7], np.float32))
+
+
+def test_errors_are_those_of_the_first_models_joints_whatever_the_source_knows() -> None:
+    source: Any = KnowingWall()
+    followers: Any = [OnTheWall(), OnTheWall()]
+    followers[1].skeleton = SKELETONS["anny21"]
+    page = Notes()
+    Live(source, followers, page).tick()
+    assert "A off" in page.table and "B off" in page.table
+    assert page.table.count("7.0") == 2 * (14 + 1)  # and the means
 
 
 def test_what_is_sent_together_is_of_one_frame_however_slow_drawing_is(monkeypatch: Any) -> None:

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--compare", metavar="PATH", help="second model, beside the first")
     add_handedness(parser)
-    parser.add_argument("--skeleton", metavar="NAME", help="of labels to come (default: nyu14)")
+    parser.add_argument("--skeleton", metavar="NAME", help="of labels to come (default: hand21)")
     parser.add_argument(
         "--frames", type=Path, metavar="FILE", help="frames to label, an index of 'real' a line"
     )

@@ -38,7 +38,7 @@ from murauer.text_files import read_lines, read_table, without_comment
 HELD_OUT = ("validation", "test")
 """Sets that a list of frames may keep out of training: `validation.txt`, `test.txt`."""
 
-DEFAULT_SKELETON = "nyu14"
+DEFAULT_SKELETON = "hand21"
 """Of captures without labels: the joints of the packaged model."""
 
 EVERY = "*"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from murauer.arguments import add_run_folder
 from murauer.experiments.ablation_table import sweep_results, write_ablation
+from murauer.experiments.demo import RECORDING
 from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.prepare.rendering.simulated import simulate_store
-from murauer.store.makers import SimulationConfig
 from murauer.store.manifest import CENTRES
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
     config, runner = read_config(args.config), sweep_runner(args)
     folder = args.out / "recording"
-    store = open_store(folder) if folder.exists() else simulate_store(SimulationConfig(), folder)
+    store = open_store(folder) if folder.exists() else simulate_store(RECORDING, folder)
     jobs = make_jobs(ablation_cells(store), args.seeds, args.out)
     sweep = run_sweep(store, config, jobs, splits=SPLITS, runner=runner, device=args.device)
     if sweep.results:

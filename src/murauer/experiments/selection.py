@@ -16,13 +16,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from murauer.arguments import add_run_folder
+from murauer.experiments.demo import RECORDING
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.files import written_whole
 from murauer.nets.model_file import load_model
 from murauer.prepare.rendering.simulated import simulate_store
 from murauer.selection.selecting import propose_frames, write_proposals
-from murauer.store.makers import SimulationConfig
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import Job, run_sweep
 from murauer.training.config import Config, read_config
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     if folder.exists() or args.data is not None:
         store = open_store(folder)
     else:
-        store = simulate_store(SimulationConfig(), folder)
+        store = simulate_store(RECORDING, folder)
     cells = [(n, seed) for seed in args.seeds for n in args.labels]
     where: dict[str, Any] = {"splits": SPLITS, "runner": runner, "device": args.device}
     # Random ones first: they make the pre-trained networks that selection needs.

@@ -141,7 +141,7 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_view_share: float = 0.0
     second_hand_share: float = 0.0
     table_share: float = 0.0
-    skeleton: str = "nyu14"
+    skeleton: str = "hand21"
 
     def __post_init__(self) -> None:
         counts = ("synthetic_frames", "real_frames", "validation_frames", "test_frames")

@@ -14,6 +14,7 @@ from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources.source import Source, SourceFrame
 from murauer.errors import UserError
 from murauer.geometry.distortion import undistort
+from murauer.geometry.skeletons import Skeleton, convert
 from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
 from murauer.inference.pose import HandPose
@@ -162,7 +163,8 @@ class Live:
             for title, view, pose in shown
         ]
         errors = [
-            (letter, _error(frame, pose, self._source)) for letter, pose in zip("AB", poses, strict=False)
+            (letter, _error(frame, pose, self._source, self._followers[0].skeleton))
+            for letter, pose in zip("AB", poses, strict=False)
         ]
         table = joint_table(self._followers[0].skeleton, joints, errors, None)
         with self._page.at_once():
@@ -234,8 +236,12 @@ def _from_first(cameras: Sequence[CaptureCamera], view: int) -> NDArray[np.float
     return None if first is None or other is None else other @ np.linalg.inv(first)
 
 
-def _error(frame: SourceFrame, pose: HandPose, source: Source) -> Floats | None:
-    """Distance of each joint in mm, where the source knows where the joints are."""
-    if frame.joints is None or source.skeleton != pose.skeleton or not pose:
+def _error(frame: SourceFrame, pose: HandPose, source: Source, skeleton: Skeleton) -> Floats | None:
+    """Distance of each joint of a skeleton in mm, where the source knows where the joints are."""
+    if frame.joints is None or source.skeleton is None or not pose:
         return None
-    return np.linalg.norm(pose.joints_xyz - frame.joints, axis=-1)
+    try:
+        true = convert(frame.joints, source.skeleton.name, skeleton.name)
+        return np.linalg.norm(convert(pose.joints_xyz, pose.skeleton.name, skeleton.name) - true, axis=-1)
+    except UserError:  # no conversion is known
+        return None

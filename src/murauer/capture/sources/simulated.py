@@ -71,7 +71,7 @@ class SimulatedSource(Source):
         if sensor not in SENSORS:
             raise UserError(f"unknown sensor {sensor!r}; choose one of {', '.join(SENSORS)}")
         self.rate, self.live = rate, paced
-        self.skeleton = SKELETONS["nyu14"]
+        self.skeleton = SKELETONS["hand21"]
         self._seed = seed
         self._sensor = SENSORS[sensor]()
         self._motion = Motion(seed)

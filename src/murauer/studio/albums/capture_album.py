@@ -23,7 +23,7 @@ class CaptureAlbum:
 
     Args:
         folder: Folder of the capture.
-        skeleton: Skeleton of labels to come; that of the labels it has, or `nyu14`, by default.
+        skeleton: Skeleton of labels to come; that of the labels it has, or `hand21`, by default.
 
     Raises:
         UserError: It is damaged, or has labels of another skeleton.

@@ -15,7 +15,7 @@ def open_album(folder: Path, skeleton: str | None = None) -> Album:
 
     Args:
         folder: Folder of either.
-        skeleton: Skeleton of labels to come, for a capture without labels; `nyu14` by default.
+        skeleton: Skeleton of labels to come, for a capture without labels; `hand21` by default.
 
     Raises:
         UserError: There is neither, or it is damaged.
