@@ -1,6 +1,6 @@
 """How well hands are found in simulated frames of people that no training saw.
 
-    python benchmarks/hand_finder.py MODELS [--frames 1000] [--sure 0.97] [--seed 1000000]
+    python benchmarks/hand_finder.py MODELS [--frames 1000] [--sure 0.97] [--seed 1000000] [--everyday]
 
 MODELS is a folder with the two networks that `python -m murauer.cli.train_finder` wrote. They look at as many
 of each of these:
@@ -10,6 +10,9 @@ of each of these:
 - A twentieth as many streams, a second long, of a hand that moves before a person, its palm to the camera.
 - Rooms, where hands are 0.3 to 1.5 m away, at the image's border, behind things: with one hand, with two, and
   with everything but hands. A hand counts if its centre is in the image and a third of it in sight.
+- Everyday rooms (`--everyday`: these alone): a hand of anybody that holds something, up to a metre away; one
+  that is seen by its owner; tables with things of household and what hands would hold, without hands; and
+  a twentieth as many streams in which a hand that was followed is gone and what it held stays.
 
 Of one hand: error of the centre, of the joints of the packaged model with this centre and with the true one,
 and which hand it is said to be.
@@ -22,19 +25,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hand_frames import Frame, held, rooms, stream
+from hand_frames import GRASPS, HOUSEHOLD, OWN_VIEWS, Frame, held, put_down, rooms, stream
 from numpy.typing import NDArray
 
 from murauer import Estimator
+from murauer.geometry.skeletons import convert
 from murauer.hand.handedness import Handedness
 from murauer.handfinder.finder import FoundHand, HandFinder
 from murauer.handfinder.handedness import evidence, presumed_handedness
 from murauer.handfinder.localisation import LEAST_HAND
+from murauer.handfinder.size import LEAST_SIZE
 from murauer.inference.backends.load import load_backend
 from murauer.progress import Progress
 
 AFTER = (1, 3, 10, 30)
 """Frames of a stream."""
+
+FOLLOWED = 5
+"""Frames with a hand, before it is gone."""
+
+GONE = (1, 3, 5, 10)
+"""Frames after it is gone."""
 
 THRESHOLDS = (0.5, 0.7, 0.9, 0.95, 0.97, 0.99)
 Row = NDArray[np.float64]
@@ -62,7 +73,8 @@ def one_hand(
             row[3] = presumed_handedness(evidence(found[0].right)) == true_handedness
             for column, place in ((4, found[0].centre), (5, frame.palms[0])):
                 pose = estimator(frame.depth, frame.camera, place, true_handedness)
-                row[column] = np.linalg.norm(pose.joints_xyz - frame.joints[0], axis=-1).mean()
+                joints = convert(pose.joints_xyz, pose.skeleton.name, "nyu14")
+                row[column] = np.linalg.norm(joints - frame.joints[0], axis=-1).mean()
         rows.append(row)
         easy.append(frame.palms[0, 2] < 1000 and frame.share[0] > 0.75)
     return np.array(rows), np.array(easy)
@@ -117,14 +129,36 @@ def no_hand(name: str, finder: HandFinder, frames: Iterable[Frame]) -> None:
     """Print false alarms over the threshold."""
     best = []
     for frame in frames:
-        found = finder(frame.depth, frame.camera)
+        found = _sure(finder(frame.depth, frame.camera), 0.0)
         best.append(found[0].confidence if found else 0.0)
     alarms = ", ".join(f"{np.mean(np.array(best) >= least):.1%} at {least}" for least in THRESHOLDS)
     print(f"{name} without a hand: false alarms {alarms}")
 
 
+def let_go(finder: HandFinder, count: int, seed: int) -> None:
+    """Print for how long a thing is taken for the hand that held it."""
+    estimator = Estimator(load_backend("default"), lambda: finder)
+    taken = []
+    for frames in put_down(count, FOLLOWED, max(GONE), seed):
+        poses = list(estimator.track((frame.depth for frame in frames), frames[0].camera))
+        if poses[FOLLOWED - 1]:
+            taken.append([bool(pose) for pose in poses[FOLLOWED:]])
+    shares = ", ".join(f"{np.mean(taken, 0)[after - 1]:.1%} in frame {after}" for after in GONE)
+    print(f"{len(taken)} of {count} streams, the hand that was followed is gone: taken for one {shares}")
+
+
+def everyday(finder: HandFinder, estimator: Estimator, count: int, seed: int, sure: float) -> None:
+    """Print all about everyday rooms."""
+    for name, prior in (("grasps", GRASPS), ("own views", OWN_VIEWS)):
+        table, easy = one_hand(finder, estimator, rooms(count, 1, seed, prior, name), sure)
+        print_errors(name, table)
+        print_errors("of these near and in sight", table[easy])
+    no_hand("tables and things", finder, rooms(count, 0, seed, HOUSEHOLD, "household"))
+    let_go(finder, count // 20, seed)
+
+
 def _sure(hands: list[FoundHand], sure: float) -> list[FoundHand]:
-    return [hand for hand in hands if hand.confidence >= sure]
+    return [hand for hand in hands if hand.confidence >= sure and hand.size >= LEAST_SIZE]
 
 
 def _handedness(frame: Frame) -> Handedness:
@@ -139,10 +173,14 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--sure", type=float, default=LEAST_HAND)
     parser.add_argument("--seed", type=int, default=1_000_000)
+    parser.add_argument("--everyday", action="store_true", help="everyday rooms alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
     finder, estimator = HandFinder(options.models), Estimator.load("default")
     count, seed = options.frames, options.seed
+    everyday(finder, estimator, count, seed, options.sure)
+    if options.everyday:
+        return
     table, _ = one_hand(finder, estimator, held(count, 1, seed), options.sure)
     print_errors("held before the camera", table)
     no_hand("the same", finder, held(count, 0, seed))

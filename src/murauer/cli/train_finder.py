@@ -2,6 +2,7 @@
 
     python -m murauer.cli.train_finder --out runs/finder [--rooms 80000] [--passes 5] [--in-sight 100000]
         [--refinement-passes 16] [--seed 0] [--bfloat16] [--device cuda] [--no-hand CAPTURE ...]
+        [--start MODELS]
 
 First the proposal network on whole frames, then the refinement network on cubes: at its proposals, and at
 hands that are well in sight; both also on frames of captures that are labelled to show no hand. Writes
@@ -19,6 +20,7 @@ import torch
 from murauer.arguments import add_device, positive_int
 from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
+from murauer.hand.rooms import EVERYDAY
 from murauer.handfinder.finder import PROPOSAL, REFINEMENT
 from murauer.handfinder.network import ProposalNetwork
 from murauer.handfinder.training.cubes import LabelledCubes, clear_cubes, cut_cubes
@@ -55,19 +57,24 @@ def main() -> None:
         "--no-hand", type=Path, nargs="+", default=[], metavar="CAPTURE",
         help="captures with frames that are labelled to show no hand",
     )  # fmt: skip
+    parser.add_argument(
+        "--start", type=Path, metavar="MODELS",
+        help="folder with two such networks to start from, as src/murauer/models; fewer rooms will do",
+    )  # fmt: skip
     options = parser.parse_args()
     device = open_device(options.device)
     torch.manual_seed(options.seed)
     without = images_without_hand(options.no_hand)
     name = f"{options.seed}_{options.rooms}"
-    learned = "_".join([name, str(options.passes), *(folder.resolve().name for folder in options.no_hand)])
+    folders = [*options.no_hand, *([options.start] if options.start else [])]
+    learned = "_".join([name, str(options.passes), *(folder.resolve().name for folder in folders)])
 
     frames = _kept(
-        options.cache / f"frames_{name}.safetensors",
+        options.cache / f"everyday_frames_{name}.safetensors",
         RoomFrames,
-        lambda: simulate_frames(options.rooms, options.seed),
+        lambda: simulate_frames(options.rooms, options.seed, EVERYDAY),
     )
-    trained = options.cache / f"proposal_{learned}.safetensors"
+    trained = options.cache / f"everyday_proposal_{learned}.safetensors"
     if trained.exists():
         proposal = ProposalNetwork().eval()
         proposal.load_state_dict(read_tensors(trained)[0])
@@ -76,17 +83,23 @@ def main() -> None:
         if without:
             more = negative_frames(without)
             seen = RoomFrames.joined([frames, more.part(repeated(len(more), len(frames)))])
-        proposal = train_proposal(seen, options.passes, bfloat16=options.bfloat16, device=device)
+        proposal = train_proposal(
+            seen,
+            options.passes,
+            bfloat16=options.bfloat16,
+            device=device,
+            start=options.start and options.start / PROPOSAL,
+        )
         write_tensors(trained, proposal.state_dict(), {})
     write_proposal(proposal, options.out / PROPOSAL)
 
     cubes = _kept(
-        options.cache / f"refinement_cubes_{learned}.safetensors",
+        options.cache / f"everyday_cubes_{learned}.safetensors",
         LabelledCubes,
-        lambda: cut_cubes(frames, proposal, options.seed),
+        lambda: cut_cubes(frames, proposal, options.seed, EVERYDAY),
     )
     in_sight = _kept(
-        options.cache / f"refinement_in_sight_{options.seed}_{options.in_sight}.safetensors",
+        options.cache / f"everyday_in_sight_{options.seed}_{options.in_sight}.safetensors",
         LabelledCubes,
         lambda: clear_cubes(options.in_sight, options.seed),
     )
@@ -95,7 +108,13 @@ def main() -> None:
         negative = negative_cubes(without, proposal)
         cubes = LabelledCubes.joined([cubes, negative.part(repeated(len(negative), len(cubes)))])
     write_refinement(
-        train_refinement(cubes, options.refinement_passes, bfloat16=options.bfloat16, device=device),
+        train_refinement(
+            cubes,
+            options.refinement_passes,
+            bfloat16=options.bfloat16,
+            device=device,
+            start=options.start and options.start / REFINEMENT,
+        ),
         options.out / REFINEMENT,
     )
 

@@ -15,6 +15,7 @@ from murauer.handfinder.training import train as finder
 from murauer.handfinder.training.cubes import cut_cubes
 from murauer.handfinder.training.frames import RoomFrames, simulate_frames
 from murauer.handfinder.training.losses import proposal_loss, refinement_loss
+from murauer.handfinder.training.start import start_from
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,28 @@ def test_what_is_written_runs_without_pytorch_and_finds_the_same(tmp_path: Path)
         HandFinder(tmp_path)
     with pytest.raises(UserError, match="does not exist; 'python -m"):
         HandFinder(tmp_path / "nowhere")
+
+
+def test_a_training_starts_from_what_was_written(tmp_path: Path, frames: RoomFrames) -> None:
+    torch.manual_seed(0)
+    proposal = finder.train_proposal(frames, 4, bfloat16=False)
+    refinement = finder.train_refinement(cut_cubes(frames, proposal, 3), 1, bfloat16=False)
+    finder.write_proposal(proposal, tmp_path / PROPOSAL)
+    finder.write_refinement(refinement, tmp_path / REFINEMENT)
+    depth = frames.depth.float()
+    patches = torch.rand(40, 1, PATCH_SIZE, PATCH_SIZE) * 2 - 1
+    started, other = ProposalNetwork(), RefinementNetwork()
+    start_from(started, tmp_path / PROPOSAL, depth)
+    start_from(other, tmp_path / REFINEMENT, patches)
+    with torch.no_grad():
+        torch.testing.assert_close(started(depth[:4]), proposal(depth[:4]), atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(other(patches), refinement(patches), atol=1e-3, rtol=1e-3)
+        # What was folded is again as a training expects it.
+        torch.testing.assert_close(started.train()(depth), proposal(depth), atol=1e-3, rtol=1e-3)
+    with pytest.raises(UserError, match="holds no weights"):
+        start_from(RefinementNetwork(), tmp_path / PROPOSAL, patches)
+    with pytest.raises(UserError, match="does not exist"):
+        start_from(RefinementNetwork(), tmp_path / "nowhere", patches)
 
 
 def test_a_training_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ among them, is what the refinement network has to tell from them. The others sho
 sight, as which hand it is can be learned from these alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -14,7 +14,7 @@ from murauer.geometry.camera import uvd_to_xyz
 from murauer.geometry.crop import BACKGROUND
 from murauer.geometry.windows import window_intrinsics
 from murauer.hand.room_sampler import RoomSampler
-from murauer.hand.rooms import HANDS, RoomPrior
+from murauer.hand.rooms import EVERYDAY, HANDS, RoomPrior
 from murauer.handfinder.finder import CUBE_MM, PATCH_SIZE, at_surface, peaks
 from murauer.handfinder.network import ProposalNetwork
 from murauer.handfinder.training.frames import (
@@ -36,9 +36,9 @@ PLACES = 4
 SPREADS_MM = torch.tensor([8.0, 30.0])
 """Standard deviations of cubes about hands: as the refinement network leaves them, and as proposals are."""
 
-CLEAR = RoomPrior(
-    first=1.0, second=0.2, trunk=0.5, arm=0.3, other=0.0, support=0.3, body=0.1, wall=0.3, thing=0.12,
-    distance_mm=(300.0, 1000.0), half_field=(0.25, 0.2),
+CLEAR = replace(
+    EVERYDAY, first=1.0, second=0.2, trunk=0.5, arm=0.3, other=0.0, support=0.3, body=0.1, wall=0.3,
+    thing=0.12, household=0.1, distance_mm=(300.0, 1000.0), half_field=(0.25, 0.2),
 )  # fmt: skip
 """Rooms with a hand well in sight."""
 

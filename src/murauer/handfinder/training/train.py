@@ -21,13 +21,19 @@ from murauer.handfinder.training.augmentation import other_cubes, other_frames
 from murauer.handfinder.training.cubes import LabelledCubes
 from murauer.handfinder.training.frames import RoomFrames, Rows
 from murauer.handfinder.training.losses import proposal_loss, refinement_loss
+from murauer.handfinder.training.start import start_from
 from murauer.nets.onnx_export import save_onnx, translate
 from murauer.progress import Progress
 
 Samples = TypeVar("Samples", bound=Rows)
 CPU = torch.device("cpu")
 RATE, DECAY = 2e-3, 1e-4
+RATE_AFTER_START = 5e-4
+"""Learning rate, at most, of networks that are trained already."""
+
 FRAMES_A_STEP, CUBES_A_STEP = 32, 128
+SOME = 200
+"""Images on which a network that is started from is measured."""
 
 
 def train(
@@ -37,6 +43,7 @@ def train(
     samples: Samples,
     batch: int,
     passes: int,
+    rate: float,
     device: torch.device,
 ) -> None:
     """Train a network.
@@ -48,13 +55,14 @@ def train(
         samples: All of them.
         batch: Samples of a step, at most.
         passes: How often each is seen.
+        rate: Highest learning rate.
         device: Where the loss is computed; samples and, in the end, the network are the processor's.
     """
     count, batch = len(samples), min(batch, len(samples))
     steps = passes * (count // batch)
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=max(steps, 2), pct_start=0.1)
+    optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=DECAY, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=max(steps, 2), pct_start=0.1)
     network.train()
     recent: Tensor | None = None
     with Progress(f"training the {name}", steps, unit="step") as progress:
@@ -74,10 +82,25 @@ def train(
 
 
 def train_proposal(
-    frames: RoomFrames, passes: int, *, bfloat16: bool, device: torch.device = CPU
+    frames: RoomFrames,
+    passes: int,
+    *,
+    bfloat16: bool,
+    device: torch.device = CPU,
+    start: Path | None = None,
 ) -> ProposalNetwork:
-    """Train the network that proposes; with `bfloat16` most products are in half precision."""
+    """Train the network that proposes; with `bfloat16` most products are in half precision.
+
+    Args:
+        frames: What it sees.
+        passes: How often it sees each.
+        bfloat16: Whether to.
+        device: Where it is trained.
+        start: File to start from, see `start_from`.
+    """
     network = ProposalNetwork()
+    if start:
+        start_from(network, start, frames.part(slice(SOME)).depth.float())
 
     def loss(some: RoomFrames) -> Tensor:
         some = other_frames(some).to(device)
@@ -85,15 +108,23 @@ def train_proposal(
             found = network(some.depth)
         return proposal_loss(found.float(), some)
 
-    train("proposal network", network, loss, frames, FRAMES_A_STEP, passes, device)
+    rate = RATE_AFTER_START if start else RATE
+    train("proposal network", network, loss, frames, FRAMES_A_STEP, passes, rate, device)
     return network
 
 
 def train_refinement(
-    cubes: LabelledCubes, passes: int, *, bfloat16: bool, device: torch.device = CPU
+    cubes: LabelledCubes,
+    passes: int,
+    *,
+    bfloat16: bool,
+    device: torch.device = CPU,
+    start: Path | None = None,
 ) -> RefinementNetwork:
     """Train the refinement network, likewise; of use are cubes that surely show a hand or none."""
     network, cubes = RefinementNetwork(), cubes.part(cubes.is_hand.isfinite())
+    if start:
+        start_from(network, start, cubes.part(slice(SOME)).patch.float()[:, None])
 
     def loss(some: LabelledCubes) -> Tensor:
         some = other_cubes(some).to(device)
@@ -101,7 +132,8 @@ def train_refinement(
             refined = network(some.patch[:, None])
         return refinement_loss(refined.float(), some)
 
-    train("refinement", network, loss, cubes, CUBES_A_STEP, passes, device)
+    rate = RATE_AFTER_START if start else RATE
+    train("refinement", network, loss, cubes, CUBES_A_STEP, passes, rate, device)
     return network
 
 
