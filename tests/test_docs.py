@@ -105,6 +105,8 @@ def test_long_sentences_are_found() -> None:
     ("name", "code"), [(page.name, code) for page in PAGES for code in blocks(page, "python")]
 )
 def test_imports_of_python_examples_exist(name: str, code: str) -> None:
+    if name == "retargeting.md":
+        pytest.importorskip("dex_retargeting", reason="dex-retargeting is not installed")
     imports = [node for node in ast.parse(code).body if isinstance(node, ast.Import | ast.ImportFrom)]
     exec(compile(ast.Module(imports, []), name, "exec"), {})
 
