@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from murauer.errors import UnlikelyInput, UserError
-from murauer.geometry.camera import CAMERAS, Camera, check_camera, uvd_to_xyz, xyz_to_uvd
+from murauer.geometry.camera import CAMERAS, Camera, align_intrinsics, check_camera, uvd_to_xyz, xyz_to_uvd
 
 CAMERA_VALUES = {"fx": 475.0, "fy": 474.0, "u0": 315.5, "v0": 245.5, "width": 640, "height": 480}
 Y_UP = torch.tensor([1.0, -1.0, 1.0])
@@ -67,6 +67,7 @@ def test_back_projection_inverts_projection(u, v, d, camera):
         (CAMERA_VALUES | {"fx": "475"}, "fx must be a number"),
         (CAMERA_VALUES | {"fx": True}, "fx must be a number"),
         (CAMERA_VALUES | {"fx": -475}, "positive"),
+        (CAMERA_VALUES | {"fy": 0.0}, "positive"),
         (CAMERA_VALUES | {"u0": float("nan")}, "finite"),
         (CAMERA_VALUES | {"width": float("inf")}, "finite"),
         (CAMERA_VALUES | {"fx": 10**400}, "finite"),
@@ -162,6 +163,27 @@ def test_cameras_within_and_beyond_the_limits(
         check(most / beyond)
     with pytest.raises(UserError):
         check(most * beyond)
+
+
+def test_the_limits_themselves_are_allowed(recwarn: pytest.WarningsRecorder) -> None:
+    check_camera.cache_clear()
+    check_camera(Camera(500.0, 400.0, 319.5, 239.5, 640, 480))  # stretched by just 1.25
+    assert not recwarn.list
+    check_camera(Camera(500.0, 200.0, 319.5, 239.5, 640, 480))  # and by 2.5
+    assert len(recwarn.list) == 1
+
+
+def test_who_gives_an_unlikely_camera_is_told_where(recwarn: pytest.WarningsRecorder) -> None:
+    check_camera.cache_clear()
+    Camera(200.0, 200.0, 319.5, 239.5).for_image(640, 480)
+    assert recwarn.pop(UnlikelyInput).filename == __file__
+
+
+def test_intrinsics_of_all_samples_need_no_axes() -> None:
+    assert align_intrinsics(np.zeros(4), 3).shape == (4,)
+    assert align_intrinsics(np.zeros((7, 4)), 2).shape == (7, 4)
+    assert align_intrinsics(np.zeros((7, 4)), 4).shape == (7, 1, 1, 4)
+    assert align_intrinsics(torch.zeros(7, 5, 4), 4).shape == (7, 5, 1, 4)
 
 
 COMMON = (

@@ -353,3 +353,70 @@ def test_joints_as_the_patch_shows_them() -> None:
     assert shown[0, 2, 2] == pytest.approx(0.5)
     # Farther away it appears nearer to the middle of the image: perspective is the camera's business.
     assert shown[0, 2, 0] < 0 < shown[0, 2, 1]
+
+
+def test_a_scene_in_other_units_gives_the_same_patch() -> None:
+    """Pixels are what they are; mm could be metres."""
+    stream = torch.Generator().manual_seed(9)
+    depth = (600 + 300 * torch.rand(1, 40, 50, generator=stream)) * (torch.rand(1, 40, 50) > 0.1)
+    intrinsics, centre = torch.tensor([60.0, 60.0, 25.0, 20.0]), torch.tensor([[20.0, -10.0, 750.0]])
+    patch, _ = crop_hand(depth, intrinsics, centre, patch_size=16)
+    metres, _ = crop_hand(depth / 1000, intrinsics, centre / 1000, cube_mm=0.3, patch_size=16)
+    torch.testing.assert_close(metres, patch, rtol=0, atol=1e-5)
+    assert (patch < 1).float().mean() > 0.5
+
+
+def test_how_far_from_an_image_a_patch_may_look() -> None:
+    arguments = torch.zeros(1, 4, 4), torch.tensor([500.0, 500.0, 2.0, 2.0]), torch.tensor([[0.0, 0.0, 1.0]])
+    crop_hand(*arguments, cube_mm=2 * 0.95e9 / 500)
+    with pytest.raises(ValueError, match="too far outside"):
+        crop_hand(*arguments, cube_mm=2 * 1.05e9 / 500)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.8])
+@pytest.mark.parametrize("focal", [(90.0, 90.0), (70.0, 140.0), (150.0, 80.0)])
+def test_published_crops_equal_a_slow_reference(focal: tuple[float, float], angle: float) -> None:
+    """Whole pixels: the first of each interval, the longer side fills the patch, the rest is background."""
+    size, cube_mm, rng = 20, 320.0, np.random.default_rng(6)
+    depth = rng.uniform(550, 850, (60, 90)).astype(np.float32)
+    depth[rng.random(depth.shape) < 0.1] = 0
+    for x, y, z in ((0.0, 0.0, 700.0), (310.0, -180.0, 660.0), (-333.0, 200.0, 717.0)):
+        patch, geometry = crop_hand(
+            torch.from_numpy(depth)[None],
+            torch.tensor([*focal, 44.3, 29.6]),
+            torch.tensor([[x, y, z]]),
+            cube_mm=cube_mm,
+            patch_size=size,
+            rotation=torch.tensor([angle]),
+            box="published",
+        )
+        u, v = focal[0] * x / z + 44.3, focal[1] * y / z + 29.6
+        half = [f * cube_mm / 2 / z for f in focal]
+        left, top = math.floor(u - half[0]), math.floor(v - half[1])
+        wide, high = math.floor(u + half[0]) - left, math.floor(v + half[1]) - top
+        columns, rows = wide * size // max(wide, high), high * size // max(wide, high)
+        expected, unsure = np.ones((size, size)), np.zeros((size, size), bool)
+        for row, column in np.ndindex(rows, columns):
+            right, down = left + column * wide // columns - u, top + row * high // rows - v
+            place = (
+                u + math.cos(angle) * right - math.sin(angle) * down,
+                v + math.sin(angle) * right + math.cos(angle) * down,
+            )
+            unsure[row, column] = any(abs(p % 1 - 0.5) < 1e-3 for p in place)
+            seen_u, seen_v = round(place[0]), round(place[1])
+            if 0 <= seen_u < 90 and 0 <= seen_v < 60 and depth[seen_v, seen_u] > 0:
+                offset = (depth[seen_v, seen_u] - z) / (cube_mm / 2)
+                expected[row, column] = offset if abs(offset) <= 1 else 1
+        assert np.abs(patch[0].numpy() - expected)[~unsure].max() < 1e-4
+        assert (expected < 1).any() and unsure.mean() < 0.1
+        # The affine map goes through the middle of each interval.
+        corner = geometry.image_from_patch[0].double() @ torch.tensor([0.0, 0.0, 1.0]).double()
+        right, down = left - 0.5 - u, top - 0.5 - v
+        assert corner[0].item() == pytest.approx(
+            u + math.cos(angle) * right - math.sin(angle) * down, abs=1e-3
+        )
+        assert corner[1].item() == pytest.approx(
+            v + math.sin(angle) * right + math.cos(angle) * down, abs=1e-3
+        )
+        steps = geometry.image_from_patch[0, :2, :2].norm(dim=0)
+        assert steps.tolist() == pytest.approx([wide / columns, high / rows], rel=1e-5)

@@ -4,7 +4,7 @@ import torch
 
 from murauer.geometry.camera import CAMERAS, Camera
 from murauer.geometry.crop import crop_hand
-from murauer.geometry.patches import BoxRule, Cubes
+from murauer.geometry.patches import BACKGROUND, BoxRule, Cubes, shown
 
 CAMERA = CAMERAS["nyu"]
 
@@ -61,3 +61,13 @@ def test_turned_cubes_of_different_sizes_are_those_of_training() -> None:
     torch.testing.assert_close(geometry.to_patch(xyz), joints, atol=1e-3, rtol=0)
     shown = geometry.patch_from_xyz(xyz).numpy()
     np.testing.assert_allclose(cubes.patch_from_xyz(xyz.numpy()), shown, atol=2e-2)
+
+
+def test_the_share_of_a_patch_that_shows_something() -> None:
+    patches = np.full((3, 4, 4), BACKGROUND)
+    patches[1, :2], patches[2] = -1.0, 0.999
+    assert shown(patches).tolist() == [0.0, 0.5, 1.0]
+    cubes = Cubes(np.array([[0, 0, 700.0]] * 3, np.float32), CAMERA.intrinsics_array(), 300.0, 4)
+    depth = cubes.depth_mm(patches)
+    assert depth[0].max() == 0 and (depth[1, :2] == 550).all() and (depth[1, 2:] == 0).all()
+    assert depth[2] == pytest.approx(700 + 0.999 * 150)

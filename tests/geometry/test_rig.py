@@ -74,3 +74,19 @@ def test_malformed_rig_is_told_to_the_user(rig):
         CameraRig.from_dict({**values, "camera_from_world": values["camera_from_world"][:2]})
     with pytest.raises(UserError):
         CameraRig.from_dict({**values, "camera_from_world": "identity"})
+
+
+def test_poses_may_be_as_inexact_as_files_write_them() -> None:
+    pose = torch.eye(4)[None].repeat(1, 1, 1)
+    for stretched, accepted in ((4e-5, True), (6e-5, False), (-4e-5, True), (-6e-5, False)):
+        pose[0, 1, 1] = 1 + stretched  # of which the square counts
+        if accepted:
+            CameraRig((CAMERAS["nyu"],), pose)
+        else:
+            with pytest.raises(ValueError, match="rigid"):
+                CameraRig((CAMERAS["nyu"],), pose)
+    for row, column, value in ((3, 0, 1.0), (3, 3, 2.0), (0, 3, math.inf), (0, 1, 2e-4)):
+        pose = torch.eye(4)[None].repeat(1, 1, 1)
+        pose[0, row, column] = value
+        with pytest.raises(ValueError, match="rigid"):
+            CameraRig((CAMERAS["nyu"],), pose)

@@ -101,6 +101,57 @@ def test_hand21_is_mediapipes():
     assert SKELETONS["hand21"].bones[:5] == ((1, 0), (2, 1), (3, 2), (4, 3), (5, 0))
 
 
+FINGER_AFTER_FINGER = (-1, 0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19)
+CHAINS = (1, 2, 3, 4, 5, 32, 7, 8, 9, 10, 11, 32, 13, 14, 15, 16, 17, 32, 19, 20, 21, 22, 23, 32)
+
+# Parents, the first letters of the groups and the centre.
+TREES = {
+    "hand21": (FINGER_AFTER_FINGER, "p tttt iiii mmmm rrrr pppp", "MIDDLE_FINGER_MCP"),
+    "anny21": (FINGER_AFTER_FINGER, "p tttt iiii mmmm rrrr pppp", "middle_mcp"),
+    "msra21": (FINGER_AFTER_FINGER, "p iiii mmmm rrrr pppp tttt", "middle_mcp"),
+    "hands21": (
+        (-1, 0, 0, 0, 0, 0, 1, 6, 7, 2, 9, 10, 3, 12, 13, 4, 15, 16, 5, 18, 19),
+        "p timrp ttt iii mmm rrr ppp",
+        "middle_mcp",
+    ),
+    "nyu14": ((1, 13, 3, 13, 5, 13, 7, 13, 9, 10, 12, 13, 13, -1), "pp rr mm ii ttt ppp", "PALM_3"),
+    "nyu36": (
+        (*CHAINS, 25, 26, 27, 28, 29, 35, 35, 35, 34, 34, 35, -1),
+        "pppppp rrrrrr mmmmmm iiiiii tttttt pppppp",
+        "PALM_5",
+    ),
+    "icvl16": ((-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14), "p ttt iii mmm rrr ppp", "palm"),
+}
+
+
+@pytest.mark.parametrize("name", SKELETONS)
+def test_trees_are_those_written_out_here(name):
+    parents, groups, centre = TREES[name]
+    skeleton = SKELETONS[name]
+    assert skeleton.parents == parents
+    assert "".join(group[0] for group in skeleton.groups) == groups.replace(" ", "")
+    assert skeleton.joints[skeleton.centre] == centre
+    palm = {"wrist", "palm", "WRIST"} | {f"PALM_{number}" for number in range(1, 7)}
+    assert {joint in palm for joint in skeleton.joints} == {True, False}
+    for joint, group in zip(skeleton.joints, skeleton.groups, strict=True):
+        assert (group == "palm") == (joint in palm)
+
+
+def test_names_of_joints_are_those_of_the_data_sets():
+    assert SKELETONS["nyu36"].joints[:7] == (
+        "F1_KNU3_A", "F1_KNU3_B", "F1_KNU2_A", "F1_KNU2_B", "F1_KNU1_A", "F1_KNU1_B", "F2_KNU3_A",
+    )  # fmt: skip
+    assert SKELETONS["nyu36"].joints[24:31] == (
+        "TH_KNU3_A", "TH_KNU3_B", "TH_KNU2_A", "TH_KNU2_B", "TH_KNU1_A", "TH_KNU1_B", "PALM_1",
+    )  # fmt: skip
+    assert SKELETONS["nyu14"].joints == tuple(
+        SKELETONS["nyu36"].joints[index] for index in (0, 3, 6, 9, 12, 15, 18, 21, 24, 25, 27, 30, 31, 32)
+    )
+    assert SKELETONS["icvl16"].joints[:5] == (
+        "palm", "thumb_root_segment", "thumb_middle_segment", "thumb_tip_segment", "index_root_segment",
+    )  # fmt: skip
+
+
 CONVERTED = ("hand21", "anny21", "msra21", "hands21", "nyu14", "icvl16")
 
 

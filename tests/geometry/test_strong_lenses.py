@@ -87,7 +87,7 @@ def test_tiny_and_large_coefficients_have_a_largest_radius(name: str) -> None:
         if name[0] == "k" and abs(value) == LARGEST and r < 1:
             power = 2 if name in ("k1", "k4") else 4 if name in ("k2", "k5") else 6
             assert 0.05 < r**power * LARGEST < 20
-    for value in (1.01 * LARGEST, -1.01 * LARGEST, math.nan, math.inf):
+    for value in (1.01e6, -1.01e6, math.nan, math.inf):
         with pytest.raises(ValueError, match=f"{name} must be finite"):
             Distortion(**{name: value})
 
