@@ -103,6 +103,12 @@ def test_distances_are_taken_in_float64(seed: int, size: float, dtype: type) -> 
     assert int(errors.isnan().sum()) == 2
 
 
+def test_joints_without_a_label_are_never_the_worst() -> None:
+    metrics = pose_metrics(torch.tensor([[0.5, math.nan], [math.nan, 0.0]], dtype=torch.float64))
+    assert metrics.frames_worst.at(1) == 1
+    assert metrics.frames_worst.area == pytest.approx(1 - 0.25 / 80)
+
+
 def test_only_joints_in_space_are_compared() -> None:
     joints = torch.zeros(2, 14, 3)
     for predicted, truth in (

@@ -29,6 +29,11 @@ def some(*shape: int, seed: int = 0, size: float = 1.0) -> torch.Tensor:
     return size * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+def test_lengths_are_those_of_a_cube_of_300_mm() -> None:
+    assert 150 * TURN == pytest.approx(3.0)
+    assert 150 * SMALLEST_ERROR == pytest.approx(0.6)
+
+
 @pytest.mark.parametrize("size", [1e-4, 0.01, 0.03, 1.0, 100.0])
 def test_joint_loss(size: float) -> None:
     joints, target = some(3, 5, 3, size=size), some(3, 5, 3, seed=1, size=size)
