@@ -30,8 +30,8 @@ def some(*shape: int, seed: int = 0, size: float = 1.0) -> torch.Tensor:
 
 
 def test_lengths_are_those_of_a_cube_of_300_mm() -> None:
-    assert 150 * TURN == pytest.approx(3.0)
-    assert 150 * SMALLEST_ERROR == pytest.approx(0.6)
+    turn_mm, smallest_mm = 150 * TURN, 150 * SMALLEST_ERROR
+    assert (turn_mm, smallest_mm) == pytest.approx((3.0, 0.6))
 
 
 @pytest.mark.parametrize("size", [1e-4, 0.01, 0.03, 1.0, 100.0])
