@@ -10,8 +10,9 @@ import pytest
 from changed_store import resealed
 from murauer.cli.main import main
 from murauer.errors import UserError
+from murauer.inference.frames import encode_frames
 from murauer.nets.model_file import load_model
-from murauer.selection.selecting import encode, principal_part, propose_frames, write_proposals
+from murauer.selection.selecting import principal_part, propose_frames, write_proposals
 from murauer.store.frame_set import open_frame_set
 from murauer.store.row_file import read_rows
 from murauer.store.store import Store, open_store
@@ -82,8 +83,8 @@ def test_principal_part_keeps_distances_when_all_directions_are_kept() -> None:
 
 def test_latents_are_those_of_the_rows(tiny_store: Store, small_model: Path) -> None:
     network, _ = load_model(small_model)
-    both = encode(tiny_store, network, np.array([3, 0]), tiny_store.cube_mm)
-    alone = encode(tiny_store, network, np.array([0]), tiny_store.cube_mm)
+    both = encode_frames(network, tiny_store.real, tiny_store.cube_mm, np.array([3, 0]))
+    alone = encode_frames(network, tiny_store.real, tiny_store.cube_mm, np.array([0]))
     np.testing.assert_allclose(both[1], alone[0], atol=1e-5)
 
 

@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from murauer.errors import UserError
-from murauer.inference.frames import batches, patches_for
-from murauer.nets.deployed import AnyNetwork, latent_vectors
+from murauer.inference.frames import batches, encode_frames
+from murauer.nets.deployed import AnyNetwork
 from murauer.store.augmentation import Samples
 from murauer.store.frame_set import FrameSet, spread_rows
 from murauer.store.manifest import PAIRS
@@ -201,11 +201,10 @@ def corresponding_frames(store: Store, seen: np.ndarray) -> CorrespondingFrames:
     return CorrespondingFrames(real, pair, rows, "real frames not labelled in training")
 
 
-@torch.no_grad()
 def encode_pairs(
     network: AnyNetwork, frames: CorrespondingFrames, cube_mm: float, limit: int = 1000
 ) -> LatentPairs:
-    """Encode corresponding frames, in float64 because near pairs are measured against far ones.
+    """Encode corresponding frames.
 
     Args:
         network: f and m, in evaluation mode.
@@ -215,8 +214,8 @@ def encode_pairs(
     """
     rows = frames.spread(limit).rows
 
-    def encode(frame_set: FrameSet, is_real: bool) -> Tensor:
-        parts = patches_for(network, frame_set, cube_mm, rows)
-        return torch.cat([latent_vectors(network, patch, real=is_real).cpu() for patch, _ in parts]).double()
-
-    return LatentPairs(encode(frames.real, True), encode(frames.synthetic, False))
+    real, synthetic = (
+        encode_frames(network, shown, cube_mm, rows, is_real)
+        for shown, is_real in ((frames.real, True), (frames.synthetic, False))
+    )
+    return LatentPairs(real, synthetic)

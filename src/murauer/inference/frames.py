@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from murauer.geometry.patches import BoxRule
-from murauer.nets.deployed import AnyNetwork, device_of, joints_around
+from murauer.nets.deployed import AnyNetwork, device_of, joints_around, latent_vectors
+from murauer.progress import Progress
 from murauer.store.augmentation import Samples, still, to_samples
 from murauer.store.frame_set import FrameSet
 
@@ -49,6 +50,30 @@ def patches_for(
     config, device = network.config, device_of(network)
     for samples in batches(frames, config.patch_size, cube_mm, rows, view, config.box):
         yield samples.patch.to(device), samples.centre.to(device)
+
+
+@torch.no_grad()
+def encode_frames(
+    network: AnyNetwork, frames: FrameSet, cube_mm: float, rows: np.ndarray, real: bool = True
+) -> Tensor:
+    """Take frames of the first camera to the latent space.
+
+    Args:
+        network: f and m, in evaluation mode.
+        frames: N frames.
+        cube_mm: Side of the hand cube in mm.
+        rows: Which frames, in this order.
+        real: Whether m applies.
+
+    Returns:
+        z of each row, (M, F) float64, because near frames are measured against far ones.
+    """
+    parts = []
+    with Progress("looking at frames", len(rows), unit="frame") as progress:
+        for patch, _ in patches_for(network, frames, cube_mm, rows):
+            parts.append(latent_vectors(network, patch, real).cpu().double())
+            progress.advance(len(patch))
+    return torch.cat(parts)
 
 
 @torch.no_grad()

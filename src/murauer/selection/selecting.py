@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from murauer.errors import UserError
 from murauer.files import written_whole
-from murauer.inference.frames import patches_for
-from murauer.nets.deployed import AnyNetwork, latent_vectors
-from murauer.progress import Progress
+from murauer.inference.frames import encode_frames
+from murauer.nets.deployed import AnyNetwork
 from murauer.selection.coverage import Floats, cover
 from murauer.store.store import Store
 
@@ -71,25 +69,14 @@ def propose_frames(
         raise UserError(
             f"{count} frames asked for, but {store.folder} has {len(rows)} usable {kind} real frames{hint}"
         )
-    latent = encode(store, network, np.concatenate([rows, known]), cube_mm or store.cube_mm)
-    points = principal_part(latent, DIRECTIONS)
+    latent = encode_frames(network, real, cube_mm or store.cube_mm, np.concatenate([rows, known]))
+    points = principal_part(latent.numpy(), DIRECTIONS)
     generator = np.random.default_rng((seed, 0x5E1EC7))
     covered = cover(points[: len(rows)], count, generator, given=points[len(rows) :])
     return [
         Proposal(int(row), float(share))
         for row, share in zip(rows[covered.chosen], covered.share, strict=True)
     ]
-
-
-@torch.no_grad()
-def encode(store: Store, network: AnyNetwork, rows: np.ndarray, cube_mm: float) -> Floats:
-    """Take real frames of the first camera to the latent space: z of `rows`, (N, F)."""
-    parts = []
-    with Progress("looking at frames", len(rows), unit="frame") as progress:
-        for patch, _ in patches_for(network, store.require("real"), cube_mm, rows):
-            parts.append(latent_vectors(network, patch, real=True).cpu().double().numpy())
-            progress.advance(len(patch))
-    return np.concatenate(parts)
 
 
 def principal_part(points: Floats, directions: int) -> Floats:

@@ -20,9 +20,12 @@ SHADED_SHARE = 0.4
 def shaded_patches(samples: Samples) -> list[Image.Image]:
     """Colour patches as depth with light from the side, one pixel a patch pixel."""
     depth = samples.crop.depth_mm(samples.patch[:, 0])
-    half = SHADED_SHARE * samples.crop.cube_mm
-    middles = samples.centre[:, 2].tolist()
-    return [shade_depth(own, z - half, z + half) for own, z in zip(depth, middles, strict=True)]
+    sides = torch.as_tensor(samples.crop.cube_mm).expand(len(depth)).tolist()
+    pictures = []
+    for own, side, z in zip(depth, sides, samples.centre[:, 2].tolist(), strict=True):
+        half = SHADED_SHARE * side
+        pictures.append(shade_depth(own, z - half, z + half))
+    return pictures
 
 
 def recorded_samples(frames: FrameSet, rows: np.ndarray, view: int, size: int, cube_mm: float) -> Samples:
