@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.foreign.documents import convert_json
 from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork, make_network
 from murauer.nets.model_facts import PACKAGED, packaged_model
@@ -132,15 +133,21 @@ def load_model(source: str | Path, device: torch.device | str = "cpu") -> tuple[
     """
     path = model_path(source)
     tensors, metadata = read_tensors(path)
-    if "config" not in metadata:
-        raise UserError(f"{path} is not a murauer model: it holds no configuration")
-    try:
-        config = msgspec.json.decode(metadata["config"], type=ModelConfig)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"the configuration in {path} is not valid: {error}") from error
+    config = decode_model_config(metadata, path)
     network = make_network(config.sizes)
     if config.dense is not None:  # its file may be without g, where nothing has trained it
         fresh = pack_module("network.view_generator", network.view_generator)
         tensors = fresh | tensors
     unpack_module("network", network, tensors, path)
     return network.eval().to(device), config
+
+
+def decode_model_config(metadata: dict[str, str], path: Path) -> ModelConfig:
+    """Read what a model file says of its network.
+
+    Raises:
+        UserError: It says nothing, or what no network is.
+    """
+    if "config" not in metadata:
+        raise UserError(f"{path} is not a murauer model: it holds no configuration")
+    return convert_json(metadata["config"], ModelConfig, f"the configuration in {path} is not valid")
