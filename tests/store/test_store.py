@@ -157,7 +157,7 @@ FOREIGN = [
     ({"cube_mm": "wide"}, r"got `str` - at `\$.cube_mm`"),
     ({"centres": {"real": "guessed"}}, "guessed"),
     ({"simulation": {"wind": 3}}, r"unknown field `wind` - at `\$.simulation`"),
-    ({"simulation": {"real_frames": 0}}, "real_frames of the simulation is 0"),
+    ({"simulation": {"real_frames": 0}}, "real_frames"),
 ]
 
 

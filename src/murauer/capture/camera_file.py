@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from murauer.capture.camera_spellings import chained_poses, in_our_keys, numbers
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.foreign.limits import MOST_SIDE
 from murauer.foreign.yaml_text import parse_yaml
 from murauer.geometry.camera import CAMERAS, Camera, finite_number
 from murauer.geometry.distortion import COEFFICIENTS, PINHOLE, Distortion
@@ -288,6 +289,10 @@ def _read_out(camera: Camera, roi: Any, binning: list[Any], where: str) -> Camer
     """
     if isinstance(roi, dict):
         part = {key: finite_number(roi.get(key, 0), f"{where}: roi.{key}") for key in ROI}
+        if max(map(abs, part.values())) > MOST_SIDE:
+            raise UserError(
+                f"{where}: roi is beyond {MOST_SIDE} pixels, the most that images have along a side"
+            )
         left, top, width, height = part.values()
         if width and height:
             camera = camera.cropped(left, top, int(width), int(height))

@@ -20,7 +20,7 @@ from murauer.errors import UnlikelyInput, UserError
 from murauer.files import written_whole
 from murauer.geometry.skeletons import SKELETONS, Skeleton
 from murauer.seals import FIELD, UNSEALED, check_seal, seal
-from murauer.text_files import decode_json
+from murauer.text_files import FARTHEST, decode_json
 
 NOT_LABELLED, VISIBLE = 0, 2
 """COCO's flags of a keypoint; 1 is labelled but hidden."""
@@ -232,8 +232,9 @@ def _parse(annotation: _Annotation, image: _Image, order: list[int], where: str)
         raise UserError(
             f"{where} has {len(annotation.keypoints_3d)} numbers as keypoints_3d, not 3 x {joints}"
         )
-    pixels = np.array(annotation.keypoints, np.float32).reshape(joints, 3)[order]  # NaN for None
-    xyz = np.array(annotation.keypoints_3d, np.float32).reshape(joints, 3)[order]
+    pixels, xyz = (
+        _coordinates(each, where)[order] for each in (annotation.keypoints, annotation.keypoints_3d)
+    )
     labelled = (pixels[:, 2] > NOT_LABELLED) & np.isfinite(xyz).all(-1)
     if not labelled.any():
         raise UserError(
@@ -247,6 +248,16 @@ def _parse(annotation: _Annotation, image: _Image, order: list[int], where: str)
         )
     pixels[~labelled], xyz[~labelled] = math.nan, math.nan
     return Keypoints(image.file_name, pixels[:, :2], xyz, image.width, image.height)
+
+
+def _coordinates(values: list[float | None], where: str) -> NDArray[np.float32]:
+    """Numbers of keypoints, (J, 3), NaN for None."""
+    numbers = np.array(values, np.float64)
+    if (np.abs(numbers) > FARTHEST).any():
+        raise UserError(
+            f"{where} holds {np.nanmax(np.abs(numbers)):g}, which is no coordinate in pixels or mm"
+        )
+    return numbers.astype(np.float32).reshape(-1, 3)
 
 
 def _format(label: Keypoints, number: int) -> _Annotation:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -22,7 +23,8 @@ from murauer.cli import (
     studio,
     train,
 )
-from murauer.errors import UnlikelyInput, UserError
+from murauer.errors import UnlikelyInput, UserError, printable
+from murauer.foreign.limits import reason
 from murauer.interrupts import sigterm_is_ctrl_c
 from murauer.version import __version__
 
@@ -65,6 +67,9 @@ EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130  # what shells report for SIGINT
 EXIT_BROKEN_PIPE = 141  # likewise for SIGPIPE
 
+OUT_OF_MEMORY = re.compile("can't allocate memory|out of memory|bad_alloc|bad allocation", re.IGNORECASE)
+"""How PyTorch and ONNX Runtime say it."""
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
@@ -104,14 +109,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `murauer info | head`: the reader has all it wants
         _give_up_stdout()
         return EXIT_BROKEN_PIPE
-    except OSError as error:
+    except (OSError, MemoryError, RuntimeError) as error:
+        if (want := _what_is_missing(error)) is None:
+            raise
         _give_up_stdout()
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}")
+        return _fail(want)
     except KeyboardInterrupt:
         print("murauer: stopped", file=sys.stderr)
         return EXIT_INTERRUPTED
     return code or 0
+
+
+def _what_is_missing(error: Exception) -> str | None:
+    """What the machine did not give: disk, a file, memory; None if the error is of another kind."""
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+        return f"there is not enough memory ({reason(error)}); choose smaller batches, networks or images"
+    return None
 
 
 def _give_up_stdout() -> None:
@@ -131,5 +147,5 @@ def _show_warning(
 
 
 def _fail(message: str) -> int:
-    print(f"murauer: {' '.join(message.split())}", file=sys.stderr)
+    print(f"murauer: {' '.join(printable(message).split())}", file=sys.stderr)
     return EXIT_USER_ERROR

@@ -1,25 +1,35 @@
 """Finished trainings, and what they predict for a split of a store."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 
 from murauer.errors import UserError
 from murauer.evaluation.split import Scores, score_network
+from murauer.foreign.documents import convert_json, parse_object
+from murauer.foreign.limits import MOST_SETTINGS
 from murauer.names import natural_key
 from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork
 from murauer.nets.model_file import MODEL_FILE, load_model, model_path, read_tensors
 from murauer.store.store import Store, open_store
+from murauer.text_files import read_text
 from murauer.training.device import CPU
 from murauer.training.train import RUN_FILE
 from murauer.training.variants import Variant, find_variant
+
+
+class _Settings(msgspec.Struct, frozen=True):
+    """What a run folder says beside its model, as far as it is read; `recording` is version 0.1.0's store."""
+
+    store: str | None = None
+    recording: str | None = None
+    label_rows: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,17 +105,16 @@ def load_run(folder: Path, title: str | None = None, device: torch.device = CPU)
     if not path.exists():
         raise UserError(f"{folder} is no finished run: it has no {MODEL_FILE}; train it to its end first")
     network, config = load_model(path, device)
-    facts = json.loads(read_tensors(path)[1].get("facts", "{}"))
+    facts = parse_object(read_tensors(path)[1].get("facts", "{}"), f"the description in {path} is damaged")
     try:
         name, labels, seed = str(facts["variant"]), int(facts["labels"]), int(facts["seed"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise UserError(
             f"{path} does not tell variant, labels and seed of its training; give a run of 'murauer train'"
         ) from None
     variant = find_variant(name)
     settings = _settings(folder)
-    rows = settings.get("label_rows")
-    place = settings.get("store", settings.get("recording"))  # as version 0.1.0 called it
+    place = settings.store or settings.recording
     return Run(
         title=title or variant.title,
         folder=folder,
@@ -116,7 +125,7 @@ def load_run(folder: Path, title: str | None = None, device: torch.device = CPU)
         network=network,
         config=config,
         store=None if place is None else Path(place),
-        label_rows=None if rows is None else tuple(rows),
+        label_rows=settings.label_rows,
     )
 
 
@@ -210,12 +219,10 @@ def predict_split(run: Run, store: Store, split: str = "test") -> Predictions:
     return Predictions(**vars(scores), run=run)
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def _settings(folder: Path) -> _Settings:
     """What a training wrote of itself beside its model; nothing for a model file alone."""
     path = folder / RUN_FILE
     if not path.is_file():
-        return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}); copy it again or train again") from error
+        return _Settings()
+    text = read_text(path, MOST_SETTINGS)
+    return convert_json(text, _Settings, f"{path} is damaged; copy it again or train again")

@@ -14,6 +14,7 @@ import numpy as np
 from murauer.chunks import WHOLE, Shard, work_through
 from murauer.errors import UserError
 from murauer.files import file_digest, written_whole
+from murauer.foreign.arrays import load_array
 from murauer.geometry.skeletons import convert
 from murauer.inference.frames import predict_frames
 from murauer.nets.model_file import load_model, model_path
@@ -112,7 +113,7 @@ def predict_store(
     with written_whole(out) as file:
         joints = create_array(file, "float32", (frames, len(store.skeleton), 3))
         for start in starts:
-            joints[start : start + PREDICTION_CHUNK] = np.load(_chunk_file(chunks, start))
+            joints[start : start + PREDICTION_CHUNK] = load_array(_chunk_file(chunks, start))
         joints.flush()
     shutil.rmtree(chunks, ignore_errors=True)
     return True
@@ -132,7 +133,7 @@ def _claim(chunks: Path, identity: str) -> None:
     if not path.exists():
         with written_whole(path) as file:
             file.write_text(identity)
-    elif path.read_text() != identity:
+    elif path.read_text(errors="replace") != identity:
         raise UserError(
             f"{chunks} holds a part of another prediction (other model, store or set); delete it or "
             "choose another --out file"

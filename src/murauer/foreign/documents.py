@@ -67,7 +67,7 @@ def convert_json(text: str | bytes, kind: type[T], fault: str) -> T:
         except msgspec.DecodeError:  # which tells least, and Python's reader knows NaN
             tree = json.loads(text, parse_constant=lambda _: None, parse_int=_parse_int)
             return msgspec.convert(tree, kind)
-    except (ValueError, RecursionError) as error:  # msgspec's are ValueErrors, too
+    except (UserError, ValueError, RecursionError) as error:  # msgspec's are ValueErrors, too
         raise UserError(f"{fault}: {reason(error)}") from error
 
 

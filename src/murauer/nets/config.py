@@ -1,10 +1,12 @@
 """Size and shape of the networks; the defaults are those of the paper's supplement."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from murauer.errors import UserError
+from murauer.foreign.ranges import Depth, Depths, Millimetres, Size, Sizes
 from murauer.geometry.patches import BoxRule
 from murauer.geometry.skeletons import convert, find_skeleton
 
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from murauer.geometry.crop import CropGeometry
+
+MOST_WEIGHTS = 10**9
+"""Of a network: 4 GB, and four times that while it is trained. The paper's has a fortieth."""
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,10 +26,10 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         UserError: A size is not positive, or the patch does not fit the strides of f or the stages of g.
     """
 
-    joints: int = 14
+    joints: Size = 14
     """J, joints that p predicts; 14 for NYU's evaluation set."""
 
-    patch_size: int = 128
+    patch_size: Size = 128
     """P, side of the square input patch and of the predicted view in pixels; a multiple of 32."""
 
     box: BoxRule = "exact"
@@ -33,28 +38,28 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     extractor: str = "residual"
     """Backbone, a name in `backbone.BACKBONES`: what f is, and what works on its features."""
 
-    stem_channels: int = 32
+    stem_channels: Size = 32
     """Channels of the first convolution (5x5) of f."""
 
-    stem_stride: int = 1
+    stem_stride: Size = 1
     """Stride of the first convolution of f; 2 quarters the cost of everything up to the first pooling."""
 
     block: Literal["bottleneck", "basic"] = "bottleneck"
     """Residual block of f: 1x1, 3x3 and 1x1 convolutions, or two 3x3 ones (He et al. 2016)."""
 
-    stage_widths: tuple[int, ...] = (64, 128, 256, 256)
+    stage_widths: Sizes = (64, 128, 256, 256)
     """Output channels of the residual stages of f; each stage halves the resolution."""
 
-    blocks_per_stage: int = 5
+    blocks_per_stage: Depth = 5
     """Residual blocks in each stage of f."""
 
-    features: int = 1024
+    features: Size = 1024
     """F, width of the latent space and of all fully connected layers of m, p and h."""
 
-    mapping_blocks: int = 2
+    mapping_blocks: Depth = 2
     """Residual blocks of the mapping m and of the discriminator h; 0 for a network without mapping."""
 
-    generator_channels: tuple[int, ...] = (512, 256, 128, 64)
+    generator_channels: Sizes = (512, 256, 128, 64)
     """Channels of g at 4x4, 8x8, ... pixels; a last layer doubles the resolution once more."""
 
     latent_normalisation: Literal["none", "layer"] = "none"
@@ -79,6 +84,11 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             )
         if self.extractor == "residual":
             self._check_residual()
+        if self.weights > MOST_WEIGHTS:
+            raise UserError(
+                f"the network would have {self.weights / 1e6:,.0f} million weights, more than the "
+                f"{MOST_WEIGHTS // 10**6:,} million that memory is likely to hold; choose smaller sizes"
+            )
 
     def _check_residual(self) -> None:
         if self.patch_size % self.extractor_stride:
@@ -101,6 +111,18 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def comparable(self, crop: "CropGeometry", predicted: "Tensor", skeleton: str) -> "Tensor":
         """What p predicted, to compare with targets: its joints are those of the labels."""
         return predicted
+
+    @property
+    def weights(self) -> int:
+        """About how many weights it has: those of the layers that can be large."""
+        features, channels = self.features, (self.features, *self.generator_channels)
+        weights = (2 + 4 * self.mapping_blocks) * features**2
+        weights += 16 * sum(before * after for before, after in pairwise(channels))
+        if self.extractor == "residual":
+            places = (self.patch_size // self.extractor_stride) ** 2
+            weights += self.stage_widths[-1] * places * features
+            weights += self.blocks_per_stage * sum(width**2 for width in self.stage_widths)
+        return weights
 
     @property
     def extractor_stride(self) -> int:
@@ -132,14 +154,14 @@ class DenseConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     skeleton: str = "hand21"
-    patch_size: int = 96
-    stride: int = 4
-    widths: tuple[int, ...] = (48, 96, 192)
-    encoder_blocks: tuple[int, ...] = (0, 1, 2)
-    decoder_blocks: tuple[int, ...] = (1, 1)
-    hidden: int = 64
-    mapping_blocks: int = 2
-    generator_channels: tuple[int, ...] = (128, 96, 64)
+    patch_size: Size = 96
+    stride: Size = 4
+    widths: Sizes = (48, 96, 192)
+    encoder_blocks: Depths = (0, 1, 2)
+    decoder_blocks: Depths = (1, 1)
+    hidden: Size = 64
+    mapping_blocks: Depth = 2
+    generator_channels: Sizes = (128, 96, 64)
 
     def targets(self, crop: "CropGeometry", joints: "Tensor") -> "Tensor":
         """What p is to predict of joints (B, J, 3) in mm: column, row and depth as the patch shows them."""
@@ -212,7 +234,7 @@ class ModelConfig(msgspec.Struct, frozen=True):
 
     network: NetworkConfig = msgspec.field(default_factory=NetworkConfig)
     skeleton: str = "nyu14"
-    cube_mm: float = 300.0
+    cube_mm: Millimetres = 300.0
     dense: DenseConfig | None = None
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.foreign.documents import convert_json
+from murauer.foreign.limits import reason
 from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork, make_network
 from murauer.nets.model_facts import PACKAGED, packaged_model
@@ -59,9 +60,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; give a run folder or a .safetensors file") from error
-    except (OSError, SafetensorError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # its own, and those of UTF-8, of JSON and of memory
         raise UserError(
-            f"{path} is no complete safetensors file ({error}); copy or train it again"
+            f"{path} is no complete safetensors file ({reason(error)}); copy or train it again"
         ) from error
 
 

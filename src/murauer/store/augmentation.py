@@ -11,6 +11,7 @@ import msgspec
 import torch
 from torch import Generator, Tensor
 
+from murauer.foreign.ranges import Degrees, NotNegative, Share
 from murauer.geometry.crop import BACKGROUND, CropGeometry, crop_hand
 from murauer.geometry.patches import BoxRule
 from murauer.nets.config import PAPER
@@ -30,11 +31,11 @@ class AugmentationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True
             paper. For dense networks, which look at hands in cubes of several sizes.
     """
 
-    rotation_deg: float = 60.0
-    offset_mm: float = 5.0
-    noise_mm: float = 5.0
-    condition_jitter_mm: float = 15.0
-    cube_deviation: float = 0.0
+    rotation_deg: Degrees = 60.0
+    offset_mm: NotNegative = 5.0
+    noise_mm: NotNegative = 5.0
+    condition_jitter_mm: NotNegative = 15.0
+    cube_deviation: Share = 0.0
 
 
 @dataclass(frozen=True)

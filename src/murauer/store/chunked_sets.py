@@ -22,6 +22,8 @@ import numpy as np
 from murauer.chunks import WHOLE, Shard, work_through
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.foreign.arrays import load_archive
+from murauer.foreign.documents import convert_json
 from murauer.locks import LOCK_FILE, remove_lock
 from murauer.progress import Progress
 from murauer.store.frame_set import create_frame_set, open_frame_set
@@ -113,7 +115,11 @@ class ChunkedSets:
     def notes(self, set_name: str) -> list[Any]:
         """What is worth knowing of a set, in the order of its chunks."""
         files = sorted((self.folder / NOTES).glob(f"{set_name}-*.json"))
-        return [note for file in files for note in msgspec.json.decode(file.read_bytes())]
+        return [
+            note
+            for file in files
+            for note in convert_json(file.read_bytes(), list[Any], f"{file} is damaged")
+        ]
 
     def note_file(self, job: Job) -> Path:
         """What tells that a chunk is finished."""
@@ -139,7 +145,7 @@ class ChunkedSets:
         path, text = self.folder / NOTES / SETTINGS_FILE, json.dumps(self.identity)
         if path.exists():
             filled = self._noted() - self._left_by_shards()
-            if path.read_text() == text:
+            if path.read_text(errors="replace") == text:
                 # A kill may have come between the move of the sets to their place and the end.
                 if not filled or all((self.folder / name).is_dir() for name in self.sizes):
                     return
@@ -163,8 +169,7 @@ class _Fill:
         (name, start, stop), note, waiting = job, self.sets.note_file(job), self.sets.arrays_file(job)
         left_by_shard = note.exists()
         if left_by_shard:
-            with np.load(waiting) as file:
-                arrays = dict(file)
+            arrays = load_archive(waiting)
         else:
             arrays, notes = self.maker.chunk(*job)
         frames = open_frame_set(self.sets.folder / name, writable=True)

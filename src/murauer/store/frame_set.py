@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.errors import UserError
+from murauer.foreign.arrays import map_array
 from murauer.store.manifest import FORMAT_VERSION
 
 
@@ -253,9 +254,9 @@ def open_frame_set(folder: Path, writable: bool = False, version: int = FORMAT_V
             arrays[name] = np.full(shape, name != "left", dtype)
             continue
         try:
-            arrays[name] = np.load(path, mmap_mode=mode)
-        except Exception as error:  # NumPy reads the head of a file as Python: it has a dozen
-            raise UserError(f"cannot read {path} ({error}); make the store again") from error
+            arrays[name] = map_array(path, mode)
+        except UserError as error:
+            raise UserError(f"{error}; or make the store again") from error
     _check_shapes(folder, arrays)
     return FrameSet(**arrays)
 

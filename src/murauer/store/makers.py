@@ -5,6 +5,17 @@ from typing import Literal
 import msgspec
 
 from murauer.errors import UserError
+from murauer.foreign.ranges import (
+    Count,
+    Degrees,
+    Millimetres,
+    NotNegative,
+    Positive,
+    Seed,
+    Share,
+    Size,
+    Steps,
+)
 from murauer.hand.handedness import GivenHandedness, Handedness
 
 
@@ -20,11 +31,11 @@ class ImportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         least_confidence: of the hand finder; a less certain image counts as one without a hand.
     """
 
-    cube_mm: float = 300.0
-    region_mm: float = 450.0
-    region_size: int = 192
-    max_frames: int | None = None
-    least_confidence: float = 0.3
+    cube_mm: Millimetres = 300.0
+    region_mm: Millimetres = 450.0
+    region_size: Size = 192
+    max_frames: Steps | None = None
+    least_confidence: Share = 0.3
 
     def taken(self, frames: int) -> int:
         """Number of frames that are taken of a set of so many."""
@@ -69,8 +80,8 @@ class HandFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     person: int
     handedness: Handedness
     given: bool
-    looked: int
-    seen_left: int
+    looked: Count
+    seen_left: Count
     log_odds: float
 
 
@@ -114,33 +125,33 @@ class SimulationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             the distances are not in order.
     """
 
-    seed: int = 0
-    synthetic_frames: int = 20_000
-    real_frames: int = 20_000
-    validation_frames: int = 1_000
-    test_frames: int = 1_000
-    training_persons: int = 20
+    seed: Seed = 0
+    synthetic_frames: Steps = 20_000
+    real_frames: Steps = 20_000
+    validation_frames: Steps = 1_000
+    test_frames: Steps = 1_000
+    training_persons: Steps = 20
     sensor: str = "structured_light"
-    clutter: float = 2.5
-    person_spread: float = 0.5
-    synthetic_spread: float = 0.0
-    region_size: int = 96
-    region_mm: float = 450.0
-    cube_mm: float = 300.0
-    distance_mm: tuple[float, float] = (700.0, 1100.0)
-    tilt_deg: float = 15.0
-    roll_deg: float = 10.0
-    palm_share: float = 1.0
-    any_share: float = 0.0
-    free_share: float = 0.0
-    pose_variation: float = 0.5
-    single_share: float = 0.0
+    clutter: NotNegative = 2.5
+    person_spread: NotNegative = 0.5
+    synthetic_spread: NotNegative = 0.0
+    region_size: Size = 96
+    region_mm: Millimetres = 450.0
+    cube_mm: Millimetres = 300.0
+    distance_mm: tuple[Millimetres, Millimetres] = (700.0, 1100.0)
+    tilt_deg: Degrees = 15.0
+    roll_deg: Degrees = 10.0
+    palm_share: Share = 1.0
+    any_share: Share = 0.0
+    free_share: Share = 0.0
+    pose_variation: NotNegative = 0.5
+    single_share: Share = 0.0
     people: str = "adults"
-    hand_size: float = 1.0
-    grasp_share: float = 0.0
-    own_view_share: float = 0.0
-    second_hand_share: float = 0.0
-    table_share: float = 0.0
+    hand_size: Positive = 1.0
+    grasp_share: Share = 0.0
+    own_view_share: Share = 0.0
+    second_hand_share: Share = 0.0
+    table_share: Share = 0.0
     skeleton: str = "hand21"
 
     def __post_init__(self) -> None:
@@ -177,14 +188,14 @@ class SynthesisConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         UserError: a number is out of range.
     """
 
-    frames: int
-    seed: int = 0
-    spread: float = 0.0
-    jitter_mm: float = 40.0
-    tilt_deg: float = 38.0
-    roll_deg: float = 45.0
-    palm_share: float = 0.75
-    any_share: float = 0.2
+    frames: Steps
+    seed: Seed = 0
+    spread: NotNegative = 0.0
+    jitter_mm: NotNegative = 40.0
+    tilt_deg: NotNegative = 38.0
+    roll_deg: NotNegative = 45.0
+    palm_share: Share = 0.75
+    any_share: Share = 0.2
 
     def __post_init__(self) -> None:
         if self.frames < 1:
@@ -218,7 +229,7 @@ class EndlessConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     synthesis: SynthesisConfig
-    steps: int
+    steps: Steps
 
 
 class PairFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -229,5 +240,5 @@ class PairFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         max_error_mm: error above which a frame got no pair.
     """
 
-    fitted_frames: int
-    max_error_mm: float
+    fitted_frames: Count
+    max_error_mm: NotNegative

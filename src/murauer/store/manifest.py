@@ -1,6 +1,7 @@
 """What describes a store: the file `recording.json`, with a type for each thing it says."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +9,10 @@ import msgspec
 
 from murauer.errors import UserError
 from murauer.files import written_whole
+from murauer.foreign.documents import parse_object
+from murauer.foreign.limits import MOST_SETTINGS, read_bytes
+from murauer.foreign.ranges import Millimetres
+from murauer.geometry.rig import MOST_CAMERAS
 from murauer.seals import FIELD, UNSEALED, check_seal, seal
 from murauer.store.integrity import checksums
 from murauer.store.makers import (
@@ -25,6 +30,8 @@ which hand frames show; version 1 has no checksums either, nor the arrays that `
 be missing. They are read as they are."""
 
 MANIFEST_FILE = "recording.json"
+
+ARRAY_FILE = re.compile(r"[a-z_]+\.npy")
 
 PAIRS, VALIDATION_PAIRS = "twin", "validation_twin"
 """The sets of synthetic pairs, by their names on disk."""
@@ -66,13 +73,16 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         synthesis: How its synthetic set was rendered, if it came without one.
         endless: How its synthetic frames are rendered while a training draws from them.
         pairs: How its synthetic pairs were fitted.
+
+    Raises:
+        UserError: It names sets, files or views that no store has.
     """
 
     format_version: int = FORMAT_VERSION
     dataset: str = "simulated"
     skeleton: str
     rig: dict[str, Any] | None
-    cube_mm: float
+    cube_mm: Millimetres
     view_pair: tuple[int, int] | None
     unseen_persons: tuple[int, ...]
     left_out: tuple[str, ...] = ()
@@ -87,6 +97,20 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     synthesis: SynthesisFacts | None = None
     endless: EndlessConfig | None = None
     pairs: PairFacts | None = msgspec.field(default=None, name="twins")
+
+    def __post_init__(self) -> None:
+        for name in (*self.sets, *self.aliases, *self.aliases.values()):
+            if name not in SPLITS:
+                raise UserError(f"it names the set {name!r}; sets are {', '.join(SPLITS)}")
+        for file in self.checksums:  # names of files, which must not lead elsewhere
+            set_name, _, array = file.partition("/")
+            if set_name not in SPLITS or not ARRAY_FILE.fullmatch(array):
+                raise UserError(f"it names the file {file!r}, which no store has")
+        cameras = None if self.rig is None else self.rig.get("cameras")
+        if self.view_pair is not None:
+            known = len(cameras) if isinstance(cameras, list) else MOST_CAMERAS
+            if not all(0 <= view < known for view in self.view_pair):
+                raise UserError(f"its view_pair is {self.view_pair}, which are none of its cameras")
 
     def with_set(self, name: str, centres: CentreKind) -> "Manifest":
         """With a set made anew, whose arrays have no checksums yet."""
@@ -147,8 +171,9 @@ def read_manifest(folder: Path) -> Manifest:
         path, "make the store again, or remove the line 'digest' if you have changed the file yourself"
     )
     try:
-        values = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        version: int = values.get("format_version", 0)
+        fault = "it is damaged or no store's"
+        values = parse_object(read_bytes(path, MOST_SETTINGS), fault)
+        version = values.get("format_version", 0)
         if version not in range(1, FORMAT_VERSION + 1):
             raise UserError(
                 f"it has format version {version}, this program reads 1 to {FORMAT_VERSION}; "
@@ -159,7 +184,7 @@ def read_manifest(folder: Path) -> Manifest:
         return msgspec.convert(values, Manifest)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.MsgspecError as error:
         raise UserError(f"{path} is damaged or no store's ({error}); make the store again") from error
 
 

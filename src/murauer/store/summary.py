@@ -1,6 +1,5 @@
 """What a store holds, in numbers and in words."""
 
-import csv
 from collections import Counter
 from typing import Any
 
@@ -12,6 +11,7 @@ from murauer.names import shortened
 from murauer.store.makers import HandFacts
 from murauer.store.manifest import CENTRES
 from murauer.store.store import PROBLEMS_FILE, Store
+from murauer.text_files import read_table
 
 SURE_LOG_ODDS = 6.0
 """Evidence against what was said that is worth a word: two frames that could not be clearer."""
@@ -81,8 +81,7 @@ def summary(store: Store) -> str:
         lines.append(f"  {'synthetic':16} rendered while training, others every {endless.steps} steps")
     path = store.folder / PROBLEMS_FILE
     if path.exists():
-        with open(path, encoding="utf-8", newline="") as file:
-            reasons = [row["reason"] for row in csv.DictReader(file)]
+        reasons = [row["reason"] for row in read_table(path, ("reason",))]
         for reason, count in Counter(_kind(reason) for reason in reasons).most_common(3):
             lines.append(f"  {count:,} x {reason}")
         if reasons:

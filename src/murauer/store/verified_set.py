@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from murauer.errors import UserError
+from murauer.foreign.arrays import load_array
 from murauer.store.frame_set import FrameSet, Region
 from murauer.store.integrity import DIGESTS_FILE, MEND, chunk_digest, chunk_frames, file_checksum
 
@@ -67,7 +68,7 @@ def verified(frames: FrameSet, folder: Path, expected: Mapping[str, str]) -> Fra
             raise UserError(f"{path} is damaged: its checksum is not the one in the manifest; {MEND}")
     if f"{folder.name}/{DIGESTS_FILE}" not in expected:
         return frames
-    digests = np.load(folder / DIGESTS_FILE)
+    digests = load_array(folder / DIGESTS_FILE)
     known = np.zeros(len(digests), bool)
     checked = VerifiedFrameSet(
         **vars(frames), depth_file=folder / "depth.npy", digests=digests, verified=known

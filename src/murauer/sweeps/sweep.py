@@ -21,11 +21,14 @@ from safetensors import safe_open
 from murauer.errors import UserError
 from murauer.evaluation.split import evaluate_split
 from murauer.files import file_digest, written_whole
+from murauer.foreign.documents import parse_object
+from murauer.foreign.limits import MOST_SETTINGS
 from murauer.locks import locked
 from murauer.progress import Progress
 from murauer.store.row_file import read_rows
 from murauer.store.store import Store, open_store
 from murauer.sweeps.runner import LocalRunner, Runner, Task
+from murauer.text_files import read_text
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config
 from murauer.training.device import open_device
@@ -178,10 +181,10 @@ def read_result(store: Store, config: Config, job: Job, splits: Sequence[str]) -
 def _read_metrics(store: Store, config: Config, job: Job) -> dict[str, Any]:
     """Read what there is of a training's evaluations."""
     try:
-        metrics = dict(json.loads((job.out / METRICS_FILE).read_text()))
-        return metrics if metrics.get("identity") == _identity(store, config, job) else {}
-    except (OSError, ValueError):
+        metrics = parse_object(read_text(job.out / METRICS_FILE, MOST_SETTINGS), "it is damaged")
+    except UserError:  # none yet, or one that is to be made again
         return {}
+    return metrics if metrics.get("identity") == _identity(store, config, job) else {}
 
 
 def _identity(store: Store, config: Config, job: Job) -> str:

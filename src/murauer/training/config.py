@@ -7,11 +7,13 @@ configuration is saved beside every result.
 import json
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from murauer.errors import UserError
+from murauer.foreign.documents import convert_json
+from murauer.foreign.ranges import Decay, Millimetres, Rate, Size, Steps
 from murauer.nets.config import DenseConfig, NetworkConfig
 from murauer.store.augmentation import AugmentationConfig
 from murauer.text_files import read_json
@@ -45,17 +47,17 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         matching_reaches: What l_m trains: m alone as in the published implementation, or f as well.
     """
 
-    pretraining_iterations: int = 170_000
-    pretraining_batch: int = 64
-    joint_iterations: int = 136_000
-    set_size: int = 16
-    pretraining_learning_rate: float = 3.3e-4
-    learning_rate: float = 3.3e-4
-    weight_decay: float = 1e-3
-    ema_decay: float = 0.0
+    pretraining_iterations: Steps = 170_000
+    pretraining_batch: Size = 64
+    joint_iterations: Steps = 136_000
+    set_size: Size = 16
+    pretraining_learning_rate: Rate = 3.3e-4
+    learning_rate: Rate = 3.3e-4
+    weight_decay: Decay = 1e-3
+    ema_decay: Decay = 0.0
     schedule: Literal["supplement", "published", "cosine"] = "supplement"
-    checkpoint_every: int = 1_000
-    accumulation: Annotated[int, msgspec.Meta(ge=1)] = 1
+    checkpoint_every: Steps = 1_000
+    accumulation: Steps = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     generator_learns_from: Literal["both", "synthetic"] = "both"
     matching_reaches: Literal["mapping", "extractor"] = "mapping"
@@ -81,7 +83,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     augmentation: AugmentationConfig = msgspec.field(default_factory=AugmentationConfig)
     training: TrainingConfig = msgspec.field(default_factory=TrainingConfig)
     skeleton: str = "nyu14"
-    cube_mm: float = 300.0
+    cube_mm: Millimetres = 300.0
     dense: DenseConfig | None = None
     start: str = "scratch"
 
@@ -145,10 +147,7 @@ def decode_config(text: str, source: Path) -> Config:
     Raises:
         UserError: A field is unknown or has a wrong value.
     """
-    try:
-        return msgspec.json.decode(text, type=Config)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise UserError(f"the configuration in {source} is not valid: {error}") from error
+    return convert_json(text, Config, f"the configuration in {source} is not valid")
 
 
 def read_config(name: str) -> Config:
@@ -159,5 +158,8 @@ def read_config(name: str) -> Config:
     if isinstance(document, dict):
         document = document.get("config", document)  # a run has variant, labels, seed and store beside it
     if isinstance(document, dict):
-        document = whole_config(document)
+        try:
+            document = whole_config(document)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from error
     return decode_config(json.dumps(document), Path(name))

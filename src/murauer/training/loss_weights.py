@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from murauer.errors import UserError
+from murauer.foreign.ranges import Count, NotNegative, Size
 from murauer.nets.config import DenseConfig, NetworkConfig
 
 OWN_FACTORS = ("correspondence", "view", "mapping")
@@ -31,25 +32,25 @@ class LossWeights(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         UserError: A weight is negative or a size not positive.
     """
 
-    correspondence: float = 0.2
+    correspondence: NotNegative = 0.2
     """lambda_c of l_c, Eq. (8)."""
 
-    view: float = 1e-4
+    view: NotNegative = 1e-4
     """lambda_g of l_g, Eq. (10)."""
 
-    mapping: float = 1e-5
+    mapping: NotNegative = 1e-5
     """lambda_m of l_m, Eq. (13)."""
 
-    others: dict[str, float] = {}
+    others: dict[str, NotNegative] = {}
     """Factors of losses that were added to the table, by name, see `loss_terms`; without one they are off."""
 
-    features: int = 1024
+    features: Count = 1024
     """F, width of the latent space that the weights were chosen for."""
 
-    patch_size: int = 128
+    patch_size: Size = 128
     """P, side of the patch that the weights were chosen for, in pixels."""
 
-    joints: int = 14
+    joints: Size = 14
     """J, number of joints that the weights were chosen for."""
 
     latent_normalisation: Literal["none", "layer"] = "none"

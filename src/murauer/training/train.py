@@ -10,10 +10,13 @@ import torch
 
 from murauer.errors import UserError
 from murauer.files import file_digest, written_whole
+from murauer.foreign.documents import parse_object
+from murauer.foreign.limits import MOST_SETTINGS
 from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model
 from murauer.nets.network import make_discriminator
 from murauer.store.manifest import PAIRS, store_identity
 from murauer.store.store import MAKERS, Store
+from murauer.text_files import read_text
 from murauer.training.batch import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, encode_config
@@ -82,7 +85,7 @@ def is_pretrained(store: Store, config: Config, seed: int, out: Path) -> bool:
     config = config_for(config, store)
     identity = training_identity(store, config, seed, "pretraining", *origin_of(config))
     facts = read_tensors(path)[1].get("facts", "{}") if path.exists() else "{}"
-    return bool(json.loads(facts).get("identity") == identity)
+    return bool(parse_object(facts, f"the description in {path} is damaged").get("identity") == identity)
 
 
 @alone_in_folder
@@ -174,7 +177,8 @@ def _start_run(out: Path, settings: dict[str, object], config: Config, store: St
     path = out / RUN_FILE
     settings = settings | {"config": msgspec.to_builtins(config), "store": str(store.folder)}
     text = json.dumps(settings, indent=1)
-    if path.exists() and json.loads(path.read_text()) | {"store": ""} != json.loads(text) | {"store": ""}:
+    before = parse_object(read_text(path, MOST_SETTINGS), f"{path} is damaged") if path.exists() else None
+    if before is not None and before | {"store": ""} != json.loads(text) | {"store": ""}:
         raise UserError(
             f"{out} belongs to another training, whose settings are in its {path.name}; choose another "
             "--out folder or the same settings"

@@ -3,13 +3,15 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 
 from murauer.errors import UserError
+from murauer.foreign.documents import convert_json
+from murauer.foreign.ranges import Millimetres, Size
 from murauer.geometry.patches import Floats
-from murauer.geometry.skeletons import Skeleton
+from murauer.geometry.skeletons import FINGERS, Skeleton
 from murauer.nets.model_facts import ModelFacts
 from murauer.nets.onnx_session import open_session
 
@@ -22,6 +24,21 @@ DENSE_OUTPUT = (
     "(batch, joints, 4): column and row, -1 and 1 at the patch's borders; (depth - centre) / (cube_mm / 2); "
     "expected error / (cube_mm / 2). The cube is as large as the hand asks for: cube_mm for a mean adult's"
 )
+
+
+class _Version(msgspec.Struct):
+    """What a model says of itself, whatever its format."""
+
+    format_version: int
+
+
+class _Facts(msgspec.Struct):
+    """What a model says of itself; more is left to people to read."""
+
+    skeleton: Skeleton
+    cube_mm: Millimetres
+    patch_size: Size
+    dense: bool = False
 
 
 class OnnxBackend:
@@ -69,20 +86,19 @@ def decode_facts(text: str | None, path: Path) -> ModelFacts:
     """
     if text is None:
         raise UserError(f"{path} was not made by 'murauer export': it holds no description of its joints")
-    try:
-        document: dict[str, Any] = json.loads(text)
-        version = document["format_version"]
-        if version == FORMAT_VERSION:
-            parts: dict[str, Any] = {
-                key: tuple(v) if isinstance(v, list) else v for key, v in document["skeleton"].items()
-            }
-            return ModelFacts(
-                Skeleton(**parts),
-                float(document["cube_mm"]),
-                int(document["patch_size"]),
-                dense=bool(document.get("dense", False)),
-                box="published" if document.get("box") == "published" else "exact",
-            )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"the description in {path} is damaged ({error}); export it again") from error
-    raise UserError(f"{path} is of format {version}, this murauer reads {FORMAT_VERSION}; export it again")
+    fault = f"the description in {path} is damaged; export it again"
+    version = convert_json(text, _Version, fault).format_version
+    if version != FORMAT_VERSION:
+        raise UserError(
+            f"{path} is of format {version}, this murauer reads {FORMAT_VERSION}; export it again"
+        )
+    told = convert_json(text, _Facts, fault)
+    skeleton, count = told.skeleton, len(told.skeleton.joints)
+    if not (
+        len(skeleton.parents) == len(skeleton.groups) == count
+        and skeleton.centre in range(count)
+        and all(parent in range(-1, count) for parent in skeleton.parents)
+        and set(skeleton.groups) <= {*FINGERS, "palm"}
+    ):
+        raise UserError(f"{fault}: its skeleton {skeleton.name} is none")
+    return ModelFacts(skeleton, told.cube_mm, told.patch_size, dense=told.dense)

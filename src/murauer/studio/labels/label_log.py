@@ -20,9 +20,12 @@ import numpy as np
 
 from murauer.errors import UserError
 from murauer.files import LineFile
+from murauer.foreign.documents import parse_object
+from murauer.foreign.limits import reason
 from murauer.geometry.skeletons import Skeleton
 from murauer.locks import locked
 from murauer.studio.albums.album import NO_HAND, Floats
+from murauer.text_files import FARTHEST
 
 LABEL_LOG_FILE = "labelling.jsonl"
 FORMAT = 2
@@ -70,7 +73,11 @@ def _checked(line: bytes, summed: bool) -> dict[str, Any]:
         text = line[: found.start()] + b"}"
         if found.end() != len(line) or b"%08x" % zlib.crc32(text) != found[1]:
             raise ValueError("its checksum does not agree")
-    return json.loads(line)
+    return parse_object(line, "it is not valid JSON")
+
+
+class _OtherSkeleton(UserError):
+    """The label log is sound, and of other joints."""
 
 
 class _History:
@@ -191,8 +198,8 @@ class LabelLog:
             return
         values = entry["joints_mm"]
         joints = None if values is None else np.array(values, np.float32).reshape(-1, 3)
-        if joints is not None and not self._is_label(joints):
-            raise ValueError(f"joints of shape {joints.shape}")
+        if joints is not None and not (self._is_label(joints) and (np.abs(joints) <= FARTHEST).all()):
+            raise ValueError(f"joints of shape {joints.shape}, or no coordinates")
         history.add(Label(joints, bool(entry["accepted"]), str(entry["action"])))
 
     def _is_label(self, joints: Floats) -> bool:
@@ -214,12 +221,19 @@ class LabelLog:
                 summed = summed or (number == 1 and entry["format"] == FORMAT)
                 if number > 1:
                     self._apply(entry)
-                elif entry["skeleton"] != self._skeleton.name:
-                    raise UserError(
-                        f"{self.path} has labels of {entry['skeleton']}, not of {self._skeleton.name}; give "
-                        f"--skeleton {entry['skeleton']}, or move the file away"
-                    )
-            except (ValueError, KeyError, TypeError) as error:
+                else:
+                    self._check_head(entry["skeleton"])
+            except _OtherSkeleton:
+                raise
+            except Exception as error:  # there can be anything in any place
                 raise UserError(
-                    f"{self.path}, line {number} is damaged ({error}); remove the line, or restore the file"
+                    f"{self.path}, line {number} is damaged ({reason(error)}); remove the line, or restore "
+                    "the file"
                 ) from error
+
+    def _check_head(self, skeleton: object) -> None:
+        if skeleton != self._skeleton.name:
+            raise _OtherSkeleton(
+                f"{self.path} has labels of {skeleton}, not of {self._skeleton.name}; give --skeleton "
+                f"{skeleton}, or move the file away"
+            )
