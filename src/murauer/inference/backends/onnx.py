@@ -3,13 +3,13 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 
 from murauer.errors import UserError
-from murauer.foreign.documents import convert_json
-from murauer.foreign.ranges import Millimetres, Size
+from murauer.foreign.documents import parse_object
+from murauer.foreign.limits import MOST_SIDE, reading
 from murauer.geometry.patches import Floats
 from murauer.geometry.skeletons import FINGERS, Skeleton
 from murauer.nets.model_facts import ModelFacts
@@ -18,27 +18,14 @@ from murauer.nets.onnx_session import open_session
 METADATA_KEY = "murauer"
 FORMAT_VERSION = 1
 INPUT, OUTPUT = "patch", "joints"
+MOST_MM = 1e5
+"""Of a hand cube."""
 
 CUBE_OUTPUT = "(batch, joints, 3): (x, y, z - centre) / (cube_mm / 2); x right, y down, z forward"
 DENSE_OUTPUT = (
     "(batch, joints, 4): column and row, -1 and 1 at the patch's borders; (depth - centre) / (cube_mm / 2); "
     "expected error / (cube_mm / 2). The cube is as large as the hand asks for: cube_mm for a mean adult's"
 )
-
-
-class _Version(msgspec.Struct):
-    """What a model says of itself, whatever its format."""
-
-    format_version: int
-
-
-class _Facts(msgspec.Struct):
-    """What a model says of itself; more is left to people to read."""
-
-    skeleton: Skeleton
-    cube_mm: Millimetres
-    patch_size: Size
-    dense: bool = False
 
 
 class OnnxBackend:
@@ -86,19 +73,38 @@ def decode_facts(text: str | None, path: Path) -> ModelFacts:
     """
     if text is None:
         raise UserError(f"{path} was not made by 'murauer export': it holds no description of its joints")
-    fault = f"the description in {path} is damaged; export it again"
-    version = convert_json(text, _Version, fault).format_version
-    if version != FORMAT_VERSION:
-        raise UserError(
-            f"{path} is of format {version}, this murauer reads {FORMAT_VERSION}; export it again"
+    told = parse_object(text, f"the description in {path} is damaged; export it again")
+    with reading(f"the description in {path}", mend="export it again"):
+        version = told["format_version"]
+        if version != FORMAT_VERSION:
+            raise UserError(
+                f"{path} is of format {version}, this murauer reads {FORMAT_VERSION}; export it again"
+            )
+        parts: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in told["skeleton"].items()
+        }
+        facts = ModelFacts(
+            Skeleton(**parts), float(told["cube_mm"]), int(told["patch_size"]), dense=bool(told.get("dense"))
         )
-    told = convert_json(text, _Facts, fault)
-    skeleton, count = told.skeleton, len(told.skeleton.joints)
+        _check(facts)
+        return facts
+
+
+def _check(facts: ModelFacts) -> None:
+    """Refuse what no model is.
+
+    Raises:
+        ValueError: It is said of this one.
+    """
+    skeleton = facts.skeleton
+    places = range(len(skeleton.joints))
     if not (
-        len(skeleton.parents) == len(skeleton.groups) == count
-        and skeleton.centre in range(count)
-        and all(parent in range(-1, count) for parent in skeleton.parents)
-        and set(skeleton.groups) <= {*FINGERS, "palm"}
+        len(skeleton.parents) == len(skeleton.groups) == len(places) > 0
+        and all(isinstance(name, str) for name in (skeleton.name, *skeleton.joints))
+        and skeleton.centre in places
+        and all(parent == -1 or parent in places for parent in skeleton.parents)
+        and {*skeleton.groups} <= {*FINGERS, "palm"}
     ):
-        raise UserError(f"{fault}: its skeleton {skeleton.name} is none")
-    return ModelFacts(skeleton, told.cube_mm, told.patch_size, dense=told.dense)
+        raise ValueError(f"its skeleton {skeleton.name} is none")
+    if not (0 < facts.cube_mm < MOST_MM and 0 < facts.patch_size <= MOST_SIDE):
+        raise ValueError(f"cubes of {facts.cube_mm:g} mm in {facts.patch_size} pixels are none")
