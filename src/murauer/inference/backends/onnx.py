@@ -84,7 +84,11 @@ def decode_facts(text: str | None, path: Path) -> ModelFacts:
             key: tuple(value) if isinstance(value, list) else value for key, value in told["skeleton"].items()
         }
         facts = ModelFacts(
-            Skeleton(**parts), float(told["cube_mm"]), int(told["patch_size"]), dense=bool(told.get("dense"))
+            Skeleton(**parts),
+            float(told["cube_mm"]),
+            int(told["patch_size"]),
+            dense=bool(told.get("dense")),
+            box="published" if told.get("box") == "published" else "exact",
         )
         _check(facts)
         return facts
