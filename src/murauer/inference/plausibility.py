@@ -30,7 +30,6 @@ WEIGHTS = np.array([4.41, 5.62, -3.56, -9.98, -5.37])
 """Of the four features and of 1, in a logistic model of whether the mean joint error is below `GOOD_MM`;
 `benchmarks/confidence.py --fit` makes them."""
 
-
 ERROR_WEIGHTS = np.array([-4.0, 0.0])
 """Of the logarithm of the expected error in units of `GOOD_MM`, and of 1, likewise."""
 

@@ -28,7 +28,8 @@ from murauer.locks import locked
 from murauer.nets.fused.normalisation import BatchNorm
 from murauer.training.device import CPU
 
-Arguments, Result = ParamSpec("Arguments"), TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
