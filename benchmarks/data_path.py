@@ -37,7 +37,7 @@ from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.prepare.importing.run import import_dataset
 from murauer.prepare.rendering.simulated import simulate_store
 from murauer.store.store import open_store
-from murauer.training.batch import BatchSource
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import load_config
 from murauer.training.device import keep_freed_memory
 from murauer.training.loop import Training
@@ -109,7 +109,8 @@ def measure_samples(config_name: str, seconds: float) -> dict[str, Any]:
         write_nyu(folder / "nyu", train=FRAME_COUNT, test=2, synthetic=False, synthetic_test=False)
         dataset = DATASETS["nyu"](folder / "nyu")
         store = import_dataset(dataset, folder / "nyu", folder / "store", workers=1)
-        training = msgspec.structs.replace(config.training, set_size=BATCH)
+        step = msgspec.structs.replace(config.training.step, mini_batch="per_set")
+        training = msgspec.structs.replace(config.training, set_size=BATCH, step=step)
         wide = msgspec.structs.replace(config, training=training)
         source = BatchSource(store, wide, VARIANTS["real_only"], store.labelled_rows(FRAME_COUNT, 0), 0)
         loader = DataLoader(DecodedFrames(dataset, config.network.patch_size), 20, shuffle=True)

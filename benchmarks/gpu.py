@@ -39,7 +39,7 @@ from murauer.hand.viewpoint import sample_viewpoints
 from murauer.nets.model_file import MODEL_FILE, read_tensors
 from murauer.prepare.rendering.simulated import simulate_store
 from murauer.store.store import Store, open_store
-from murauer.training.batch import BatchSource
+from murauer.training.batch_source import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config, read_config
 from murauer.training.device import open_device, prefetched, steps_ahead, to_device
@@ -96,10 +96,10 @@ def training(
             config, training=msgspec.structs.replace(config.training, precision=precision)
         )
         peak = peak_flops(getattr(torch, precision), min(seconds, 2), device)
-        joint = BatchSource(store, own, VARIANTS["full"], rows, 0, device).joint
-        alone = BatchSource(store, own, Variant("", real=False), np.zeros(0, int), 0, device).pretraining
-        images = {"joint": 7 * own.training.set_size, "pretraining": own.training.pretraining_batch}
-        for stage, batch in (("joint", joint), ("pretraining", alone)):
+        joint = BatchSource(store, own, VARIANTS["full"], rows, 0, device)
+        alone = BatchSource(store, own, Variant("", real=False), np.zeros(0, int), 0, device)
+        images = {"joint": joint.images, "pretraining": own.training.pretraining_batch}
+        for stage, batch in (("joint", joint.joint), ("pretraining", alone.pretraining)):
             network, discriminator = (module.to(device) for module in networks(own))
             pretraining = stage == "pretraining"
             step = Training(network, own, None if pretraining else discriminator, pretraining).step

@@ -33,7 +33,8 @@ from murauer.prepare.rendering.regions import RENDER_CHUNK
 from murauer.prepare.rendering.simulated import SimulationConfig, Simulator, simulate_store
 from murauer.progress import Progress
 from murauer.store.store import open_store
-from murauer.training.batch import Batch, BatchSource
+from murauer.training.batch import Batch
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import config_names, load_config
 from murauer.training.device import keep_freed_memory
 from murauer.training.loop import Training

@@ -24,7 +24,7 @@ from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.prepare.rendering.synthetic import SynthesisConfig, Synthesiser
 from murauer.prepare.rendering.while_training import EndlessConfig, render_while_training
 from murauer.store.store import open_store
-from murauer.training.batch import BatchSource
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import load_config
 from murauer.training.loop import Training
 from murauer.training.variants import VARIANTS

@@ -4,13 +4,13 @@
 
 The naive step runs the networks once for each set of the mini-batch, layer after layer in float32 and in
 the layout that PyTorch has by default, with `torch.optim.Adam` as it comes; "naive_one_pass" runs f once
-over all sets, as murauer does. Each step has a process of its own, the naive ones as Python starts it,
-murauer's with the memory settings of `murauer train`; they take turns.
+over all sets, as murauer does with `batch_norm` "mixed". Each step has a process of its own, the naive ones
+as Python starts it, murauer's with the memory settings of `murauer train`; they take turns.
 
 All train what the losses train in the paper, whatever the config says: g from both domains, m alone by l_m.
 
-The losses are compared from the same weights on the same mini-batches: one pass a set where BatchNorm uses
-its running statistics, since those of a batch depend on what is in it, and one pass for all as they are.
+The losses are compared from the same weights on the same mini-batches, with BatchNorm's running statistics,
+and with those of the batch, for which naive f passes set after set or all sets at once as the config says.
 
 Times are CPU times of one thread, so that other programs on the machine disturb them little; a ratio is the
 median of those of neighbouring steps. The floor is the step's multiplications at the speed of a large matrix
@@ -41,7 +41,8 @@ from murauer.nets.fused.normalisation import BatchNorm
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.prepare.rendering.simulated import SimulationConfig, simulate_store
 from murauer.store.store import open_store
-from murauer.training.batch import INPUT_ROWS, REAL_ROWS, Batch, BatchSource
+from murauer.training.batch import INPUT_ROWS, REAL_ROWS, TARGETS, Batch
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import Config, load_config
 from murauer.training.device import Precision, keep_freed_memory
 from murauer.training.forward import forward_pass
@@ -105,7 +106,7 @@ class NaiveStep:
         )
 
     def losses(self, batch: Batch, one_pass: bool) -> dict[str, Tensor]:
-        """All losses; with `one_pass`, f sees all sets at once, as its BatchNorm does in murauer's step."""
+        """All losses; with `one_pass`, f and g see all sets at once."""
         patches = {name: batch.patch[batch.rows[name]] for name in INPUT_ROWS}
         if one_pass:
             sizes = [len(patch) for patch in patches.values()]
@@ -126,11 +127,12 @@ class NaiveStep:
             hidden[name] = output.hidden
             pose = pose + ((output.joints - batch.joints[rows]) ** 2)[counts[rows]].sum()
         correspondence = ((z["labelled_real"][batch.paired] - z["pairs"].detach()) ** 2).sum()
-        # One pass of g for both domains, whose BatchNorm sees both as well.
-        views, targets = ("views_real", "views_synthetic"), ("targets_real", "targets_synthetic")
-        condition = torch.cat([batch.condition[batch.rows[name]] for name in views])
-        shown = self.view(torch.cat([hidden[name] for name in views]), condition)
-        view = (shown - torch.cat([batch.patch[batch.rows[name]] for name in targets])).abs().sum()
+        view = torch.zeros(())
+        for names in [tuple(TARGETS)] if one_pass else [(name,) for name in TARGETS]:
+            condition = torch.cat([batch.condition[batch.rows[name]] for name in names])
+            shown = self.view(torch.cat([hidden[name] for name in names]), condition)
+            target = torch.cat([batch.patch[batch.rows[TARGETS[name]]] for name in names])
+            view = view + (shown - target).abs().sum()
         unlabelled = self.z(features["unlabelled_real"].detach(), True)
         mapping = 0.5 * (self.discriminator(unlabelled) ** 2).sum()
         weights = self.config.loss_weights.scaled(self.config.network)
@@ -258,8 +260,7 @@ def loss_differences(config: Config, batches: list[Batch]) -> tuple[dict[str, fl
     """Largest relative differences of murauer's losses from the naive ones, by name.
 
     Returns:
-        With BatchNorm's running statistics and one naive pass of f a set; with the statistics of the batch
-        and one naive pass for all sets.
+        With BatchNorm's running statistics; with those of the batch, of each set or of all as configured.
     """
     network, h = networks(config)
     naive = NaiveStep(*networks(config), config)
@@ -275,7 +276,8 @@ def loss_differences(config: Config, batches: list[Batch]) -> tuple[dict[str, fl
         return largest
 
     with torch.no_grad():
-        together = worst(one_pass=True)  # fills the running statistics, too
+        # Fills the running statistics, too.
+        together = worst(one_pass=config.training.step.batch_norm == "mixed")
         naive.network.load_state_dict(network.state_dict())
         for own in (network, naive.network):
             own.eval()  # which concerns BatchNorm alone
@@ -314,7 +316,7 @@ def measure(config_name: str, steps: int) -> dict[str, Any]:
     for name, difference in (*per_set.items(), *together.items()):
         assert difference < TOLERANCE, f"the loss '{name}' differs by {difference}"
 
-    images = 7 * config.training.set_size
+    images = len(batches[0].patch[batches[0].inputs])
     result: dict[str, Any] = {
         "config": config_name,
         "images": images,

@@ -168,7 +168,7 @@ def fields(settings: msgspec.Struct, prefix: str = "") -> list[str]:
     for field in msgspec.structs.fields(settings):
         value = getattr(settings, field.name)
         inner = isinstance(value, msgspec.Struct)
-        names += fields(value, f"{field.name}.") if inner else [prefix + field.name]
+        names += fields(value, f"{prefix}{field.name}.") if inner else [prefix + field.name]
     return names
 
 

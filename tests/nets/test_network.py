@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 import torch
 from torch.nn import functional
@@ -92,9 +93,17 @@ def test_extractor_runs_once_for_a_mixed_batch():
     assert len(calls) == 1
 
 
-def test_freshly_made_mapping_is_the_identity():
-    network = HandPoseNetwork(TINY).eval()
-    assert torch.equal(network.latent(patches(), True), network.latent(patches(), False))
+@pytest.mark.parametrize("identity", [True, False])
+def test_residual_branches_start_at_zero_only_where_asked(identity):
+    config = msgspec.structs.replace(TINY, identity_start=identity)
+    network = HandPoseNetwork(config)
+    norms = [block.last_norm.weight for stage in network.extractor.stages for block in stage]
+    layers = [
+        block.second.weight for part in (network.mapping, make_discriminator(config)) for block in part.blocks
+    ]
+    assert {not weight.any() for weight in (*norms, *layers)} == {identity}
+    network.eval()
+    assert torch.equal(network.latent(patches(), True), network.latent(patches(), False)) == identity
 
 
 def test_no_mapping_blocks_make_the_mapping_the_identity():

@@ -17,7 +17,7 @@ from murauer.inference.frames import predict_frames
 from murauer.nets.model_file import load_model
 from murauer.store.store import Store
 from murauer.store.summary import summary
-from murauer.training.batch import BatchSource
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import load_config
 from murauer.training.variants import VARIANTS
 

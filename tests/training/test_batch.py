@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from murauer.store.store import Store
-from murauer.training.batch import INPUT_ROWS, REAL_ROWS, ROW_ORDER, BatchSource
+from murauer.training.batch import INPUT_ROWS, REAL_ROWS, ROW_ORDER
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import Config, load_config
 from murauer.training.parallel import Part
 from murauer.training.variants import VARIANTS, Variant
@@ -66,7 +67,21 @@ def test_variants_see_the_same_samples_in_the_sets_they_share(tiny_store: Store,
         assert torch.equal(fewer.patch[own], full.patch[full.rows[name]]), name
 
 
-def test_pretraining_shows_half_of_its_samples_to_g(tiny_store: Store, config: Config) -> None:
+def test_pretraining_of_the_paper_shows_all_cameras_all_rotated(tiny_store: Store) -> None:
+    synthetic = tiny_store.require("synthetic")
+    depth = np.array(synthetic.depth)
+    depth[:, 1] = 0  # the second camera sees nothing
+    marked = dataclasses.replace(tiny_store, synthetic=dataclasses.replace(synthetic, depth=depth))
+    source = BatchSource(marked, load_config("paper"), Variant("", real=False), np.zeros(0, int), 0)
+    batch = source.pretraining(0)
+    assert batch.rows == {"synthetic": slice(0, 64)}
+    assert len(batch.labelled) == 64 and batch.label_weight is None
+    assert bool((batch.crop.rotation != 0).all())
+    of_second = int((batch.patch == 1).all(dim=(1, 2, 3)).sum())
+    assert synthetic.views == 3 and 10 < of_second < 35  # a third of them
+
+
+def test_pretraining_may_show_half_of_its_samples_to_g(tiny_store: Store, config: Config) -> None:
     source = BatchSource(tiny_store, config, Variant("", real=False), np.zeros(0, int), 0)
     batch = source.pretraining(0)
     assert list(batch.rows) == ["synthetic", "views_synthetic", "targets_synthetic"]

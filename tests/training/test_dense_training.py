@@ -15,7 +15,8 @@ from murauer.nets.dense_network import DenseHandPoseNetwork
 from murauer.nets.model_file import load_model, save_model
 from murauer.nets.network import make_discriminator
 from murauer.store.store import Store
-from murauer.training.batch import Batch, BatchSource
+from murauer.training.batch import Batch
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import Config, load_config
 from murauer.training.forward import ForwardPass, forward_pass
 from murauer.training.loop import Training

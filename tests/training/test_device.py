@@ -22,8 +22,9 @@ from murauer.errors import UserError
 from murauer.nets.model_file import read_tensors
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.store.store import Store
-from murauer.training import batch, loop
-from murauer.training.batch import Batch, BatchSource
+from murauer.training import batch_source, loop
+from murauer.training.batch import Batch
+from murauer.training.batch_source import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config
 from murauer.training.device import CPU, open_device, prefetched, steps_ahead
@@ -74,8 +75,8 @@ def other(monkeypatch: pytest.MonkeyPatch) -> OtherDevice:
         return call
 
     # What is drawn and read stays with the processor and has values.
-    monkeypatch.setattr(batch, "to_device", other.put)
-    monkeypatch.setattr(batch, "to_samples", in_mode(batch.to_samples))
+    monkeypatch.setattr(batch_source, "to_device", other.put)
+    monkeypatch.setattr(batch_source, "to_samples", in_mode(batch_source.to_samples))
     # This device has neither half precision nor a fused optimiser.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)

@@ -12,7 +12,8 @@ import torch
 
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.store.store import Store
-from murauer.training.batch import Batch, BatchSource
+from murauer.training.batch import Batch
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import Config, load_config
 from murauer.training.device import Precision, networks_in
 from murauer.training.forward import ForwardPass, forward_pass

@@ -11,7 +11,7 @@ from torch import Tensor
 from murauer.errors import UserError
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.store.store import Store
-from murauer.training.batch import BatchSource
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import Config, load_config
 from murauer.training.forward import ForwardPass, forward_pass
 from murauer.training.loop import Training

@@ -11,8 +11,9 @@ from fake_gpu import GPU, DeviceCopy, FakeGpu, fake_gpu
 from murauer.nets.fused import normalisation
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.store.store import Store
-from murauer.training import batch
-from murauer.training.batch import Batch, BatchSource
+from murauer.training import batch_source
+from murauer.training.batch import Batch
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import Config, TrainingConfig, load_config
 from murauer.training.device import networks_in
 from murauer.training.forward import forward_pass
@@ -33,14 +34,14 @@ STAGES = [*((name, False) for name in VARIANTS), ("pre-training", True)]
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGpu]:
     with fake_gpu() as gpu:
         # What is drawn and read stays with the processor; these two are where it goes to the GPU.
-        monkeypatch.setattr(batch, "to_device", gpu.put)
-        cut = batch.to_samples
+        monkeypatch.setattr(batch_source, "to_device", gpu.put)
+        cut = batch_source.to_samples
 
         def to_samples(*arguments: Any, **named: Any) -> Any:
             with gpu.computing():
                 return cut(*arguments, **named)
 
-        monkeypatch.setattr(batch, "to_samples", to_samples)
+        monkeypatch.setattr(batch_source, "to_samples", to_samples)
         yield gpu
 
 

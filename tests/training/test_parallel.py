@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from murauer.nets.model_file import MODEL_FILE, read_tensors
 from murauer.nets.network import HandPoseNetwork, make_discriminator
 from murauer.store.store import Store, open_store
 from murauer.training import log, parallel
-from murauer.training.batch import BatchSource
+from murauer.training.batch_source import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config
 from murauer.training.loop import Training
@@ -142,11 +143,29 @@ def at_rate(rate: float) -> Config:
     return msgspec.structs.replace(config, training=msgspec.structs.replace(config.training, **rates))
 
 
-def test_two_processes_are_one_in_float64(tiny_store: Store) -> None:
-    """Where rounding stays small whatever the rate, and anything else would show."""
+@pytest.fixture
+def sparse_store(tiny_store: Store, tmp_path: Path) -> Store:
+    """A store most of whose labelled frames have no usable pair."""
+    folder = tmp_path / "sparse"
+    shutil.copytree(tiny_store.folder, folder)
+    valid = np.load(folder / "twin" / "valid.npy")
+    valid[tiny_store.labelled_rows(10, 0)[:8]] = False
+    np.save(folder / "twin" / "valid.npy", valid)
+    return open_store(folder)
+
+
+@pytest.mark.parametrize("batch_norm", ["mixed", "set_after_set"])
+def test_two_processes_are_one_in_float64(sparse_store: Store, batch_norm: Any) -> None:
+    """Where rounding stays small whatever the rate, and anything else would show.
+
+    Set after set, one process or both may have none of a set.
+    """
     config = at_rate(1e-3)
-    alone = states(config, tiny_store.folder, torch.float64)
-    first, second = two_processes(config, tiny_store.folder, torch.float64)
+    step = msgspec.structs.replace(config.training.step, batch_norm=batch_norm)
+    training = msgspec.structs.replace(config.training, step=step)
+    config = msgspec.structs.replace(config, training=training)
+    alone = states(config, sparse_store.folder, torch.float64)
+    first, second = two_processes(config, sparse_store.folder, torch.float64)
     for name, expected in alone.items():
         assert_close(first[name], second[name], 0.0)
         assert_close(first[name], expected, 1e-10)
@@ -174,7 +193,7 @@ def test_a_layer_that_cannot_share_its_statistics_is_refused(monkeypatch: pytest
     network = nn.Sequential(nn.BatchNorm2d(3), nn.Sequential(Frozen(3)))
     share_statistics(network)
     assert type(network[0]) is nn.BatchNorm2d  # there is nothing to share in one process
-    monkeypatch.setattr(parallel, "_joined", lambda: True)
+    monkeypatch.setattr(parallel, "processes_joined", lambda: True)
     with pytest.raises(UserError, match="a layer Frozen cannot have the statistics of several processes"):
         share_statistics(network)
 

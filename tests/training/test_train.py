@@ -12,7 +12,7 @@ from murauer.errors import UserError
 from murauer.nets.model_file import load_model, read_tensors
 from murauer.store.store import Store
 from murauer.training import log, loss_terms
-from murauer.training.batch import BatchSource
+from murauer.training.batch_source import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config
 from murauer.training.train import pretrain, train

@@ -21,7 +21,7 @@ from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.store.manifest import CENTRES
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
-from murauer.training.batch import BatchSource
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import Config, read_config
 from murauer.training.variants import VARIANTS, find_variant
 

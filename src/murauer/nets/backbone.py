@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
@@ -38,8 +39,9 @@ def vector_discriminator(config: NetworkConfig) -> Discriminator:
     return Discriminator(config.features, config.mapping_blocks, _block(config))
 
 
-def _block(config: NetworkConfig) -> type[FullyConnectedBlock]:
-    return PublishedBlock if config.published_quirks else FullyConnectedBlock
+def _block(config: NetworkConfig) -> Callable[[int], FullyConnectedBlock]:
+    block = PublishedBlock if config.published_quirks else FullyConnectedBlock
+    return partial(block, identity_start=config.identity_start)
 
 
 @dataclass(frozen=True)

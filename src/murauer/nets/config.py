@@ -65,6 +65,10 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     latent_normalisation: Literal["none", "layer"] = "none"
     """With "layer", LayerNorm without parameters fixes the scale of z (not in the paper, see network.py)."""
 
+    identity_start: bool = False
+    """Residual branches of f, m and h start at zero (Goyal et al. 2017; not in the paper): m changes nothing
+    at first, h is linear. Without it they start like all other layers."""
+
     published_quirks: bool = False
     """Build the affine blocks of the published code instead of the paper's, see compatibility.py."""
 

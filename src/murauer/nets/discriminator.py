@@ -1,5 +1,7 @@
 """h: is a latent representation of a real or of a synthetic image? (Sec. 3.3 and the supplement)."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from murauer.nets.feature_mapping import FullyConnectedBlock
@@ -12,11 +14,14 @@ class Discriminator(nn.Module):
     Args:
         features: F.
         blocks: Number of residual blocks, 2 in the paper.
-        block: Class of the blocks.
+        block: Makes a block for so many features.
     """
 
     def __init__(
-        self, features: int = 1024, blocks: int = 2, block: type[FullyConnectedBlock] = FullyConnectedBlock
+        self,
+        features: int = 1024,
+        blocks: int = 2,
+        block: Callable[[int], FullyConnectedBlock] = FullyConnectedBlock,
     ) -> None:
         super().__init__()
         self.blocks = nn.Sequential(*(block(features) for _ in range(blocks)))

@@ -36,14 +36,14 @@ class FeatureExtractor(nn.Module):
         self.relu = nn.ReLU()
         map_size = config.patch_size // config.extractor_stride
         self.features = nn.Linear(channels * map_size**2, config.features)
-        self._initialise()
+        self._initialise(config.identity_start)
 
-    def _initialise(self) -> None:
-        """He et al. (2015) for the convolutions; each residual branch starts at zero (Goyal et al. 2017)."""
+    def _initialise(self, identity_start: bool) -> None:
+        """He et al. (2015) for the convolutions."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, ResidualBlock):
+            elif isinstance(module, ResidualBlock) and identity_start:
                 nn.init.zeros_(module.last_norm.weight)
         nn.init.kaiming_normal_(self.features.weight, nonlinearity="linear")
         nn.init.zeros_(self.features.bias)

@@ -101,7 +101,7 @@ class Store:
         """Where the crop centres of a set come from: a key of `CENTRES`."""
         return self.manifest.centres.get(name, "joint")
 
-    def labelled_rows(self, n: int, seed: int) -> np.ndarray:
+    def labelled_rows(self, n: int, seed: int, published: bool = False) -> np.ndarray:
         """Choose the n real frames whose labels training may use: the first n of a seeded permutation.
 
         Choices are nested: a larger n contains every smaller one of the same seed.
@@ -109,6 +109,8 @@ class Store:
         Args:
             n: Number of labelled frames.
             seed: Seed of the training.
+            published: Whether to choose those that the published code chooses of as many frames, whatever
+                the seed.
 
         Returns:
             Their indices in `real`, ascending, shape (n,).
@@ -125,6 +127,9 @@ class Store:
             if len(candidates) < len(real):
                 held = f"{len(candidates)} usable labelled ones among its {held}"
             raise UserError(f"{n} labelled frames asked for, but {self.folder} has {held}")
+        if published:
+            order = published_order(len(real))
+            return np.sort(order[np.isin(order, candidates)][:n])
         return np.sort(candidates[np.random.default_rng((seed, 0x1ABE1)).permutation(len(candidates))[:n]])
 
     def labelled_rows_from(self, path: Path) -> np.ndarray:
@@ -151,6 +156,16 @@ class Store:
             if len(wrong):
                 raise UserError(f"{path}: frame {wrong[0]} of {self.folder} {reason}; correct the file")
         return values
+
+
+def published_order(frames: int) -> np.ndarray:
+    """Indices of real frames in the order in which the published code labels them, shape (frames,).
+
+    It is the second permutation that NumPy's legacy generator draws.
+    """
+    generator = np.random.RandomState(123_456_789)
+    generator.permutation(frames)
+    return generator.permutation(frames)
 
 
 def open_store(folder: Path) -> Store:

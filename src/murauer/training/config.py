@@ -20,6 +20,35 @@ from murauer.text_files import read_json
 from murauer.training.loss_weights import LossWeights
 
 
+class StepConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is in a step where paper, supplement and published code leave a choice or differ.
+
+    The defaults are the paper's. Those of the published code are together in the config `published`.
+
+    Attributes:
+        mini_batch: How many samples each set has. "equal": 4 `set_size` images pass through f, shared by the
+            sets of the variant in equal parts, so all variants do equal work (supplement). "per_set":
+            `set_size` samples of each domain of each set. "published": of 4 `set_size`, a third are pairs, a
+            third synthetic, a sixth views and a sixth unlabelled ones of each domain.
+        batch_norm: Whose statistics BatchNorm has in training: "set_after_set", as f and g see one set after
+            the other (published code; the paper is silent), or "mixed", those of all sets together.
+        discriminator: Whether h makes its step "last", after f, m, p and g made theirs, or "first", so that
+            l_m asks an h that has just learned (published code).
+        adversarial_factor: Factor of the sums of Eqs. (12) and (13), 1/2; in the published code 1.
+        views: With "published", the view-prediction set is that of the published code. Its synthetic frames
+            are the pairs of its real ones, with their offsets, so the store needs pairs of two cameras. The
+            target has white noise, too. A real frame is a labelled one with probability 0.3 at least. The
+            pose loss of the set's labelled real frames is a mean of squares times the size of the set, and
+            (8) acts on them as well.
+    """
+
+    mini_batch: Literal["equal", "per_set", "published"] = "equal"
+    batch_norm: Literal["set_after_set", "mixed"] = "set_after_set"
+    discriminator: Literal["last", "first"] = "last"
+    adversarial_factor: float = 0.5
+    views: Literal["paper", "published"] = "paper"
+
+
 class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long and how fast to train.
 
@@ -27,14 +56,14 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pretraining_iterations: Steps of f and p on synthetic data (Sec. 4.1).
         pretraining_batch: Synthetic samples in each of those steps (Sec. 4.1).
         joint_iterations: Steps of the whole model (Sec. 4.1).
-        set_size: Samples in each of the four sets of a mini-batch (supplement).
+        set_size: A quarter of a mini-batch, one of its four sets (supplement), see `StepConfig.mini_batch`.
         pretraining_learning_rate: Learning rate of Adam in pre-training (Sec. 4.1).
         learning_rate: Learning rate of Adam in joint training (Sec. 4.1).
         weight_decay: Plain L2 in Adam (published implementation).
         ema_decay: Decay of the moving average of the weights that is evaluated; 0 for none, as in the paper.
-        schedule: Learning-rate multiplier; "supplement" warms up in two epochs and decays with exp(-0.04 e),
-            "published" is that of the published code, "cosine" warms up over the first twentieth of a short
-            run and decays to zero at its end.
+        schedule: Learning-rate multiplier, see `schedule`: "paper" warms up in three stages and decays after
+            5,000 iterations (Sec. 4.1), "supplement" decays after two epochs already, "published" is that of
+            the published code, "cosine" is for short runs.
         checkpoint_every: Steps between checkpoints.
         accumulation: Parts of a mini-batch that are computed one after the other, for want of memory; their
             gradients add up to that of the whole, but BatchNorm has the statistics of each part.
@@ -44,7 +73,12 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         generator_learns_from: Domains that train g, and p's first layer through it: "both" as in the paper,
             or "synthetic". Then g is a renderer of synthetic features, and views of real frames train f and m
             alone: to give features that this renderer can read, and so can p.
+        generator_pretraining: Whether half of each batch of pre-training are views that are not rotated, from
+            which g learns, without effect on f and p. In the paper g starts untrained.
         matching_reaches: What l_m trains: m alone as in the published implementation, or f as well.
+        labelled_frames: Which n frames are labelled: chosen by the "seed" of the training, or the first n of
+            the order that the "published" code draws for NYU.
+        step: What is in a step.
     """
 
     pretraining_iterations: Steps = 170_000
@@ -55,12 +89,15 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learning_rate: Rate = 3.3e-4
     weight_decay: Decay = 1e-3
     ema_decay: Decay = 0.0
-    schedule: Literal["supplement", "published", "cosine"] = "supplement"
+    schedule: Literal["paper", "supplement", "published", "cosine"] = "paper"
     checkpoint_every: Steps = 1_000
     accumulation: Steps = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     generator_learns_from: Literal["both", "synthetic"] = "both"
+    generator_pretraining: bool = False
     matching_reaches: Literal["mapping", "extractor"] = "mapping"
+    labelled_frames: Literal["seed", "published"] = "seed"
+    step: StepConfig = msgspec.field(default_factory=StepConfig)
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from murauer.nets.deployed import AnyNetwork
 from murauer.nets.pose_head import PoseOutput
 from murauer.nets.voting_head import Votes
-from murauer.training.batch import Batch
+from murauer.training.batch import INPUT_ROWS, Batch
 from murauer.training.config import TrainingConfig
+from murauer.training.parallel import processes_joined
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def forward_pass(
 ) -> ForwardPass:
     """Show a mini-batch to f, m and p.
 
-    f runs once over the images of all sets: BatchNorm then sees the same mixture of domains in training as
-    its running statistics stand for at test time. m and p run once as well, over the sets that they are for,
-    because a set alone is too small to keep a processor busy.
+    f runs over set after set, or once over the images of all: then BatchNorm sees the same mixture of domains
+    in training as its running statistics stand for at test time. m and p run once, over the sets that they
+    are for, because a set alone is too small to keep a processor busy.
     To be called where `networks_in` says in which precision.
 
     Args:
@@ -77,13 +78,22 @@ def forward_pass(
         training: What l_m reaches, what g learns from.
         pretraining: Whether g only watches.
     """
-    features = network.features(batch.patch[batch.inputs])
+    if training.step.batch_norm == "mixed":
+        features = network.features(batch.patch[batch.inputs])
+    else:
+        features = torch.cat([network.features(batch.patch[rows]) for rows in shown_sets(batch)])
     if training.matching_reaches == "mapping" and "unlabelled_real" in batch.rows:
         # l_m is all that the unlabelled real samples are for: it ends before f.
         features = _without_gradient(features, batch.rows["unlabelled_real"])
     latent = network.align(features, batch.real)
     pose = network.pose(latent[batch.posed])
     return ForwardPass(batch, latent, pose, network, discriminator, training, pretraining)
+
+
+def shown_sets(batch: Batch) -> list[slice]:
+    """The rows of each set that f is shown; an empty one counts only if other processes have some of it."""
+    sets = [batch.rows[name] for name in INPUT_ROWS if name in batch.rows]
+    return [rows for rows in sets if rows.start < rows.stop or processes_joined()]
 
 
 def _without_gradient(values: Tensor, rows: slice) -> Tensor:

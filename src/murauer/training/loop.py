@@ -17,7 +17,7 @@ from murauer.training.checkpoint import load_checkpoint, save_checkpoint
 from murauer.training.config import Config
 from murauer.training.device import keep_freed_memory, networks_in, prefetched, steps_ahead
 from murauer.training.ema import average_of
-from murauer.training.forward import forward_pass
+from murauer.training.forward import ForwardPass, forward_pass
 from murauer.training.log import TrainingLog
 from murauer.training.loss_terms import discriminator, loss_factors, losses_of
 from murauer.training.parallel import add_up_all, leads, share_statistics, wait_for_all
@@ -62,12 +62,28 @@ class Training:
             self.optimisers["discriminator"] = adam(discriminator.parameters(), self.rate, config)
 
     def step(self, *parts: Batch) -> dict[str, Tensor]:
-        """Make a step with all parts of a mini-batch, Eq. (1) and then Eq. (12); the losses before it."""
+        """Make a step with all parts of a mini-batch, Eqs. (1) and (12); the losses before it."""
+        shown: Iterable[ForwardPass] = map(self._show, parts)
+        judged: dict[str, Tensor] = {}
+        if self.discriminator is not None and self.settings.step.discriminator == "first":
+            shown = list(shown)
+            judged = self._judge(self.discriminator, [seen.compared() for seen in shown])
+        sums, compared = self._learn(shown)
+        if self.discriminator is not None and not judged:
+            judged = self._judge(self.discriminator, compared)
+        return sums | judged
+
+    def _show(self, batch: Batch) -> ForwardPass:
+        """What f, m and p make of a part of a mini-batch."""
+        with networks_in(self.settings.precision, self.device.type):
+            return forward_pass(self.network, self.discriminator, batch, self.settings, self.pretraining)
+
+    def _learn(self, parts: Iterable[ForwardPass]) -> tuple[dict[str, Tensor], list[tuple[Tensor, Tensor]]]:
+        """A step of f, m, p and g, Eq. (1), a part after the other; also returns what h is to compare."""
         losses, compared = [], []
         self.optimisers["network"].zero_grad()
-        for batch in parts:
+        for seen in parts:
             with networks_in(self.settings.precision, self.device.type):
-                seen = forward_pass(self.network, self.discriminator, batch, self.settings, self.pretraining)
                 losses.append(losses_of(seen, self.factors))
             losses[-1]["total"].backward()
             if self.discriminator is not None:
@@ -75,16 +91,18 @@ class Training:
         sums = add_up(losses, self.network)
         self.optimisers["network"].step()
         self.average.update(self.network)
+        return sums, compared
 
-        if self.discriminator is not None:
-            losses = []
-            self.optimisers["discriminator"].zero_grad()
-            for real, synthetic in compared:
-                with networks_in(self.settings.precision, self.device.type):
-                    losses.append({"discriminator": discriminator(self.discriminator, real, synthetic)})
-                losses[-1]["discriminator"].backward()
-            sums |= add_up(losses, self.discriminator)
-            self.optimisers["discriminator"].step()
+    def _judge(self, h: nn.Module, compared: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+        """A step of h, Eq. (12), with z of real and synthetic samples of all parts."""
+        losses, factor = [], self.settings.step.adversarial_factor
+        self.optimisers["discriminator"].zero_grad()
+        for real, synthetic in compared:
+            with networks_in(self.settings.precision, self.device.type):
+                losses.append({"discriminator": discriminator(h, real, synthetic, factor)})
+            losses[-1]["discriminator"].backward()
+        sums = add_up(losses, h)
+        self.optimisers["discriminator"].step()
         return sums
 
     def run(self, name: str, draw: Callable[[int], list[Batch]], checkpoint: Path, identity: str) -> None:

@@ -10,6 +10,7 @@ It takes part where the configuration gives it a factor: `"loss_weights": {"othe
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -31,13 +32,17 @@ from murauer.training.losses import (
 def pose(seen: ForwardPass) -> Tensor:
     """l_p, Eq. (5), of all samples with labels, whatever set they are in."""
     labelled, joints = seen.batch.labelled, seen.batch.joints[seen.batch.posed]
-    return pose_loss(seen.joints()[labelled], joints[labelled])
+    return pose_loss(seen.joints()[labelled], joints[labelled], seen.batch.label_weight)
 
 
 def correspondence(seen: ForwardPass) -> Tensor:
     """l_c, Eq. (8), whose synthetic side stays constant, as in the published implementation."""
     mapped = seen.latent_of("labelled_real")[seen.batch.paired]
-    return correspondence_loss(seen.latent_of("pairs").detach(), mapped)
+    loss = correspondence_loss(seen.latent_of("pairs").detach(), mapped)
+    if len(both := seen.batch.paired_views):
+        synthetic = seen.latent_of("views_synthetic")[both].detach()
+        loss = loss + correspondence_loss(synthetic, seen.latent_of("views_real")[both])
+    return loss
 
 
 def view(seen: ForwardPass) -> Tensor:
@@ -53,7 +58,9 @@ def view(seen: ForwardPass) -> Tensor:
 
 
 def _view(seen: ForwardPass, hidden: dict[str, Tensor]) -> Tensor:
-    """l_g of some sets; g runs over them as one batch."""
+    """l_g of some sets; g runs over them as one batch, or over one after the other as f does."""
+    if seen.training.step.batch_norm == "set_after_set" and len(hidden) > 1:
+        return reduce(torch.add, [_view(seen, {name: own}) for name, own in hidden.items()])
     rows, batch = seen.batch.rows, seen.batch
     condition = torch.cat([batch.condition[rows[name]] for name in hidden])
     predicted = seen.network.view(torch.cat(list(hidden.values())), condition)
@@ -64,13 +71,14 @@ def mapping(seen: ForwardPass) -> Tensor:
     """l_m, Eq. (13), which h judges and does not learn from."""
     assert seen.discriminator is not None
     with constant(seen.discriminator):
-        return mapping_adversarial_loss(seen.discriminator(seen.latent_of("unlabelled_real")))
+        scores = seen.discriminator(seen.latent_of("unlabelled_real"))
+    return mapping_adversarial_loss(scores, seen.training.step.adversarial_factor)
 
 
-def discriminator(h: nn.Module, real: Tensor, synthetic: Tensor) -> Tensor:
+def discriminator(h: nn.Module, real: Tensor, synthetic: Tensor, factor: float = 0.5) -> Tensor:
     """l_h, Eq. (12), which alone trains h: no term of Eq. (1), but of a step of its own."""
-    scores = h(torch.cat([real, synthetic]))
-    return discriminator_loss(*scores.split([len(real), len(synthetic)]))
+    of_real, of_synthetic = h(torch.cat([real, synthetic])).split([len(real), len(synthetic)])
+    return discriminator_loss(of_real, of_synthetic, factor)
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,19 @@ SYNTHETIC_LABEL = 0.0
 """l_s, what the discriminator should say of synthetic samples."""
 
 
-def pose_loss(predicted: Tensor, joints: Tensor) -> Tensor:
+def pose_loss(predicted: Tensor, joints: Tensor, weight: Tensor | None = None) -> Tensor:
     """Pose loss l_p, Eq. (5).
 
     Args:
         predicted: p(z), (B, J, 3), in units of half the cube; of a dense network as the patch shows them.
         joints: Ground truth, (B, J, 3), in the same units; NaN for joints without a label.
+        weight: How much each sample counts, (B,); 1 by default.
 
     Returns:
         Scalar, the sum of the squared errors of all labelled coordinates; 0 for an empty batch.
     """
-    return torch.where(joints.isnan(), 0.0, joints - predicted).square().sum()
+    squares = torch.where(joints.isnan(), 0.0, joints - predicted).square()
+    return squares.sum() if weight is None else weight @ squares.sum(dim=(1, 2))
 
 
 def correspondence_loss(synthetic: Tensor, mapped: Tensor) -> Tensor:
@@ -58,31 +60,33 @@ def view_loss(predicted: Tensor, view: Tensor) -> Tensor:
     return (view - predicted).abs().sum()
 
 
-def discriminator_loss(real_scores: Tensor, synthetic_scores: Tensor) -> Tensor:
+def discriminator_loss(real_scores: Tensor, synthetic_scores: Tensor, factor: float = 0.5) -> Tensor:
     """Least-squares loss l_h of the discriminator h, Eq. (12).
 
     Args:
         real_scores: h(z) of real samples, (R,).
         synthetic_scores: h(z) of synthetic samples, (S,).
+        factor: Of both sums.
 
     Returns:
         Scalar, half of the summed squared distances to the labels, 1 for real and 0 for synthetic.
     """
     real = (real_scores - REAL_LABEL).square().sum()
     synthetic = (synthetic_scores - SYNTHETIC_LABEL).square().sum()
-    return 0.5 * real + 0.5 * synthetic
+    return factor * real + factor * synthetic
 
 
-def mapping_adversarial_loss(real_scores: Tensor) -> Tensor:
+def mapping_adversarial_loss(real_scores: Tensor, factor: float = 0.5) -> Tensor:
     """Loss l_m of the mapping m for fooling the discriminator h, Eq. (13).
 
     Args:
         real_scores: h(m(f(x))) of real samples, (R,).
+        factor: Of the sum.
 
     Returns:
         Scalar, half of the summed squared distance to the label "synthetic".
     """
-    return 0.5 * (real_scores - SYNTHETIC_LABEL).square().sum()
+    return factor * (real_scores - SYNTHETIC_LABEL).square().sum()
 
 
 def total_loss(terms: Mapping[str, Tensor], factors: Mapping[str, float]) -> Tensor:

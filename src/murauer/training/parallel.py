@@ -71,7 +71,7 @@ def processes(device: torch.device = CPU) -> Iterator[bool]:
 
 def leads() -> bool:
     """Whether this process is alone or the first."""
-    return not _joined() or distributed.get_rank() == 0
+    return not processes_joined() or distributed.get_rank() == 0
 
 
 def alone_in_folder(train: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -99,7 +99,7 @@ def own_parts(accumulation: int, smallest_set: int) -> list[Part]:
     Raises:
         UserError: A part of a set would be empty.
     """
-    rank, size = (distributed.get_rank(), distributed.get_world_size()) if _joined() else (0, 1)
+    rank, size = (distributed.get_rank(), distributed.get_world_size()) if processes_joined() else (0, 1)
     if smallest_set < size * accumulation:
         raise UserError(
             f"a set of {smallest_set} samples cannot be shared by {size} processes with accumulation "
@@ -110,7 +110,7 @@ def own_parts(accumulation: int, smallest_set: int) -> list[Part]:
 
 def wait_for_all() -> None:
     """Wait until every process has come this far."""
-    if _joined():
+    if processes_joined():
         distributed.barrier()
 
 
@@ -123,7 +123,7 @@ def add_up(tensor: Tensor) -> Tensor:
 @torch.no_grad()
 def add_up_all(tensors: list[Tensor]) -> None:
     """Put into each tensor its sum over all processes; they travel as one."""
-    if _joined():
+    if processes_joined():
         sums = add_up(torch.cat([tensor.flatten() for tensor in tensors]))
         parts = sums.split([tensor.numel() for tensor in tensors])
         for tensor, part in zip(tensors, parts, strict=True):
@@ -136,7 +136,7 @@ def share_statistics(network: nn.Module) -> None:
     Raises:
         UserError: A layer of another class derives from BatchNorm, and what it does is not known.
     """
-    if not _joined():
+    if not processes_joined():
         return
     shared: dict[nn.Module, BatchNorm] = {}
     for module in list(network.modules()):
@@ -154,5 +154,6 @@ def share_statistics(network: nn.Module) -> None:
                 )
 
 
-def _joined() -> bool:
+def processes_joined() -> bool:
+    """Whether this process shares mini-batches with others."""
     return distributed.is_available() and distributed.is_initialized()

@@ -7,6 +7,9 @@ from functools import partial
 EPOCH_ITERATIONS = 1_137
 """Iterations of an epoch: the 72,757 NYU frames in batches of 64, whatever the data."""
 
+DECAY_FROM = 5_000
+"""Iteration after which the paper's schedule decays (Sec. 4.1)."""
+
 WARM_UP = 0.05
 """Share of a short run with a rising learning rate."""
 
@@ -23,6 +26,20 @@ def supplement_multiplier(iteration: int, epoch_iterations: int = EPOCH_ITERATIO
     """
     epoch = iteration // epoch_iterations
     return 0.1 * 3.33**epoch if epoch < 2 else math.exp(-0.04 * epoch)
+
+
+def paper_multiplier(iteration: int, epoch_iterations: int = EPOCH_ITERATIONS) -> float:
+    """Schedule of the paper: a tenth, x 3.33 twice, an epoch each, and decay after 5,000 iterations.
+
+    Args:
+        iteration: Number of finished iterations.
+        epoch_iterations: Iterations of an epoch; e is the number of finished epochs.
+
+    Returns:
+        0.1, 0.333, 1.109 until `DECAY_FROM`, and from there on the supplement's exp(-0.04 e).
+    """
+    epoch = iteration // epoch_iterations
+    return math.exp(-0.04 * epoch) if iteration >= DECAY_FROM else 0.1 * 3.33 ** min(epoch, 2)
 
 
 def published_multiplier(
@@ -69,13 +86,14 @@ def make_schedule(name: str, iterations: int) -> Callable[[int], float]:
     """The multiplier as a function of the iteration alone.
 
     Args:
-        name: "supplement", "published" or "cosine".
+        name: "paper", "supplement", "published" or "cosine".
         iterations: Length of the run, for "cosine".
 
     Raises:
         KeyError: There is no schedule of that name.
     """
     schedules: dict[str, Callable[[int], float]] = {
+        "paper": paper_multiplier,
         "supplement": supplement_multiplier,
         "published": published_multiplier,
         "cosine": partial(cosine_multiplier, iterations=iterations),

@@ -17,7 +17,7 @@ from murauer.nets.network import make_discriminator
 from murauer.store.manifest import PAIRS, store_identity
 from murauer.store.store import MAKERS, Store
 from murauer.text_files import read_text
-from murauer.training.batch import BatchSource
+from murauer.training.batch_source import BatchSource
 from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, encode_config
 from murauer.training.device import CPU, slowness
@@ -127,7 +127,10 @@ def train(
     config = config_for(config, store)
     if not chosen.mapping:
         config = without_mapping(config)
-    rows = store.labelled_rows(labels if chosen.real else 0, seed) if label_rows is None else label_rows
+    rows = label_rows
+    if rows is None:
+        published = config.training.labelled_frames == "published"
+        rows = store.labelled_rows(labels if chosen.real else 0, seed, published)
     source = BatchSource(store, config, chosen, rows, seed, device)
     settings: dict[str, object] = {"variant": variant, "labels": labels, "seed": seed}
     chosen_rows = [] if label_rows is None else [rows.tolist()]
@@ -155,7 +158,7 @@ def train(
     if discriminator is not None:
         discriminator.to(device)
     training = Training(network, config, discriminator)
-    parts = own_parts(config.training.accumulation, config.training.set_size)
+    parts = own_parts(config.training.accumulation, min(source.sizes.values()))
     identity = training_identity(store, config, seed, variant, labels, origin, *chosen_rows)
     training.run(
         variant, lambda step: [source.joint(step, part) for part in parts], out / CHECKPOINT_FILE, identity

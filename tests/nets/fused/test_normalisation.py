@@ -71,6 +71,13 @@ def test_a_layer_like_one_of_pytorchs_does_what_that_does(layer, shape):
     torch.testing.assert_close(own.eval()(values), reference.eval()(values))
 
 
+def test_passes_of_few_and_of_many_values_have_gradients_of_one_step():
+    layer = BatchNorm(4)
+    few, many = channels_last(2, 4, 8, 8).requires_grad_(), channels_last(33, 4, 32, 32)
+    (layer(few).square().sum() + layer(many).square().sum() + layer(few).sum()).backward()
+    assert layer.num_batches_tracked == 3 and few.grad is not None
+
+
 def test_statistics_of_many_values_are_exact():
     """PyTorch's own are wrong by more than a hundred times as much."""
     maps = channels_last(64, 8, 96, 96)

@@ -16,7 +16,7 @@ from murauer.prepare.rendering.synthetic import SynthesisConfig, synthesise
 from murauer.prepare.rendering.while_training import EndlessConfig, EndlessFrames, render_while_training
 from murauer.store.store import Store, open_store
 from murauer.store.summary import summary
-from murauer.training.batch import BatchSource
+from murauer.training.batch_source import BatchSource
 from murauer.training.config import Config, load_config
 from murauer.training.train import pretrain
 from murauer.training.variants import VARIANTS

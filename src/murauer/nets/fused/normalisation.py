@@ -49,9 +49,9 @@ class BatchNorm(_BatchNorm):
         if self.add_up is not None:
             sums = self.add_up(sums)
         count = sums[0]  # stays a tensor: a GPU would be waited for
-        mean, square = (sums[1:] / count).chunk(2)
+        mean, square = (sums[1:] / count.clamp(min=1)).chunk(2)
         variance = (square - mean.square()).clamp_(min=0)
-        self._follow(mean, variance, count / (count - 1))
+        self._follow(mean, variance, count)
         # Without parameters of its own a layer neither scales nor shifts.
         plain = mean.new_ones(len(mean), dtype=torch.promote_types(maps.dtype, torch.float32))
         weight = plain if self.weight is None else self.weight
@@ -60,17 +60,22 @@ class BatchNorm(_BatchNorm):
         return cast(Tensor, _Normalise.apply(maps, weight, bias, *arguments))
 
     @torch.no_grad()
-    def _follow(self, mean: Tensor, variance: Tensor, unbiased: Tensor) -> None:
-        """Move the running statistics, if any, towards those of the batch; `unbiased` scales variance."""
+    def _follow(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
+        """Move the running statistics, if any, towards those of the batch, of `count` values a channel."""
         if self.running_mean is None or self.running_var is None or not self.training:
             return
         assert self.num_batches_tracked is not None
-        self.num_batches_tracked.add_(1)
+        there = count.sign()  # 0 for a set of which no process has any
+        self.num_batches_tracked.add_(there.to(self.num_batches_tracked))
         share: float | Tensor = self.momentum or 0.0
         if self.momentum is None:
             share = self.num_batches_tracked.to(self.running_mean).reciprocal()
-        self.running_mean.lerp_(mean.to(self.running_mean), share)
-        self.running_var.lerp_(variance.to(self.running_var) * unbiased, share)
+        if self.add_up is not None:
+            share = share * there.to(self.running_mean)
+        unbiased = variance.to(self.running_var) * (count / (count - 1))
+        # Unseen by autograd: a pass over fewer values, by PyTorch's layer, has kept them without any use.
+        self.running_mean.data.lerp_(mean.to(self.running_mean), share)
+        self.running_var.data.lerp_(unbiased, share)
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
@@ -93,6 +98,8 @@ def batch_sums(maps: Tensor) -> Tensor:
     Returns:
         (1 + 2 C,) in float64, where the variance survives the difference of sums.
     """
+    if not len(maps):
+        return maps.new_zeros(1 + 2 * maps.shape[1], dtype=torch.float64)
     values = maps.shape[2] * maps.shape[3]
     # A GPU adds up in a tree, and is exact with all values at once.
     parts = maps.split(max(1, TERMS // values)) if maps.device.type == "cpu" else (maps,)
@@ -129,9 +136,12 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         maps, weight, mean, scale = ctx.saved_tensors
         whole = ctx.add_up is None
-        own, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-            gradient, maps, weight, mean, scale.pow(-2) - ctx.eps, mean, scale, whole, ctx.eps, [True] * 3
-        )
+        if len(maps):
+            own, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+                gradient, maps, weight, mean, scale.pow(-2) - ctx.eps, mean, scale, whole, ctx.eps, [True] * 3
+            )
+        else:  # which PyTorch divides by
+            own, of_weight, of_bias = gradient.clone(), torch.zeros_like(weight), torch.zeros_like(weight)
         if not whole:
             # What the own part of the batch does to all others through mean and variance, and they to it.
             bias, slope = ctx.add_up(torch.stack([of_bias, of_weight])) / ctx.count
