@@ -61,7 +61,7 @@ FRAMES_A_SECOND = 30
 def render_sequence() -> tuple[NDArray[np.uint16], torch.Tensor]:
     """A moving hand before a person, by structured light: depth (N, H, W) in mm, palms (N, 3)."""
     stream, hand = random_stream(0, "sequence"), HandModel()
-    motion = Motion(0)
+    motion = Motion(0, 800.0)
     angles = torch.cat([motion.at(frame / FRAMES_A_SECOND)[0] for frame in range(SEQUENCE)])
     shape = ShapePrior().sample(1, stream).expand(SEQUENCE, -1)
     turn = torch.linspace(0, 2 * torch.pi, SEQUENCE)

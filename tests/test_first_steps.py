@@ -5,7 +5,6 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -14,8 +13,6 @@ from murauer.cli.main import main, make_parser
 from murauer.store.row_file import read_rows
 from murauer.store.store import open_store
 from murauer.studio.labels.label_log import LabelLog
-from murauer.training.config import load_config
-from untrained_runs import NETWORK
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "first_steps.md"
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -24,10 +21,8 @@ SMALLER = {
     "--frames 600": "--frames 16",
     "500 599": "12 15",
     "-n 20": "-n 4",
-    "--labels 20": "--labels 4",
-    "--frames 20000": "--frames 12 --workers 1",
     "import recording": "import --workers 1 recording",
-    "--variant full": "--variant full --config few_steps.json",
+    "adapt stores/first": "adapt --steps 2 stores/first",
 }
 """What the test has in place of the numbers on the page; each must be there."""
 
@@ -56,10 +51,6 @@ def test_the_whole_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    smoke = load_config("smoke")
-    training = msgspec.structs.replace(smoke.training, pretraining_iterations=2, joint_iterations=2)
-    few_steps = msgspec.structs.replace(smoke, network=NETWORK, training=training)
-    Path("few_steps.json").write_bytes(msgspec.json.encode(few_steps))
     used, done = set(), []
     for language, step in steps():
         if language == "python":
@@ -83,7 +74,7 @@ def test_the_whole_way(
             assert len(read_keypoint_file(Path("captures/first/labels.json"))[1]) == 4
     assert used == set(SMALLER)
     assert done == [
-        "record", "import", "select", "studio", "import", "render", "render", "train", "evaluate",
+        "record", "import", "select", "studio", "import", "adapt", "evaluate", "evaluate",
     ]  # fmt: skip
 
     store = open_store(Path("stores/first"))

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 from murauer.arguments import Parser, add_commands
 from murauer.cli import (
+    adapt,
     demo,
     evaluate,
     experiment,
@@ -35,6 +36,7 @@ COMMANDS = {
     "render": render,
     "select": select,
     "train": train,
+    "adapt": adapt,
     "evaluate": evaluate,
     "experiment": experiment,
     "predict": predict,

@@ -19,6 +19,8 @@ from murauer.nets.model_facts import PACKAGED, packaged_model
 from murauer.seals import FIELD, UNSEALED, check_seal, seal
 
 MODEL_FILE = "model.safetensors"
+GENERATOR = "network.view_generator."
+"""What the names of the weights of g begin with."""
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -95,6 +97,8 @@ def save_model(
     network: AnyNetwork,
     config: msgspec.Struct,
     discriminator: nn.Module | None = None,
+    *,
+    generator: bool = True,
     **facts: object,
 ) -> None:
     """Write a network for inference, with its configuration and facts about its making.
@@ -104,6 +108,7 @@ def save_model(
         network: f, m, p and g.
         config: That of its training. It has the fields of `ModelConfig`, and any others.
         discriminator: h, for a training that starts from both.
+        generator: Whether g is written as well; a dense network can do without it.
         facts: What is known about its making.
 
     Raises:
@@ -111,6 +116,8 @@ def save_model(
     """
     metadata = {"config": msgspec.json.encode(config).decode(), "facts": json.dumps(facts)}
     tensors = pack_module("network", network)
+    if not generator:
+        tensors = {name: value for name, value in tensors.items() if not name.startswith(GENERATOR)}
     if discriminator is not None:
         tensors |= pack_module("discriminator", discriminator)
     write_tensors(path, tensors, metadata)
@@ -122,6 +129,11 @@ def model_path(source: str | Path) -> Path:
         return packaged_model("torch", str(source))
     path = Path(source)
     return path / MODEL_FILE if path.is_dir() else path
+
+
+def to_model_path(out: Path) -> Path:
+    """Where a command writes a model that is told a .safetensors file or a run folder."""
+    return out if out.suffix == ".safetensors" else out / MODEL_FILE
 
 
 def load_model(source: str | Path, device: torch.device | str = "cpu") -> tuple[AnyNetwork, ModelConfig]:

@@ -109,6 +109,16 @@ def networks_in(precision: Precision, device: str) -> AbstractContextManager[obj
     return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
 
 
+def fastest_precision() -> Precision:
+    """The precision in which networks are fastest on this processor."""
+    return "bfloat16" if _has_bfloat16() else "float32"
+
+
+def _has_bfloat16() -> bool:
+    """Whether the system says that the processor multiplies in bfloat16."""
+    return PROCESSOR.exists() and bool(BFLOAT16_FLAGS.intersection(PROCESSOR.read_text().split()))
+
+
 def slowness(precision: Precision, device: str) -> str | None:
     """Say that a precision is slower here than float32, in one sentence, if it is.
 
@@ -119,9 +129,7 @@ def slowness(precision: Precision, device: str) -> str | None:
     Returns:
         None also where the system does not tell what its processor can do.
     """
-    if precision != "bfloat16" or device != "cpu" or not PROCESSOR.exists():
-        return None
-    if BFLOAT16_FLAGS.intersection(PROCESSOR.read_text().split()):
+    if precision != "bfloat16" or device != "cpu" or not PROCESSOR.exists() or _has_bfloat16():
         return None
     return (
         "this processor has no bfloat16 instructions, so training.precision bfloat16 is slower here than "

@@ -9,6 +9,7 @@ import torch
 
 from murauer.capture.sources import open_source
 from murauer.capture.sources.simulated import Motion, SimulatedSource
+from murauer.errors import UserError
 from murauer.geometry.camera import xyz_to_uvd
 from murauer.geometry.rig import CameraRig
 
@@ -37,7 +38,7 @@ def test_all_cameras_see_the_joints_where_their_poses_say() -> None:
 
 
 def test_motion_is_smooth_and_goes_somewhere() -> None:
-    motion = Motion(seed=3)
+    motion = Motion(3, 800.0)
     frames = [motion.at(index / 30) for index in range(90)]
     position = torch.cat([position for _, _, position in frames])
     rotation = torch.cat([rotation for _, rotation, _ in frames])
@@ -45,6 +46,18 @@ def test_motion_is_smooth_and_goes_somewhere() -> None:
     assert (position.amax(0) - position.amin(0)).max() > 40
     torch.testing.assert_close(rotation @ rotation.mT, torch.eye(3).expand(90, 3, 3), atol=1e-5, rtol=0)
     assert (torch.linalg.det(rotation) > 0).all()
+
+
+def test_distance_hand_and_things_are_those_that_are_asked_for() -> None:
+    usual, other = SimulatedSource(), SimulatedSource(distance=1400, hand_size=1.35, things=2)
+    near, far = (source.frame(0).joints for source in (usual, other))
+    assert near is not None and far is not None
+    apart = [np.linalg.norm(joints[0] - joints[-1]) for joints in (near, far)]
+    assert apart[1] / apart[0] == pytest.approx(1.35, rel=0.02)
+    assert far[:, 2].mean() - near[:, 2].mean() == pytest.approx(600, abs=60)
+    assert len(other._clutter) > len(usual._clutter)
+    with pytest.raises(UserError, match="hand_size"):
+        SimulatedSource(hand_size=0)
 
 
 def test_moments_that_nobody_took_in_time_are_counted() -> None:

@@ -1,5 +1,6 @@
 """A simulated camera: a hand that moves in front of a person, for trying everything without hardware."""
 
+import math
 import time
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
@@ -19,14 +20,11 @@ from murauer.hand.model import HandModel
 from murauer.hand.pose_prior import PosePrior
 from murauer.hand.scenes import Scenes
 from murauer.hand.sensors import SENSORS
-from murauer.hand.shape import ShapePrior
+from murauer.hand.shape import SHAPE_NAMES, ShapePrior
 from murauer.hand.viewpoint import sample_viewpoints
 from murauer.random_streams import random_stream
 
 SECONDS_PER_POSE = 0.7
-DISTANCE_MM = 800.0
-"""From the cameras to the middle of where the hand moves."""
-
 SWAY_MM = (80.0, 60.0, 100.0)
 """How far the hand moves to either side, up and down, to and fro."""
 
@@ -44,6 +42,9 @@ class SimulatedSource(Source):
         seed: Of the motion and the noise.
         person: Whose hand it is; any number.
         sensor: Sensor model, see `murauer info`.
+        distance: From the cameras to the middle of where the hand moves, in mm.
+        hand_size: Factor on the size of the hand.
+        things: Objects, and as many arms, around that the hand moves among.
         paced: Whether time passes as it does for a camera: a frame can be had when it has come, and those
             that come while the last one is being worked on are lost. Without, they come as fast as they
             are rendered.
@@ -61,6 +62,9 @@ class SimulatedSource(Source):
         seed: int = 0,
         person: int = 0,
         sensor: str = "structured_light",
+        distance: float = 800.0,
+        hand_size: float = 1.0,
+        things: int = 0,
         paced: bool = True,
     ) -> None:
         if address:
@@ -68,15 +72,21 @@ class SimulatedSource(Source):
         if not 1 <= cameras <= len(NAMES):
             raise UserError(f"the source simulated: has 1 to {len(NAMES)} cameras, not {cameras}")
         check_positive(rate, "the rate of the source simulated:")
+        check_positive(
+            distance - SWAY_MM[2],
+            "the distance of the source simulated:, less the 100 mm that the hand sways,",
+        )
+        check_positive(hand_size, "the hand_size of the source simulated:")
         if sensor not in SENSORS:
             raise UserError(f"unknown sensor {sensor!r}; choose one of {', '.join(SENSORS)}")
         self.rate, self.live = rate, paced
         self.skeleton = SKELETONS["hand21"]
         self._seed = seed
         self._sensor = SENSORS[sensor]()
-        self._motion = Motion(seed)
+        self._motion = Motion(seed, distance)
         self._person = ShapePrior().sample(1, random_stream(person, "person"), spread=0.5)
-        self._rig = nyu_like_rig(CAMERAS["nyu"], DISTANCE_MM)
+        self._person[:, SHAPE_NAMES.index("size")] += math.log(hand_size)
+        self._rig = nyu_like_rig(CAMERAS["nyu"], distance)
         self.cameras = tuple(
             CaptureCamera(
                 NAMES[view],
@@ -87,8 +97,13 @@ class SimulatedSource(Source):
             for view, pose in enumerate(self._rig.camera_from_world[:cameras])
         )
         room = random_stream(person, "room")
-        place = torch.tensor([[0.0, 0.0, DISTANCE_MM + SWAY_MM[2]]])
+        place = torch.tensor([[0.0, 0.0, distance + SWAY_MM[2]]])
         self._clutter = sample_clutter(place, room, ClutterPrior(body=1.0, table=0.0, object=0.0, arm=0.0))
+        for _ in range(things):
+            beside = place + (torch.rand(1, 3, generator=room) * 2 - 1) * torch.tensor(SWAY_MM)
+            self._clutter += sample_clutter(
+                beside, room, ClutterPrior(body=0.0, table=0.0, object=1.0, arm=1.0)
+            )
 
     @cached_property
     def _hand(self) -> HandModel:
@@ -134,8 +149,8 @@ class Motion:
     Between two poses of the prior fingers may touch a little deeper than they can.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._block = lru_cache(maxsize=4)(lambda block: _poses(seed, block))
+    def __init__(self, seed: int, distance_mm: float) -> None:
+        self._block = lru_cache(maxsize=4)(lambda block: _poses(seed, block, distance_mm))
 
     def at(self, time_s: float) -> tuple[Tensor, Tensor, Tensor]:
         """Where the hand is: angles (1, D), rotation (1, 3, 3), and position (1, 3) in mm."""
@@ -153,12 +168,12 @@ class Motion:
         return tuple(values[row : row + 1] for values in self._block(block))
 
 
-def _poses(seed: int, block: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw `POSES_AT_A_TIME` poses with their rotations and places."""
+def _poses(seed: int, block: int, distance_mm: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw `POSES_AT_A_TIME` poses with their rotations and places around some distance."""
     stream = random_stream(seed, "motion", block)
     angles = PosePrior(variation=0.5).sample(POSES_AT_A_TIME, stream)
     rotation = sample_viewpoints(
         POSES_AT_A_TIME, stream, palm_share=1.0, tilt_deg=20.0, roll_deg=15.0, any_share=0.0
     )
     sway = (torch.rand(POSES_AT_A_TIME, 3, generator=stream) * 2 - 1) * torch.tensor(SWAY_MM)
-    return angles, rotation, sway + torch.tensor([0.0, 0.0, DISTANCE_MM])
+    return angles, rotation, sway + torch.tensor([0.0, 0.0, distance_mm])

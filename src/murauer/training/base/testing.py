@@ -21,8 +21,8 @@ def stored_hands(store: Store, name: str) -> list[Region]:
 
 
 def error_mm(network: DenseHandPoseNetwork, regions: list[Region], skeleton: str, cube_mm: float) -> Tensor:
-    """Distance of each joint from where a store of some skeleton has it, (N, J) in mm."""
+    """Distance of each joint from where a store of some skeleton has it, (N, J) in mm; m applies."""
     network.eval()
-    looks = [joints_around(network, r.depth, r.intrinsics, r.centre, cube_mm, False) for r in regions]
+    looks = [joints_around(network, r.depth, r.intrinsics, r.centre, cube_mm, True) for r in regions]
     predicted = convert(torch.cat(looks), network.config.skeleton, skeleton)
     return (predicted - torch.cat([region.joints for region in regions])).norm(dim=-1)
