@@ -21,7 +21,7 @@ SMALLER = {
     "--frames 600": "--frames 16",
     "500 599": "12 15",
     "-n 20": "-n 4",
-    "import recording": "import --workers 1 recording",
+    "import recording": "import recording --workers 1",
     "adapt stores/first": "adapt --steps 2 stores/first",
 }
 """What the test has in place of the numbers on the page; each must be there."""
