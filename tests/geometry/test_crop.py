@@ -9,6 +9,7 @@ from PIL import Image
 
 from murauer.geometry.camera import CAMERAS, uvd_to_xyz, xyz_to_uvd
 from murauer.geometry.crop import CropGeometry, crop_hand
+from murauer.geometry.patches import Cubes
 
 NYU = CAMERAS["nyu"].intrinsics()[None]
 Y_UP = torch.tensor([1.0, -1.0, 1.0])
@@ -407,7 +408,16 @@ def test_published_crops_equal_a_slow_reference(focal: tuple[float, float], angl
             if 0 <= seen_u < 90 and 0 <= seen_v < 60 and depth[seen_v, seen_u] > 0:
                 offset = (depth[seen_v, seen_u] - z) / (cube_mm / 2)
                 expected[row, column] = offset if abs(offset) <= 1 else 1
-        assert np.abs(patch[0].numpy() - expected)[~unsure].max() < 1e-4
+        cubes = Cubes(
+            np.array([[x, y, z]], np.float32),
+            np.array([*focal, 44.3, 29.6]),
+            cube_mm,
+            size,
+            np.array([angle], np.float32),
+            "published",
+        )
+        for found in (patch[0].numpy(), cubes.cut(depth[None])[0]):
+            assert np.abs(found - expected)[~unsure].max() < 1e-4
         assert (expected < 1).any() and unsure.mean() < 0.1
         # The affine map goes through the middle of each interval.
         corner = geometry.image_from_patch[0].double() @ torch.tensor([0.0, 0.0, 1.0]).double()

@@ -63,6 +63,14 @@ def test_turned_cubes_of_different_sizes_are_those_of_training() -> None:
     np.testing.assert_allclose(cubes.patch_from_xyz(xyz.numpy()), shown, atol=2e-2)
 
 
+def test_a_cube_without_a_pixel_has_no_published_box() -> None:
+    centre, intrinsics = np.array([[0.0, 0.0, 9000.0]], np.float32), np.array([50.0, 50.0, 32.5, 24.5])
+    cubes = Cubes(centre, intrinsics, 20.0, 16, box="published")
+    with pytest.raises(ValueError, match="less than a pixel"):
+        cubes.cut(np.zeros((1, 48, 64), np.float32))
+    assert (Cubes(centre, intrinsics, 20.0, 16).cut(np.full((1, 48, 64), 9000.0)) == 0).all()
+
+
 def test_the_share_of_a_patch_that_shows_something() -> None:
     patches = np.full((3, 4, 4), BACKGROUND)
     patches[1, :2], patches[2] = -1.0, 0.999

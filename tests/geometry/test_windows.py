@@ -34,3 +34,11 @@ def test_pixels_are_those_of_the_image_along_their_ray(centre: tuple[float, floa
             outside += not inside
             assert window[row, column] == (depth[round(v), round(u)] if inside else 0)
     assert (outside == 0) == (centre[0] == 0)
+
+
+def test_the_outermost_pixels_of_an_image_are_shown() -> None:
+    """One pixel of the image a pixel of the window, which looks past all four borders."""
+    depth = 500 + torch.arange(35.0).reshape(5, 7)
+    camera = torch.tensor([500.0, 500.0, 3.0, 2.0])
+    window, _ = cut_window(depth, camera, torch.tensor([0.0, 0.0, 500.0]), 9, 9.0)
+    assert torch.equal(window, torch.nn.functional.pad(depth, (1, 1, 2, 2)))

@@ -149,7 +149,10 @@ class Cubes:
         """Patch pixels that an outline as published fills: all of its longer side; (B, 2)."""
         low, high = self._corners
         sides = high - low
-        return sides * self.patch_size // sides.max(axis=1, keepdims=True)
+        filled = sides * self.patch_size // np.maximum(sides.max(axis=1, keepdims=True), 1)
+        if (filled < 1).any():
+            raise ValueError("the outline of a cube is less than a pixel; the published box has none")
+        return filled
 
     def _grid(self) -> NDArray[np.float64]:
         """Image columns and rows that those of patches show before they are turned, (B, 2, P)."""
