@@ -38,6 +38,7 @@ from murauer.training.batch_source import BatchSource
 from murauer.training.config import config_names, load_config
 from murauer.training.device import keep_freed_memory
 from murauer.training.loop import Training
+from murauer.training.plan import Plan, Stage
 from murauer.training.variants import VARIANTS
 
 MEGABYTE = 1 << 20
@@ -96,7 +97,8 @@ def over_training_steps(folder: Path, count: int) -> Series:
         return [source.joint(step)]
 
     training = Training(network, config, discriminator)
-    training.run("training", draw, folder / "checkpoint.safetensors", "")
+    plan = Plan((Stage("training", training.iterations, source.images),))
+    training.run("training", draw, folder / "checkpoint.safetensors", "", plan)
     return series
 
 

@@ -66,7 +66,10 @@ class Progress:
     def _remarks(self, values: dict[str, object]) -> list[str]:
         """What is shown behind the rate of all."""
         shares = [f"{self.workers} workers with {self._rate() / self.workers:.1f} {self._unit}/s each"]
-        texts = [f"{name} {float(value):.4g}" for name, value in values.items()]  # type: ignore[arg-type]
+        texts = [
+            f"{name} {value:,}" if isinstance(value, int) else f"{name} {float(value):.4g}"  # type: ignore[arg-type]
+            for name, value in values.items()
+        ]
         return [*(shares if self.workers > 1 else []), *([" ".join(texts)] if texts else [])]
 
     def _print_line(self, values: dict[str, object]) -> None:

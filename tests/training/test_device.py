@@ -29,6 +29,7 @@ from murauer.training.checkpoint import CHECKPOINT_FILE
 from murauer.training.config import Config, load_config
 from murauer.training.device import CPU, open_device, prefetched, steps_ahead
 from murauer.training.loop import Training
+from murauer.training.plan import Plan, Stage
 from murauer.training.train import train
 from murauer.training.variants import VARIANTS, Variant
 
@@ -181,7 +182,8 @@ def run_on_gpu(config: Config, folder: Path, losses: Callable[[int], Tensor]) ->
     config = msgspec.structs.replace(config, training=settings)
     training: Any = Training(HandPoseNetwork(config.network), config)
     training.step = lambda step: {"total": losses(step).as_subclass(OnGpu)}
-    training.run("on a GPU", lambda step: [step], folder / CHECKPOINT_FILE, "identity")
+    plan = Plan((Stage("on a GPU", training.iterations, 1),))
+    training.run("on a GPU", lambda step: [step], folder / CHECKPOINT_FILE, "identity", plan)
 
 
 def test_losses_on_a_gpu_are_waited_for_only_now_and_then(config: Config, tmp_path: Path) -> None:

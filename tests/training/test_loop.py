@@ -17,8 +17,9 @@ from murauer.training.batch_source import BatchSource
 from murauer.training.config import Config, load_config
 from murauer.training.device import Precision, networks_in
 from murauer.training.forward import ForwardPass, forward_pass
-from murauer.training.loop import Training, adam
+from murauer.training.loop import Training
 from murauer.training.loss_terms import discriminator, loss_factors, losses_of
+from murauer.training.optimisation import adam
 from murauer.training.variants import VARIANTS, Variant
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))

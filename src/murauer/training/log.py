@@ -12,6 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 from murauer.errors import UserError
 from murauer.progress import Progress
 from murauer.training.parallel import leads
+from murauer.training.plan import Pace, Plan
 
 LOG_EVERY = 50
 """Steps between points of a curve."""
@@ -24,11 +25,11 @@ class TrainingLog:
         name: Name of the stage.
         folder: Folder for TensorBoard.
         start: First step that is made; what a former run logged from there on is dropped.
-        iterations: Number of steps.
+        plan: Has the stage among all.
     """
 
-    def __init__(self, name: str, folder: Path, start: int, iterations: int) -> None:
-        self.name, self.folder, self.start, self.iterations = name, folder, start, iterations
+    def __init__(self, name: str, folder: Path, start: int, plan: Plan) -> None:
+        self.name, self.folder, self.start, self.plan = name, folder, start, plan
         self._unread: dict[int, dict[str, Tensor]] = {}
 
     def __enter__(self) -> "TrainingLog":
@@ -36,8 +37,12 @@ class TrainingLog:
         if leads():
             writer = SummaryWriter(str(self.folder), purge_step=self.start)
             self._writer = self._open.enter_context(closing(writer))
-            progress = Progress(self.name, self.iterations, self.start, unit="step")
+            stage, before = self.plan.find(self.name)
+            self._images = stage.images
+            done = before + self.start * stage.images
+            progress = Progress(self.name, self.plan.images, done, unit="image")
             self._progress = self._open.enter_context(progress)
+            self._pace = Pace(self.plan, self.name, self.start)
         return self
 
     def __exit__(
@@ -67,7 +72,8 @@ class TrainingLog:
             if step % LOG_EVERY == 0:
                 for name, value in (values | {"learning_rate": rate}).items():
                     self._writer.add_scalar(f"{self.name}/{name}", value, step)
-            self._progress.advance(len(self._unread), loss=values["total"])
+            self._progress.advance(len(self._unread) * self._images, step=step + 1, loss=values["total"])
+            self._pace.advance(len(self._unread))
         self._unread.clear()
 
     def _read(self) -> dict[str, float]:

@@ -3,13 +3,12 @@
 Pre-training is the same loop over other batches, without h, and with a g that only watches.
 """
 
+import time
 from collections.abc import Callable, Iterable
-from functools import reduce
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from murauer.nets.deployed import AnyNetwork
 from murauer.training.batch import Batch
@@ -18,10 +17,15 @@ from murauer.training.config import Config
 from murauer.training.device import keep_freed_memory, networks_in, prefetched, steps_ahead
 from murauer.training.ema import average_of
 from murauer.training.forward import ForwardPass, forward_pass
+from murauer.training.interruption import signals_put_off
 from murauer.training.log import TrainingLog
 from murauer.training.loss_terms import discriminator, loss_factors, losses_of
-from murauer.training.parallel import add_up_all, leads, share_statistics, wait_for_all
+from murauer.training.optimisation import adam, add_up, set_rate
+from murauer.training.parallel import leads, share_statistics, wait_for_all
+from murauer.training.plan import Plan
 from murauer.training.schedule import make_schedule
+
+CHECKPOINT_SECONDS = 300.0  # after which a checkpoint is due, however many steps there were
 
 
 class Training:
@@ -105,17 +109,21 @@ class Training:
         self.optimisers["discriminator"].step()
         return sums
 
-    def run(self, name: str, draw: Callable[[int], list[Batch]], checkpoint: Path, identity: str) -> None:
-        """Make all steps, or those that are left.
+    def run(
+        self, name: str, draw: Callable[[int], list[Batch]], checkpoint: Path, identity: str, plan: Plan
+    ) -> None:
+        """Make all steps, or those that are left; Ctrl-C and SIGTERM end it with a checkpoint.
 
         Args:
             name: Name of the stage, shown with the progress and in the log.
             draw: Gives the own parts of the mini-batch of a step.
             checkpoint: File of the resumable state; the log for TensorBoard is in the folder `log` beside it.
             identity: Text that says what is trained; a checkpoint of another identity is refused.
+            plan: Has the stage among all.
 
         Raises:
             UserError: A loss is not finite; the last checkpoint stays as it was.
+            KeyboardInterrupt: It was stopped.
         """
         keep_freed_memory()
         schedule = make_schedule(self.settings.schedule, self.iterations)
@@ -123,28 +131,19 @@ class Training:
         wait_for_all()  # before one of them writes a checkpoint, all have read the last one
         with (
             prefetched(draw, self.iterations, steps_ahead(self.device)) as batches,
-            TrainingLog(name, checkpoint.parent / "log", start, self.iterations) as losses,
+            TrainingLog(name, checkpoint.parent / "log", start, plan) as losses,
+            signals_put_off() as stopped,
         ):
+            saved = time.monotonic()
             for step in range(start, self.iterations):
                 rate = self.rate * schedule(step)
-                for optimiser in self.optimisers.values():
-                    for group in optimiser.param_groups:
-                        group["lr"] = rate
+                set_rate(self.optimisers.values(), rate)
                 of_step = self.step(*batches(step))
                 due = (step + 1) % self.settings.checkpoint_every == 0 or step + 1 == self.iterations
+                due = due or time.monotonic() - saved > CHECKPOINT_SECONDS or stopped()
                 losses.add(step, of_step, rate, read=due)
                 if due and leads():
                     save_checkpoint(checkpoint, self.modules, self.optimisers, identity, step + 1)
-
-
-def add_up(losses: list[dict[str, Tensor]], module: nn.Module) -> dict[str, Tensor]:
-    """Sums of the losses over all parts and, of them and of the gradients, over all processes."""
-    sums = {name: reduce(torch.add, [own[name].detach() for own in losses]) for name in losses[0]}
-    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-    add_up_all([*sums.values(), *gradients])
-    return sums
-
-
-def adam(parameters: Iterable[nn.Parameter], rate: float, config: Config) -> Adam:
-    """The optimiser of all networks; one kernel a tensor in place of a dozen."""
-    return Adam(parameters, lr=rate, weight_decay=config.training.weight_decay, fused=True)
+                    saved = time.monotonic()
+                    if stopped():
+                        return

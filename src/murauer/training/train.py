@@ -23,22 +23,31 @@ from murauer.training.config import Config, encode_config
 from murauer.training.device import CPU, slowness
 from murauer.training.loop import Training
 from murauer.training.parallel import alone_in_folder, leads, own_parts, wait_for_all
+from murauer.training.plan import Plan, Stage
 from murauer.training.start import config_for, first_network, load_pretrained, origin_of, without_mapping
 from murauer.training.variants import Variant, find_variant
 
 PRETRAINED_FILE = "pretrained.safetensors"
 PRETRAINING_CHECKPOINT_FILE = f"pretraining_{CHECKPOINT_FILE}"
+PRETRAINING = "pre-training"
 RUN_FILE = "config.json"
 """Settings of the training in a run folder."""
 
 
 @alone_in_folder
-def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.device = CPU) -> Path:
+def pretrain(
+    store: Store,
+    config: Config,
+    seed: int,
+    out: Path,
+    device: torch.device = CPU,
+    followed_by: tuple[Stage, ...] = (),
+) -> Path:
     """Train f and p on synthetic data (Sec. 3.1, 4.1), resuming where a former run stopped.
 
-    g learns on the side to predict views of synthetic hands from what p has. Its gradient does not reach
-    f and p; they notice it only in that the half of each batch that g learns from is not rotated.
-    The paper starts joint training with an untrained g; in a run of a few thousand steps, that g would have
+    With `generator_pretraining`, g learns on the side to predict views of synthetic hands from what p has.
+    Its gradient does not reach f and p; they notice it only in that the half of each batch that g learns from
+    is not rotated. In the paper g starts untrained; in a run of a few thousand steps, that g would have
     nothing to teach about real frames for most of the time.
 
     Args:
@@ -47,6 +56,7 @@ def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.d
         seed: Seed of the initial weights and the batches.
         out: Folder for the result, the checkpoint and the log.
         device: Where to compute; a run may go on on another one.
+        followed_by: Stages that come after it, for the progress.
 
     Returns:
         File of the trained network.
@@ -66,13 +76,25 @@ def pretrain(store: Store, config: Config, seed: int, out: Path, device: torch.d
     parts = own_parts(config.training.accumulation, max(config.training.pretraining_batch // 4, 1))
     identity = training_identity(store, config, seed, "pretraining", *origin_of(config))
     checkpoint = out / PRETRAINING_CHECKPOINT_FILE
+    plan = Plan((pretraining_stage(config), *followed_by))
+    if not followed_by:
+        plan.tell(f"pre-training, seed {seed},", out, device, [training.network])
     training.run(
-        "pre-training", lambda step: [source.pretraining(step, part) for part in parts], checkpoint, identity
+        PRETRAINING,
+        lambda step: [source.pretraining(step, part) for part in parts],
+        checkpoint,
+        identity,
+        plan,
     )
     if leads():
         save_model(result, training.average.module, bare, identity=identity)
     wait_for_all()
     return result
+
+
+def pretraining_stage(config: Config) -> Stage:
+    """The stage of pre-training."""
+    return Stage(PRETRAINING, config.training.pretraining_iterations, config.training.pretraining_batch)
 
 
 def is_pretrained(store: Store, config: Config, seed: int, out: Path) -> bool:
@@ -150,8 +172,14 @@ def train(
     network = first_network(config)
     discriminator = make_discriminator(config.sizes) if chosen.matching else None
     origin = "".join(origin_of(config))
+    joint = Stage(variant, config.training.joint_iterations, source.images)
+    plan = Plan((joint,))
+    if chosen.synthetic and not pretrained and not is_pretrained(store, config, seed, out):
+        plan = Plan((pretraining_stage(config), joint))
+    trained = [network] if discriminator is None else [network, discriminator]
+    plan.tell(f"{variant} with {len(rows):,} labelled frames, seed {seed},", out, device, trained)
     if chosen.synthetic:
-        pretrained = pretrained or pretrain(store, config, seed, out, device)
+        pretrained = pretrained or pretrain(store, config, seed, out, device, followed_by=(joint,))
         load_pretrained(network, discriminator, pretrained)
         origin = file_digest(pretrained)
     network.to(device)
@@ -161,7 +189,11 @@ def train(
     parts = own_parts(config.training.accumulation, min(source.sizes.values()))
     identity = training_identity(store, config, seed, variant, labels, origin, *chosen_rows)
     training.run(
-        variant, lambda step: [source.joint(step, part) for part in parts], out / CHECKPOINT_FILE, identity
+        variant,
+        lambda step: [source.joint(step, part) for part in parts],
+        out / CHECKPOINT_FILE,
+        identity,
+        plan,
     )
     model = out / MODEL_FILE
     if leads():
