@@ -1,4 +1,5 @@
 import math
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from murauer.errors import UnlikelyInput, UserError
-from murauer.geometry.camera import CAMERAS, Camera, align_intrinsics, check_camera, uvd_to_xyz, xyz_to_uvd
+from murauer.geometry.camera import (
+    CAMERAS,
+    Camera,
+    align_intrinsics,
+    check_camera,
+    finite_number,
+    uvd_to_xyz,
+    xyz_to_uvd,
+)
 
 CAMERA_VALUES = {"fx": 475.0, "fy": 474.0, "u0": 315.5, "v0": 245.5, "width": 640, "height": 480}
 Y_UP = torch.tensor([1.0, -1.0, 1.0])
@@ -81,6 +90,35 @@ def test_what_describes_no_camera(values: object, expected: str) -> None:
     with pytest.raises(UserError, match=expected) as error:
         Camera.from_dict(values, "camera file a.json")  # type: ignore[arg-type]
     assert str(error.value).startswith("camera file a.json")
+
+
+def test_numbers_are_finite_floats() -> None:
+    assert [finite_number(value, "here") for value in (3, -2.5, sys.float_info.max)] == [
+        3.0,
+        -2.5,
+        sys.float_info.max,
+    ]
+    assert isinstance(finite_number(3, "here"), float)
+    with pytest.raises(UserError, match="here must be finite"):
+        finite_number(2 * int(sys.float_info.max), "here")
+
+
+def test_calibrations_are_those_that_the_data_sets_give() -> None:
+    assert {name: camera.intrinsics_array().tolist() for name, camera in CAMERAS.items()} == {
+        "nyu": [588.03, 587.07, 320.0, 240.0],
+        "sr305": [476.007, 476.007, 313.683, 242.755],
+        "icvl": [241.42, 241.42, 160.0, 120.0],
+        "msra15": [241.42, 241.42, 160.0, 120.0],
+        "hands17": [475.065948, 475.065857, 315.944855, 245.287079],
+    }
+    sizes = {name: (camera.width, camera.height) for name, camera in CAMERAS.items()}
+    assert sizes == dict.fromkeys(CAMERAS, (640, 480)) | dict.fromkeys(("icvl", "msra15"), (320, 240))
+    assert not any(camera.is_crop for camera in CAMERAS.values())
+
+
+def test_a_camera_may_leave_its_size_to_its_images() -> None:
+    values = {name: CAMERA_VALUES[name] for name in ("fx", "fy", "u0", "v0")}
+    assert Camera.from_dict(values) == Camera(*values.values(), 0, 0, is_crop=False)
 
 
 def test_numbers_there_and_back() -> None:

@@ -389,6 +389,9 @@ def test_rigs_take_points_there_and_back(first, second, point) -> None:
 def test_cameras_of_an_arc_look_at_its_middle(distance: float) -> None:
     rig = nyu_like_rig(CAMERA, distance)
     middle = torch.tensor([[0.0, 0.0, distance]])
+    assert torch.equal(rig.camera_from_world[0], torch.eye(4))
+    seen = rig.camera_from_world @ torch.tensor([0.0, 0.0, distance, 1.0])
+    torch.testing.assert_close(seen[:, :3], middle.expand(3, 3), rtol=1e-5, atol=1e-3)
     for other, degrees in ((0, 0.0), (1, 35.0), (2, -35.0)):
         torch.testing.assert_close(rig.transform(middle, 0, other), middle, rtol=1e-5, atol=1e-3)
         beside = rig.transform(middle + torch.tensor([[100.0, 0.0, 0.0]]), 0, other) - middle

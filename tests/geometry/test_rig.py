@@ -90,3 +90,14 @@ def test_poses_may_be_as_inexact_as_files_write_them() -> None:
         pose[0, row, column] = value
         with pytest.raises(ValueError, match="rigid"):
             CameraRig((CAMERAS["nyu"],), pose)
+
+
+@pytest.mark.parametrize(("number", "accepted"), [(0, False), (1, True), (64, True), (65, False)])
+def test_how_many_cameras_a_rig_has(number: int, accepted: bool) -> None:
+    camera, pose = CAMERAS["nyu"].to_dict(), torch.eye(4).tolist()
+    values = {"cameras": [camera] * number, "camera_from_world": [pose] * number}
+    if accepted:
+        assert len(CameraRig.from_dict(values).cameras) == number
+    else:
+        with pytest.raises(UserError, match="cameras"):
+            CameraRig.from_dict(values)
