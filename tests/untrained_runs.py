@@ -34,7 +34,7 @@ NETWORK = NetworkConfig(
 
 def _fill(folder: Path, split: str, rig: CameraRig, camera: Camera) -> None:
     """Draw each joint as a disc; splits that correspond share poses, real ones have noise and holes."""
-    frames, views = FRAMES[split], 3 if split in ("synthetic", "real") else 1
+    frames, views = FRAMES[split], 1 if split in ("twin", "test") else 3
     frame_set = create_frame_set(folder / split, frames, views, REGION, JOINTS)
     poses = {"twin": "real", "validation_twin": "validation"}.get(split, split)
     generator = np.random.default_rng(SPLITS.index(poses))

@@ -143,6 +143,12 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", metavar="NAME", help=about)
 
 
+def add_small_cube(parser: argparse.ArgumentParser) -> None:
+    """Declare --small-cube."""
+    about = "shrink the cube to 5/6 for this person, as many do for NYU's second (1); off by default"
+    parser.add_argument("--small-cube", type=count, metavar="PERSON", help=about)
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Declare --json."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")

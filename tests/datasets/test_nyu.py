@@ -30,7 +30,7 @@ def dataset(nyu_folder) -> NyuDataset:
         ("real", "train", 2, False),
         ("synthetic", "train", 3, True),
         ("validation", "test", 2, False),
-        ("validation_twin", "test", 1, True),
+        ("validation_twin", "test", 2, True),
         ("test", "test", 1, False),
     ],
 )
@@ -79,6 +79,28 @@ def test_side_cameras_change_places_where_the_dataset_says(tmp_path, monkeypatch
     assert names == [f"train/depth_{c}_000000{n}.png" for c, n in ((2, 1), (2, 4), (3, 5), (3, 7))]
     # The test frames have no such change.
     assert dataset.view("validation", 0, 1).name == "test/depth_2_0000001.png"
+
+
+def test_nyu_cs_begins_when_the_cameras_had_been_moved(tmp_path, monkeypatch):
+    assert nyu.CONSISTENT_FRAMES == 43_640
+    monkeypatch.setattr(nyu, "CAMERAS_SWAP_AT", 4)
+    monkeypatch.setattr(nyu, "CONSISTENT_FRAMES", 2)
+    folder = write_nyu(tmp_path / "nyu", train=7, test=3, swap_at=4).path
+    whole, subset = NyuDataset(folder), DATASETS["nyu-cs"](folder)
+    assert {name: info.frames for name, info in subset.sets.items()} == {
+        "synthetic": 2, "real": 2, "validation": 3, "validation_twin": 3, "test": 3,
+    }  # fmt: skip
+    assert (subset.name, subset.aliases, subset.view_pair) == ("nyu-cs", whole.aliases, (0, 1))
+    for name in ("real", "synthetic"):
+        for index in range(2):
+            for view in range(subset.sets[name].views):
+                own, other = subset.view(name, index, view), whole.view(name, index + 5, view)
+                assert own.name == other.name and torch.equal(own.joints, other.joints)
+                assert own.person == other.person
+    assert subset.view("test", 2, 0).name == "test/depth_1_0000003.png"
+    # Images of frames that are not in it need not be there.
+    (folder / "train/depth_1_0000001.png").unlink()
+    assert DATASETS["nyu-cs"](folder).left_out == () and NyuDataset(folder).left_out
 
 
 def test_the_second_person_begins_in_the_test_set(nyu_folder, monkeypatch):

@@ -181,7 +181,7 @@ def test_what_the_store_has_nothing_for_is_left_out_and_told(store, runs, tmp_pa
         "Results", "Predictions", "Best and worst frames", "Success curves", "How this came about"
     ]  # fmt: skip
     left_out = dict(zip(page.words["dt"], page.words["dd"], strict=True))["Left out"]
-    assert left_out.count("has no twin frames") == 1 and "has one camera" in left_out
+    assert left_out.count("has no twin frames") == 1 and "are of one camera" in left_out
 
 
 def test_several_numbers_of_labels_are_drawn_as_a_curve(store, runs, tmp_path):

@@ -13,7 +13,7 @@ from PIL import Image
 from changed_store import described
 from joint_texts import write_joints
 from murauer.cli.main import main
-from murauer.experiments import EXPERIMENTS
+from murauer.experiments import EXPERIMENTS, views
 from murauer.store.manifest import read_manifest
 
 
@@ -46,7 +46,7 @@ def test_every_experiment_explains_itself(name, capsys):
 
 def test_unknown_experiments_and_arguments_are_told(capsys):
     assert experiment("figure9") == 2
-    assert "unknown experiment 'figure9'; choose one of table1" in capsys.readouterr().err
+    assert "unknown experiment 'figure9'; choose one of figure1" in capsys.readouterr().err
     assert experiment("figure5", "--nonsense") == 2
     assert "murauer experiment figure5 --help" in capsys.readouterr().err
 
@@ -151,14 +151,66 @@ def test_figure6_leaves_every_distance_and_the_numbers_beside_them(runs, tmp_pat
     assert "Real&Synth | Full: median distance" in capsys.readouterr().out
 
 
-def test_figure7_leaves_the_errors_of_both_inputs(store, runs, tmp_path):
+def test_figure7_leaves_the_errors_of_both_inputs(runs, tmp_path):
     assert experiment("figure7", runs["full"], "--examples", 2, "--out", tmp_path / "out") == 0
     rows, values = outputs(tmp_path / "out", "figure7")
-    unlabelled = set(range(12)) - set(store.labelled_rows(4, 3).tolist())
-    assert {int(row["frame"]) for row in rows} == unlabelled and values["frames"] == 8
+    assert {int(row["frame"]) for row in rows} == set(range(10)) and values["frames"] == 10  # of validation
     errors = [float(row["mean_absolute_error"]) for row in rows if row["input"] == "real"]
     assert np.mean(errors) == pytest.approx(values["runs"][0]["real"]["mean_absolute_error"], abs=1e-4)
     assert values["runs"][0]["difference_of_predictions"] > 0
+
+
+def test_views_measures_all_held_out_frames(runs, tmp_path, capsys, monkeypatch):
+    words = [runs["full"], f"cs={runs['full']}"]
+    assert experiment("views", *words, "--out", tmp_path / "out") == 0
+    rows, values = outputs(tmp_path / "out", "views")
+    assert [(row["run"], row["input"]) for row in rows] == [
+        (name, domain) for name in ("Real&Synth | Full", "cs") for domain in ("real", "synthetic")
+    ]
+    assert {row["frames"] for row in rows} == {"10"} and values["frames"] == 10
+    first = f"{values['runs'][0]['real']['mean_absolute_error']:.3f}"
+    assert f"cs, from real input: {first}" in capsys.readouterr().out
+    # On NYU the supplement's errors stand beside.
+    monkeypatch.setattr(views, "is_published_test_set", lambda store: True)
+    assert experiment("views", runs["full"], "--out", tmp_path / "nyu") == 0
+    rows, _ = outputs(tmp_path / "nyu", "views")
+    assert [row["mean_absolute_error"] for row in rows if row["published"]] == ["0.123", "0.107"]
+
+
+def test_figure1_sets_two_runs_beside_the_truth(runs, tmp_path, capsys):
+    both = [runs["real_and_synth"], runs["full"]]
+    assert experiment("figure1", *both, "--count", 3, "--out", tmp_path / "gain") == 0
+    rows, values = outputs(tmp_path / "gain", "figure1")
+    gains = [float(rows[i]["error_mm"]) - float(rows[i + 1]["error_mm"]) for i in (0, 2, 4)]
+    assert gains == sorted(gains, reverse=True) and values["chosen_by_gain"] is True
+    assert [row["run"] for row in rows] == ["Real&Synth", "Real&Synth | Full"] * 3
+    stored = json.loads((runs["full"] / "metrics.json").read_text())["test"]["mean_error_mm"]
+    assert values["mean_error_mm"]["Real&Synth | Full"] == pytest.approx(stored, abs=1e-4)
+    assert experiment("figure1", *both, "--frames", 7, 2, "--out", tmp_path / "named") == 0
+    rows, values = outputs(tmp_path / "named", "figure1")
+    assert [row["frame"] for row in rows] == ["7", "7", "2", "2"] and values["chosen_by_gain"] is False
+    assert experiment("figure1", *both, "--frames", 10, "--out", tmp_path / "none") == 2
+    assert "frame 10 is no usable labelled one of the 10 test frames" in capsys.readouterr().err
+
+
+def test_the_small_cube_counts_in_tables_and_figures(runs, tmp_path):
+    def error(name, *words):
+        out = tmp_path / "_".join(map(str, (name, *words)))
+        given = [runs["real_and_synth"], runs["full"]] if name == "figure1" else [runs["full"]]
+        assert experiment(name, *given, *words, "--out", out) == 0
+        values = outputs(out, name)[1]
+        assert values["small_cube_person"] == (1 if words else None)
+        if name == "table1":
+            return values["measured"][0]["metrics"]["mean_error_mm"]
+        if name == "figure3":
+            return values["results"][0]["mean_error_mm"]
+        mean = values["mean_error_mm"]
+        return mean if name == "worst" else mean["Real&Synth | Full"]
+
+    names = ("table1", "figure1", "figure3", "worst")
+    usual, small = ([error(name, *words) for name in names] for words in ((), ("--small-cube", 1)))
+    assert usual == pytest.approx([usual[0]] * 4) and small == pytest.approx([small[0]] * 4)
+    assert abs(usual[0] - small[0]) > 0.01
 
 
 def test_worst_frames_come_with_the_best(runs, tmp_path):
@@ -175,6 +227,17 @@ def test_worst_frames_come_with_the_best(runs, tmp_path):
     validation = tmp_path / "validation"
     assert experiment("worst", runs["full"], "--split", "validation", "--count", 1, "--out", validation) == 0
     assert outputs(validation, "worst")[1]["split"] == "validation"
+
+
+def test_worst_frames_by_their_largest_error_and_with_several_neighbours(store, runs, tmp_path):
+    words = ["--by", "max", "--neighbours", 3, "--count", 1]
+    assert experiment("worst", runs["full"], *words, "--out", tmp_path / "out") == 0
+    rows, values = outputs(tmp_path / "out", "worst")
+    assert [row["neighbour"] for row in rows] == ["1", "2", "3"] * 2 and values["ranked_by"] == "max"
+    largest = json.loads((runs["full"] / "metrics.json").read_text())["test"]["max_error_mm"]
+    assert float(rows[-1]["error_mm"]) == pytest.approx(largest, abs=1e-3)
+    apart = [float(row["nearest_mm"]) for row in rows]
+    assert apart[:3] == sorted(apart[:3]) and apart[3:] == sorted(apart[3:])
 
 
 @pytest.fixture
@@ -203,7 +266,7 @@ def test_without_pairs_there_are_no_latent_pairs(store_without, runs, tmp_path, 
 def test_without_a_second_camera_there_are_no_views(store_without, runs, tmp_path, capsys):
     data = store_without(view_pair=None)
     assert experiment("figure7", runs["full"], "--data", data, "--out", tmp_path / "out") == 2
-    assert "has one camera" in capsys.readouterr().err
+    assert "are of one camera" in capsys.readouterr().err
     assert experiment("figure7", runs["real_and_synth"], "--data", data, "--out", tmp_path / "out") == 2
     assert "trained without view prediction" in capsys.readouterr().err
 

@@ -89,6 +89,19 @@ def test_a_sweep_leaves_its_figure_and_what_is_missing_is_trained(
     assert len(values["results"]) == 6 and len(values["summaries"]) == 3
 
 
+def test_the_small_cube_is_another_result_of_the_same_trainings(
+    store_folder: Path, config_file: Path, tmp_path: Path, runner: Inline
+) -> None:
+    words = ["--variants", "real_only", "--labels", "4", "--seeds", "0"]
+    errors = []
+    for more in ([], ["--small-cube", "1"]):
+        assert sweep(store_folder, tmp_path / "out", config_file, *words, *more) == 0
+        errors += [float(row["mean_error_mm"]) for row in rows_of(tmp_path / "out") if row["kind"] == "run"]
+    assert len(errors) == 2 and abs(errors[0] - errors[1]) > 1e-3
+    stored = json.loads((tmp_path / "out/runs/real_only_n4_seed0/metrics.json").read_text())
+    assert {"test", "test@1"} <= stored.keys() and stored["test@1"]["small_cube"]["person"] == 1
+
+
 def test_published_errors_stand_beside_those_of_the_published_test_set(
     store_folder: Path, config_file: Path, tmp_path: Path, runner: Inline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

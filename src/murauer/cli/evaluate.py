@@ -14,7 +14,7 @@ import argparse
 import json
 from pathlib import Path
 
-from murauer.arguments import add_device, add_json, count
+from murauer.arguments import add_device, add_json, add_small_cube
 from murauer.errors import UserError
 
 FORMATS = ("uvd", "xyz", "xyz-y-up")
@@ -33,12 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     truth.add_argument("--ground-truth", type=Path, metavar="FILE", help="annotated joints")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page about the runs")
     parser.add_argument("--split", choices=("validation", "test", "real"), help="of STORE (default: test)")
-    parser.add_argument(
-        "--small-cube",
-        type=count,
-        metavar="PERSON",
-        help="shrink the cube to 5/6 for this person, as many do for NYU's second (1); off by default",
-    )
+    add_small_cube(parser)
     parser.add_argument("--format", choices=FORMATS, default="uvd", help="coordinates of the predictions")
     parser.add_argument("--ground-truth-format", choices=FORMATS, help="of the annotations, if another")
     parser.add_argument("--camera", metavar="nyu|sr305|FILE.json", help="camera of uvd coordinates")

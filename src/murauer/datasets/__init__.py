@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from murauer.datasets.dataset import Dataset
 
 
-def _open(module: str, reader: str, folder: Path, **options: str | int) -> Dataset:
+def _open(module: str, reader: str, folder: Path, **options: object) -> Dataset:
     """Open a dataset with a reader that is imported only then: names alone should cost nothing."""
     dataset: Dataset = getattr(import_module(f"{__name__}.{module}"), reader)(folder, **options)
     return dataset
@@ -20,6 +20,7 @@ def _open(module: str, reader: str, folder: Path, **options: str | int) -> Datas
 
 DATASETS: dict[str, Callable[[Path], Dataset]] = {
     "nyu": partial(_open, "nyu", "NyuDataset"),
+    "nyu-cs": partial(_open, "nyu", "NyuDataset", consistent=True),
     "nyu36": partial(_open, "nyu", "NyuDataset", skeleton="nyu36"),
     "icvl": partial(_open, "icvl", "IcvlDataset"),
     "msra15": partial(_open, "msra15", "Msra15Dataset"),  # tests person P0, the others by their number

@@ -44,6 +44,9 @@ NYU_SECOND_PERSON_FROM = 2440
 
 CAMERA = CAMERAS["nyu"]
 LABELS = "joint_data.mat"
+CONSISTENT_FRAMES = 43_640
+"""Frames at the end of the training recording, after the cameras were moved: the subset NYU-CS."""
+
 CAMERAS_SWAP_AT = 29_116
 """Index, from 0, of the first training frame that has the side cameras 2 and 3 where their numbers say."""
 
@@ -81,22 +84,26 @@ class _Part:
         swapped = self.name == "train" and index < CAMERAS_SWAP_AT
         return {1: 1, 2: 3, 3: 2}[view] if swapped else view
 
-    def cameras(self, view: int) -> set[int]:
-        """Numbers of all cameras that stood at that place."""
-        return {self.camera(view, index) for index in (0, len(self) - 1)}
+    def cameras(self, view: int, first: int) -> set[int]:
+        """Numbers of all cameras that stood at that place, from frame `first` on."""
+        return {self.camera(view, index) for index in (first, len(self) - 1)}
 
-    def has(self, kind: Kind, view: int) -> bool:
+    def has(self, kind: Kind, view: int, first: int) -> bool:
         """Whether there are images of that view, even if some are missing."""
-        return any(self.images.get(f"{kind}_{camera}") for camera in self.cameras(view))
+        return any(self.images.get(f"{kind}_{camera}") for camera in self.cameras(view, first))
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Where the images of a set are."""
+    """Where the images of a set are: those of its part from frame `first` on."""
 
     part: _Part
     kind: Kind
     views: tuple[int, ...]
+    first: int
+
+    def __len__(self) -> int:
+        return len(self.part) - self.first
 
 
 class NyuDataset(Dataset):
@@ -105,6 +112,7 @@ class NyuDataset(Dataset):
     Args:
         folder: Holds `train`, `test` or both.
         skeleton: "nyu14", the joints that are evaluated, or "nyu36", all.
+        consistent: Whether to leave out the training frames before the cameras were moved (NYU-CS).
 
     Raises:
         UserError: The folder is another one, labels are missing, damaged or of another camera, or they and
@@ -113,9 +121,9 @@ class NyuDataset(Dataset):
 
     unseen_persons = frozenset({SECOND_PERSON})
 
-    def __init__(self, folder: Path, skeleton: Literal["nyu14", "nyu36"] = "nyu14"):
+    def __init__(self, folder: Path, skeleton: Literal["nyu14", "nyu36"] = "nyu14", consistent: bool = False):
         self.folder = Path(folder)
-        self.name = "nyu" if skeleton == "nyu14" else skeleton
+        self.name = "nyu-cs" if consistent else "nyu" if skeleton == "nyu14" else skeleton
         self.skeleton = SKELETONS[skeleton]
         names = [name for name in ("train", "test") if (self.folder / name).is_dir()]
         if not names:
@@ -124,7 +132,7 @@ class NyuDataset(Dataset):
                 "that holds both"
             )
         parts = {name: _open_part(self.folder / name, self.skeleton.joints) for name in names}
-        self._sources = _sources(parts)
+        self._sources = _sources(parts, consistent)
         if not self._sources:
             raise UserError(
                 f"{self.folder} has labels but no image depth_1_0000001.png in {' or '.join(names)}; unpack "
@@ -140,51 +148,56 @@ class NyuDataset(Dataset):
     def view(self, set_name: str, index: int, view: int) -> DatasetView:
         """Read one image; see `Dataset.view`."""
         source = self._sources[set_name]
-        part, camera = source.part, source.part.camera(source.views[view], index)
+        part, index = source.part, source.first + index
+        camera = part.camera(source.views[view], index)
         name = f"{part.name}/{source.kind}_{camera}_{index + 1:07d}.png"
         return DatasetView(
             name=name,
             depth=torch.from_numpy(read_depth(self.folder / name, CAMERA)),
             camera=CAMERA,
             joints=torch.from_numpy(part.joints[camera - 1, index]),
-            person=int(self.sets[set_name].person[index]),
+            person=int(self.sets[set_name].person[index - source.first]),
         )
 
     def _check(self, source: _Source) -> list[str]:
         part = source.part
         left_out: list[str] = []
         for view in source.views:
-            for camera in sorted(part.cameras(view)):
+            for camera in sorted(part.cameras(view, source.first)):
                 prefix = f"{source.kind}_{camera}"
                 left_out += check_numbered(
                     labels=self.folder / part.name / LABELS,
                     images=self.folder / part.name,
                     pattern=prefix + "_{:07d}.png",
                     numbers=part.images.get(prefix, frozenset()),
-                    wanted=range(1, len(part) + 1),
+                    wanted=range(source.first + 1, len(part) + 1),
                 )
         return left_out
 
 
-def _sources(parts: Mapping[str, _Part]) -> dict[str, _Source]:
+def _sources(parts: Mapping[str, _Part], consistent: bool) -> dict[str, _Source]:
     """The sets that there are images of."""
     wanted: dict[str, tuple[str, Kind, tuple[int, ...]]] = {
         "synthetic": ("train", "synthdepth", (1, 3, 2)),
         "real": ("train", "depth", (1, 3)),
         "validation": ("test", "depth", (1, 2)),
-        "validation_twin": ("test", "synthdepth", (1,)),
+        "validation_twin": ("test", "synthdepth", (1, 2)),
         "test": ("test", "depth", (1,)),
     }
     sources = {}
     for name, (part_name, kind, views) in wanted.items():
         part = parts.get(part_name)
-        if part is not None and part.has(kind, 1):
-            sources[name] = _Source(part, kind, tuple(view for view in views if part.has(kind, view)))
+        if part is None:
+            continue
+        first = max(len(part) - CONSISTENT_FRAMES, 0) if consistent and part_name == "train" else 0
+        seen = tuple(view for view in views if part.has(kind, view, first))
+        if 1 in seen:
+            sources[name] = _Source(part, kind, seen, first)
     return sources
 
 
 def _info(name: str, source: _Source) -> FrameSetInfo:
-    frames = len(source.part)
+    frames = len(source)
     if name.startswith("validation"):
         frames = min(frames, NYU_SECOND_PERSON_FROM)
     person = np.full(frames, FIRST_PERSON, np.int16)

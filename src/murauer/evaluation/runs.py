@@ -209,13 +209,21 @@ def labelled_by_any(runs: Sequence[Run], store: Store) -> np.ndarray:
     return np.unique(np.concatenate([run.labelled_rows(store) for run in runs]))
 
 
-def predict_split(run: Run, store: Store, split: str = "test") -> Predictions:
+def predict_split(
+    run: Run, store: Store, split: str = "test", small_cube_person: int | None = None
+) -> Predictions:
     """Predict the first camera's frames of a split around the recorded centres, and compare with the labels.
+
+    Args:
+        run: Whose network predicts.
+        store: The data.
+        split: Name of the set.
+        small_cube_person: Person whose cube is smaller, see `evaluate_split`.
 
     Raises:
         UserError: as for `score_network`.
     """
-    scores = score_network(run.network, run.config.skeleton, store, split)
+    scores = score_network(run.network, run.config.skeleton, store, split, small_cube_person)
     return Predictions(**vars(scores), run=run)
 
 

@@ -17,9 +17,6 @@ PUBLISHED_STYLE = PUBLISHED_LINE | {"markerfacecolor": "white"}
 SHIFT = 1.025
 """Ratio of n from one variant to the next: their deviations stand side by side."""
 
-TICK_DISTANCE = 1.7
-"""Least ratio of two numbers of labels whose tick labels have room beside each other."""
-
 
 def ablation_figure(
     errors: Mapping[str, Curve], published: Mapping[str, PublishedSeries] | None = None, title: str = ""
@@ -48,20 +45,9 @@ def ablation_figure(
         axes.plot(list(points), list(points.values()), markersize=5, **style)
         counts |= points.keys()
     finish_axes(axes, title, list(counts))
-    if counts:
-        axes.set_xticks(_apart(sorted(counts)))
     axes.set_ylabel("Mean joint error (mm)")
     if published:
         handles, labels = axes.get_legend_handles_labels()
         hollow = Line2D([], [], color="0.3", marker="o", markersize=5, **PUBLISHED_STYLE)
         axes.legend([*handles, hollow], [*labels, "published"], fontsize=8, framealpha=0.9)
     return figure
-
-
-def _apart(counts: list[int]) -> list[int]:
-    """Choose ticks that do not run into each other, the largest first."""
-    chosen: list[int] = []
-    for n in reversed(counts):
-        if not chosen or n * TICK_DISTANCE <= chosen[-1]:
-            chosen.append(n)
-    return chosen[::-1]

@@ -23,6 +23,11 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def with_small_cube(data: str, person: int | None) -> str:
+    """Name of a test set, with the person whose cube was smaller."""
+    return data if person is None else f"{data}, cube of person {person} at 5/6"
+
+
 def run_facts(run: Run) -> dict[str, Any]:
     """Say what a run is, for a JSON."""
     return {"title": run.title, "variant": run.name, "n_labelled": run.labels, "seed": run.seed}

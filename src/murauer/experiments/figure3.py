@@ -11,7 +11,7 @@ feature_mapping' train the two ideas that the paper builds on, with its own netw
 import argparse
 from pathlib import Path
 
-from murauer.arguments import add_device, add_run_folder
+from murauer.arguments import add_device, add_run_folder, add_small_cube
 from murauer.evaluation.figures.published import is_published_test_set, published_results
 from murauer.evaluation.figures.semi_supervised import (
     Measurement,
@@ -19,9 +19,10 @@ from murauer.evaluation.figures.semi_supervised import (
     semi_supervised_rows,
 )
 from murauer.evaluation.runs import find_runs, load_run, predict_split, store_of
-from murauer.experiments.arguments import add_data
+from murauer.experiments.arguments import add_data, with_small_cube
 from murauer.experiments.outputs import write_outputs
 from murauer.training.device import open_device
+from murauer.training.variants import VARIANTS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
     add_run_folder(parser)
     add_device(parser)
+    add_small_cube(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -42,12 +44,16 @@ def run(args: argparse.Namespace) -> None:
         store = store_of(runs, args.data)
         comparable = is_published_test_set(store)
         data = published.data if comparable else f"test split of {store.folder.name}"
+        data = with_small_cube(data, args.small_cube)
+        runs.sort(key=lambda one: list(VARIANTS).index(one.name))
+        results = [predict_split(one, store, "test", args.small_cube) for one in runs]
         measurements = [
-            Measurement(one.title, one.labels, one.seed, predict_split(one, store).metrics.mean_error_mm)
-            for one in runs
+            Measurement(own.run.title, own.run.labels, own.run.seed, own.metrics.mean_error_mm)
+            for own in results
         ]
     figure = semi_supervised_figure(measurements, published, data, comparable)
     rows = semi_supervised_rows(measurements, published)
     values = {"data": data, "comparable_with_published": comparable, "results": rows,
+              "small_cube_person": args.small_cube,
               "published_data": published.data, "published_source": published.source}  # fmt: skip
     write_outputs(args.out, "figure3", figure, rows, values)

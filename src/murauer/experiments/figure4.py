@@ -11,11 +11,12 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from murauer.arguments import add_data, add_run_folder, positive_int
+from murauer.arguments import add_data, add_run_folder, add_small_cube, positive_int
 from murauer.errors import UserError
 from murauer.evaluation.figures.published import PublishedSeries, is_published_test_set, published_results
 from murauer.experiments.ablation_figure import ablation_figure
 from murauer.experiments.ablation_table import error_curves, summarise, sweep_results, sweep_rows
+from murauer.experiments.arguments import with_small_cube
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.store.manifest import CENTRES
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"of {', '.join(VARIANTS)} (default: the paper's six, as far as the store allows)",
     )
     parser.add_argument("--split", choices=("validation", "test"), default="test", help="default: test")
+    add_small_cube(parser)
     add_sweep(parser)
 
 
@@ -59,14 +61,17 @@ def run(args: argparse.Namespace) -> None:
     counts = _label_counts(store, args.labels)
     cells = _cells(store, config, args.variants, counts)
     jobs = make_jobs(cells, args.seeds, args.out / "runs")
-    sweep = run_sweep(store, config, jobs, splits=(args.split,), runner=runner, device=args.device)
+    measured = args.split if args.small_cube is None else f"{args.split}@{args.small_cube}"
+    sweep = run_sweep(store, config, jobs, splits=(measured,), runner=runner, device=args.device)
     if sweep.results:
-        results = sweep_results(sweep, args.split)
+        results = sweep_results(sweep, measured)
         published = _published(store, args.split)
         data = published_results().data if published else f"{args.split} split of {store.folder.name}"
+        data = with_small_cube(data, args.small_cube)
         values = {
             "data": data,
             "centres": CENTRES[store.centre_kind(args.split)],
+            "small_cube_person": args.small_cube,
             "config": args.config,
             "results": [result.row() for result in results],
             "summaries": [asdict(summary) for summary in summarise(results)],

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from murauer.arguments import add_small_cube
 from murauer.capture.camera_file import find_camera
 from murauer.datasets.joint_files import JointFormat, read_joints
 from murauer.errors import UserError
@@ -27,7 +28,7 @@ from murauer.evaluation.metrics import PoseMetrics
 from murauer.evaluation.prediction_files import evaluate_prediction_file, is_nyu_test_set
 from murauer.evaluation.runs import load_runs, parse_named, predict_split, store_of
 from murauer.evaluation.split import score, scored_rows
-from murauer.experiments.arguments import add_runs
+from murauer.experiments.arguments import add_runs, with_small_cube
 from murauer.experiments.outputs import write_outputs
 from murauer.geometry.camera import Camera
 from murauer.store.manifest import CENTRES
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{name}", action="append", default=[], metavar="NAME=FILE", help=f"predictions in {name}"
         )
+    add_small_cube(parser)
     parser.add_argument("--ground-truth", type=Path, metavar="FILE", help="annotated joints")
     parser.add_argument("--ground-truth-format", choices=FORMATS, default="uvd", help="default: uvd")
     parser.add_argument("--camera", metavar="nyu|sr305|FILE.json", help="camera of uvd coordinates")
@@ -68,13 +70,14 @@ def run(args: argparse.Namespace) -> None:
         for name, path, format in files
     ]
     if store is not None:
-        measured += [MeasuredMethod(one.title, "run", predict_split(one, store).metrics) for one in runs]
+        results = [predict_split(one, store, "test", args.small_cube) for one in runs]
+        measured += [MeasuredMethod(own.run.title, "run", own.metrics) for own in results]
     comparable = _is_published_test_set(measured, camera, store)
     published = published_results()
     if comparable:
         measured = [replace(method, published_mm=published.find(method.name)) for method in measured]
     source = f"test split of {store.folder.name}" if store else args.ground_truth.name
-    data = published.data if comparable else source
+    data = with_small_cube(published.data if comparable else source, args.small_cube)
     values = {
         "data": data,
         "comparable_with_published": comparable,
@@ -83,6 +86,7 @@ def run(args: argparse.Namespace) -> None:
             {"method": m.name, "kind": m.kind, "published_mm": m.published_mm, "metrics": m.metrics.to_dict()}
             for m in measured
         ],
+        "small_cube_person": args.small_cube,
         "published_source": published.source,
     }
     figure = comparison_figure(measured, published, data, comparable)

@@ -57,7 +57,8 @@ class Store:
             of them may be read in training.
         pairs: Rendered frames that correspond one to one to `real`, first camera. May be the same frames as
             `synthetic`, as in the NYU dataset.
-        validation, test: Frames of the sensor, first camera; `test` touches no training or tuning decision.
+        validation, test: Frames of the sensor, first camera; of validation also that which g must predict.
+            `test` touches no training or tuning decision.
         validation_pairs: Rendered frames that correspond to `validation`, to analyse the latent space.
         unseen_persons: Persons of validation and test who do not appear in `real`.
         manifest: The file that describes the store.

@@ -138,7 +138,8 @@ def run_sweep(
         store: The data.
         config: Config of all trainings.
         jobs: What to train.
-        splits: Sets to evaluate on.
+        splits: Sets to evaluate on; "test@1" for one in which person 1 has the smaller cube, see
+            `evaluate_split`.
         runner: Where; by default processes of this machine, one for each core.
         device: Where each of them computes.
     """
@@ -338,6 +339,8 @@ def _train(store_folder: Path, config: Config, job: Job, splits: tuple[str, ...]
     facts = {"variant": job.variant, "n_labelled": job.labels, "seed": job.seed}
     metrics = facts | {"identity": _identity(store, config, job)} | known
     for split in missing:
-        metrics[split] = evaluate_split(model, store, split, device=place).to_dict()
+        name, _, person = split.partition("@")
+        small_cube = int(person) if person else None
+        metrics[split] = evaluate_split(model, store, name, small_cube, place).to_dict()
     with written_whole(job.out / METRICS_FILE) as path:
         path.write_text(json.dumps(metrics, indent=1))

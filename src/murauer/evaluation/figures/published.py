@@ -41,6 +41,14 @@ class PublishedSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points: tuple[PublishedPoint, ...]
 
 
+class PublishedViews(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The error of predicted views after training on some data, depth scaled to [-1, 1], and its source."""
+
+    data: str
+    mean_absolute_error: float
+    source: str
+
+
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All published results that experiments compare with.
 
@@ -50,6 +58,7 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         methods: Table 1.
         semi_supervised: The other methods of Fig. 3.
         variants: The paper's own variants, Fig. 4; the last is its full method, which Fig. 3 shows too.
+        view_prediction: Errors of predicted views.
     """
 
     data: str
@@ -57,6 +66,7 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     methods: tuple[PublishedMethod, ...]
     semi_supervised: tuple[PublishedSeries, ...]
     variants: tuple[PublishedSeries, ...]
+    view_prediction: tuple[PublishedViews, ...]
 
     @property
     def full(self) -> PublishedSeries:
@@ -81,7 +91,7 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def is_published_test_set(store: Store) -> bool:
     """Whether the test split of a store is the one of the published results: all of NYU's."""
     test = store.test
-    return store.manifest.dataset == "nyu" and test is not None and len(test) == NYU_TEST_FRAMES
+    return store.manifest.dataset in {"nyu", "nyu-cs"} and test is not None and len(test) == NYU_TEST_FRAMES
 
 
 @cache

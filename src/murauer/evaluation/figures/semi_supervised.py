@@ -15,6 +15,12 @@ from murauer.evaluation.figures.published import Published, PublishedSeries
 PUBLISHED_COLOUR = "0.35"
 PUBLISHED_STYLES = ("--", "-.", ":", "-")
 
+TICK_DISTANCE = 1.7
+"""Least ratio of two numbers of labels whose tick labels have room beside each other."""
+
+MOST_TICKS = 6
+"""Numbers of labels that all have a tick; of more only the powers of ten have one."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -144,5 +150,16 @@ def finish_axes(axes: Axes, title: str, counts: Sequence[int]) -> None:
         axes.set_xlim(min(counts) / 1.6, max(counts) * 1.6)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.xaxis.set_minor_locator(NullLocator())
+        if len(set(counts)) <= MOST_TICKS:
+            axes.set_xticks(_apart(sorted(set(counts))))
     tidy(axes)
     axes.legend(fontsize=8, framealpha=0.9)
+
+
+def _apart(counts: list[int]) -> list[int]:
+    """Choose ticks that do not run into each other, the largest first."""
+    chosen: list[int] = []
+    for n in reversed(counts):
+        if not chosen or n * TICK_DISTANCE <= chosen[-1]:
+            chosen.append(n)
+    return chosen[::-1]

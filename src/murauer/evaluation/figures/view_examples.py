@@ -1,8 +1,9 @@
 """What the view generator g makes of real and of synthetic input (Eq. 9, Fig. 7)."""
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from murauer.errors import UserError
-from murauer.evaluation.figures.drawing import REAL_COLOUR, SYNTHETIC_COLOUR, new_figure
+from murauer.evaluation.figures.drawing import REAL_COLOUR, SYNTHETIC_COLOUR, new_figure, tidy
 from murauer.evaluation.figures.pictures import patch_picture
 from murauer.inference.frames import patches_for
 from murauer.nets.deployed import AnyNetwork
@@ -74,7 +75,7 @@ def predict_views(
         rows: Which frames.
         real: Whether m applies.
     """
-    assert store.view_pair is not None, "see two_view_rows"
+    assert store.view_pair is not None, "see held_out_rows"
     first, second = store.view_pair
     inputs, predicted = [], []
     for patch, centre in patches_for(network, frames, store.cube_mm, rows, first):
@@ -88,32 +89,31 @@ def predict_views(
     return ViewPredictions(torch.cat(inputs), torch.cat(predicted), truth)
 
 
-def two_view_rows(store: Store, seen: np.ndarray, limit: int) -> np.ndarray:
-    """Real frames seen by both cameras whose labels a training did not use, spread evenly.
+def held_out_rows(store: Store, limit: int) -> np.ndarray:
+    """Validation frames seen by the first camera and by the one whose view is predicted, spread evenly.
 
-    Frames with a synthetic pair, if the store has any.
+    No training has seen them. Of NYU they are the test recording's, where camera 2 stands about where camera
+    3 stood. Frames with a synthetic pair, if the store has any.
 
     Args:
         store: The data.
-        seen: Real frames whose labels the training used.
         limit: How many at most.
 
     Raises:
-        UserError: The store has one camera, or no such frame.
+        UserError: The store has no such frame.
     """
-    real = store.require("real")
-    if store.view_pair is None or real.views <= max(store.view_pair):
+    validation = store.require("validation")
+    if store.view_pair is None or validation.views <= max(store.view_pair):
         raise UserError(
-            f"{store.folder} has one camera, so there is no other view to predict; use a store of two"
+            f"the validation frames of {store.folder} are of one camera, so there is no other view to "
+            "predict; use a store of two, or make it again if it was simulated by a former version"
         )
-    rows = np.setdiff1d(real.usable_rows(*store.view_pair), seen)
-    if store.pairs is not None:
-        paired = np.intersect1d(rows, store.pairs.usable_rows(store.view_pair[0]))
+    rows = validation.usable_rows(*store.view_pair)
+    if store.validation_pairs is not None:
+        paired = np.intersect1d(rows, store.validation_pairs.usable_rows(store.view_pair[0]))
         rows = paired if len(paired) else rows
     if not len(rows):
-        raise UserError(
-            f"{store.folder} has no real frame with two usable views but those labelled in training"
-        )
+        raise UserError(f"{store.folder} has no validation frame with two usable views")
     return rows[spread_rows(len(rows), limit)]
 
 
@@ -129,6 +129,11 @@ class ViewComparison:
     real: ViewPredictions
     synthetic: ViewPredictions | None
 
+    def known(self) -> dict[str, ViewPredictions]:
+        """Of the two domains those whose true view is known, by name."""
+        both = {"real": self.real, "synthetic": self.synthetic}
+        return {name: views for name, views in both.items() if views is not None and views.truth is not None}
+
     def difference(self) -> Tensor | None:
         """Mean absolute difference of the two predictions of each frame, (N,); None without pairs."""
         if self.synthetic is None:
@@ -137,10 +142,10 @@ class ViewComparison:
 
 
 def compare_views(network: AnyNetwork, store: Store, rows: np.ndarray) -> ViewComparison:
-    """Predict the other view of real frames, and of their synthetic pairs where all of them have one."""
-    real = predict_views(network, store.require("real"), store, rows, real=True)
-    pair, synthetic = store.pairs, None
-    assert store.view_pair is not None, "see two_view_rows"
+    """Predict the other view of validation frames, and of their synthetic pairs where all have one."""
+    real = predict_views(network, store.require("validation"), store, rows, real=True)
+    pair, synthetic = store.validation_pairs, None
+    assert store.view_pair is not None, "see held_out_rows"
     if pair is not None and pair.valid[rows, store.view_pair[0]].all():
         synthetic = predict_views(network, pair, store, rows, real=False)
     return ViewComparison(real, synthetic)
@@ -162,6 +167,37 @@ def view_figure(comparisons: Mapping[str, ViewComparison], examples: np.ndarray)
             axes.imshow(patch_picture(patches[example]), interpolation="nearest")
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set(color=colour, linewidth=2)
+    return figure
+
+
+def view_error_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw errors of predicted views as bars, one a run and domain of the input.
+
+    Args:
+        rows: `run`, `input`, `mean_absolute_error` and, where it was measured here, `best_constant_picture`,
+            the error of the best picture that is the same for all frames; in the order to show them.
+    """
+    figure = new_figure(6.0, 0.32 * len(rows) + 1.2)
+    axes = figure.add_subplot()
+    for place, row in enumerate(rows):
+        error, constant = row["mean_absolute_error"], row.get("best_constant_picture")
+        colour = REAL_COLOUR if row["input"] == "real" else SYNTHETIC_COLOUR
+        shown = {"color": colour} if constant is not None else {"color": "white", "edgecolor": "0.35"}
+        axes.barh(place, error, 0.7, **shown)
+        axes.annotate(
+            f"{error:.3f}", (error, place), (4, 0), textcoords="offset points", va="center", fontsize=8
+        )
+        if constant is not None:
+            axes.plot([constant], [place], "|", color="#000000", markersize=14, mew=1.5)
+    kinds = ["published" if row.get("best_constant_picture") is None else row["input"] for row in rows]
+    texts = [f"{row['run']}, {kind}" for row, kind in zip(rows, kinds, strict=True)]
+    axes.set_yticks(range(len(rows)), texts, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel(
+        "Mean absolute error, depth in [-1, 1]\n(bars: predicted views; lines: best constant picture)"
+    )
+    tidy(axes)
+    axes.grid(axis="y", visible=False)
     return figure
 
 

@@ -21,7 +21,7 @@ from murauer.evaluation.figures.published import is_published_test_set, publishe
 from murauer.evaluation.figures.ranked_frames import ranked_frames
 from murauer.evaluation.figures.semi_supervised import Measurement, semi_supervised_figure
 from murauer.evaluation.figures.success_curves import CurveKind, success_curve_figure
-from murauer.evaluation.figures.view_examples import compare_views, predict_views, two_view_rows
+from murauer.evaluation.figures.view_examples import compare_views, held_out_rows
 from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
 from murauer.evaluation.report.figures import inline_svg
 from murauer.evaluation.report.tables import BASELINE
@@ -148,7 +148,7 @@ def curves(results: Sequence[Predictions]) -> list[str]:
 
 def views(store: Store, run: Run) -> Values:
     """Show what the view generator predicts from real and synthetic input of one pose."""
-    rows = two_view_rows(store, run.labelled_rows(store), VIEW_FRAMES)
+    rows = held_out_rows(store, VIEW_FRAMES)
     both = compare_views(run.network, store, rows)
     columns = {
         "Real input": both.real.input,
@@ -161,12 +161,6 @@ def views(store: Store, run: Run) -> Values:
             "Synthetic input": both.synthetic.input,
         }
     shown = {head: patches for head, patches in columns.items() if patches is not None}
-    measured = {"real": both.real}
-    rendered = store.synthetic
-    if rendered is not None and run.variant.synthetic and store.view_pair is not None:
-        usable = rendered.usable_rows(*store.view_pair)
-        usable = usable[spread_rows(len(usable), VIEW_FRAMES)]
-        measured["synthetic"] = predict_views(run.network, rendered, store, usable, real=False)
     difference = both.difference()
     return {
         "anchor": f"views-{run.name}-{run.labels}-{run.seed}",
@@ -178,7 +172,7 @@ def views(store: Store, run: Run) -> Values:
         ],
         "errors": [
             (domain, len(own.input), own.errors().mean(), own.constant_error())
-            for domain, own in measured.items()
+            for domain, own in both.known().items()
         ],
         "difference": None if difference is None else difference.mean(),
     }

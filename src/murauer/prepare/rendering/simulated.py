@@ -68,8 +68,8 @@ def splits(config: SimulationConfig) -> tuple[Split, ...]:
         Split("synthetic", config.synthetic_frames, 3, False, (-1,), "synthetic"),
         Split("real", config.real_frames, 2, True, seen, "real"),
         Split(PAIRS, config.real_frames, 1, False, (-1,), "real"),
-        Split("validation", config.validation_frames, 1, True, validation_persons, "validation"),
-        Split(VALIDATION_PAIRS, config.validation_frames, 1, False, (-1,), "validation"),
+        Split("validation", config.validation_frames, 2, True, validation_persons, "validation"),
+        Split(VALIDATION_PAIRS, config.validation_frames, 2, False, (-1,), "validation"),
         Split("test", config.test_frames, 1, True, test_persons, "test"),
     )
 
