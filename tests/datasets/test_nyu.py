@@ -100,7 +100,9 @@ def test_nyu_cs_begins_when_the_cameras_had_been_moved(tmp_path, monkeypatch):
     assert subset.view("test", 2, 0).name == "test/depth_1_0000003.png"
     # Images of frames that are not in it need not be there.
     (folder / "train/depth_1_0000001.png").unlink()
-    assert DATASETS["nyu-cs"](folder).left_out == () and NyuDataset(folder).left_out
+    assert DATASETS["nyu-cs"](folder).left_out == ()
+    with pytest.raises(UserError, match=r"misses 1 of the 7 images"):
+        NyuDataset(folder)
 
 
 def test_the_second_person_begins_in_the_test_set(nyu_folder, monkeypatch):
