@@ -4,7 +4,7 @@ BIN := .venv/bin
 FLOOR := 92
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test faults coverage package docs bench lint layers types clean
+.PHONY: demo test faults coverage package docs bench lint layers types fuzz licences advisories clean
 
 demo: .venv/installed  ## simulate a store, train, evaluate: runs/demo/report.html
 	$(BIN)/murauer demo
@@ -36,6 +36,17 @@ layers: .venv/installed-dev  ## imports run downwards: the contracts in pyprojec
 
 types: .venv/installed-dev
 	$(BIN)/mypy
+
+fuzz: .venv/installed-dev  ## mutated inputs for every reader, SECONDS for each (60), guided where Atheris can be had
+	-$(INSTALL) atheris
+	nice -n 15 $(BIN)/python tests/fuzz/fuzz.py --seconds $(or $(SECONDS),60)
+
+licences: .venv/installed-dev  ## of all that is installed, bundled binaries included
+	$(BIN)/python tools/licences.py
+
+advisories: .venv/installed-dev  ## the pins against published advisories; needs the network
+	$(INSTALL) pip-audit
+	$(BIN)/pip-audit -r constraints.txt --no-deps --disable-pip --strict
 
 clean:
 	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -240,16 +240,17 @@ def read_log(path: Path) -> None:
 
 
 def logs() -> list[bytes]:
-    folder = place() / "seed"
-    folder.mkdir(exist_ok=True)
-    (folder / LABEL_LOG_FILE).unlink(missing_ok=True)
-    with LabelLog(folder, SKELETON) as log:
-        log.change("a", np.full((len(SKELETON), 3), 500, np.float32), "moved", accepted=True)
-        log.change("a", np.zeros((0, 3), np.float32), "no hand")
-        log.undo("a")
-        log.redo("a")
-        log.change("b", None, "deleted")
-    return [(folder / LABEL_LOG_FILE).read_bytes()]
+    """Lines without checksums, as older versions wrote them: changed ones would only disagree with theirs."""
+    joints = np.full((len(SKELETON), 3), 500).tolist()
+    lines = [
+        {"format": 1, "skeleton": SKELETON.name, "joints": SKELETON.joints},
+        {"frame": "a", "action": "moved", "accepted": True, "joints_mm": joints},
+        {"frame": "a", "action": "no hand", "accepted": False, "joints_mm": []},
+        {"frame": "a", "action": "undo"},
+        {"frame": "a", "action": "redo"},
+        {"frame": "b", "action": "deleted", "accepted": False, "joints_mm": None},
+    ]
+    return ["".join(json.dumps(line) + "\n" for line in lines).encode()]
 
 
 def manifests() -> list[bytes]:

@@ -1,6 +1,7 @@
 """The studio as a person uses it: in a browser, with the mouse and the keyboard, and after a power cut."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,14 @@ def test_nothing_is_shown_without_the_token(capture: Path) -> None:
         page.click("button")
         page.get_by_text("frame 0 (1 of 6)").first.wait_for(timeout=90_000)
         assert "token" not in page.url
+
+
+def test_names_of_files_are_shown_and_not_interpreted(
+    capture: Path, small_model: Path, tmp_path: Path
+) -> None:
+    name = "{window.hit=1}<img src=x onerror=window.hit=2>**b**.safetensors"
+    shutil.copy(small_model, tmp_path / name)
+    with browser() as chromium, serving("studio", capture, "--model", tmp_path / name) as server:
+        page = open_page(chromium, server.address)
+        wait_for(page, name)
+        assert page.evaluate("window.hit") is None and page.locator("img[src=x]").count() == 0

@@ -22,6 +22,7 @@ from murauer.studio.albums.album import AlbumView, Floats
 from murauer.studio.page.actions import Actions
 from murauer.studio.page.display import clouds, show_clouds
 from murauer.studio.page.frame_rate import FrameRate
+from murauer.studio.page.literal import literal
 from murauer.studio.page.pace import Pace
 from murauer.studio.page.page import MODEL_COLOURS, Page
 from murauer.studio.page.pictures import EXTENTS, MOST_PICTURES, picture
@@ -182,7 +183,7 @@ class Live:
 
     def _state(self) -> str:
         if self._failure is not None:
-            return f"ended: {self._failure}"
+            return f"ended: {literal(self._failure)}"
         if self.ended:
             return "ended"
         return "paused" if self.paused else f"{self._rate.per_second:.1f} frames/s"
@@ -193,7 +194,7 @@ class Live:
             f"Drawing: {self._drawing_ms:.0f} ms, at most {SHOWN_PER_SECOND} a second",
         ]
         for letter, follower, pose in zip("AB", self._followers, poses, strict=False):
-            lines.append(f"{letter} {follower.name}: {facts_of(pose)}")
+            lines.append(f"{letter} {literal(follower.name)}: {facts_of(pose)}")
         return "  \n".join(lines)
 
 

@@ -13,6 +13,7 @@ from murauer.hand.handedness import GivenHandedness
 from murauer.inference.estimator import Estimator
 from murauer.inference.pose import HandPose
 from murauer.studio.albums.album import Album, AlbumFrame, Floats
+from murauer.studio.page.literal import literal
 
 REMEMBERED = 500
 """Predictions that are kept for going back: a few hundred kilobytes."""
@@ -43,7 +44,7 @@ class Prediction:
 def facts_of(pose: HandPose) -> str:
     """Say in words how long it took to find a hand and how sure it is, or why there is none."""
     took = pose.timings
-    return pose.problem or (
+    return literal(pose.problem or "") or (
         f"latency **{took.total:.1f} ms** (hand found in {took.localisation:.1f}, network {took.network:.1f})"
         f", {pose.handedness} hand, confidence {pose.confidence:.2f}"
     )

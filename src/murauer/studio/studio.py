@@ -14,6 +14,7 @@ from murauer.studio.albums.album import Album, AlbumFrame, AlbumView, Floats, mo
 from murauer.studio.labels.labelling import Labelling
 from murauer.studio.page.display import clouds, show_clouds
 from murauer.studio.page.frame_rate import FrameRate
+from murauer.studio.page.literal import literal
 from murauer.studio.page.page import MODEL_COLOURS, Page
 from murauer.studio.page.pictures import MOST_PICTURES, Extent, picture
 from murauer.studio.page.table import joint_table
@@ -236,15 +237,15 @@ class Studio:
     def _status(self) -> str:
         fitting = "; the hand model is being fitted" if self.labelling.is_fitting else ""
         lines = [
-            f"**{self.set_name}**, frame {self.index} ({self.place + 1} of {len(self.order)})"
+            f"**{literal(self.set_name)}**, frame {self.index} ({self.place + 1} of {len(self.order)})"
             + (f", {self._measured.per_second:.1f} frames/s" if self.playing else ""),
-            self.frame.problem or f"Label: **{self.labelling.state}**{fitting}",
+            literal(self.frame.problem or "") or f"Label: **{literal(self.labelling.state)}**{fitting}",
         ]
         for letter, predictor, prediction in zip("AB", self.predictors, self._predictions, strict=False):
             error = error_mm(prediction, self._truth(), self.album.skeleton)
             text = "no prediction" if prediction is None else prediction.facts
             off = "" if error is None else f", **{np.nanmean(error):.1f} mm** off the label"
-            lines.append(f"{letter} {predictor.name}: {text}{off}")
+            lines.append(f"{letter} {literal(predictor.name)}: {text}{off}")
         label_log = self.labelling.label_log
         if self._ranking is not None:
             lines.append(f"Ranking: {self._ranked} frames predicted ...")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from murauer.errors import UserError
-from murauer.studio.page.guard import choose_token, serve
+from murauer.studio.page.guard import MOST_MESSAGE, choose_token, serve
 
 viser = pytest.importorskip("viser", reason="viser is not installed: pip install 'murauer[studio]'")
 
@@ -121,3 +121,29 @@ def test_a_server_that_could_not_be_guarded_is_not_left_running(monkeypatch: pyt
     with pytest.raises(UserError, match="as intended"):
         serve("127.0.0.1", 0, None)
     assert len(stopped) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "["}, {"Origin": "http://["}, {"Host": "127.0.0.1:99999999"}, {"Cookie": "=;;="}],
+    ids=["host", "origin", "port", "cookie"],
+)
+def test_requests_that_no_browser_makes_are_refused(closed_port: int, headers: dict[str, str]) -> None:
+    assert ask(closed_port, **headers)[0] in (400, 401, 403)
+    assert ask(closed_port, "/?" + "a=b&" * 100, **headers)[0] == 400
+    assert ask(closed_port, f"/?token={TOKEN}")[0] == 303
+
+
+def test_messages_of_browsers_are_small(open_port: int) -> None:
+    from websockets.exceptions import ConnectionClosed
+    from websockets.sync.client import connect
+
+    with connect(
+        f"ws://127.0.0.1:{open_port}", subprotocols=[UPGRADE["Sec-WebSocket-Protocol"]], max_size=None
+    ) as socket_:
+        with pytest.raises(ConnectionClosed) as end:
+            socket_.send(bytes(MOST_MESSAGE + 1))
+            while True:
+                socket_.recv(timeout=20)
+        assert end.value.rcvd is not None and end.value.rcvd.code == 1009  # too big
+    assert ask(open_port)[0] == 200

@@ -108,6 +108,8 @@ class LabelControls:
         """Follow the mouse; a coroutine, since those are called in the order of what happened."""
         import viser.transforms  # extra
 
+        if not np.isfinite((*event.target.position, *event.target.wxyz)).all():
+            return
         place = np.asarray(event.target.position, np.float32) * UNIT_MM
         rotation = viser.transforms.SO3(np.asarray(event.target.wxyz)).as_matrix().astype(np.float64)
         ends = event.phase == "end"

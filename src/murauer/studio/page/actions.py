@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from murauer.errors import UserError
 from murauer.studio.page.worker import Task, Worker
+from murauer.text_files import FARTHEST
 
 if TYPE_CHECKING:
     from viser import ViserServer
@@ -80,10 +81,42 @@ class Actions:
 
     def value(self, handle: Any, act: Callable[[Any], object], name: str | None = None) -> Any:
         """Have a function called with the value of an input when a person changes it; returns the input."""
+        legal = _Legal(handle)
 
         @handle.on_update  # type: ignore[untyped-decorator]  # viser's handles come as Any
         def _(event: Any) -> None:
             if event.client is not None:  # else the program set it
-                self.perform(lambda: act(handle.value), name)
+                self.perform(lambda: act(legal.checked(handle.value)), name)
 
         return handle
+
+
+class _Legal:
+    """What the value of an input may be: viser takes over whatever a browser sends.
+
+    Args:
+        handle: The input, as it was made.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._options = getattr(handle, "options", None)
+        self._least = getattr(handle, "min", None)
+
+    def checked(self, value: Any) -> Any:
+        """Return a value.
+
+        Raises:
+            UserError: The input cannot have it.
+        """
+        numbers = value if isinstance(value, tuple) else (value,)
+        if self._options is not None:
+            fine = value in self._options
+        elif isinstance(value, bool):
+            fine = True
+        else:
+            fine = all(abs(each) <= FARTHEST for each in numbers) and (
+                self._least is None or value >= self._least
+            )
+        if not fine:
+            raise UserError(f"this cannot be {value}: the page is older than the program; load it again")
+        return value

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 TOKEN_BYTES = 24
+MOST_FIELDS = 20
+"""Of an address."""
+
+MOST_MESSAGE = 2**20
+"""Bytes of a message from a browser, which tells of clicks and places; there is nothing to upload."""
 
 ASK = b"""<!doctype html><meta charset="utf-8"><title>murauer studio</title>
 <body style="font: 16px sans-serif; margin: 3em"><h1>murauer studio</h1>
@@ -55,15 +60,22 @@ class Guard:
 
     def refusal(self, request: "Request") -> "Response | None":
         """What to answer instead of what was asked for; None if it may be answered."""
+        try:
+            return self._judge(request)
+        except (ValueError, KeyError):  # no address, or a header twice
+            return _response(http.HTTPStatus.BAD_REQUEST, b"This is no request that browsers make.\n")
+
+    def _judge(self, request: "Request") -> "Response | None":
         host = urlsplit("//" + request.headers.get("Host", ""))
         origin = request.headers.get("Origin")
+        query = parse_qs(urlsplit(request.path).query, max_num_fields=MOST_FIELDS)
         if origin is not None and urlsplit(origin).netloc != host.netloc:
             return _response(http.HTTPStatus.FORBIDDEN, b"This page may not talk to the studio.\n")
         if self.token is None:
             if host.hostname not in LOOPBACK:
                 return _response(http.HTTPStatus.FORBIDDEN, b"The studio answers to localhost only.\n")
             return None
-        given = parse_qs(urlsplit(request.path).query).get("token", [""])[0]
+        given = query.get("token", [""])[0]
         if _equal(given, self.token):
             cookie = f"{self.cookie}={self.token}; HttpOnly; SameSite=Strict; Path=/"
             return _response(http.HTTPStatus.SEE_OTHER, b"", {"Location": "/", "Set-Cookie": cookie})
@@ -125,7 +137,7 @@ def _guarded(guard: Guard) -> Iterator[Callable[[], bool]]:
     original, started = library.serve, False
 
     @functools.wraps(original)
-    def guarded_serve(*arguments: Any, process_request: Any, **others: Any) -> Any:
+    def guarded_serve(*arguments: Any, process_request: Any, max_size: int, **others: Any) -> Any:
         nonlocal started
         started = True
 
@@ -133,7 +145,8 @@ def _guarded(guard: Guard) -> Iterator[Callable[[], bool]]:
             refusal = guard.refusal(request)
             return process_request(connection, request) if refusal is None else refusal
 
-        return original(*arguments, process_request=look_first, **others)
+        size = min(max_size, MOST_MESSAGE)
+        return original(*arguments, process_request=look_first, max_size=size, **others)
 
     library.serve = guarded_serve  # type: ignore[assignment, misc]
     try:
@@ -167,7 +180,7 @@ def _cookie(request: "Request", name: str) -> str:
 
 
 def _equal(given: str, token: str) -> bool:
-    return hmac.compare_digest(given.encode(), token.encode())
+    return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
 
 def _response(status: http.HTTPStatus, body: bytes, headers: dict[str, str] | None = None) -> "Response":
