@@ -108,11 +108,12 @@ def packages(requirements: Iterable[str]) -> dict[str, Distribution | None]:
         if name in found or name == "murauer":
             continue
         try:
-            found[name] = distribution(name)
+            package = distribution(name)
         except PackageNotFoundError:
             found[name] = None
             continue
-        waiting += [each for line in found[name].requires or () if (each := _name(line))]
+        found[name] = package
+        waiting += [each for line in package.requires or () if (each := _name(line))]
     return {
         name: each for name, each in found.items() if each is not None or name in map(_name, requirements)
     }
@@ -128,12 +129,12 @@ def _name(requirement: str) -> str | None:
 
 def licence_of(package: Distribution) -> str | None:
     """What a package says of its licence: the expression, the classifiers, or the first line of its text."""
-    told = package.metadata
-    classified = [
-        line.rpartition(" :: ")[2] for line in told.get_all("Classifier") or () if "License ::" in line
-    ]
-    text = (told.get("License") or "").strip().splitlines()
-    return told.get("License-Expression") or "; ".join(classified) or (text[0][:80] if text else None)
+    told = package.metadata.json
+    classifiers = told.get("classifier", [])
+    classified = [line.rpartition(" :: ")[2] for line in classifiers if "License ::" in line]
+    text = str(told.get("license", "")).strip().splitlines()
+    expression = told.get("license_expression")
+    return str(expression) if expression else "; ".join(classified) or (text[0][:80] if text else None)
 
 
 def binaries(package: Distribution) -> Iterator[tuple[str, str | None]]:

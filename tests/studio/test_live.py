@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -114,7 +115,7 @@ def test_a_source_that_fails_is_told_and_tried_again(moments: int) -> None:
     live, page, follower = live_of(source)
     while live.tick() is not None:
         pass
-    assert "**ended: the camera gave nothing for 5 s; is it plugged in?**" in page.status
+    assert "**ended: the camera gave nothing for 5 s; is it plugged in?**" in unescape(page.status)
     assert len(follower.times) == moments
     source.moments = 3
     live.play()
