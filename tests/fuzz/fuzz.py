@@ -91,7 +91,7 @@ def run_target(name: str, seconds: int, out: Path) -> None:
     atheris.Fuzz()
 
 
-def _run_blindly(target: Watched, seeds: list[bytes], seconds: int) -> None:
+def _run_blindly(target: Watched, seeds: list[bytes], seconds: float) -> None:
     """Change seeds by Hypothesis until the time is over."""
     from hypothesis import HealthCheck, Phase, given, settings
     from hypothesis import strategies as st

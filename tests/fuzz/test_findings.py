@@ -2,11 +2,13 @@
 
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fuzz_targets import TARGETS
+from fuzz_targets import TARGETS, Target
 
+import fuzz
 from murauer.errors import LONGEST, UserError
 
 HERE = Path(__file__).parent
@@ -34,6 +36,29 @@ def test_seeds_are_read(name: str) -> None:
         warnings.simplefilter("ignore")
         for seed in TARGETS[name].seeds():
             TARGETS[name].read(seed)
+
+
+@pytest.mark.parametrize("name", [folder.name for folder in sorted((HERE / "corpus").glob("*"))])
+def test_the_corpus_is_read_or_refused(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for path in sorted((HERE / "corpus" / name).iterdir()):
+            with suppress(UserError):
+                TARGETS[name].read(path.read_bytes())
+
+
+def test_what_is_neither_read_nor_refused_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(data: bytes) -> None:
+        if data.startswith(b"b"):
+            raise ValueError("not for users")
+        raise UserError("refused")
+
+    monkeypatch.setitem(TARGETS, "rows", Target(read, lambda: [b"a", b"b"]))
+    watched = fuzz.Watched("rows", tmp_path)
+    fuzz._run_blindly(watched, [b"a", b"b"], 0.1)
+    (kept,) = tmp_path.glob("findings/rows/*")
+    assert kept.name.startswith("ValueError-test_findings-") and kept.read_bytes().startswith(b"b")
+    assert int((tmp_path / "rows.count").read_text()) == watched.executions > 1
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: f"{path.parent.name}/{path.name}")
