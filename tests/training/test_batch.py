@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -56,6 +57,54 @@ def test_g_alone_is_told_a_jittered_centre(tiny_store: Store, config: Config) ->
     for name, own in batch.rows.items():
         moved = (batch.condition[own] - batch.centre[own]).norm(dim=1)
         assert bool((moved > 0).all()) == name.startswith("views"), name
+
+
+def seen_by(store: Store, config: Config, camera: int) -> dict[str, int]:
+    """How many patches of each set show something, if one camera alone saw something."""
+    sets = {}
+    for name in ("real", "synthetic", "twin"):
+        frames = store.require(name)
+        depth = np.array(frames.depth)
+        depth[:, [other for other in range(frames.views) if other != camera]] = 0
+        sets["pairs" if name == "twin" else name] = dataclasses.replace(frames, depth=depth)
+    marked = dataclasses.replace(store, **sets)
+    batch = BatchSource(marked, config, VARIANTS["full"], store.labelled_rows(10, 0), 0).joint(0)
+    shown = (batch.patch < 1).any(dim=3).any(dim=2)[:, 0]
+    return {name: int(shown[rows].sum()) for name, rows in batch.rows.items()}
+
+
+def test_each_set_shows_the_cameras_of_the_paper(tiny_store: Store) -> None:
+    config = load_config("smoke")
+    training = msgspec.structs.replace(config.training, set_size=30)
+    config = msgspec.structs.replace(config, training=training)
+    assert tiny_store.view_pair == (0, 1)
+    first, second = (seen_by(tiny_store, config, camera) for camera in (0, 1))
+    of_first = {
+        "unlabelled_real",
+        "labelled_real",
+        "views_real",
+        "pairs",
+        "views_synthetic",
+        "unlabelled_synthetic",
+    }
+    assert {name for name, count in first.items() if count == 30} == of_first
+    assert {name for name, count in second.items() if count == 30} == {"targets_real", "targets_synthetic"}
+    assert 0 < first.pop("synthetic") < 30 and 0 < second.pop("synthetic") < 30  # of all three
+    assert not any(count for name, count in second.items() if name in of_first)
+
+
+def test_pairs_and_views_are_placed_as_the_supplement_says(tiny_store: Store, config: Config) -> None:
+    batch = BatchSource(tiny_store, config, VARIANTS["full"], tiny_store.labelled_rows(10, 0), 0).joint(0)
+    rows, rotation = batch.rows, batch.crop.rotation
+    own, theirs = rows["labelled_real"], rows["pairs"]
+    assert torch.equal(rotation[own][batch.paired], rotation[theirs]) and bool((rotation[own] != 0).all())
+    offsets = {name: batch.centre[one] for name, one in rows.items()}
+    real, pairs = tiny_store.require("real"), tiny_store.require("twin")
+    for name, frames, camera in (("targets_real", real, 1), ("labelled_real", real, 0), ("pairs", pairs, 0)):
+        moved = torch.cdist(offsets[name], torch.from_numpy(np.array(frames.centre[:, camera])).float())
+        assert bool((moved.amin(dim=1) < 1e-3).all()) == name.startswith("targets"), name
+    for name in ("views_real", "views_synthetic", "targets_real", "targets_synthetic"):
+        assert not rotation[rows[name]].any()
 
 
 def test_variants_see_the_same_samples_in_the_sets_they_share(tiny_store: Store, config: Config) -> None:

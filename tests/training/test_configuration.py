@@ -16,6 +16,30 @@ def test_packaged_configs_are_configurations(name: str) -> None:
     config.loss_weights.scaled(config.network)  # they fit each other
 
 
+def test_config_paper_has_the_values_of_the_paper() -> None:
+    """As its section 4.1 and its supplement state them; nothing that the small configs add."""
+    paper = load_config("paper")
+    assert paper == Config()
+    network, training, varied = paper.network, paper.training, paper.augmentation
+    assert (network.patch_size, network.features, network.joints, paper.cube_mm) == (128, 1024, 14, 300)
+    assert (network.stem_channels, network.stage_widths, network.blocks_per_stage) == (
+        32,
+        (64, 128, 256, 256),
+        5,
+    )
+    assert (network.mapping_blocks, network.generator_channels) == (2, (512, 256, 128, 64))
+    assert (training.pretraining_iterations, training.joint_iterations) == (170_000, 136_000)
+    assert training.pretraining_batch == 4 * training.set_size == 64
+    assert training.learning_rate == training.pretraining_learning_rate == 3.3e-4
+    assert (training.weight_decay, training.schedule, training.ema_decay) == (1e-3, "paper", 0)
+    assert (varied.rotation_deg, varied.offset_mm, varied.noise_mm) == (60, 5, 5)
+    step = training.step
+    assert (step.mini_batch, step.batch_norm, step.views) == ("equal", "set_after_set", "paper")
+    assert not (network.identity_start or training.generator_pretraining)
+    assert network.latent_normalisation == "none"
+    assert (training.generator_learns_from, training.matching_reaches) == ("both", "mapping")
+
+
 def test_a_config_changes_only_what_it_says(tmp_path: Path) -> None:
     base = load_config("small")
     path = tmp_path / "longer.json"

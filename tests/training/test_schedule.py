@@ -34,6 +34,19 @@ def test_supplement_schedule(epoch, expected):
     assert supplement_multiplier(first + 9, epoch_iterations=10) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("iteration", "expected"),
+    [
+        (0, 0.1), (1_136, 0.1), (1_137, 0.333), (2_273, 0.333),
+        (2_274, 0.1 * 3.33**2), (4_999, 0.1 * 3.33**2),
+        (5_000, math.exp(-0.16)), (5_684, math.exp(-0.16)), (5_685, math.exp(-0.2)),
+        (135_999, math.exp(-0.04 * 119)),
+    ],
+)  # fmt: skip
+def test_schedule_of_the_paper(iteration, expected):
+    assert make_schedule("paper", 136_000)(iteration) == pytest.approx(expected, rel=1e-12)
+
+
 def test_supplement_schedule_counts_epochs_of_1137_iterations():
     assert supplement_multiplier(1_136) == pytest.approx(0.1)
     assert supplement_multiplier(1_137) == pytest.approx(0.333)

@@ -13,12 +13,12 @@ from pathlib import Path
 from murauer.arguments import add_run_folder
 from murauer.experiments.ablation_table import sweep_results, write_ablation
 from murauer.experiments.demo import RECORDING
-from murauer.experiments.sweeping import add_sweep, sweep_runner
+from murauer.experiments.sweeping import add_sweep, add_work, config_of, images_per_step, sweep_runner
 from murauer.prepare.rendering.simulated import simulate_store
 from murauer.store.manifest import CENTRES
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
-from murauer.training.config import read_config
+from murauer.training.config import Config
 
 VARIANTS = ("real_only", "real_and_synth", "distr_match", "view_pred", "full")
 LABELS = 100
@@ -33,12 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--results", type=Path, default=Path("docs/results"), help="folder of tables and figure"
     )
+    add_work(parser)
     add_sweep(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    config, runner = read_config(args.config), sweep_runner(args)
+    config, runner = config_of(args), sweep_runner(args)
     folder = args.out / "recording"
     store = open_store(folder) if folder.exists() else simulate_store(RECORDING, folder)
     jobs = make_jobs(ablation_cells(store), args.seeds, args.out)
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     if sweep.results:
         results = sweep_results(sweep, "test")
         command = f"murauer experiment ablation {shlex.join(_words(args))}"
-        write_ablation(results, args.results, "test", command=command, facts=_facts(args, store))
+        write_ablation(results, args.results, "test", command=command, facts=_facts(args, store, config))
     sweep.check()
 
 
@@ -64,13 +65,15 @@ def ablation_cells(store: Store) -> list[tuple[str, int]]:
 def _words(args: argparse.Namespace) -> list[str]:
     """The arguments that decide the result."""
     words = ["--out", str(args.out), "--results", str(args.results), "--config", args.config]
-    return [*words, "--seeds", *map(str, args.seeds)]
+    return [*words, "--work", args.work, "--seeds", *map(str, args.seeds)]
 
 
-def _facts(args: argparse.Namespace, store: Store) -> list[str]:
+def _facts(args: argparse.Namespace, store: Store, config: Config) -> list[str]:
     synthetic, real = (f"{len(store.require(name)):,}" for name in ("synthetic", "real"))
     centres = CENTRES[store.centre_kind("test")]
+    shown = images_per_step(store, config, ("synth_only", *VARIANTS))
     return [
         f"Config `{args.config}`; simulated, {synthetic} synthetic and {real} real frames, n of "
-        f"the real ones labelled; crop centre: {centres}."
+        f"the real ones labelled; crop centre: {centres}.",
+        "Images of a step: " + ", ".join(f"{name} {n}" for name, n in shown.items()) + ".",
     ]

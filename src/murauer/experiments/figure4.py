@@ -18,12 +18,12 @@ from murauer.experiments.ablation_figure import ablation_figure
 from murauer.experiments.ablation_table import error_curves, summarise, sweep_results, sweep_rows
 from murauer.experiments.arguments import with_small_cube
 from murauer.experiments.outputs import write_outputs
-from murauer.experiments.sweeping import add_sweep, sweep_runner
+from murauer.experiments.sweeping import add_sweep, add_work, config_of, images_per_step, sweep_runner
 from murauer.store.manifest import CENTRES
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.batch_source import BatchSource
-from murauer.training.config import Config, read_config
+from murauer.training.config import Config
 from murauer.training.variants import VARIANTS, find_variant
 
 PAPER_VARIANTS = ("synth_only", "real_only", "real_and_synth", "distr_match", "view_pred", "full")
@@ -50,12 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", choices=("validation", "test"), default="test", help="default: test")
     add_small_cube(parser)
+    add_work(parser)
     add_sweep(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Carry the experiment out."""
-    store, config = open_store(args.data), read_config(args.config)
+    store, config = open_store(args.data), config_of(args)
     runner = sweep_runner(args)
     _check_split(store, args.split)
     counts = _label_counts(store, args.labels)
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace) -> None:
             "centres": CENTRES[store.centre_kind(args.split)],
             "small_cube_person": args.small_cube,
             "config": args.config,
+            "images_per_step": images_per_step(store, config, dict.fromkeys(name for name, _ in cells)),
             "results": [result.row() for result in results],
             "summaries": [asdict(summary) for summary in summarise(results)],
             "failures": sweep.failures,

@@ -1,12 +1,19 @@
 """What the experiments that train many models share: how they are told what to train, and where."""
 
 import argparse
+from collections.abc import Iterable
+
+import msgspec
 
 from murauer.arguments import add_device, count, positive_int
 from murauer.errors import UserError
+from murauer.store.store import Store
 from murauer.sweeps.make_runner import RUNNERS, make_runner
 from murauer.sweeps.runner import Runner
+from murauer.training.config import Config, read_config
 from murauer.training.device import workers_for
+from murauer.training.set_sizes import domains_of, images_of, set_sizes
+from murauer.training.variants import find_variant
 
 
 def add_sweep(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +43,35 @@ def add_sweep(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="what to ask the cluster for, by submitit's names, such as slurm_partition=long",
     )
+
+
+def add_work(parser: argparse.ArgumentParser) -> None:
+    """Declare --work."""
+    parser.add_argument(
+        "--work",
+        choices=("equal", "config"),
+        default="equal",
+        help="images of a step: as many for every variant, or as the configuration says (default: equal)",
+    )
+
+
+def config_of(args: argparse.Namespace) -> Config:
+    """The configuration that --config names, with batches of equal work unless --work says otherwise."""
+    config = read_config(args.config)
+    if args.work == "config":
+        return config
+    step = msgspec.structs.replace(config.training.step, mini_batch="equal")
+    training = msgspec.structs.replace(config.training, step=step)
+    return msgspec.structs.replace(config, training=training)
+
+
+def images_per_step(store: Store, config: Config, variants: Iterable[str]) -> dict[str, int]:
+    """Images that a step of each variant shows f."""
+    found = {}
+    for name in variants:
+        domains = domains_of(find_variant(name), paired=store.pairs is not None)
+        found[name] = images_of(set_sizes(config.training, domains), domains)
+    return found
 
 
 def sweep_runner(args: argparse.Namespace) -> Runner:
