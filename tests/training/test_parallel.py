@@ -18,6 +18,7 @@ import pytest
 import torch
 from torch import nn
 
+from changed_store import resealed
 from murauer.errors import UserError
 from murauer.nets.backbone import Backbone, register_backbone
 from murauer.nets.config import NetworkConfig
@@ -151,7 +152,7 @@ def sparse_store(tiny_store: Store, tmp_path: Path) -> Store:
     valid = np.load(folder / "twin" / "valid.npy")
     valid[tiny_store.labelled_rows(10, 0)[:8]] = False
     np.save(folder / "twin" / "valid.npy", valid)
-    return open_store(folder)
+    return open_store(resealed(folder))
 
 
 @pytest.mark.parametrize("batch_norm", ["mixed", "set_after_set"])
