@@ -77,6 +77,9 @@ def test_labelled_rows_are_those_of_the_training(store, runs, tmp_path):
     # A store with fewer labelled frames cannot be the one of the training.
     many = load_run(variation(runs["full"], tmp_path / "many", labels=50))
     assert many.labelled_rows(store).tolist() == []
+    published = load_run(variation(runs["full"], tmp_path / "published", labelled_frames="published"))
+    expected = store.labelled_rows(4, 3, published=True).tolist()
+    assert published.labelled_rows(store).tolist() == expected != full.labelled_rows(store).tolist()
     named = variation(runs["full"], tmp_path / "named", labels=2)
     (named / "config.json").write_text(json.dumps({"label_rows": [1, 11]}))
     assert load_run(named).labelled_rows(store).tolist() == [1, 11]

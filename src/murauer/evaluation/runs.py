@@ -46,7 +46,8 @@ class Run:
         network: in evaluation mode.
         config: what its network is.
         store: folder of the store that it was trained on; None where the run does not tell.
-        label_rows: the labelled frames, where a file named them; None where the seed chose them.
+        label_rows: the labelled frames, where a file named them; None where they were chosen.
+        published_choice: whether they were chosen as the published code does, and not by the seed.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Run:
     config: ModelConfig
     store: Path | None
     label_rows: tuple[int, ...] | None
+    published_choice: bool = False
 
     def labelled_rows(self, store: Store) -> np.ndarray:
         """Real frames of a store whose labels the training used, ascending, shape (n,).
@@ -70,7 +72,8 @@ class Run:
         if self.label_rows is not None:
             return np.array([row for row in self.label_rows if row < len(store.real)], int)
         candidates = store.real.usable_rows(0, labelled=True)
-        return store.labelled_rows(self.labels if self.labels <= len(candidates) else 0, self.seed)
+        count = self.labels if self.labels <= len(candidates) else 0
+        return store.labelled_rows(count, self.seed, self.published_choice)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +125,7 @@ def load_run(folder: Path, title: str | None = None, device: torch.device = CPU)
         variant=variant,
         labels=labels if variant.real else 0,  # of a number that was given, but not used
         seed=seed,
+        published_choice=facts.get("labelled_frames") == "published",
         network=network,
         config=config,
         store=None if place is None else Path(place),

@@ -8,7 +8,7 @@ from murauer.arguments import add_device, add_run_folder
 from murauer.evaluation.runs import Run
 
 
-def add_runs(parser: argparse.ArgumentParser, nargs: str | None = "+") -> None:
+def add_runs(parser: argparse.ArgumentParser, nargs: str | int | None = "+") -> None:
     """Declare RUN..., --data, --out and --device."""
     parser.add_argument("runs", nargs=nargs, metavar="RUN", help="run folder, or TITLE=FOLDER")
     add_data(parser)

@@ -6,6 +6,7 @@ without being run.
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import safetensors.torch
@@ -155,7 +156,9 @@ def import_published(
     if discriminator is not None:
         load_published_weights(h, discriminator)
     skeleton = find_skeleton(SKELETONS[joints])
-    facts = {} if labels is None else {"variant": "full", "labels": labels, "seed": 0}
+    facts: dict[str, Any] = {}
+    if labels is not None:
+        facts = {"variant": "full", "labels": labels, "seed": 0, "labelled_frames": "published"}
     model = ModelConfig(network=config, skeleton=skeleton.name)
     save_model(out, network, model, h if discriminator is not None else None, **facts)
     counts = parameter_counts(network, h)

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -197,7 +198,14 @@ def train(
     )
     model = out / MODEL_FILE
     if leads():
-        save_model(model, training.average.module, config, variant=variant, labels=labels, seed=seed)
+        choice = config.training.labelled_frames
+        facts: dict[str, Any] = {
+            "variant": variant,
+            "labels": labels,
+            "seed": seed,
+            "labelled_frames": choice,
+        }
+        save_model(model, training.average.module, config, **facts)
     wait_for_all()
     return model
 

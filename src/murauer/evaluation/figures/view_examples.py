@@ -182,7 +182,9 @@ def view_error_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for place, row in enumerate(rows):
         error, constant = row["mean_absolute_error"], row.get("best_constant_picture")
         colour = REAL_COLOUR if row["input"] == "real" else SYNTHETIC_COLOUR
-        shown = {"color": colour} if constant is not None else {"color": "white", "edgecolor": "0.35"}
+        shown: dict[str, Any] = (
+            {"color": colour} if constant is not None else {"color": "white", "edgecolor": "0.35"}
+        )
         axes.barh(place, error, 0.7, **shown)
         axes.annotate(
             f"{error:.3f}", (error, place), (4, 0), textcoords="offset points", va="center", fontsize=8
