@@ -288,7 +288,7 @@ CASES: dict[str, Case] = {
     "model missing": (lambda w: w.predict(model=w.path("none.safetensors")), "does not exist"),
     "model truncated": (
         lambda w: w.predict(model=w.truncate("model.safetensors")),
-        "no complete safetensors",
+        "its digest does not agree",
     ),
     "model is text": (lambda w: w.predict(model=w.path("truth.txt")), "no complete safetensors"),
     "model of another configuration": (lambda w: w.predict(model=other_configuration(w)), "another"),
@@ -400,13 +400,9 @@ RECORDED_CASES: dict[str, Case] = {
         lambda w: w.train(f"--labels 4 --pretrained {other_shapes(w)}"),
         "another network configuration",
     ),
-    "checkpoint truncated": (
-        lambda w: w.resume("checkpoint.safetensors"),
-        "checkpoint.safetensors is no complete safetensors",
-    ),
     "pre-trained network truncated": (
         lambda w: w.resume("pretrained.safetensors"),
-        "pretrained.safetensors is no complete safetensors",
+        "pretrained.safetensors is damaged: its digest does not agree",
     ),
     "evaluation of a checkpoint": (
         lambda w: ["evaluate", w.path("finished/checkpoint.safetensors"), "--data", w.path("store")],
@@ -414,7 +410,7 @@ RECORDED_CASES: dict[str, Case] = {
     ),
     "store of other bytes than were written": (
         lambda w: w.flip("store/real/depth.npy") and ["info", "--data", w.path("store"), "--verify"],
-        "checksum",
+        "depth.npy is damaged in frames",
     ),
     "options of images for a set": (
         lambda w: w.predict(w.path("store"), more="--split test --overlay @/a.png --handedness left"),
@@ -441,7 +437,7 @@ RECORDED_CASES: dict[str, Case] = {
     "store truncated": (lambda w: w.train() if w.truncate("store/real/depth.npy") else [], "real"),
     "evaluation of a truncated model": (
         lambda w: ["evaluate", w.truncate("model.safetensors"), "--data", w.path("store")],
-        "no complete safetensors",
+        "its digest does not agree",
     ),
 }
 
