@@ -122,3 +122,20 @@ def test_a_step_in_float64_is_that_of_the_reference(tiny_store: Store, name: str
     losses, norms = compare(tiny_store, config, torch.float64)
     assert worst(losses)[0] < 1e-6 and worst(norms)[0] < 1e-6, (worst(losses), worst(norms))
     assert len(norms) > 150
+
+
+def test_a_step_of_sets_of_11_in_float32_is_near_that_of_the_reference(tiny_store: Store) -> None:
+    """As near as float32 goes with 60 layers: norms of the gradients of whole networks."""
+    config = configured("paper", 11, mini_batch="per_set")
+    batch = drawn(tiny_store, config)
+    network, discriminator = made(config, torch.float32)
+    reference = ReferenceStep(parameters(network), parameters(discriminator), published=False)
+    expected = reference.losses(as_sets(batch, published=False))
+    found = Training(network, config, discriminator).step(batch)
+    losses = {name: abs(float(found[name]) / float(expected[name].detach()) - 1) for name in LOSSES}
+    norms = {}
+    for part, module in network.named_children():
+        own = [parameter.grad.double().norm() for parameter in module.parameters()]
+        exact = [reference.network[f"{part}.{name}"].grad.norm() for name, _ in module.named_parameters()]
+        norms[part] = abs(float(torch.stack(own).norm() / torch.stack(exact).norm()) - 1)
+    assert len(norms) == 4 and worst(losses)[0] < 4e-4 and worst(norms)[0] < 7e-3, (losses, norms)
