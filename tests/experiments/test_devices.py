@@ -36,7 +36,7 @@ def test_commands_ask_for_the_device(
         ("predict", store.folder, "--split", "test", "--model", full, "--out", out / "joints.npy"),
         ("select", store.folder, "-n", 2, "--model", full),
         *(
-            ("experiment", name, full, "--out", out)
+            ("experiment", name, *[full] * (1 + (name == "figure1")), "--out", out)
             for name in EXPERIMENTS
             if name not in TRAINING_EXPERIMENTS
         ),
