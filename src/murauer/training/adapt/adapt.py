@@ -66,7 +66,7 @@ class Adaptation:
 
     steps: int = 2400
     batch: int = 64
-    learning_rate: float = 2e-4
+    learning_rate: float = 7e-4
     weight_decay: float = 0.02
     average_decay: float = 0.995
     error_weight: float = 0.1
