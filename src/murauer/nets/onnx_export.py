@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 OPSET = 18
 """Of ONNX 1.13, which every runtime of the last years reads; LayerNormalization came with 17."""
+
+
+LARGE = 1024
+"""Numbers of a tensor from which on it is stored in half precision, see `store_halved`."""
+
+HALF = "_half"
+"""Added to the names of such tensors."""
 
 
 def translate(
@@ -50,6 +58,24 @@ def translate(
         del node.metadata_props[:]
     model.producer_name, model.producer_version = "murauer", __version__
     return model
+
+
+def store_halved(model: "ModelProto") -> None:
+    """Store the large weights of a graph in half precision, in which it does not compute.
+
+    A weight changes by 1 / 4096 of itself at most. Runtimes make them whole when they open the file.
+    """
+    from onnx import TensorProto, helper, numpy_helper  # extra
+
+    casts = []
+    for tensor in list(model.graph.initializer):
+        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= LARGE:
+            half = numpy_helper.to_array(tensor).astype(np.float16)
+            model.graph.initializer.remove(tensor)
+            model.graph.initializer.append(numpy_helper.from_array(half, tensor.name + HALF))
+            casts.append(helper.make_node("Cast", [tensor.name + HALF], [tensor.name], to=TensorProto.FLOAT))
+    for node in reversed(casts):
+        model.graph.node.insert(0, node)
 
 
 def save_onnx(model: "ModelProto", path: Path, **metadata: str) -> None:

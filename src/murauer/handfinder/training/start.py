@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from murauer.errors import UserError
+from murauer.nets.onnx_export import HALF
 
 WRAPPED = "refinement."
 """What `MirroredRefinement` adds to names."""
@@ -32,7 +33,7 @@ def start_from(network: nn.Module, path: Path, images: Tensor) -> None:
     if not path.exists():
         raise UserError(f"{path} does not exist; --start takes a folder with the networks of a hand finder")
     written = {
-        tensor.name.removeprefix(WRAPPED): torch.from_numpy(to_array(tensor).copy())
+        tensor.name.removeprefix(WRAPPED).removesuffix(HALF): torch.from_numpy(to_array(tensor).copy())
         for tensor in onnx.load(path).graph.initializer
     }
     folded = []
