@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import murauer.sweeps.sweep
-from changed_store import described
+from changed_store import described, resealed
 from inline_runner import Inline
 from murauer.cli.main import main
 from murauer.errors import UserError
@@ -141,6 +141,7 @@ def test_what_cannot_be_measured_is_told_before_anything_is_trained(
     assert "at least 1" in told("--labels", "0") and "at least 1" in told("--labels", "most")
     assert "expected KEY=VALUE" in told("--runner-option", "long")
     np.lib.format.open_memmap(store_folder / "test" / "labelled.npy", "r+")[:] = False
+    resealed(store_folder)
     assert "have no labels to measure errors with" in told()
     assert runner.folders == [] and not (tmp_path / "out").exists()
 
@@ -180,7 +181,7 @@ def test_the_ablation_writes_how_its_page_was_made(
     assert main(["experiment", "ablation", *map(str, words)]) == 0
     page = (results / "ablation.md").read_text()
     command = f"    murauer experiment ablation --out {out} --results {results} --config {config_file} "
-    assert command + "--seeds 0\n" in page and "12 real frames" in page
+    assert command + "--work equal --seeds 0\n" in page and "12 real frames" in page
     assert "| Real only |" in page and "n = 9" in page and "of one seed" in page
     assert "Relative to" not in page  # there is nothing to compare with
 
