@@ -299,8 +299,9 @@ NAN, INF = float("nan"), float("inf")
         ({"centre": torch.tensor([[3e38, 0.0, 1.0]]), "rotation": torch.ones(1)}, "too far outside"),
         ({"cube_mm": INF}, "too far outside"),
         ({"cube_mm": NAN}, "cube_mm"),
-        ({"cube_mm": torch.tensor([300.0, 300.0])}, "one cube_mm or one for each"),
+        ({"cube_mm": torch.tensor([300.0, 300.0])}, "a cube_mm for each centre"),
         ({"cube_mm": torch.tensor([-300.0])}, "cube_mm"),
+        ({"cube_mm": torch.tensor([0.0])}, "cube_mm"),
         ({"cube_mm": 0.3, "box": "published", "centre": torch.tensor([[0.6, 0.6, 700]])}, "than a pixel"),
         ({"cube_mm": 0.0}, "cube_mm"),
         ({"patch_size": 0}, "patch_size"),
@@ -430,3 +431,34 @@ def test_published_crops_equal_a_slow_reference(focal: tuple[float, float], angl
         )
         steps = geometry.image_from_patch[0, :2, :2].norm(dim=0)
         assert steps.tolist() == pytest.approx([wide / columns, high / rows], rel=1e-5)
+
+
+def test_background_has_no_depth() -> None:
+    depth = torch.tensor([[[0.0, 700.0], [850.0, 5000.0]]])
+    camera, centre = torch.tensor([1.0, 1.0, 0.5, 0.5]), torch.tensor([[0.0, 0.0, 750.0]])
+    patch, geometry = crop_hand(depth, camera, centre, cube_mm=1500.0, patch_size=2)
+    assert geometry.depth_mm(patch).flatten().tolist() == pytest.approx([0, 700, 850, 0], abs=1e-3)
+
+
+def test_a_part_of_a_batch_has_its_own_geometry() -> None:
+    stream = torch.Generator().manual_seed(11)
+    centre = torch.tensor([[0.0, 0.0, 650.0], [20.0, -30.0, 640.0], [-10.0, 5.0, 660.0]])
+    cube, rotation = torch.tensor([250.0, 300.0, 380.0]), torch.tensor([0.0, 0.5, -1.0])
+    joints = torch.rand(3, 5, 3, generator=stream)
+    for sides in (cube, 300.0):
+        geometry = crop_hand(torch.zeros(3, 4, 4), NYU[0], centre, cube_mm=sides, rotation=rotation)[1]
+        for rows in (slice(1, 3), torch.tensor([2, 0])):
+            part = geometry.part(rows)
+            assert torch.equal(part.from_patch(joints[rows]), geometry.from_patch(joints)[rows])
+            assert torch.equal(
+                part.denormalise_joints(joints[rows]), geometry.denormalise_joints(joints)[rows]
+            )
+
+
+def test_the_smallest_patches_and_cubes() -> None:
+    depth, centre = torch.full((1, 480, 640), 700.0), torch.tensor([[0.0, 0.0, 700.0]])
+    for cube_mm in (300.0, 0.3, torch.tensor([0.3])):  # the last of which are in one pixel
+        patch, _ = crop_hand(depth, NYU, centre, cube_mm=cube_mm, patch_size=1)
+        assert torch.equal(patch, torch.zeros(1, 1, 1))
+    patch, _ = crop_hand(depth, NYU, centre, cube_mm=0.3, patch_size=16, box="published")
+    assert torch.equal(patch, torch.zeros(1, 16, 16))

@@ -224,7 +224,8 @@ def _outline(
         sides = high.floor().long() - low
         patch_sides = sides * patch_size // sides.amax(dim=1, keepdim=True).clamp(min=1)
         _require(
-            (patch_sides > 0).all(), "the outline of a cube is less than a pixel; the published box has none"
+            (patch_sides > 0).all(),
+            "the outline of a cube is less than a pixel of image or patch, as published",
         )
         sampled = (low[..., None] + pixel * sides[..., None] // patch_sides[..., None]).double()
         scale = sides / patch_sides.double()
@@ -321,8 +322,8 @@ def _check_placement(intrinsics: Tensor, centre: Tensor, cube_mm: float | Tensor
         )
     positive = "cube_mm and patch_size must be positive"
     if isinstance(cube_mm, Tensor):
-        if cube_mm.shape not in ((), (1,), (len(centre),)):
-            raise ValueError(f"expected one cube_mm or one for each centre, got {tuple(cube_mm.shape)}")
+        if cube_mm.shape != centre.shape[:1]:
+            raise ValueError(f"expected a number or a cube_mm for each centre, got {tuple(cube_mm.shape)}")
         _require((cube_mm > 0).all(), positive)
     elif not cube_mm > 0 or patch_size < 1:
         raise ValueError(f"{positive}, got {cube_mm} and {patch_size}")

@@ -151,7 +151,7 @@ class Cubes:
         sides = high - low
         filled = sides * self.patch_size // np.maximum(sides.max(axis=1, keepdims=True), 1)
         if (filled < 1).any():
-            raise ValueError("the outline of a cube is less than a pixel; the published box has none")
+            raise ValueError("the outline of a cube is less than a pixel of image or patch, as published")
         return filled
 
     def _grid(self) -> NDArray[np.float64]:
