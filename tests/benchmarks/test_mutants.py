@@ -60,15 +60,14 @@ def in_a_fork(work: Callable[[], bool]) -> bool:
 
 
 def check_after(file: str, fault: str, check: Callable[[], bool]) -> bool:
-    (mutant,) = (each for each in mutants_of(file) if fault in (each.fault, f"{each.line}: {each.fault}"))
+    mutant = next(each for each in mutants_of(file) if each.fault.startswith(fault))
     infect(file, code_of(mutant))
     return check()
 
 
 def test_a_fault_is_everywhere() -> None:
-    nothing = "return torch.where(joints.isnan(), 0.0, joints - predicted).square().sum() -> return None"
     cases: list[tuple[str, str, Callable[[], bool]]] = [
-        ("training/losses.py", nothing, lambda: pose_loss(*[torch.zeros(1, 1, 3)] * 2) is None),
+        ("training/losses.py", "return ", lambda: pose_loss(*[torch.zeros(1, 1, 3)] * 2) is None),
         (
             "geometry/hand_size.py",
             "0.6 -> 0.8999999999999999",
@@ -76,7 +75,7 @@ def test_a_fault_is_everywhere() -> None:
         ),
         (
             "geometry/camera.py",
-            "return np.array([self.fx, self.fy, self.u0, self.v0]) -> return None",
+            "return np.array([self.fx",
             lambda: Camera(1, 1, 0, 0).intrinsics_array() is None,
         ),
     ]
