@@ -24,7 +24,7 @@ from murauer.errors import UserError
 from murauer.files import written_whole
 from murauer.foreign.arrays import load_archive
 from murauer.foreign.documents import convert_json
-from murauer.locks import LOCK_FILE, remove_lock
+from murauer.locks import LOCK_FILE, locked, remove_lock
 from murauer.progress import Progress
 from murauer.store.frame_set import create_frame_set, open_frame_set
 
@@ -109,8 +109,15 @@ class ChunkedSets:
         if place.exists():
             shutil.rmtree(place)
         os.replace(self.folder, place)
-        shutil.rmtree(place / NOTES)
         remove_lock(place)
+        shutil.rmtree(place / NOTES)
+
+    @staticmethod
+    def tidy(place: Path) -> None:
+        """Remove the notes that a kill has left in a store, after it was put in its place."""
+        if (place / NOTES).exists():
+            with locked(place):
+                shutil.rmtree(place / NOTES)
 
     def notes(self, set_name: str) -> list[Any]:
         """What is worth knowing of a set, in the order of its chunks."""

@@ -59,7 +59,9 @@ def import_dataset(
             are no centres as asked for, or no image of a set can be used.
     """
     chosen, sets, facts = _prepare(dataset, source, folder, centres, centre_format, settings, handedness)
-    if not _is_finished(folder, facts):
+    if _is_finished(folder, facts):
+        sets.tidy(folder)
+    else:
         with locked(sets.folder):
             hands = shown_hands(dataset, chosen, handedness)
             importer = Importer(dataset, chosen, facts.settings, hands.left)
