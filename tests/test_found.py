@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from changed_model import save_changed
 from murauer.capture.camera_file import CaptureCamera
 from murauer.capture.sources import open_source
 from murauer.capture.writer import CaptureWriter
@@ -24,7 +25,6 @@ from murauer.errors import UserError
 from murauer.geometry.camera import Camera
 from murauer.geometry.skeletons import SKELETONS
 from murauer.nets.model_facts import packaged_model
-from murauer.seals import FIELD, UNSEALED, seal
 from murauer.store.row_file import read_rows
 
 CAMERA = Camera(fx=80.0, fy=80.0, u0=39.5, v0=29.5, width=80, height=60)
@@ -398,9 +398,7 @@ def newer_model(folder: Path) -> Path:
     onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'murauer[export]'")
     model = onnx.load(packaged_model("onnx"))
     model.ir_version = 99
-    next(text for text in model.metadata_props if text.key == FIELD).value = UNSEALED
-    onnx.save(model, folder / "newer_ir.onnx")
-    seal(folder / "newer_ir.onnx")
+    save_changed(model, folder / "newer_ir.onnx")
     return folder / "newer_ir.onnx"
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from changed_model import save_changed
 from murauer.errors import UserError
 from murauer.nets.model_facts import packaged_model
 from murauer.nets.onnx_session import open_session
@@ -14,19 +15,19 @@ onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install 'm
 def newer_format(path: Path) -> None:
     model = onnx.load(packaged_model("onnx"))
     model.ir_version = 99
-    onnx.save(model, path)
+    save_changed(model, path)
 
 
 def newer_operators(path: Path) -> None:
     model = onnx.load(packaged_model("onnx"))
     model.opset_import[0].version = 99
-    onnx.save(model, path)
+    save_changed(model, path)
 
 
 def unknown_operator(path: Path) -> None:
     model = onnx.load(packaged_model("onnx"))
     model.graph.node[0].op_type = "Frobnicate"
-    onnx.save(model, path)
+    save_changed(model, path)
 
 
 def half(path: Path) -> None:

@@ -173,6 +173,8 @@ def train(
     network = first_network(config)
     discriminator = make_discriminator(config.sizes) if chosen.matching else None
     origin = "".join(origin_of(config))
+    if chosen.synthetic and pretrained:
+        load_pretrained(network, discriminator, pretrained)
     joint = Stage(variant, config.training.joint_iterations, source.images)
     plan = Plan((joint,))
     if chosen.synthetic and not pretrained and not is_pretrained(store, config, seed, out):
@@ -180,8 +182,9 @@ def train(
     trained = [network] if discriminator is None else [network, discriminator]
     plan.tell(f"{variant} with {len(rows):,} labelled frames, seed {seed},", out, device, trained)
     if chosen.synthetic:
-        pretrained = pretrained or pretrain(store, config, seed, out, device, followed_by=(joint,))
-        load_pretrained(network, discriminator, pretrained)
+        if not pretrained:
+            pretrained = pretrain(store, config, seed, out, device, followed_by=(joint,))
+            load_pretrained(network, discriminator, pretrained)
         origin = file_digest(pretrained)
     network.to(device)
     if discriminator is not None:
