@@ -22,7 +22,7 @@ def test_cells_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
     assert names["pose"] and names["error_mm"] < 30
     assert names["result"].metrics.frames == 8 and Path("runs/tutorial/model.safetensors").is_file()
-    assert names["own_pose"].joints_xyz.shape == (14, 3) and np.isfinite(names["own_pose"].joints_xyz).all()
+    assert names["own_pose"].joints_xyz.shape == (21, 3) and np.isfinite(names["own_pose"].joints_xyz).all()
 
 
 def test_cells_have_no_outputs_and_can_be_read_aloud() -> None:
