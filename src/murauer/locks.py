@@ -200,7 +200,11 @@ def _myself() -> Owner:
 
 
 def _boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    """What the machine calls its last start; empty where the system does not say, as on macOS."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> int | None:

@@ -8,15 +8,12 @@ better weights, it looks at the camera's frames again.
 BatchNorm keeps the statistics of the model: a few minutes of small batches only spoil them.
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
-from torch.optim import AdamW
 
 from murauer.errors import UserError
 from murauer.nets.config import ModelConfig
@@ -30,6 +27,7 @@ from murauer.training.adapt.losses import believed_joint_loss
 from murauer.training.adapt.recorded import RecordedFrames, believed_frames, labelled_frames
 from murauer.training.adapt.rendered import RenderedFrames, frames_like
 from murauer.training.base.losses import error_loss
+from murauer.training.base.optimiser import LARGEST_GRADIENT, dense_optimiser, rise_and_fall
 from murauer.training.base.samples import Variation, make_batch
 from murauer.training.base.scenes import BaseScenes
 from murauer.training.base.testing import error_mm
@@ -38,8 +36,6 @@ from murauer.training.ema import average_of
 
 RISE = 0.05
 """Share of the steps in which the learning rate rises."""
-
-LARGEST_GRADIENT = 1.0
 
 RENEWED_EVERY = 200
 """Steps after which a part of the rendered frames is rendered anew."""
@@ -76,8 +72,7 @@ class Adaptation:
 
     def rate(self, step: int) -> float:
         """Learning rate of a step."""
-        share = (step + 1) / self.steps
-        return self.learning_rate * min(share / RISE, 0.5 * (1 + math.cos(math.pi * share)))
+        return self.learning_rate * rise_and_fall((step + 1) / self.steps, RISE)
 
 
 @dataclass(frozen=True)
@@ -165,10 +160,7 @@ class Trainer:
         self.average = average_of(network, settings.average_decay)
         self.done = 0
         self.parameters = [*network.extractor.parameters(), *network.pose_head.parameters()]
-        matrices = [parameter for parameter in self.parameters if parameter.ndim > 1]
-        vectors = [parameter for parameter in self.parameters if parameter.ndim <= 1]
-        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-        self.optimiser = AdamW(groups, weight_decay=settings.weight_decay, fused=True)
+        self.optimiser = dense_optimiser(self.parameters, settings.weight_decay)
 
     def train(
         self, stop: int, exact: list[RenderedFrames | RecordedFrames], believed: RecordedFrames

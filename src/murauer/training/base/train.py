@@ -9,22 +9,20 @@ on where it was stopped.
 """
 
 import json
-import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import torch
 from torch import Generator, Tensor, nn
-from torch.optim import AdamW
 
 from murauer.nets.config import DenseConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
 from murauer.nets.model_file import load_model, pack_module, unpack_module
 from murauer.store.store import open_store
 from murauer.training.base.losses import error_loss, joint_loss, vote_loss
+from murauer.training.base.optimiser import LARGEST_GRADIENT, dense_optimiser, rise_and_fall
 from murauer.training.base.pool import Pool
 from murauer.training.base.samples import Batch, Variation, make_batch
 from murauer.training.base.testing import error_mm, stored_hands
@@ -36,8 +34,6 @@ CHECKPOINT = "checkpoint.safetensors"
 
 RISE = 0.03
 """Share of a stage in which the learning rate rises."""
-
-LARGEST_GRADIENT = 1.0
 
 REFRESH = 30
 """Steps from one look for new frames to the next."""
@@ -95,7 +91,7 @@ class BaseTraining:
         for stage in self.stages:
             if minutes < stage.minutes:
                 share = minutes / stage.minutes
-                return stage.rate * min(share / RISE, 0.5 * (1 + math.cos(math.pi * share)), 1.0)
+                return stage.rate * rise_and_fall(share, RISE)
             minutes -= stage.minutes
         return None
 
@@ -121,10 +117,7 @@ class BaseTrainer:
         self.average = average_of(self.network, config.average_decay)
         # g and m are for other trainings; here they would only decay.
         trained = [*self.network.extractor.parameters(), *self.network.pose_head.parameters()]
-        matrices = [parameter for parameter in trained if parameter.ndim > 1]
-        vectors = [parameter for parameter in trained if parameter.ndim <= 1]
-        groups: list[dict[str, Any]] = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
-        self.optimiser = AdamW(groups, weight_decay=config.weight_decay, fused=True)
+        self.optimiser = dense_optimiser(trained, config.weight_decay)
         self.parameters = trained
         self.minutes, self.images = 0.0, 0
         self.generator = Generator().manual_seed(config.seed)
