@@ -77,6 +77,12 @@ def test_info_says_what_is_missing() -> None:
     assert "pip install 'murauer[train]'" in facts["training"] and facts["skeletons"]["nyu14"] == 14
 
 
+def test_info_tells_where_a_model_comes_from() -> None:
+    done = murauer("info", "default")
+    assert done.returncode == 0, done.stderr
+    assert "default.onnx: ONNX model" in done.stdout and "provenance: " in done.stdout
+
+
 def test_a_live_page_is_made_of_what_there_is() -> None:
     pytest.importorskip("viser", reason="viser is not installed: pip install 'murauer[studio]'")
     code = RUN.replace("from murauer.cli.main", "import murauer.studio.live\nfrom murauer.cli.main")
@@ -92,6 +98,7 @@ def test_a_live_page_is_made_of_what_there_is() -> None:
         "demo",
         "evaluate runs/a --data stores/a",
         "info --config paper",
+        "info model.safetensors",
         "record simulated: --out captures/a --frames 1",
         "studio captures/a",
         "export default --out model.onnx",
@@ -104,6 +111,7 @@ def test_what_needs_more_says_so_in_a_sentence(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "captures" / "a").mkdir(parents=True)
     (tmp_path / "captures" / "a" / "camera.json").write_text("{}")
+    (tmp_path / "model.safetensors").touch()
     done = murauer(*command.split())
     name = command.split(maxsplit=1)[0]
     told = f"murauer: murauer {name} needs PyTorch for this: pip install 'murauer[train]'\n"

@@ -4,13 +4,13 @@ LONGEST = 1000
 """Characters of a sentence; values from files, which it may quote, can have any number."""
 
 
-def printable(text: str) -> str:
+def printable(text: str, longest: int | None = LONGEST) -> str:
     """Text that a terminal shows as it is: control characters escaped, the middle of what is too long cut.
 
     Names and values from files may hold what terminals obey.
     """
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    if longest is not None and len(text) > longest:
+        text = f"{text[: longest // 2]} ... {text[-longest // 2 :]}"
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text)

@@ -17,6 +17,7 @@ from murauer.experiments.ablation_table import (
     sweep_rows,
     write_ablation,
 )
+from murauer.provenance import provenance
 from murauer.sweeps.sweep import Sweep
 from murauer.training.variants import VARIANTS
 
@@ -87,7 +88,8 @@ def test_comparison_gives_ratio_and_way_to_the_floor(results):
 def test_files_agree_with_each_other(results, tmp_path):
     out = tmp_path / "results"
     summaries = summarise(results)
-    write_ablation(results, out, "test", command="python -m sweep --seeds 0", facts=["Config `small`."])
+    facts = ["Config `small`."]
+    write_ablation(results, out, "test", provenance(), command="python -m sweep --seeds 0", facts=facts)
     assert {path.name for path in out.iterdir()} == {
         f"ablation.{s}" for s in ("csv", "json", "md", "svg", "png")
     }

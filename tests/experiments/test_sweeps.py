@@ -16,6 +16,7 @@ from inline_runner import Inline
 from murauer.cli.main import main
 from murauer.errors import UserError
 from murauer.experiments import ablation, figure4
+from murauer.provenance import Provenance
 from murauer.store.store import Store
 from murauer.training.config import load_config
 from murauer.training.loop import Training
@@ -156,10 +157,10 @@ def test_a_failed_training_is_told_after_the_figure_of_the_others(
 ) -> None:
     run = Training.run
 
-    def diverging(self: Training, name: str, *arguments: Any) -> None:
+    def diverging(self: Training, name: str, *arguments: Any) -> Provenance:
         if name == "real_only":
             raise UserError("the loss 'pose' is nan")
-        run(self, name, *arguments)
+        return run(self, name, *arguments)
 
     monkeypatch.setattr(Training, "run", diverging)
     words = ["--variants", "synth_only", "real_only", "--labels", "4", "--seeds", "0"]

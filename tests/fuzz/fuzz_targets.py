@@ -32,11 +32,13 @@ from murauer.capture.sources.network import decode, encode
 from murauer.datasets.joint_files import read_joint_file
 from murauer.datasets.msra15 import _read_joints, read_box
 from murauer.datasets.text_labels import read_named_joints
+from murauer.evaluation.origin import read_origin
 from murauer.geometry.camera import CAMERAS, Camera
 from murauer.geometry.skeletons import SKELETONS
 from murauer.inference.backends.onnx import decode_facts, encode_facts
 from murauer.inference.pose_files import read_centres
 from murauer.nets.model_facts import ModelFacts
+from murauer.provenance import Provenance, decode_provenance, encode_provenance, provenance
 from murauer.store.frame_set import create_frame_set, open_frame_set
 from murauer.store.manifest import MANIFEST_FILE, Manifest, read_manifest
 from murauer.store.row_file import read_rows
@@ -292,6 +294,16 @@ def set_arrays(name: str) -> Callable[[], list[bytes]]:
     return make
 
 
+def provenances() -> list[bytes]:
+    here = provenance(data="0" * 16, inputs={"model": "1" * 16}, seed={"a": 1}, config={"a": [1.5]})
+    return [encode_provenance(made).encode() for made in (here, here.after(Provenance()))]
+
+
+def results() -> list[bytes]:
+    own = {"split": "test", "mean_error_mm": 1.5, "provenance": json.loads(provenances()[0])}
+    return [json.dumps(own).encode(), json.dumps({"test": own, "config": "smoke"}).encode()]
+
+
 def facts() -> list[bytes]:
     return [encode_facts(ModelFacts(SKELETON, 300.0, 64)).encode()]
 
@@ -369,6 +381,8 @@ TARGETS: dict[str, Target] = {
     "manifest": Target(from_file(f"store/{MANIFEST_FILE}", read_store), manifests),
     "set_depth": Target(set_array("depth"), set_arrays("depth")),
     "set_joints": Target(set_array("joints"), set_arrays("joints")),
+    "provenance": Target(lambda data: decode_provenance(data, Path("m.onnx")), provenances),
+    "result": Target(from_file("r.json", read_origin), results),
     "facts": Target(lambda data: decode_facts(data.decode("utf-8", "replace"), Path("m.onnx")), facts),
     "config": Target(
         from_file("p.json", lambda path: read_config(str(path))),

@@ -66,6 +66,8 @@ def test_joints_are_predicted_where_the_camera_saw_them(
     np.testing.assert_array_equal(found[0::2], expected[0::2])
     np.testing.assert_array_equal(found[1::2], expected[1::2] * MIRROR)
     before, after = (evaluate_split(small_model, store, "test").to_dict() for store in (right, mixed))
+    for result in (before, after):
+        del result["provenance"]  # tells the stores apart
     assert before == after
 
 

@@ -15,6 +15,7 @@ import murauer.sweeps.sweep
 from inline_runner import Inline
 from murauer.errors import UserError
 from murauer.experiments.ablation_table import Result, sweep_rows
+from murauer.provenance import Provenance
 from murauer.store.store import Store
 from murauer.sweeps.make_runner import make_runner
 from murauer.sweeps.runner import LocalRunner
@@ -107,12 +108,12 @@ def test_one_that_fails_stops_no_other(
 ) -> None:
     run = Training.run
 
-    def diverging(self: Training, name: str, *arguments: Any) -> None:
+    def diverging(self: Training, name: str, *arguments: Any) -> Provenance:
         if name == "real_only":
             raise UserError("the loss is nan")
         if name == "full":
             raise ZeroDivisionError("a mistake of ours")
-        run(self, name, *arguments)
+        return run(self, name, *arguments)
 
     monkeypatch.setattr(Training, "run", diverging)
     jobs = make_jobs(CELLS, [0], tmp_path)

@@ -5,11 +5,13 @@ import re
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+import torch
 
-from murauer.nets.model_file import MODEL_FILE, read_tensors
+from murauer.nets.model_file import MODEL_FILE, read_provenance, read_tensors
 from murauer.store.store import Store
 from murauer.training import loop, plan
 from murauer.training.batch_source import BatchSource
@@ -116,11 +118,40 @@ def test_other_threads_leave_signals_alone() -> None:
     assert found == [False]
 
 
+def test_a_training_that_goes_on_elsewhere_says_so(
+    tiny_store: Store, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = BatchSource.joint
+
+    def draw_and_stop(source: BatchSource, step: int, *part: Any) -> Any:
+        if step == 2:
+            raise Killed
+        return draw(source, step, *part)
+
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)  # a checkpoint after each step
+    reference = full(tiny_store, config, tmp_path / "reference")
+    for out in ("here", "elsewhere"):
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(BatchSource, "joint", draw_and_stop)
+            full(tiny_store, config, tmp_path / out)
+    assert full(tiny_store, config, tmp_path / "here").read_bytes() == reference.read_bytes()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        made = read_provenance(full(tiny_store, config, tmp_path / "elsewhere"))
+    finally:
+        torch.set_num_threads(threads)
+    assert made is not None and made.threads == threads + 1
+    assert [part.threads for part in made.earlier] == [threads]
+    # Without a step that is left nothing is made here.
+    assert read_provenance(full(tiny_store, config, tmp_path / "elsewhere")) == made
+
+
 def test_checkpoints_come_by_time_as_well(
     tiny_store: Store, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved: list[int] = []
-    monkeypatch.setattr(loop, "save_checkpoint", lambda *arguments: saved.append(arguments[-1]))
+    monkeypatch.setattr(loop, "save_checkpoint", lambda *arguments: saved.append(arguments[4]))
     full(tiny_store, config, tmp_path / "a")
     assert saved == [5, 6]  # those at the end of both stages
     saved.clear()

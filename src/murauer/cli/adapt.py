@@ -33,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    from murauer.nets.model_file import save_model, to_model_path  # start-up
+    from murauer.files import file_digest  # start-up
+    from murauer.nets.model_file import model_path, save_model, to_model_path  # start-up
+    from murauer.provenance import provenance  # start-up
+    from murauer.store.manifest import data_digest  # start-up
     from murauer.store.store import open_store  # start-up
     from murauer.training.adapt.adapt import Adaptation, adapt, load_dense  # start-up
     from murauer.training.adapt.held_out import HeldOut  # start-up
@@ -47,12 +50,19 @@ def run(args: argparse.Namespace) -> None:
         rows = store.labelled_rows(args.labels, args.seed)
     held = HeldOut(store, rows)
     before = held.error(load_dense(args.start)[0])
-    adapted = adapt(store, args.start, held.rows, Adaptation(steps=args.steps, seed=args.seed))
+    settings = Adaptation(steps=args.steps, seed=args.seed)
+    adapted = adapt(store, args.start, held.rows, settings)
     after = held.error(adapted.network)
     facts = {"start": args.start, "store": args.store.name, "labels": len(held.rows), "seed": args.seed}
     facts |= {"steps": args.steps}
     path = to_model_path(args.out)
-    save_model(path, adapted.network, adapted.config, generator=False, **facts)
+    made = provenance(
+        data=data_digest(args.store),
+        inputs={"start": file_digest(model_path(args.start))},
+        seed=args.seed,
+        config=settings,
+    )
+    save_model(path, adapted.network, adapted.config, generator=False, made=made, **facts)
     result = {
         "model": str(path),
         "labels": len(held.rows),

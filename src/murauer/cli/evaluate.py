@@ -82,14 +82,19 @@ def _evaluate_model(args: argparse.Namespace, source: str) -> None:
     store = open_store(args.data) if args.data else store_of(load_runs([source]))
     split, device = args.split or "test", open_device(args.device)
     result = evaluate_split(model_path(source), store, split, args.small_cube, device)
-    print(json.dumps(result.to_dict()) if args.json else result.table())
+    places = {"model": str(model_path(source)), "store": str(store.folder)}
+    print(json.dumps(places | result.to_dict()) if args.json else result.table())
 
 
 def _evaluate_file(args: argparse.Namespace, source: str) -> None:
     """Compare two text files of joints."""
+    import msgspec  # start-up
+
     from murauer.capture.camera_file import find_camera  # start-up
     from murauer.evaluation.metrics import metrics_table  # start-up
     from murauer.evaluation.prediction_files import evaluate_prediction_file  # start-up
+    from murauer.files import file_digest  # start-up
+    from murauer.provenance import PROVENANCE, provenance  # start-up
 
     if args.split is not None or args.small_cube is not None:
         raise UserError("--split and --small-cube are for models on --data, not for files of predictions")
@@ -101,4 +106,10 @@ def _evaluate_file(args: argparse.Namespace, source: str) -> None:
         ground_truth_format=args.ground_truth_format,
         skeleton=args.skeleton,
     )
-    print(json.dumps(metrics.to_dict()) if args.json else metrics_table(metrics))
+    if not args.json:
+        print(metrics_table(metrics))
+        return
+    made = provenance(
+        inputs={"predictions": file_digest(Path(source)), "truth": file_digest(args.ground_truth)}
+    )
+    print(json.dumps(metrics.to_dict() | {PROVENANCE: msgspec.to_builtins(made)}))

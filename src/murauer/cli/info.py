@@ -1,7 +1,13 @@
-"""Show what is installed: versions, device, skeletons, cameras; and configs, variants, sensors to train with.
+"""Show what is installed, or what a file is and where it comes from.
 
-With --config also the configuration and the number of parameters of f, m, p, g and h. With --data what a
-store holds instead; --verify compares its files with the checksums that were written with them.
+murauer info
+murauer info runs/full
+murauer info stores/a --verify
+
+Without PATH: versions, device, skeletons, cameras; and configs, variants, sensors to train with. With
+--config also the configuration and the number of parameters of f, m, p, g and h. PATH is a store, a run
+folder, a model, a checkpoint or a result; --data STORE is the same for a store. --verify compares its files
+with the checksums that were written with them.
 """
 
 import argparse
@@ -9,15 +15,20 @@ import json
 import platform
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from murauer.arguments import add_data, add_json
-from murauer.errors import UserError
+from murauer.errors import UserError, printable
 from murauer.version import __version__
+
+if TYPE_CHECKING:
+    from murauer.provenance import Provenance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="show where this comes from")
     parser.add_argument("--config", metavar="NAME", help="show this config and the size of its networks")
     add_data(parser, required=False)
     parser.add_argument("--verify", action="store_true", help="check the files of --data by their checksums")
@@ -26,11 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
-    if args.data:
-        _show_store(args)
+    if args.data or _is_store(args.path):
+        _show_store(args.data or args.path, args)
         return
     if args.verify:
         raise UserError("--verify checks a store; name it with --data")
+    if args.path:
+        _show_origin(args)
+        return
     facts = _installation() | (_config(args.config) if args.config else {})
     if args.json:
         print(json.dumps(facts, indent=1))
@@ -43,20 +57,59 @@ def run(args: argparse.Namespace) -> None:
         print(f"{name.replace('_', ' ') + ':':14} {value}")
 
 
-def _show_store(args: argparse.Namespace) -> None:
+def _show_store(folder: Path, args: argparse.Namespace) -> None:
     """Tell what a store holds, and with --verify whether it is still what was written."""
     from murauer.store.integrity import verify  # start-up
     from murauer.store.store import open_store  # start-up
     from murauer.store.summary import store_facts, summary  # start-up
 
-    store = open_store(args.data)
-    verified = verify(args.data, store.manifest.checksums) if args.verify else None
+    store = open_store(folder)
+    verified = verify(folder, store.manifest.checksums) if args.verify else None
     if args.json:
         print(json.dumps(store_facts(store) | {"verified_files": verified}, indent=1))
         return
     print(summary(store))
+    _print_provenance(store.manifest.provenance)
     if verified is not None:
         print(f"  {verified} files agree with their checksums")
+
+
+def _is_store(path: Path | None) -> bool:
+    if path is None or not path.is_dir():
+        return False
+    from murauer.store.manifest import MANIFEST_FILE  # start-up
+
+    return (path / MANIFEST_FILE).is_file()
+
+
+def _show_origin(args: argparse.Namespace) -> None:
+    """Tell where a file comes from."""
+    import msgspec  # start-up
+
+    from murauer.evaluation.origin import read_origin  # start-up
+
+    origin = read_origin(args.path)
+    if args.json:
+        told = {"path": str(origin.path), "kind": origin.kind, "facts": origin.facts}
+        made = msgspec.to_builtins(origin.made)
+        print(json.dumps(told | {"provenance": made[""] if made.keys() == {""} else made}, indent=1))
+        return
+    print(printable(f"{origin.path}: {origin.kind}"))
+    if origin.facts:
+        print(printable(f"  {_text(origin.facts)[1:-1]}"))
+    for name, own in origin.made.items():
+        if name:
+            print(printable(f" {name}"))
+        _print_provenance(own)
+
+
+def _print_provenance(made: "Provenance | None") -> None:
+    if made is None:
+        print("  provenance: none; it was made before murauer wrote that down, or by another program")
+        return
+    told = made.words() | ({"configuration": json.dumps(made.config)} if made.config else {})
+    for name, text in told.items():
+        print(f"  {name + ':':14} {printable(text, longest=None)}")
 
 
 def _installation() -> dict[str, Any]:

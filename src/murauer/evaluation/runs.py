@@ -4,19 +4,21 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 import torch
 
 from murauer.errors import UserError
-from murauer.evaluation.split import Scores, score_network
+from murauer.evaluation.split import Scores, made_from, score_network
 from murauer.foreign.documents import convert_json, parse_object
 from murauer.foreign.limits import MOST_SETTINGS
 from murauer.names import natural_key
 from murauer.nets.config import ModelConfig
-from murauer.nets.deployed import AnyNetwork
+from murauer.nets.deployed import AnyNetwork, device_of
 from murauer.nets.model_file import MODEL_FILE, load_model, model_path, read_tensors
+from murauer.provenance import Provenance
 from murauer.store.store import Store, open_store
 from murauer.text_files import read_text
 from murauer.training.device import CPU
@@ -24,12 +26,21 @@ from murauer.training.train import RUN_FILE
 from murauer.training.variants import Variant, find_variant
 
 
-class _Settings(msgspec.Struct, frozen=True):
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a run folder says beside its model, as far as it is read; `recording` is version 0.1.0's store."""
 
     store: str | None = None
     recording: str | None = None
     label_rows: tuple[int, ...] | None = None
+
+    @property
+    def place(self) -> Path | None:
+        """Folder of the store that it was trained on."""
+        place = self.store or self.recording
+        return None if place is None else Path(place)
+
+
+Settings = TypeVar("Settings", bound=RunSettings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +127,7 @@ def load_run(folder: Path, title: str | None = None, device: torch.device = CPU)
             f"{path} does not tell variant, labels and seed of its training; give a run of 'murauer train'"
         ) from None
     variant = find_variant(name)
-    settings = _settings(folder)
-    place = settings.store or settings.recording
+    settings = read_settings(folder, RunSettings) if (folder / RUN_FILE).is_file() else RunSettings()
     return Run(
         title=title or variant.title,
         folder=folder,
@@ -128,7 +138,7 @@ def load_run(folder: Path, title: str | None = None, device: torch.device = CPU)
         published_choice=facts.get("labelled_frames") == "published",
         network=network,
         config=config,
-        store=None if place is None else Path(place),
+        store=settings.place,
         label_rows=settings.label_rows,
     )
 
@@ -213,6 +223,13 @@ def labelled_by_any(runs: Sequence[Run], store: Store) -> np.ndarray:
     return np.unique(np.concatenate([run.labelled_rows(store) for run in runs]))
 
 
+def provenance_of(runs: Sequence[Run], store: Store) -> Provenance:
+    """The provenance of what is measured of runs on a store."""
+    told_apart = len({run.title for run in runs}) == len(runs)
+    models = {run.title if told_apart else str(run.folder): model_path(run.folder) for run in runs}
+    return made_from(store, models, device_of(runs[0].network))
+
+
 def predict_split(
     run: Run, store: Store, split: str = "test", small_cube_person: int | None = None
 ) -> Predictions:
@@ -231,10 +248,12 @@ def predict_split(
     return Predictions(**vars(scores), run=run)
 
 
-def _settings(folder: Path) -> _Settings:
-    """What a training wrote of itself beside its model; nothing for a model file alone."""
+def read_settings(folder: Path, kind: type[Settings]) -> Settings:
+    """Read what a training wrote of itself beside its model, as far as a type asks for.
+
+    Raises:
+        UserError: It is missing or damaged.
+    """
     path = folder / RUN_FILE
-    if not path.is_file():
-        return _Settings()
     text = read_text(path, MOST_SETTINGS)
-    return convert_json(text, _Settings, f"{path} is damaged; copy it again or train again")
+    return convert_json(text, kind, f"{path} is damaged; copy it again or train again")

@@ -1,20 +1,24 @@
 """Errors of a model on a set of a store, with their conditions: crop centres, cube, frames left out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
 from murauer.errors import UserError
 from murauer.evaluation.metrics import PoseMetrics, joint_errors, metrics_table, pose_metrics
+from murauer.files import file_digest
 from murauer.geometry.skeletons import convert, find_skeleton
 from murauer.inference.frames import predict_frames
 from murauer.nets.deployed import AnyNetwork
-from murauer.nets.model_file import load_model
-from murauer.store.manifest import CENTRES, CentreKind
+from murauer.nets.model_file import load_model, model_path, read_metadata
+from murauer.provenance import PROVENANCE, Provenance, decode_provenance, provenance
+from murauer.store.manifest import CENTRES, CentreKind, data_digest
 from murauer.store.store import Store
 from murauer.store.summary import counted, joints_missing
 from murauer.training.device import CPU
@@ -55,6 +59,7 @@ class SplitResult:
         unusable: Frames left out because their image is corrupt or shows no hand.
         unlabelled: Frames left out because none of their joints is known.
         incomplete: How many of the frames in `metrics` lack the label of each joint, by its name.
+        made: Where it comes from.
     """
 
     split: str
@@ -65,6 +70,7 @@ class SplitResult:
     unusable: int
     unlabelled: int
     incomplete: dict[str, int]
+    made: Provenance
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain numbers for JSON: those of `PoseMetrics.to_dict`, and the conditions."""
@@ -76,6 +82,7 @@ class SplitResult:
             "small_cube": None if person is None else {"person": person, "mm": self.cube_mm * SMALL_CUBE},
             "frames_left_out": {"unusable": self.unusable, "unlabelled": self.unlabelled},
             "frames_without_joint": self.incomplete,
+            PROVENANCE: msgspec.to_builtins(self.made),
         }
 
     def conditions(self) -> str:
@@ -128,6 +135,32 @@ def evaluate_split(
         unusable=len(frames) - len(usable),
         unlabelled=len(usable) - len(scores.rows),
         incomplete=joints_missing(scores.truth.numpy(), store.skeleton),
+        made=made_from(store, {"model": model_path(model)}, device),
+    )
+
+
+def made_from(store: Store, models: Mapping[str, Path], device: torch.device = CPU) -> Provenance:
+    """The provenance of what is measured of models on a store, with the seeds and configs of their trainings.
+
+    Args:
+        store: The data.
+        models: Files of the models by what they are called.
+        device: Where their networks compute.
+
+    Raises:
+        UserError: A model is damaged.
+    """
+    told = {name: read_metadata(path) for name, path in models.items()}
+    trained = {
+        name: decode_provenance(own.get(PROVENANCE), models[name]) or Provenance()
+        for name, own in told.items()
+    }
+    return provenance(
+        device,
+        data=data_digest(store.folder),
+        inputs={name: file_digest(path) for name, path in models.items()},
+        seed={name: own.seed if isinstance(own.seed, int) else None for name, own in trained.items()},
+        config={name: own.config for name, own in trained.items()},
     )
 
 

@@ -15,7 +15,8 @@ from murauer.experiments.ablation_table import sweep_results, write_ablation
 from murauer.experiments.demo import RECORDING
 from murauer.experiments.sweeping import add_sweep, add_work, config_of, images_per_step, sweep_runner
 from murauer.prepare.rendering.simulated import simulate_store
-from murauer.store.manifest import CENTRES
+from murauer.provenance import provenance
+from murauer.store.manifest import CENTRES, data_digest
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.config import Config
@@ -47,7 +48,9 @@ def run(args: argparse.Namespace) -> None:
     if sweep.results:
         results = sweep_results(sweep, "test")
         command = f"murauer experiment ablation {shlex.join(_words(args))}"
-        write_ablation(results, args.results, "test", command=command, facts=_facts(args, store, config))
+        made = provenance(data=data_digest(store.folder), config=config)
+        facts = _facts(args, store, config)
+        write_ablation(results, args.results, "test", made, command=command, facts=facts)
     sweep.check()
 
 

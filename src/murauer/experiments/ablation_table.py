@@ -1,6 +1,5 @@
 """Many trainings in one table: error over n by variant, mean and spread over seeds."""
 
-import platform
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from murauer.evaluation.metrics import PoseMetrics
 from murauer.experiments.ablation_figure import ablation_figure
 from murauer.experiments.outputs import write_outputs
 from murauer.files import written_whole
+from murauer.provenance import Provenance, processor
 from murauer.sweeps.sweep import Sweep
 from murauer.training.variants import VARIANTS
 
@@ -175,7 +175,13 @@ def comparison_table(summaries: Sequence[Summary]) -> str:
 
 
 def write_ablation(
-    results: Sequence[Result], out: Path, split: str, *, command: str, facts: Sequence[str] = ()
+    results: Sequence[Result],
+    out: Path,
+    split: str,
+    made: Provenance,
+    *,
+    command: str,
+    facts: Sequence[str] = (),
 ) -> None:
     """Write ablation.csv, .json, .svg, .png and a page, ablation.md.
 
@@ -183,6 +189,7 @@ def write_ablation(
         results: Results of the trainings.
         out: Folder to write to.
         split: That was evaluated.
+        made: Where they come from.
         command: That was given, for the page.
         facts: Sentences about the trainings, for the page.
 
@@ -191,7 +198,7 @@ def write_ablation(
     """
     summaries, rows = summarise(results), [result.row() for result in results]
     values = {"split": split, "summaries": [asdict(summary) for summary in summaries], "results": rows}
-    write_outputs(out, "ablation", ablation_figure(error_curves(results)), rows, values)
+    write_outputs(out, "ablation", ablation_figure(error_curves(results)), rows, values, made)
     with written_whole(out / "ablation.md") as partial:
         partial.write_text("\n\n".join((*_heading(command, facts), _tables(summaries, split))))
 
@@ -218,21 +225,11 @@ def _heading(command: str, facts: Sequence[str]) -> list[str]:
     return [
         "# Ablation: error over the number of labels, by variant",
         f"    {command}",
-        f"Written by this command on {datetime.now(UTC):%Y-%m-%d} (UTC), on {_processor()}, PyTorch "
+        f"Written by this command on {datetime.now(UTC):%Y-%m-%d} (UTC), on {processor()}, PyTorch "
         f"{torch.__version__.partition('+')[0]}; what an earlier call had trained was not repeated.",
         *facts,
         "![Error over the number of labels, by variant](ablation.svg)",
     ]
-
-
-def _processor() -> str:
-    """Name the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]} ({len(names)} cores)" if names else platform.machine()
 
 
 def _tables(summaries: Sequence[Summary], split: str) -> str:

@@ -6,12 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from murauer.errors import UserError
 from murauer.evaluation.report import write_report
 from murauer.evaluation.runs import load_runs
 from murauer.files import written_whole
 from murauer.prepare.rendering.simulated import simulate_store
+from murauer.provenance import PROVENANCE, provenance
 from murauer.store.makers import SimulationConfig
+from murauer.store.manifest import data_digest
 from murauer.store.store import Store, open_store
 from murauer.sweeps.runner import LocalRunner
 from murauer.sweeps.sweep import make_jobs, run_sweep
@@ -63,6 +67,7 @@ def run_demo(
     sweep.check()
     seconds["training"] = time.monotonic() - started
 
+    made = provenance(data=data_digest(store.folder), seed=SEED, config=config)
     metrics = {
         "n_labelled": N_LABELLED,
         "seed": SEED,
@@ -70,6 +75,7 @@ def run_demo(
         "centre": "annotated joint",
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "variants": {result["variant"]: result["test"] for result in reversed(sweep.results)},
+        PROVENANCE: msgspec.to_builtins(made),
     }
     with written_whole(out / "metrics.json") as partial:
         partial.write_text(json.dumps(metrics, indent=1))

@@ -15,7 +15,7 @@ from murauer.arguments import add_small_cube, count, positive_int
 from murauer.errors import UserError
 from murauer.evaluation.figures.compared_frames import compared_figure
 from murauer.evaluation.figures.ranked_frames import frame_errors
-from murauer.evaluation.runs import load_runs, predict_split, store_of
+from murauer.evaluation.runs import load_runs, predict_split, provenance_of, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
 from murauer.training.device import open_device
@@ -60,4 +60,4 @@ def run(args: argparse.Namespace) -> None:
               "small_cube_person": args.small_cube, "chosen_by_gain": args.frames is None,
               "frames": rows}  # fmt: skip
     figure = compared_figure(store, args.split, (baseline, ours), chosen, by_gain=args.frames is None)
-    write_outputs(args.out, "figure1", figure, rows, values)
+    write_outputs(args.out, "figure1", figure, rows, values, provenance_of(runs, store))

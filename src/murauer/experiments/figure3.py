@@ -18,9 +18,10 @@ from murauer.evaluation.figures.semi_supervised import (
     semi_supervised_figure,
     semi_supervised_rows,
 )
-from murauer.evaluation.runs import find_runs, load_run, predict_split, store_of
+from murauer.evaluation.runs import find_runs, load_run, predict_split, provenance_of, store_of
 from murauer.experiments.arguments import add_data, with_small_cube
 from murauer.experiments.outputs import write_outputs
+from murauer.provenance import provenance
 from murauer.training.device import open_device
 from murauer.training.variants import VARIANTS
 
@@ -56,4 +57,5 @@ def run(args: argparse.Namespace) -> None:
     values = {"data": data, "comparable_with_published": comparable, "results": rows,
               "small_cube_person": args.small_cube,
               "published_data": published.data, "published_source": published.source}  # fmt: skip
-    write_outputs(args.out, "figure3", figure, rows, values)
+    made = provenance_of(runs, store) if runs else provenance()
+    write_outputs(args.out, "figure3", figure, rows, values, made)

@@ -19,7 +19,8 @@ from murauer.experiments.ablation_table import error_curves, summarise, sweep_re
 from murauer.experiments.arguments import with_small_cube
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.sweeping import add_sweep, add_work, config_of, images_per_step, sweep_runner
-from murauer.store.manifest import CENTRES
+from murauer.provenance import provenance
+from murauer.store.manifest import CENTRES, data_digest
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import make_jobs, run_sweep
 from murauer.training.batch_source import BatchSource
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> None:
             "published_source": published_results().source if published else None,
         }
         figure = ablation_figure(error_curves(results), published, data)
-        write_outputs(args.out, "figure4", figure, sweep_rows(results, published), values)
+        made = provenance(data=data_digest(store.folder), config=config)
+        write_outputs(args.out, "figure4", figure, sweep_rows(results, published), values, made)
     sweep.check()
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from murauer.arguments import positive_int
 from murauer.evaluation.figures.latent_figures import embed, embedding_figure
 from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
-from murauer.evaluation.runs import load_runs, store_of
+from murauer.evaluation.runs import load_runs, provenance_of, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
 from murauer.training.device import open_device
@@ -45,4 +45,4 @@ def run(args: argparse.Namespace) -> None:
     title = f"{run.title}: {len(frames.rows):,} {frames.name} and their synthetic pairs"
     size = run.config.network.patch_size
     figure = embedding_figure(embedding, frames, size, store.cube_mm, title)
-    write_outputs(args.out, "figure5", figure, rows, values)
+    write_outputs(args.out, "figure5", figure, rows, values, provenance_of([run], store))

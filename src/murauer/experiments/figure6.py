@@ -13,7 +13,7 @@ from dataclasses import asdict
 
 from murauer.evaluation.figures.latent_figures import ALIGNMENT_HEADS, alignment_cells, distance_figure
 from murauer.evaluation.latent_space import corresponding_frames, encode_pairs
-from murauer.evaluation.runs import labelled_by_any, load_runs, store_of
+from murauer.evaluation.runs import labelled_by_any, load_runs, provenance_of, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
 from murauer.training.device import open_device
@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> None:
         "frames": frames.name,
         "runs": [run_facts(run) | {"alignment": asdict(alignments[run.title])} for run in runs],
     }
-    write_outputs(args.out, "figure6", distance_figure(distances, alignments), rows, values)
+    figure, made = distance_figure(distances, alignments), provenance_of(runs, store)
+    write_outputs(args.out, "figure6", figure, rows, values, made)
     for title, alignment in alignments.items():
         cells = zip(ALIGNMENT_HEADS, alignment_cells(alignment), strict=True)
         print(f"{title}: {', '.join(f'{head.lower()} {cell}' for head, cell in cells)}")

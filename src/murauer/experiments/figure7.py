@@ -11,7 +11,7 @@ import argparse
 
 from murauer.arguments import positive_int
 from murauer.evaluation.figures.view_examples import compare_views, held_out_rows, view_figure
-from murauer.evaluation.runs import store_of
+from murauer.evaluation.runs import provenance_of, store_of
 from murauer.experiments.arguments import add_runs
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.view_errors import load_view_runs, view_facts
@@ -43,4 +43,4 @@ def run(args: argparse.Namespace) -> None:
     ]
     values = {"frames": len(rows), "runs": [view_facts(one, comparisons[one.title]) for one in runs]}
     figure = view_figure(comparisons, spread_rows(len(rows), args.examples))
-    write_outputs(args.out, "figure7", figure, table, values)
+    write_outputs(args.out, "figure7", figure, table, values, provenance_of(runs, store))

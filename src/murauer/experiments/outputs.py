@@ -6,16 +6,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from matplotlib.figure import Figure
 
 from murauer.evaluation.figures.drawing import save_figure
 from murauer.files import written_whole
+from murauer.provenance import PROVENANCE, Provenance
 
 CSV_DECIMALS = 5
 
 
 def write_outputs(
-    out: Path, name: str, figure: Figure, rows: Sequence[Mapping[str, object]], values: Mapping[str, Any]
+    out: Path,
+    name: str,
+    figure: Figure,
+    rows: Sequence[Mapping[str, object]],
+    values: Mapping[str, Any],
+    made: Provenance,
 ) -> None:
     """Write NAME.svg, .png, .csv and .json and say so.
 
@@ -25,6 +32,7 @@ def write_outputs(
         figure: The picture.
         rows: Rows of the CSV; all columns that any of them has, empty where one lacks it.
         values: Values for the JSON.
+        made: Where they come from, likewise.
 
     Raises:
         UserError: A file cannot be written.
@@ -37,7 +45,7 @@ def write_outputs(
         writer.writeheader()
         writer.writerows({column: _rounded(value) for column, value in row.items()} for row in rows)
     with written_whole(out / f"{name}.json") as partial:
-        partial.write_text(json.dumps(values, indent=1) + "\n")
+        partial.write_text(json.dumps({**values, PROVENANCE: msgspec.to_builtins(made)}, indent=1) + "\n")
     print(f"{out / name}.svg, .png, .csv, .json")
 
 

@@ -22,7 +22,9 @@ from murauer.experiments.sweeping import add_sweep, sweep_runner
 from murauer.files import written_whole
 from murauer.nets.model_file import load_model
 from murauer.prepare.rendering.simulated import simulate_store
+from murauer.provenance import provenance
 from murauer.selection.selecting import propose_frames, write_proposals
+from murauer.store.manifest import data_digest
 from murauer.store.store import Store, open_store
 from murauer.sweeps.sweep import Job, run_sweep
 from murauer.training.config import Config, read_config
@@ -74,7 +76,8 @@ def run(args: argparse.Namespace) -> None:
         for way, sweep in sweeps.items()
         for one in sweep.results
     ]
-    write_outputs(args.results, "selection", _figure(rows), rows, {"results": rows})
+    made = provenance(data=data_digest(store.folder), config=config)
+    write_outputs(args.results, "selection", _figure(rows), rows, {"results": rows}, made)
     _write_page(args, store, config, rows)
 
 

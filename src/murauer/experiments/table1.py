@@ -26,11 +26,12 @@ from murauer.evaluation.figures.method_comparison import (
 from murauer.evaluation.figures.published import is_published_test_set, published_results
 from murauer.evaluation.metrics import PoseMetrics
 from murauer.evaluation.prediction_files import evaluate_prediction_file, is_nyu_test_set
-from murauer.evaluation.runs import load_runs, parse_named, predict_split, store_of
+from murauer.evaluation.runs import load_runs, parse_named, predict_split, provenance_of, store_of
 from murauer.evaluation.split import score, scored_rows
 from murauer.experiments.arguments import add_runs, with_small_cube
 from murauer.experiments.outputs import write_outputs
 from murauer.geometry.camera import Camera
+from murauer.provenance import provenance
 from murauer.store.manifest import CENTRES
 from murauer.store.store import Store, open_store
 from murauer.training.device import open_device
@@ -89,8 +90,9 @@ def run(args: argparse.Namespace) -> None:
         "small_cube_person": args.small_cube,
         "published_source": published.source,
     }
+    made = provenance_of(runs, store) if runs and store else provenance()
     figure = comparison_figure(measured, published, data, comparable)
-    write_outputs(args.out, "table1", figure, comparison_rows(measured, published), values)
+    write_outputs(args.out, "table1", figure, comparison_rows(measured, published), values, made)
     print(comparison_table(measured))
 
 

@@ -11,7 +11,7 @@ import argparse
 
 from murauer.evaluation.figures.published import is_published_test_set, published_results
 from murauer.evaluation.figures.view_examples import compare_views, held_out_rows, view_error_figure
-from murauer.evaluation.runs import store_of
+from murauer.evaluation.runs import provenance_of, store_of
 from murauer.experiments.arguments import add_runs
 from murauer.experiments.outputs import write_outputs
 from murauer.experiments.view_errors import load_view_runs, view_facts
@@ -40,6 +40,6 @@ def run(args: argparse.Namespace) -> None:
         for one in published
     ]
     values = {"frames": len(rows), "runs": measured}
-    write_outputs(args.out, "views", view_error_figure(table), table, values)
+    write_outputs(args.out, "views", view_error_figure(table), table, values, provenance_of(runs, store))
     for row in table:
         print(f"{row['run']}, from {row['input']} input: {row['mean_absolute_error']:.3f}")

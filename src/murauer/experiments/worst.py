@@ -14,7 +14,7 @@ from typing import get_args
 
 from murauer.arguments import add_small_cube, positive_int
 from murauer.evaluation.figures.ranked_frames import Measure, ranked_figure, ranked_frames
-from murauer.evaluation.runs import load_runs, predict_split, store_of
+from murauer.evaluation.runs import load_runs, predict_split, provenance_of, store_of
 from murauer.experiments.arguments import add_runs, run_facts
 from murauer.experiments.outputs import write_outputs
 from murauer.training.device import open_device
@@ -75,4 +75,4 @@ def run(args: argparse.Namespace) -> None:
     values = {"run": run_facts(run), "split": args.split, "ranked_by": args.by, "mean_error_mm": mean,
               "small_cube_person": args.small_cube, "frames": rows}  # fmt: skip
     figure = ranked_figure(title, ranked["best"], ranked["worst"])
-    write_outputs(args.out, "worst", figure, rows, values)
+    write_outputs(args.out, "worst", figure, rows, values, provenance_of([run], store))

@@ -1,7 +1,10 @@
 """Weights on disk: safe tensors plus configuration, no pickled code; sealed, written whole or not at all."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
@@ -16,6 +19,7 @@ from murauer.foreign.limits import reason
 from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork, make_network
 from murauer.nets.model_facts import PACKAGED, packaged_model
+from murauer.provenance import PROVENANCE, Provenance, decode_provenance, encode_provenance, provenance
 from murauer.seals import FIELD, UNSEALED, check_seal, seal
 
 MODEL_FILE = "model.safetensors"
@@ -26,13 +30,19 @@ GENERATOR = "network.view_generator."
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write tensors and metadata to a file, which appears complete or keeps its old content.
 
+    Args:
+        path: The file.
+        tensors: By name.
+        metadata: Texts by name. A provenance is added, if there is none among them.
+
     Raises:
         UserError: The file cannot be written.
     """
     contiguous = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     with written_whole(path) as partial:
         try:
-            save_file(contiguous, partial, metadata | {FIELD: UNSEALED})
+            made = {PROVENANCE: encode_provenance(provenance())}
+            save_file(contiguous, partial, made | metadata | {FIELD: UNSEALED})
         except SafetensorError as error:  # its way to say that the disk is full
             raise OSError(str(error)) from error
         _sort_metadata(partial)
@@ -56,10 +66,27 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         UserError: The file is missing, damaged or not in the safetensors format.
     """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the texts of what `write_tensors` wrote, likewise."""
+    with _opened(path) as file:
+        return file.metadata() or {}
+
+
+def read_provenance(path: Path) -> Provenance | None:
+    """Read where such a file comes from; None for one from before this was written."""
+    return decode_provenance(read_metadata(path).get(PROVENANCE), path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         check_seal(path, "copy or train it again")
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            yield file
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; give a run folder or a .safetensors file") from error
     except UserError:
@@ -99,6 +126,7 @@ def save_model(
     discriminator: nn.Module | None = None,
     *,
     generator: bool = True,
+    made: Provenance | None = None,
     **facts: object,
 ) -> None:
     """Write a network for inference, with its configuration and facts about its making.
@@ -109,12 +137,15 @@ def save_model(
         config: That of its training. It has the fields of `ModelConfig`, and any others.
         discriminator: h, for a training that starts from both.
         generator: Whether g is written as well; a dense network can do without it.
+        made: Where it comes from; by default this program and machine, and nothing of the work.
         facts: What is known about its making.
 
     Raises:
         UserError: The file cannot be written.
     """
     metadata = {"config": msgspec.json.encode(config).decode(), "facts": json.dumps(facts)}
+    if made is not None:
+        metadata[PROVENANCE] = encode_provenance(made)
     tensors = pack_module("network", network)
     if not generator:
         tensors = {name: value for name, value in tensors.items() if not name.startswith(GENERATOR)}

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from murauer.provenance import PROVENANCE, encode_provenance, provenance
 from murauer.seals import FIELD, UNSEALED, seal
 from murauer.version import __version__
 
@@ -79,10 +80,11 @@ def store_halved(model: "ModelProto") -> None:
 
 
 def save_onnx(model: "ModelProto", path: Path, **metadata: str) -> None:
-    """Write a graph with some texts beside it, sealed."""
+    """Write a graph with some texts beside it, sealed. A provenance is added, if there is none among them."""
     import onnx  # extra
 
-    onnx.helper.set_model_props(model, metadata | {FIELD: UNSEALED})
+    made = {PROVENANCE: encode_provenance(provenance())}
+    onnx.helper.set_model_props(model, made | metadata | {FIELD: UNSEALED})
     onnx.save(model, path)
     seal(path)
 

@@ -14,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from murauer.errors import UserError
+from murauer.files import file_digest
 from murauer.geometry.patches import BoxRule
 from murauer.geometry.skeletons import find_skeleton
 from murauer.nets.compatibility import PUBLISHED
 from murauer.nets.config import ModelConfig
 from murauer.nets.model_file import save_model
 from murauer.nets.network import HandPoseNetwork, make_discriminator, parameter_counts
+from murauer.provenance import provenance
 
 SKELETONS = {14: "nyu14", 36: "nyu36"}
 """Skeletons by the number of joints that published weights predict."""
@@ -160,6 +162,7 @@ def import_published(
     if labels is not None:
         facts = {"variant": "full", "labels": labels, "seed": 0, "labelled_frames": "published"}
     model = ModelConfig(network=config, skeleton=skeleton.name)
-    save_model(out, network, model, h if discriminator is not None else None, **facts)
+    made = provenance(inputs={"weights": file_digest(path)})
+    save_model(out, network, model, h if discriminator is not None else None, made=made, **facts)
     counts = parameter_counts(network, h)
     return counts if discriminator is not None else {name: n for name, n in counts.items() if name != "h"}

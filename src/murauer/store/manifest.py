@@ -1,5 +1,6 @@
 """What describes a store: the file `recording.json`, with a type for each thing it says."""
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from murauer.foreign.documents import parse_object
 from murauer.foreign.limits import MOST_SETTINGS, read_bytes
 from murauer.foreign.ranges import Millimetres
 from murauer.geometry.rig import MOST_CAMERAS
+from murauer.provenance import PROVENANCE, Provenance, provenance
 from murauer.seals import FIELD, UNSEALED, check_seal, seal
 from murauer.store.integrity import checksums
 from murauer.store.makers import (
@@ -68,6 +70,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         hands: For an import, which hands its persons show, and how sure that is.
         checksums: SHA-256 of the arrays, by their place in the store.
         digest: Of this file, see `murauer.seals`.
+        provenance: Of what wrote it last.
         imported: How it was imported.
         simulation: How it was simulated.
         synthesis: How its synthetic set was rendered, if it came without one.
@@ -92,6 +95,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     hands: tuple[HandFacts, ...] = ()
     checksums: dict[str, str] = {}
     digest: str = ""
+    provenance: Provenance | None = None
     imported: ImportFacts | None = msgspec.field(default=None, name="import")
     simulation: SimulationConfig | None = None
     synthesis: SynthesisFacts | None = None
@@ -149,6 +153,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         manifest,
         checksums=dict(sorted((known | checksums(folder, new)).items())),
         digest=UNSEALED,
+        provenance=provenance(),
     )
     with written_whole(folder / MANIFEST_FILE) as partial:
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(complete), indent=1))
@@ -189,6 +194,14 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def store_identity(folder: Path) -> Any:
-    """What tells a store from others: its manifest as it stands on disk, whatever its format."""
+    """What tells a store from others: its manifest as it stands on disk, whatever its format.
+
+    It is the same of a store that was made again elsewhere.
+    """
     told = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-    return {name: value for name, value in told.items() if name != FIELD}
+    return {name: value for name, value in told.items() if name not in (FIELD, PROVENANCE)}
+
+
+def data_digest(folder: Path) -> str:
+    """A short text that says what is in a store."""
+    return hashlib.sha256(json.dumps(store_identity(folder), sort_keys=True).encode()).hexdigest()[:16]

@@ -9,7 +9,7 @@ import numpy as np
 from murauer.geometry.skeletons import Skeleton
 from murauer.names import shortened
 from murauer.store.makers import HandFacts
-from murauer.store.manifest import CENTRES
+from murauer.store.manifest import CENTRES, data_digest
 from murauer.store.store import PROBLEMS_FILE, Store
 from murauer.text_files import read_table
 
@@ -38,6 +38,8 @@ def store_facts(store: Store) -> dict[str, Any]:
         "view_pair": None if pair is None else list(pair),
         "aliases": store.manifest.aliases,
         "left_out": list(store.manifest.left_out),
+        "digest": data_digest(store.folder),
+        "provenance": msgspec.to_builtins(store.manifest.provenance),
         "hands": [msgspec.to_builtins(hand) for hand in store.manifest.hands],
         "sets": {
             name: {

@@ -13,7 +13,8 @@ from torch.optim import Optimizer
 
 from murauer.errors import UnlikelyInput, UserError
 from murauer.files import written_whole
-from murauer.nets.model_file import pack_module, read_tensors, unpack_module, write_tensors
+from murauer.nets.model_file import pack_module, read_provenance, read_tensors, unpack_module, write_tensors
+from murauer.provenance import PROVENANCE, Provenance, encode_provenance
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
@@ -24,7 +25,12 @@ def previous_checkpoint(path: Path) -> Path:
 
 
 def save_checkpoint(
-    path: Path, modules: dict[str, nn.Module], optimisers: dict[str, Optimizer], identity: str, step: int
+    path: Path,
+    modules: dict[str, nn.Module],
+    optimisers: dict[str, Optimizer],
+    identity: str,
+    step: int,
+    made: Provenance | None = None,
 ) -> None:
     """Write the state of a training before step `step`, with the text that says which training it is."""
     tensors: dict[str, Tensor] = {}
@@ -32,7 +38,8 @@ def save_checkpoint(
         tensors |= pack_module(name, module)
     for name, optimiser in optimisers.items():
         tensors |= pack_optimiser(f"optimiser_{name}", optimiser)
-    write_checkpoint(path, tensors, {"step": str(step), "identity": identity})
+    told = {} if made is None else {PROVENANCE: encode_provenance(made)}
+    write_checkpoint(path, tensors, {"step": str(step), "identity": identity} | told)
 
 
 def load_checkpoint(
@@ -57,6 +64,21 @@ def load_checkpoint(
     for name, optimiser in optimisers.items():
         unpack_optimiser(f"optimiser_{name}", optimiser, tensors)
     return int(metadata["step"])
+
+
+def continued(path: Path, made: Provenance, left: int) -> Provenance:
+    """The provenance of a training that goes on at its last checkpoint, if there is one.
+
+    Args:
+        path: The checkpoint, after it was loaded.
+        made: What it would be if the training began here.
+        left: Steps that are still to be made.
+    """
+    path = path if path.exists() else previous_checkpoint(path)
+    if not path.exists():
+        return made
+    before = read_provenance(path)
+    return made.after(before) if left or before is None else before
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from murauer.nets.deployed import AnyNetwork
+from murauer.provenance import Provenance, provenance
 from murauer.training.batch import Batch
-from murauer.training.checkpoint import load_checkpoint, save_checkpoint
+from murauer.training.checkpoint import continued, load_checkpoint, save_checkpoint
 from murauer.training.config import Config
 from murauer.training.device import keep_freed_memory, networks_in, prefetched, steps_ahead
 from murauer.training.ema import average_of
@@ -110,8 +111,14 @@ class Training:
         return sums
 
     def run(
-        self, name: str, draw: Callable[[int], list[Batch]], checkpoint: Path, identity: str, plan: Plan
-    ) -> None:
+        self,
+        name: str,
+        draw: Callable[[int], list[Batch]],
+        checkpoint: Path,
+        identity: str,
+        plan: Plan,
+        made: Provenance | None = None,
+    ) -> Provenance:
         """Make all steps, or those that are left; Ctrl-C and SIGTERM end it with a checkpoint.
 
         Args:
@@ -120,6 +127,10 @@ class Training:
             checkpoint: File of the resumable state; the log for TensorBoard is in the folder `log` beside it.
             identity: Text that says what is trained; a checkpoint of another identity is refused.
             plan: Has the stage among all.
+            made: Provenance of the training.
+
+        Returns:
+            The same with what was before the training was stopped.
 
         Raises:
             UserError: A loss is not finite; the last checkpoint stays as it was.
@@ -128,6 +139,7 @@ class Training:
         keep_freed_memory()
         schedule = make_schedule(self.settings.schedule, self.iterations)
         start = load_checkpoint(checkpoint, self.modules, self.optimisers, identity)
+        made = continued(checkpoint, made or provenance(self.device), self.iterations - start)
         wait_for_all()  # before one of them writes a checkpoint, all have read the last one
         with (
             prefetched(draw, self.iterations, steps_ahead(self.device)) as batches,
@@ -143,7 +155,8 @@ class Training:
                 due = due or time.monotonic() - saved > CHECKPOINT_SECONDS or stopped()
                 losses.add(step, of_step, rate, read=due)
                 if due and leads():
-                    save_checkpoint(checkpoint, self.modules, self.optimisers, identity, step + 1)
+                    save_checkpoint(checkpoint, self.modules, self.optimisers, identity, step + 1, made)
                     saved = time.monotonic()
                     if stopped():
-                        return
+                        break
+        return made

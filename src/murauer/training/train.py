@@ -15,7 +15,8 @@ from murauer.foreign.documents import parse_object
 from murauer.foreign.limits import MOST_SETTINGS
 from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model
 from murauer.nets.network import make_discriminator
-from murauer.store.manifest import PAIRS, store_identity
+from murauer.provenance import Provenance, provenance
+from murauer.store.manifest import PAIRS, data_digest, store_identity
 from murauer.store.store import MAKERS, Store
 from murauer.text_files import read_text
 from murauer.training.batch_source import BatchSource
@@ -80,15 +81,16 @@ def pretrain(
     plan = Plan((pretraining_stage(config), *followed_by))
     if not followed_by:
         plan.tell(f"pre-training, seed {seed},", out, device, [training.network])
-    training.run(
+    made = training.run(
         PRETRAINING,
         lambda step: [source.pretraining(step, part) for part in parts],
         checkpoint,
         identity,
         plan,
+        _made_from(store, config, seed, device),
     )
     if leads():
-        save_model(result, training.average.module, bare, identity=identity)
+        save_model(result, training.average.module, bare, made=made, identity=identity)
     wait_for_all()
     return result
 
@@ -156,6 +158,7 @@ def train(
         rows = store.labelled_rows(labels if chosen.real else 0, seed, published)
     source = BatchSource(store, config, chosen, rows, seed, device)
     settings: dict[str, object] = {"variant": variant, "labels": labels, "seed": seed}
+    settings["pretrained"] = pretrained and str(pretrained)
     chosen_rows = [] if label_rows is None else [rows.tolist()]
     if chosen_rows:
         settings["label_rows"] = chosen_rows[0]
@@ -192,12 +195,14 @@ def train(
     training = Training(network, config, discriminator)
     parts = own_parts(config.training.accumulation, min(source.sizes.values()))
     identity = training_identity(store, config, seed, variant, labels, origin, *chosen_rows)
-    training.run(
+    inputs = {"pretrained": origin} if chosen.synthetic else {}
+    made = training.run(
         variant,
         lambda step: [source.joint(step, part) for part in parts],
         out / CHECKPOINT_FILE,
         identity,
         plan,
+        _made_from(store, config, seed, device, **inputs),
     )
     model = out / MODEL_FILE
     if leads():
@@ -208,7 +213,7 @@ def train(
             "seed": seed,
             "labelled_frames": choice,
         }
-        save_model(model, training.average.module, config, **facts)
+        save_model(model, training.average.module, config, made=made, **facts)
     wait_for_all()
     return model
 
@@ -218,13 +223,20 @@ def training_identity(store: Store, config: Config, seed: int, *rest: object) ->
     return json.dumps([encode_config(config), store_identity(store.folder), seed, *rest], sort_keys=True)
 
 
+def _made_from(store: Store, config: Config, seed: int, device: torch.device, **inputs: str) -> Provenance:
+    for digest in origin_of(config):  # none or one
+        inputs["start"] = digest
+    return provenance(device, data=data_digest(store.folder), inputs=inputs, seed=seed, config=config)
+
+
 def _start_run(out: Path, settings: dict[str, object], config: Config, store: Store) -> None:
-    """Write what the run is, unless the folder holds another one; where the store lies may change."""
+    """Write what the run is, unless the folder holds another one; where its data lie may change."""
     path = out / RUN_FILE
     settings = settings | {"config": msgspec.to_builtins(config), "store": str(store.folder)}
     text = json.dumps(settings, indent=1)
     before = parse_object(read_text(path, MOST_SETTINGS), f"{path} is damaged") if path.exists() else None
-    if before is not None and before | {"store": ""} != json.loads(text) | {"store": ""}:
+    places = {"store": "", "pretrained": ""}
+    if before is not None and before | places != json.loads(text) | places:
         raise UserError(
             f"{out} belongs to another training, whose settings are in its {path.name}; choose another "
             "--out folder or the same settings"

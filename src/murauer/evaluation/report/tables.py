@@ -1,13 +1,10 @@
 """The headline table and the facts: every number as it was stored."""
 
-import platform
+import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
-import torch
-
-from murauer.evaluation.runs import Predictions
+from murauer.evaluation.runs import Predictions, provenance_of
 from murauer.store.manifest import CENTRES
 from murauer.store.store import Store
 
@@ -88,8 +85,8 @@ def all_facts(results: Sequence[Predictions], store: Store, facts: Mapping[str, 
             f"{letter} {count:,}" for letter, count in counts.items()
         ),
         "Joints": f"{len(store.skeleton)} ({store.skeleton.name})",
-        "Software": f"murauer {version('murauer')}, PyTorch {torch.__version__}, "
-        f"Python {platform.python_version()}",
-        "Machine": f"{platform.system()} {platform.machine()}",
     }
+    made = provenance_of(runs, store)
+    own |= {name.capitalize(): text for name, text in made.words().items() if name != "seed"}
+    own |= {f"Configuration ({name})": json.dumps(config) for name, config in made.config.items() if config}
     return dict(facts) | {name: text for name, text in own.items() if name not in facts}

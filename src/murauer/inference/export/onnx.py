@@ -19,15 +19,16 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor
 
 from murauer.errors import UserError
-from murauer.files import written_whole
+from murauer.files import file_digest, written_whole
 from murauer.geometry.patches import Floats
 from murauer.inference.backends.onnx import INPUT, METADATA_KEY, OUTPUT, OnnxBackend, encode_facts
 from murauer.inference.backends.torch import TorchBackend
 from murauer.inference.export.calibration import CalibrationFrames, simulate_patches
 from murauer.nets.deployed import Deployed
 from murauer.nets.model_facts import ModelFacts
-from murauer.nets.model_file import load_model
+from murauer.nets.model_file import load_model, model_path, read_provenance
 from murauer.nets.onnx_export import OPSET, _quiet, save_onnx, translate
+from murauer.provenance import PROVENANCE, Provenance, encode_provenance, provenance
 from murauer.version import __version__
 
 LARGEST_DIFFERENCE_MM = 0.01
@@ -78,7 +79,7 @@ def export_onnx(source: str | Path, out: Path, *, int8: bool = False) -> ExportR
     model = translate(Deployed(load_model(source)[0]), example, (INPUT, OUTPUT), free)
     with TemporaryDirectory() as folder:
         exact = Path(folder) / "exact.onnx"
-        _save(model, exact, backend.facts, precision="float32", source=str(source))
+        _save(model, exact, backend.facts, _made_from(source), precision="float32", source=str(source))
         expected, actual = run(backend, frames), run(OnnxBackend(exact), frames)
         difference = float(np.abs(expected - actual).max()) * backend.facts.cube_mm / 2
         if not difference < LARGEST_DIFFERENCE_MM:
@@ -118,9 +119,18 @@ def _measure_int8(
     )
 
 
-def _save(model: onnx.ModelProto, path: Path, facts: ModelFacts, **more: object) -> None:
+def _made_from(source: str | Path) -> Provenance:
+    """This export, of what the training of the model was."""
+    path = model_path(source)
+    trained = read_provenance(path) or Provenance()
+    inputs = {"model": file_digest(path)}
+    return provenance(data=trained.data, inputs=inputs, seed=trained.seed, config=trained.config)
+
+
+def _save(model: onnx.ModelProto, path: Path, facts: ModelFacts, made: Provenance, **more: object) -> None:
     onnx.checker.check_model(model, full_check=True)
-    save_onnx(model, path, **{METADATA_KEY: encode_facts(facts, murauer=__version__, **more)})
+    told = {METADATA_KEY: encode_facts(facts, murauer=__version__, **more)}
+    save_onnx(model, path, **told, **{PROVENANCE: encode_provenance(made)})
 
 
 def _quantise(exact: Path, out: Path, frames: CalibrationFrames) -> None:
@@ -152,5 +162,6 @@ def _quantise(exact: Path, out: Path, frames: CalibrationFrames) -> None:
             nodes_to_exclude=[first, last],
         )
     model = onnx.load(out)
-    text = next(prop for prop in onnx.load(exact).metadata_props if prop.key == METADATA_KEY).value
-    save_onnx(model, out, **{METADATA_KEY: text.replace('"float32"', '"int8"')})
+    told = {each.key: each.value for each in onnx.load(exact).metadata_props}
+    told[METADATA_KEY] = told[METADATA_KEY].replace('"float32"', '"int8"')
+    save_onnx(model, out, **told)

@@ -12,6 +12,7 @@ import msgspec
 from murauer.nets.config import DenseConfig, ModelConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
 from murauer.nets.model_file import pack_module, read_tensors, unpack_module, write_tensors
+from murauer.provenance import PROVENANCE
 from murauer.training.base.samples import Variation
 from murauer.training.base.train import CHECKPOINT
 
@@ -40,7 +41,8 @@ def write_model(run: Path, out: Path) -> str:
     }
     model = ModelConfig(skeleton=config.skeleton, cube_mm=Variation.cube_mm, dense=config)
     text = msgspec.json.encode(model).decode()
-    write_tensors(out, weights, {"config": text, "facts": metadata["facts"]})
+    told = {name: metadata[name] for name in ("facts", PROVENANCE) if name in metadata}
+    write_tensors(out, weights, {"config": text} | told)
     return metadata["facts"]
 
 

@@ -17,9 +17,11 @@ import msgspec
 import torch
 from torch import Generator, Tensor, nn
 
+from murauer.files import file_digest
 from murauer.nets.config import DenseConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
-from murauer.nets.model_file import load_model, pack_module, unpack_module
+from murauer.nets.model_file import load_model, model_path, pack_module, unpack_module
+from murauer.provenance import PROVENANCE, decode_provenance, encode_provenance, provenance
 from murauer.store.store import open_store
 from murauer.training.base.losses import error_loss, joint_loss, vote_loss
 from murauer.training.base.optimiser import LARGEST_GRADIENT, dense_optimiser, rise_and_fall
@@ -121,6 +123,8 @@ class BaseTrainer:
         self.parameters = trained
         self.minutes, self.images = 0.0, 0
         self.generator = Generator().manual_seed(config.seed)
+        inputs = {} if start is None else {"start": file_digest(model_path(start))}
+        self.made = provenance(inputs=inputs, seed=config.seed, config=config)
         self._resume()
 
     def step(self, batch: Batch, rate: float) -> dict[str, Tensor]:
@@ -156,7 +160,7 @@ class BaseTrainer:
         tensors |= pack_optimiser("optimiser", self.optimiser)
         facts = {"minutes": self.minutes, "images": self.images}
         network = msgspec.json.encode(self.config.network).decode()
-        metadata = {"facts": json.dumps(facts), "network": network}
+        metadata = {"facts": json.dumps(facts), "network": network, PROVENANCE: encode_provenance(self.made)}
         write_checkpoint(self.folder / CHECKPOINT, tensors, metadata)
 
     def _resume(self) -> None:
@@ -171,6 +175,7 @@ class BaseTrainer:
         facts = json.loads(metadata["facts"])
         self.minutes, self.images = facts["minutes"], facts["images"]
         self.generator.manual_seed(self.config.seed + self.images)
+        self.made = self.made.after(decode_provenance(metadata.get(PROVENANCE), path))
 
 
 def train(
