@@ -99,6 +99,7 @@ def test_a_live_page_is_made_of_what_there_is() -> None:
         "evaluate runs/a --data stores/a",
         "info --config paper",
         "info model.safetensors",
+        "reproduce runs/a",
         "record simulated: --out captures/a --frames 1",
         "studio captures/a",
         "export default --out model.onnx",
