@@ -1,7 +1,6 @@
 """The steps of the paper and of the published code, against a reference written from the method alone."""
 
 import dataclasses
-import os
 from typing import Any
 
 import msgspec
@@ -125,14 +124,13 @@ def test_a_step_in_float64_is_that_of_the_reference(tiny_store: Store, name: str
     assert len(norms) > 150
 
 
-ELSEWHERE = torch.backends.cpu.get_cpu_capability() != "AVX512" or "ONEDNN_MAX_CPU_ISA" in os.environ
-
-
-@pytest.mark.xfail(
-    ELSEWHERE, reason="a known fault: with AVX2 alone 6.5e-4 and 1.2 %, measured", strict=False
-)
 def test_a_step_of_sets_of_11_in_float32_is_near_that_of_the_reference(tiny_store: Store) -> None:
-    """As near as float32 goes with 60 layers: norms of the gradients of whole networks."""
+    """As near as float32 goes with 60 layers: norms of the gradients of whole networks.
+
+    With every layer computed in float64 and rounded to float32 once, losses move by 2e-7 and l_m, which is a
+    small difference, by 2e-5; the gradient of f, which changes where a ReLU does, by 6e-4 already if only the
+    patches are rounded. Measured over four instruction sets: 7e-6, 9e-5 and 3.9e-3 at most.
+    """
     config = configured("paper", 11, mini_batch="per_set")
     batch = drawn(tiny_store, config)
     network, discriminator = made(config, torch.float32)
@@ -146,3 +144,4 @@ def test_a_step_of_sets_of_11_in_float32_is_near_that_of_the_reference(tiny_stor
         exact = [reference.network[f"{part}.{name}"].grad.norm() for name, _ in module.named_parameters()]
         norms[part] = abs(float(torch.stack(own).norm() / torch.stack(exact).norm()) - 1)
     assert len(norms) == 4 and worst(losses)[0] < 4e-4 and worst(norms)[0] < 7e-3, (losses, norms)
+    assert max(loss for name, loss in losses.items() if name != "mapping") < 3e-5, losses

@@ -18,7 +18,7 @@ def channels_last(*shape: int) -> torch.Tensor:
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
 @pytest.mark.parametrize("terms", [1, 200, 1 << 30])
 def test_values_gradients_and_running_statistics_are_those_in_float64(monkeypatch, terms, layout):
-    monkeypatch.setattr(normalisation, "TERMS", terms)  # an image at a time, some, all
+    monkeypatch.setattr(normalisation, "TERMS", terms)  # a row of all images at a time, some, all
     monkeypatch.setattr(normalisation, "FEW", terms)
     layer = BatchNorm(5, momentum=0.3)
     with torch.no_grad():
@@ -73,14 +73,16 @@ def test_a_layer_like_one_of_pytorchs_does_what_that_does(layer, shape):
 
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
-def test_statistics_of_sets_of_the_paper_are_exact(layout):
-    """Of 11 images with 32 x 32 places, PyTorch's own layer is wrong by 1e-5 where they are channels-last."""
-    maps = channels_last(11, 16, 32, 32).contiguous(memory_format=layout)
+@pytest.mark.parametrize("side", [16, 32, 64])
+def test_statistics_of_sets_of_the_paper_are_exact(layout, side):
+    """Of 11 images, mostly background and channels-last, PyTorch's own layer is wrong by 2e-4 to 4e-3."""
+    maps = channels_last(11, 16, side, side).contiguous(memory_format=layout)
+    maps[:, :, side // 4 :] = 2.7
     exact = maps.double()
     variance, mean = torch.var_mean(exact, dim=(0, 2, 3), correction=0, keepdim=True)
     with torch.no_grad():
         error = (BatchNorm(16)(maps) - (exact - mean) / (variance + 1e-5).sqrt()).abs().max()
-    assert error < 5e-6
+    assert error < 1e-5
 
 
 def test_passes_of_few_and_of_many_values_have_gradients_of_one_step():

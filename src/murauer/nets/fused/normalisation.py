@@ -1,9 +1,9 @@
 """Batch normalisation whose statistics are exact, and may be those of a batch spread over several processes.
 
 PyTorch adds up a channels-last batch value after value in float32. Of the half a million values that a
-channel of a batch of the paper has, mean and variance are then wrong by 1e-5 to 2e-4 of their size. Here some
-thousand values are added up at a time and the sums are put together in float64: an error of 1e-6 in about
-the same time.
+channel of a batch of the paper has, mean and variance are then wrong by 1e-5 to 2e-4 of their size, and by
+more where most pixels are background: adding one value again and again rounds to the same side. Here a
+hundred values are added up at a time and the sums are put together in float64, at little cost.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
-TERMS = 1 << 12
-"""Values of a channel that are added up in float32."""
+TERMS = 1 << 7
+"""Values that are added up in float32, one after the other."""
 
-FEW = 2 * TERMS
+FEW = 8 * TERMS
 """Values of a channel of channels-last maps that PyTorch's own layer may add up, which is faster."""
 
 
@@ -104,16 +104,21 @@ def batch_sums(maps: Tensor) -> Tensor:
     """
     if not len(maps):
         return maps.new_zeros(1 + 2 * maps.shape[1], dtype=torch.float64)
-    values = maps.shape[2] * maps.shape[3]
-    # A GPU adds up in a tree, and is exact with all values at once.
-    parts = maps.split(max(1, TERMS // values)) if maps.device.type == "cpu" else (maps,)
+    parts = (maps,)  # which a GPU adds up in a tree, and PyTorch in float64 where it is not channels-last
+    if maps.device.type == "cpu" and maps.is_contiguous(memory_format=torch.channels_last):
+        # Columns are summed apart, as if they were channels, and so many rows of all images at a time.
+        rows = maps.permute(0, 2, 3, 1).flatten(2).flatten(0, 1)
+        parts = tuple(part.t()[None, :, :, None] for part in rows.split(TERMS))
     # Statistics have the precision of buffers that they could go to, not that of the maps.
-    mean, variance = maps.new_zeros(2, maps.shape[1], dtype=torch.promote_types(maps.dtype, torch.float32))
+    precision = torch.promote_types(maps.dtype, torch.float32)
+    mean, variance = maps.new_zeros(2, parts[0].shape[1], dtype=precision)
     statistics = [torch.batch_norm_update_stats(part, mean, variance, 0.0) for part in parts]
     mean, variance = (torch.stack(of_parts).double() for of_parts in zip(*statistics, strict=True))
-    counts = mean.new_full((len(parts),), len(parts[0]) * values)
-    counts[-1:].fill_(len(parts[-1]) * values)
-    return torch.cat([counts.sum()[None], counts @ mean, counts @ variance.add_(mean.square())])
+    counts = mean.new_full((len(parts),), parts[0].numel() // parts[0].shape[1])
+    counts[-1:].fill_(parts[-1].numel() // parts[-1].shape[1])
+    sums = counts @ mean, counts @ variance.add_(mean.square())
+    count = mean.new_full((1,), maps.numel() // maps.shape[1])
+    return torch.cat([count, *(of_columns.view(-1, maps.shape[1]).sum(0) for of_columns in sums)])
 
 
 class _Normalise(torch.autograd.Function):
