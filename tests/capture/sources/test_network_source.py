@@ -71,6 +71,12 @@ def test_receives_what_is_sent_and_counts_what_was_missed(address: str, sender: 
         assert lost >= 10
 
 
+def test_who_begins_anew_gets_nothing_old(address: str, sender: None) -> None:
+    with open_source(f"{address}?timeout=20") as source:
+        times = [frame.time_s for _ in range(2) for frame, _ in zip(source, range(3), strict=False)]
+    assert times == sorted(times) and len(set(times)) == 6
+
+
 def test_camera_whose_name_leads_elsewhere_is_refused() -> None:
     header, *parts = encode(CAMERAS, 0, 0.0, images(0))
     with pytest.raises(UserError, match=r"here, camera .*: a camera cannot be called '../../escaped'"):

@@ -34,6 +34,9 @@ MOST_DRAINED = 64
 
 Encoding = Literal["raw", "png"]
 
+_Message = tuple[tuple[CaptureCamera, ...], int, SourceFrame]
+"""Cameras, number, and what they saw."""
+
 
 class _Header(msgspec.Struct):
     """What a message tells about itself."""
@@ -69,7 +72,7 @@ class NetworkSource(Source):
         self._socket.setsockopt(zmq.SUBSCRIBE, b"")
         try:
             self._socket.connect(self._where)
-            self._first = self._receive()
+            self._first: _Message | None = self._receive()
         except zmq.ZMQError as error:
             self.close()
             raise UserError(f"cannot listen to {self._where}: {error}; write tcp://HOST:PORT") from error
@@ -81,7 +84,8 @@ class NetworkSource(Source):
     def __iter__(self) -> Iterator[SourceFrame]:
         """Give the frames as they come; see `Source`."""
         before = None
-        cameras, sequence, frame = self._first
+        cameras, sequence, frame = self._first or self._receive()
+        self._first = None  # who begins anew later wants none of old
         while True:
             if camera_document(cameras) != camera_document(self.cameras):
                 raise UserError(f"{self._where}: the cameras have changed; open it again")
@@ -94,7 +98,7 @@ class NetworkSource(Source):
         """Close the connection."""
         self._socket.close()
 
-    def _receive(self) -> tuple[tuple[CaptureCamera, ...], int, SourceFrame]:
+    def _receive(self) -> _Message:
         if not self._socket.poll(1000 * self._timeout):
             raise UserError(
                 f"{self._where} sent nothing for {self._timeout:g} s; is the program there running?"
@@ -165,7 +169,7 @@ def encode(
     return [json.dumps(header).encode(), *(_pack(image, encoding) for image in images)]
 
 
-def decode(parts: Sequence[bytes], where: str) -> tuple[tuple[CaptureCamera, ...], int, SourceFrame]:
+def decode(parts: Sequence[bytes], where: str) -> _Message:
     """Read a message: its cameras, its number and what they saw.
 
     Raises:
