@@ -25,6 +25,7 @@ with open_source("simulated:?cameras=1&paced=false") as source:
     write_camera_file(Path(sys.argv[1]) / "camera.json", source.cameras)
 EOF
 cd "$work"
+venv/bin/murauer info --self-test
 venv/bin/murauer predict frame.npy --camera camera.json --depth-scale 1 --out joints.json --overlay picture.png
 venv/bin/python -c "
 import json

@@ -83,6 +83,14 @@ def test_info_tells_where_a_model_comes_from() -> None:
     assert "default.onnx: ONNX model" in done.stdout and "provenance: " in done.stdout
 
 
+def test_the_self_test_has_the_parts_that_it_can_have() -> None:
+    done = murauer("info", "--self-test", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    by_onnx = told.pop("prediction by ONNX Runtime")
+    assert by_onnx["difference"] < by_onnx["most"] and list(told.values()) == [None] * 3
+
+
 def test_a_live_page_is_made_of_what_there_is() -> None:
     pytest.importorskip("viser", reason="viser is not installed: pip install 'murauer[studio]'")
     code = RUN.replace("from murauer.cli.main", "import murauer.studio.live\nfrom murauer.cli.main")

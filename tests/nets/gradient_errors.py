@@ -5,7 +5,7 @@ A program of its own, because where they are wrong the process may die of it.
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 
 import torch
@@ -15,8 +15,8 @@ from murauer.handfinder.network import ProposalNetwork, RefinementNetwork
 from murauer.nets.config import NetworkConfig
 from murauer.nets.feature_extractor import FeatureExtractor
 from murauer.nets.network import HandPoseNetwork
+from murauer.selftest.layers import layers_called, leave_no_zeros, result_and_gradients
 
-LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.Linear)
 CHANNELS = range(1, 65)
 NARROW = range(1, 13)
 BLOCKS = ("basic", "bottleneck")
@@ -55,30 +55,6 @@ def layers_of_finder() -> Iterator[tuple[nn.Module, Tensor]]:
     )
 
 
-def layers_called(network: nn.Module, run: Callable[[], object]) -> Iterator[tuple[nn.Module, Tensor]]:
-    """Layers of a network and something like what each is given."""
-    calls: list[tuple[nn.Module, Tensor]] = []
-
-    def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        calls.append((layer, torch.randn_like(inputs[0])))
-
-    layers = [module for module in network.modules() if isinstance(module, LAYERS)]
-    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
-    leave_no_zeros(network)
-    with torch.no_grad():
-        run()
-    for hook in hooks:
-        hook.remove()
-    return iter(calls)
-
-
-def leave_no_zeros(network: nn.Module) -> None:
-    """Give normalisations any weights; those that end a residual branch start with zeros."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-
-
 def smooth_extractor(block: str, channels: int) -> FeatureExtractor:
     """f without kinks, near which the gradient at a rounded value is another one."""
     extractor = FeatureExtractor(config(block, channels))
@@ -87,15 +63,6 @@ def smooth_extractor(block: str, channels: int) -> FeatureExtractor:
         if hasattr(module, "relu"):
             module.relu = nn.Tanh()
     return extractor
-
-
-def result_and_gradients(network: nn.Module, given: Tensor) -> list[Tensor]:
-    """Result, gradient of what is given, where there is one, and those of the parameters."""
-    given = given.clone().requires_grad_()
-    result = network(given)
-    result.backward(torch.randn(result.shape, generator=torch.Generator().manual_seed(0)).to(result))
-    gradients = [given.grad, *(parameter.grad for parameter in network.parameters())]
-    return [result.detach(), *(gradient for gradient in gradients if gradient is not None)]
 
 
 def modules() -> dict[str, tuple[nn.Module, Tensor]]:

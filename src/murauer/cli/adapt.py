@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> None:
     from murauer.files import file_digest  # start-up
     from murauer.nets.model_file import model_path, save_model, to_model_path  # start-up
     from murauer.provenance import provenance  # start-up
+    from murauer.selftest.self_test import self_test_once  # start-up
     from murauer.store.manifest import data_digest  # start-up
     from murauer.store.store import open_store  # start-up
     from murauer.training.adapt.adapt import Adaptation, adapt, load_dense  # start-up
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
         rows = store.require("real").usable_rows(0, labelled=True)
     else:
         rows = store.labelled_rows(args.labels, args.seed)
+    self_test_once()
     held = HeldOut(store, rows)
     before = held.error(load_dense(args.start)[0])
     settings = Adaptation(steps=args.steps, seed=args.seed)

@@ -3,16 +3,19 @@
 murauer info
 murauer info runs/full
 murauer info stores/a --verify
+murauer info --self-test
 
 Without PATH: versions, device, skeletons, cameras; and configs, variants, sensors to train with. With
 --config also the configuration and the number of parameters of f, m, p, g and h. PATH is a store, a run
 folder, a model, a checkpoint or a result; --data STORE is the same for a store. --verify compares its files
-with the checksums that were written with them.
+with the checksums that were written with them. --self-test finds out in some seconds whether this machine
+computes what it shall: layers, a rendered hand, a prediction.
 """
 
 import argparse
 import json
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,11 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="NAME", help="show this config and the size of its networks")
     add_data(parser, required=False)
     parser.add_argument("--verify", action="store_true", help="check the files of --data by their checksums")
+    about = "compare layers, a rendered hand and a prediction with what they shall be"
+    parser.add_argument("--self-test", action="store_true", help=about)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Carry the command out."""
+    if args.self_test:
+        _test_itself(args)
+        return
     if args.data or _is_store(args.path):
         _show_store(args.data or args.path, args)
         return
@@ -55,6 +63,21 @@ def run(args: argparse.Namespace) -> None:
         elif isinstance(value, list):
             value = ", ".join(value)
         print(f"{name.replace('_', ' ') + ':':14} {value}")
+
+
+def _test_itself(args: argparse.Namespace) -> None:
+    """Tell what the self-test finds; a failure is an error."""
+    from murauer.selftest.self_test import PYTORCH, remember, require, self_test  # start-up
+
+    outcomes = self_test()
+    if args.json:
+        told = {name: None if each is None else asdict(each) for name, each in outcomes.items()}
+        print(json.dumps(told, indent=1))
+    else:
+        for name, each in outcomes.items():
+            print(f"{name}: " + (f"left out, {PYTORCH}" if each is None else str(each)))
+    require(outcomes)
+    remember(outcomes)
 
 
 def _show_store(folder: Path, args: argparse.Namespace) -> None:

@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> None:
     import msgspec  # start-up
 
     from murauer.evaluation.split import evaluate_split  # start-up
+    from murauer.selftest.self_test import self_test_once  # start-up
     from murauer.store.store import open_store  # start-up
     from murauer.training.config import read_config  # start-up
     from murauer.training.device import open_device  # start-up
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> None:
     config = msgspec.structs.replace(config, start=args.start or config.start)
     rows = store.labelled_rows_from(args.labels) if isinstance(args.labels, Path) else None
     device = open_device(args.device)
+    self_test_once()
     with processes(device) as leading:
         model = train(
             store,

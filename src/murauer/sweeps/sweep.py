@@ -25,6 +25,7 @@ from murauer.foreign.documents import parse_object
 from murauer.foreign.limits import MOST_SETTINGS
 from murauer.locks import locked
 from murauer.progress import Progress
+from murauer.selftest.self_test import self_test_once
 from murauer.store.row_file import read_rows
 from murauer.store.store import Store, open_store
 from murauer.sweeps.runner import LocalRunner, Runner, Task
@@ -301,6 +302,7 @@ def _attempt(out: Path, call: Callable[[], None]) -> str | None:
             redirect_stderr(file),
         ):
             try:
+                self_test_once()
                 call()
             except UserError:
                 raise

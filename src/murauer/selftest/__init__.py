@@ -1,0 +1,1 @@
+"""Whether this installation computes on this machine what it shall."""
