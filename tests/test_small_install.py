@@ -55,7 +55,9 @@ def test_prediction_with_files_and_pictures(frame: Path, tmp_path: Path) -> None
     outs = [word for name in names for word in ("--out", tmp_path / name)]
     done = murauer("predict", frame, "--camera", "nyu", *outs, "--overlay", tmp_path / "picture.png")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    (result,) = json.loads((tmp_path / "joints.json").read_text())["frames"]
+    document = json.loads((tmp_path / "joints.json").read_text())
+    (result,), made = document["frames"], document["provenance"]
+    assert (made["threads"], made["device"]) == (1, "cpu") and made["inputs"].keys() == {"model"}
     assert np.isfinite(result["joints_xyz_mm"]).all()
     assert result["centre_xyz_mm"][2] == pytest.approx(800, abs=150)
     assert len((tmp_path / "joints.csv").read_text().splitlines()) == 1 + 21

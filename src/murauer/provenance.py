@@ -128,8 +128,9 @@ class Provenance(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 def provenance(
-    device: "Device | None" = None,
+    device: "Device | str | None" = None,
     *,
+    threads: int | None = None,
     data: str | None = None,
     inputs: dict[str, str] | None = None,
     seed: int | dict[str, int | None] | None = None,
@@ -139,6 +140,7 @@ def provenance(
 
     Args:
         device: Where networks compute; the processor by default.
+        threads: Of a computation; those of PyTorch by default.
         data: Digest of the store, see `Provenance`.
         inputs: Likewise.
         seed: Likewise.
@@ -153,8 +155,8 @@ def provenance(
         libraries=_libraries(),
         processor=processor(),
         instructions=_instructions(),
-        device=torch.cuda.get_device_name(device) if torch and device and device.type == "cuda" else "cpu",
-        threads=torch.get_num_threads() if torch else os.cpu_count() or 1,
+        device=torch.cuda.get_device_name(device) if torch and str(device).startswith("cuda") else "cpu",
+        threads=threads or (torch.get_num_threads() if torch else os.cpu_count() or 1),
         processes=torch.distributed.get_world_size() if torch and shared else 1,
         data=data,
         inputs=inputs or {},

@@ -40,7 +40,7 @@ from murauer.arguments import (
     tell_shard_is_done,
 )
 from murauer.errors import UserError
-from murauer.files import written_whole
+from murauer.files import file_digest, written_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,11 +159,15 @@ def _predict_set(args: argparse.Namespace) -> None:
 
 def predict_frames(args: argparse.Namespace, frames: "NamedFrames", estimator: "Estimator") -> int:
     """Predict all frames, then write everything, so that older results stay if it is interrupted."""
+    import msgspec  # start-up
+
     from murauer.capture.depth import centre_from_uvd  # start-up
     from murauer.geometry.overlay import contact_sheet  # start-up
+    from murauer.inference.backends.load import model_of  # start-up
     from murauer.inference.frame_poses import poses_of_frames  # start-up
     from murauer.inference.pose_files import to_document, to_json, write_poses  # start-up
     from murauer.progress import Progress  # start-up
+    from murauer.provenance import PROVENANCE, provenance  # start-up
 
     capture = frames.complete()
     if args.centre is not None and capture.camera.width:
@@ -196,6 +200,10 @@ def predict_frames(args: argparse.Namespace, frames: "NamedFrames", estimator: "
         raise UserError(damaged[0][1] + more)
 
     document = to_document(poses, capture.camera, str(args.model), capture.distortion)
+    model = model_of(args.model, device=args.device)
+    threads = 1 if model.suffix == ".onnx" else None
+    made = provenance(args.device, threads=threads, inputs={"model": file_digest(model)})
+    document[PROVENANCE] = msgspec.to_builtins(made)
     for path in args.out:
         write_poses(path, document)
     if args.overlay is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from murauer.errors import UserError
 from murauer.foreign.documents import parse_object
 from murauer.foreign.limits import MOST_SETTINGS
-from murauer.nets.model_facts import PACKAGED, packaged_model
+from murauer.nets.model_facts import MODEL_FILE, PACKAGED, packaged_model
 from murauer.provenance import PROVENANCE, Provenance, decode_provenance
 from murauer.text_files import read_text
 
@@ -60,7 +60,6 @@ def read_origin(path: Path) -> Origin:
 
 def _files_of_run(folder: Path) -> list[Path]:
     """Files that say where a run comes from, the best first."""
-    from murauer.nets.model_file import MODEL_FILE  # extra
     from murauer.training.checkpoint import CHECKPOINT_FILE  # extra
     from murauer.training.train import PRETRAINED_FILE, PRETRAINING_CHECKPOINT_FILE  # extra
 

@@ -22,7 +22,8 @@ from murauer.evaluation.split import evaluate_split
 from murauer.files import file_digest
 from murauer.foreign.documents import convert_json, parse_object
 from murauer.foreign.limits import MOST_SETTINGS
-from murauer.nets.model_file import MODEL_FILE, read_provenance, read_tensors
+from murauer.nets.model_facts import MODEL_FILE
+from murauer.nets.model_file import read_provenance, read_tensors
 from murauer.provenance import PROVENANCE, Provenance
 from murauer.store.manifest import data_digest
 from murauer.store.store import Store, open_store

@@ -17,7 +17,8 @@ from murauer.foreign.limits import MOST_SETTINGS
 from murauer.names import natural_key
 from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork, device_of
-from murauer.nets.model_file import MODEL_FILE, load_model, model_path, read_tensors
+from murauer.nets.model_facts import MODEL_FILE
+from murauer.nets.model_file import load_model, model_path, read_tensors
 from murauer.provenance import Provenance
 from murauer.store.store import Store, open_store
 from murauer.text_files import read_text

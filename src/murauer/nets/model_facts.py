@@ -31,6 +31,9 @@ class ModelFacts:
     box: BoxRule = "exact"
 
 
+MODEL_FILE = "model.safetensors"
+"""The model in a run folder."""
+
 PACKAGED = ("default", "small")
 """Names of the packaged models: the base model, of skeleton hand21, and a small one of skeleton nyu14."""
 

@@ -18,11 +18,10 @@ from murauer.foreign.documents import convert_json
 from murauer.foreign.limits import reason
 from murauer.nets.config import ModelConfig
 from murauer.nets.deployed import AnyNetwork, make_network
-from murauer.nets.model_facts import PACKAGED, packaged_model
+from murauer.nets.model_facts import MODEL_FILE, PACKAGED, packaged_model
 from murauer.provenance import PROVENANCE, Provenance, decode_provenance, encode_provenance, provenance
 from murauer.seals import FIELD, UNSEALED, check_seal, seal
 
-MODEL_FILE = "model.safetensors"
 GENERATOR = "network.view_generator."
 """What the names of the weights of g begin with."""
 

@@ -13,7 +13,8 @@ from murauer.errors import UserError
 from murauer.files import file_digest, written_whole
 from murauer.foreign.documents import parse_object
 from murauer.foreign.limits import MOST_SETTINGS
-from murauer.nets.model_file import MODEL_FILE, read_tensors, save_model
+from murauer.nets.model_facts import MODEL_FILE
+from murauer.nets.model_file import read_tensors, save_model
 from murauer.nets.network import make_discriminator
 from murauer.provenance import Provenance, provenance
 from murauer.store.manifest import PAIRS, data_digest, store_identity

@@ -4,7 +4,15 @@ from pathlib import Path
 
 from murauer.errors import UserError
 from murauer.inference.backends.backend import Backend
-from murauer.nets.model_facts import PACKAGED, BackendName, packaged_model
+from murauer.nets.model_facts import MODEL_FILE, PACKAGED, BackendName, packaged_model
+
+
+def model_of(source: str | Path, backend: BackendName | None = None, device: str = "cpu") -> Path:
+    """The file that `load_backend` loads."""
+    if str(source) in PACKAGED:
+        return packaged_model(backend or ("onnx" if device == "cpu" else "torch"), str(source))
+    path = Path(source)
+    return path / MODEL_FILE if path.is_dir() else path
 
 
 def load_backend(
@@ -21,11 +29,7 @@ def load_backend(
     """
     if backend not in (None, "onnx", "torch"):
         raise UserError(f"unknown backend {backend!r}; use 'onnx' or 'torch'")
-    if str(source) in PACKAGED:
-        wanted = backend or ("onnx" if device == "cpu" else "torch")
-        path = packaged_model(wanted, str(source))
-    else:
-        path = Path(source)
+    path = model_of(source, backend, device)
     exported = path.suffix == ".onnx"
     if backend is not None and exported != (backend == "onnx"):
         fix = f"use backend='{'onnx' if exported else 'torch'}'"
