@@ -1,6 +1,6 @@
 """What `murauer adapt` gains on a camera outside of the packaged model's training, and what it unlearns.
 
-    python benchmarks/adapt.py OUT [--labels 0 20] [--seeds 0 1 2] [--steps 2400] [--own stores/mixed]
+    python benchmarks/adapt.py OUT [--labels 0 20] [--seeds 0 1 2] [--steps 800] [--own stores/mixed]
 
 Renders the recording of docs/results/adapt_recording.json into OUT, adapts the packaged model to it for each
 number of labels and seed, and measures the models on its test frames, crop centres given. --own is a store
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--labels", type=int, nargs="+", default=[0, 20])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--own", type=Path, metavar="STORE")
     parser.add_argument("--recording", type=Path, default=RECORDING, metavar="FILE.json")
     options = parser.parse_args()

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     about = "packaged model, model file or run folder to adapt (default: default)"
     parser.add_argument("--start", default="default", metavar="MODEL", help=about)
-    parser.add_argument("--steps", type=positive_int, default=2400, metavar="N", help="default: 2400")
+    parser.add_argument("--steps", type=positive_int, default=800, metavar="N", help="default: 800")
     parser.add_argument("--seed", type=count, default=0, help="seed of everything random (default: 0)")
     add_json(parser)
 

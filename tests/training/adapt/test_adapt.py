@@ -15,6 +15,7 @@ from murauer.nets.config import DenseConfig, ModelConfig
 from murauer.nets.dense_network import DenseHandPoseNetwork
 from murauer.nets.model_file import load_model, read_tensors, save_model
 from murauer.store.store import Store
+from murauer.training.adapt import like_sensors
 from murauer.training.adapt.adapt import Adaptation, Trainer, adapt, load_dense
 from murauer.training.adapt.held_out import HeldOut
 from murauer.training.adapt.keep import between, keep_skill
@@ -25,6 +26,12 @@ SIZES = DenseConfig(
     mapping_blocks=1, generator_channels=(8, 8),
 )  # fmt: skip
 FEW = Adaptation(steps=4, batch=8)
+
+
+@pytest.fixture(autouse=True)
+def few_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trying a hundred takes half a minute."""
+    monkeypatch.setattr(like_sensors, "TRIED", 7)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +58,7 @@ def test_the_same_seed_adapts_alike_and_another_does_not(tiny_store: Store, star
 def test_one_camera_is_enough(tiny_store: Store, start: Path) -> None:
     alone = dataclasses.replace(tiny_store, view_pair=None)
     network, _ = load_dense(start)
-    believed, apart = believed_frames(network, alone, np.zeros(0, int))
+    believed, apart = believed_frames(network, alone, np.zeros(0, int), 50)
     assert apart is None and not believed.views.any()
     assert adapt(alone, start, np.zeros(0, int), FEW).apart_mm == ()
 
@@ -59,7 +66,7 @@ def test_one_camera_is_enough(tiny_store: Store, start: Path) -> None:
 def test_two_cameras_learn_from_what_they_agree_on(tiny_store: Store, start: Path) -> None:
     network, _ = load_dense(start)
     without = np.arange(10)
-    believed, apart = believed_frames(network, tiny_store, without)
+    believed, apart = believed_frames(network, tiny_store, without, 500)
     assert apart is not None and apart > 0
     assert set(believed.views.tolist()) == {0, 1} and not np.isin(believed.rows, without).any()
     assert len(believed) == 2 * (len(tiny_store.require("real")) - 10)
@@ -78,7 +85,7 @@ def test_labels_are_learned_from_whatever_is_believed(tiny_store: Store, start: 
     generator = Generator().manual_seed(0)
     settings = Adaptation(steps=150, batch=32, learning_rate=5e-3, average_decay=0.9)
     trainer = Trainer(network, settings, generator)
-    trainer.train(150, [labelled], labelled)
+    trainer.train(150, [labelled])
     after = held.error(trainer.average.module)
     assert before is not None and after is not None and after < 0.7 * before
 
@@ -95,8 +102,8 @@ def test_left_hands_are_believed_where_the_camera_saw_them(tiny_store: Store, st
         centre=frames.centre * flip, joints=frames.joints * flip, left=~frames.left,
     )  # fmt: skip
     none = np.zeros(0, int)
-    right, _ = believed_frames(network, tiny_store, none)
-    left, _ = believed_frames(network, dataclasses.replace(tiny_store, real=mirrored), none)
+    right, _ = believed_frames(network, tiny_store, none, 50)
+    left, _ = believed_frames(network, dataclasses.replace(tiny_store, real=mirrored), none, 50)
     torch.testing.assert_close(left.joints, right.joints, atol=0.05, rtol=0)
 
 
@@ -111,7 +118,7 @@ def test_a_network_between_two(start: Path) -> None:
     assert weights(between(first, last, 1.0)).equal(weights(last))
 
 
-@pytest.mark.parametrize(("unlearned", "share"), [(0.05, 1.0), (0.1, 0.5), (1.0, 0.0)])
+@pytest.mark.parametrize(("unlearned", "share"), [(0.05, 1.0), (0.15, 0.4), (1.0, 0.0)])
 def test_it_steps_back_from_what_unlearns_too_much(start: Path, unlearned: float, share: float) -> None:
     first, last = load_dense(start)[0], load_dense(start)[0]
     with torch.no_grad():

@@ -1,9 +1,9 @@
 """Adapts a dense model to a camera: minutes on two cores, from frames without labels or with a few.
 
-Each step learns from four kinds of frames at once: what the model believes of the camera's frames (of several
-looks, and of two cameras where there are two), their labels if there are any, rendered frames such as the
-camera sees, and those of the base's training, so that it keeps what it can do elsewhere. Half way, and with
-better weights, it looks at the camera's frames again.
+Each step learns from several kinds of frames at once: rendered frames such as the camera sees, those of the
+base's training, so that it keeps what it can do elsewhere, and labels if there are any. What the first model
+believes of the camera's frames is as wrong as that model. So it is asked half way, with better weights: of
+several looks, and of two cameras where there are two.
 
 BatchNorm keeps the statistics of the model: a few minutes of small batches only spoil them.
 """
@@ -26,9 +26,9 @@ from murauer.training.adapt.keep import keep_skill
 from murauer.training.adapt.losses import believed_joint_loss
 from murauer.training.adapt.recorded import RecordedFrames, believed_frames, labelled_frames
 from murauer.training.adapt.rendered import RenderedFrames, frames_like
-from murauer.training.base.losses import error_loss
+from murauer.training.base.losses import error_loss, vote_loss
 from murauer.training.base.optimiser import LARGEST_GRADIENT, dense_optimiser, rise_and_fall
-from murauer.training.base.samples import Variation, make_batch
+from murauer.training.base.samples import Batch, Variation, make_batch
 from murauer.training.base.scenes import BaseScenes
 from murauer.training.base.testing import error_mm
 from murauer.training.device import fastest_precision, keep_freed_memory, networks_in
@@ -37,8 +37,14 @@ from murauer.training.ema import average_of
 RISE = 0.05
 """Share of the steps in which the learning rate rises."""
 
-RENEWED_EVERY = 200
+RENEWED_EVERY = 40
 """Steps after which a part of the rendered frames is rendered anew."""
+
+BELIEVED_FROM = 0.5
+"""Share of the steps after which the model is asked what it believes."""
+
+FEW_MOMENTS, MANY_MOMENTS = 100, 500
+"""That are looked at to see how far two cameras disagree, and to learn from."""
 
 TESTED = 250
 """Frames of the base's training that say what an adaptation unlearns."""
@@ -49,24 +55,24 @@ class Adaptation:
     """How a model is adapted.
 
     Attributes:
-        steps: Their number; 2,400 take about 10 minutes on two cores.
+        steps: Their number.
         batch: Patches of a step.
         learning_rate: Highest learning rate of AdamW.
         weight_decay: Of AdamW.
         average_decay: Of the moving average of the weights.
+        votes_weight: Of the votes of single places beside the joints, where these are known.
         error_weight: Of the loss of the expected errors; no other weight depends on them.
-        rounds: Times that the model looks at the camera's frames.
         rendered: Rendered frames of each kind that are held; no more than could be drawn.
         seed: Of everything random.
     """
 
-    steps: int = 2400
+    steps: int = 800
     batch: int = 64
-    learning_rate: float = 7e-4
+    learning_rate: float = 5e-4
     weight_decay: float = 0.02
     average_decay: float = 0.995
+    votes_weight: float = 0.3
     error_weight: float = 0.1
-    rounds: int = 2
     rendered: int = 2000
     seed: int = 0
 
@@ -82,7 +88,7 @@ class Adapted:
     Attributes:
         network, config: The model.
         own_mm: Error on frames of the base's training before and after.
-        apart_mm: Distance of what two cameras say of a joint, before and half way; None with one camera.
+        apart_mm: Distance of what two cameras say of a joint, before and half way; empty with one camera.
     """
 
     network: DenseHandPoseNetwork
@@ -131,19 +137,18 @@ def adapt(store: Store, start: str | Path, rows: np.ndarray, settings: Adaptatio
     def unlearned(some: DenseHandPoseNetwork) -> float:
         return float(error_mm(some, [tested], "hand21", config.cube_mm).mean())
 
+    exact: list[RenderedFrames | RecordedFrames] = [own, like]
+    if len(rows):
+        exact.append(labelled_frames(first, store, rows))
+    _, before = believed_frames(first, store, rows, FEW_MOMENTS)
     trainer = Trainer(network, settings, generator)
-    apart = []
-    for number in range(settings.rounds):
-        believer = trainer.average.module if number else first
-        recorded, distance = believed_frames(believer, store, rows)
-        apart += [] if distance is None else [distance]
-        exact: list[RenderedFrames | RecordedFrames] = [own, like]
-        if len(rows):
-            exact.append(labelled_frames(believer, store, rows))
-        stop = settings.steps * (number + 1) // settings.rounds
-        trainer.train(stop, exact, recorded)
+    trainer.train(round(BELIEVED_FROM * settings.steps), exact)
+    recorded, half_way = believed_frames(trainer.average.module, store, rows, MANY_MOMENTS)
+    trainer.train(settings.steps, exact, recorded)
     adapted = keep_skill(first, trainer.average.module, unlearned)
-    return Adapted(adapted.eval(), config, (unlearned(first), unlearned(adapted)), tuple(apart))
+    own_mm = unlearned(first), unlearned(adapted)
+    apart = () if before is None or half_way is None else (before, half_way)
+    return Adapted(adapted.eval(), config, own_mm, apart)
 
 
 class Trainer:
@@ -163,7 +168,10 @@ class Trainer:
         self.optimiser = dense_optimiser(self.parameters, settings.weight_decay)
 
     def train(
-        self, stop: int, exact: list[RenderedFrames | RecordedFrames], believed: RecordedFrames
+        self,
+        stop: int,
+        exact: list[RenderedFrames | RecordedFrames],
+        believed: RecordedFrames | None = None,
     ) -> None:
         """Make the steps up to some number.
 
@@ -172,10 +180,11 @@ class Trainer:
             exact: Frames whose joints are known.
             believed: Frames whose joints are believed.
         """
-        size = self.settings.batch // (len(exact) + 1)
+        kinds = exact if believed is None else [*exact, believed]
+        size = self.settings.batch // len(kinds)
         with Progress("adapting", self.settings.steps, self.done, unit="step") as progress:
             while self.done < stop:
-                drawn = [frames.draw(size, self.generator) for frames in (*exact, believed)]
+                drawn = [frames.draw(size, self.generator) for frames in kinds]
                 loss = self.step(drawn, size * len(exact))
                 progress.advance(loss=loss)
                 self.done += 1
@@ -193,11 +202,15 @@ class Trainer:
         )
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate(self.done)
+        patch, head = batch.patch[:, None].contiguous(memory_format=torch.channels_last), network.pose_head
         with networks_in(fastest_precision(), "cpu"):
-            votes = network.pose(network.latent(batch.patch[:, None], True))
+            places, hidden = head.weighted(network.latent(patch, True))
+        votes = head.pose(places, hidden)
         loss = believed_joint_loss(votes.joints, batch.joints, torch.cat(weights))
+        known = Batch(batch.patch[:exact], batch.joints[:exact], batch.half_cube_mm[:exact])
         sure = votes._replace(joints=votes.joints[:exact], log_error=votes.log_error[:exact])
-        total = loss + settings.error_weight * error_loss(sure, batch.joints[:exact])
+        single = vote_loss(head, hidden[:exact], known, network.config.places, self.generator)
+        total = loss + settings.votes_weight * single + settings.error_weight * error_loss(sure, known.joints)
         self.optimiser.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(self.parameters, LARGEST_GRADIENT)

@@ -10,7 +10,7 @@ from murauer.nets.dense_network import DenseHandPoseNetwork
 LARGEST_RISE = 1.07
 """By which the error on frames of the base's training may rise; promised are 10 %."""
 
-SHARES = (1.0, 0.75, 0.5, 0.25)
+SHARES = tuple(tenths / 10 for tenths in range(10, 0, -1))
 """Of the way from the first weights to the adapted ones, that are tried; none of it if none will do."""
 
 

@@ -15,9 +15,6 @@ from murauer.training.adapt.pseudo_labels import Belief, believe
 from murauer.training.adapt.two_views import agreed, relative_pose
 from murauer.training.base.scenes import CENTRE
 
-MOST_MOMENTS = 1000
-"""That are looked at, spread evenly: looking takes time, and a thousand show what a camera does."""
-
 FEWEST_PAIRS = 30
 """Moments that two cameras must have seen for the pose of one to the other to be estimated."""
 
@@ -52,7 +49,7 @@ class RecordedFrames:
 
 
 def believed_frames(
-    network: DenseHandPoseNetwork, store: Store, without: np.ndarray
+    network: DenseHandPoseNetwork, store: Store, without: np.ndarray, most: int
 ) -> tuple[RecordedFrames, float | None]:
     """Frames without labels, with what a model believes of them; two cameras agree on one belief.
 
@@ -60,6 +57,7 @@ def believed_frames(
         network: In evaluation mode.
         store: With real frames.
         without: Moments that are left out.
+        most: Moments that are looked at, spread evenly.
 
     Returns:
         The frames, and the mean distance in mm between what two cameras said; None for one camera.
@@ -72,7 +70,7 @@ def believed_frames(
     rows = np.setdiff1d(frames.usable_rows(*views), without)
     if not len(rows):
         raise UserError(f"{store.folder} has no usable real frames without labels to adapt to; record some")
-    rows = rows[spread_rows(len(rows), MOST_MOMENTS)]
+    rows = rows[spread_rows(len(rows), most)]
     beliefs = [believe(network, frames, rows, view, store.cube_mm) for view in views]
     apart = None
     if len(views) == 2:

@@ -1,7 +1,8 @@
 """Rendered frames for the time of an adaptation: those of the base's training, and such as a camera sees.
 
-The first keep what the base can do. The second have exact labels and are as far away, as coarse and as noisy
-as the frames of the camera, and more cluttered than those of the base's training.
+The first keep what the base can do. The second have exact labels, are as far away and as coarse as the frames
+of the camera, and are measured by sensors like its own. Their people are more varied and their scenes more
+cluttered than those of the base's training.
 """
 
 from dataclasses import replace
@@ -13,19 +14,24 @@ from torch import Generator, Tensor
 from murauer.capture.depth import DEPTH_UNIT_MM
 from murauer.hand.clutter import ClutterPrior
 from murauer.hand.model import HandModel
+from murauer.hand.sensors import CleanSensor
+from murauer.hand.shape import ANYBODY, ShapePrior, ShapeRange
 from murauer.store.frame_set import FrameSet, Region
-from murauer.training.adapt.noise import noise_mm
+from murauer.training.adapt.like_sensors import sensors_like
 from murauer.training.base.pool import PART
 from murauer.training.base.scenes import CENTRE, BaseScenes
 
 CROWDED = ClutterPrior(body=1.0, table=0.6, object=0.9, arm=0.9)
 """Things around the hands of an unknown camera: more than in the base's training."""
 
-STRONGEST_NOISE = 1.5
-"""Largest share of a camera's noise that rendered frames get; the smallest is none."""
+PEOPLE = ShapePrior(ANYBODY | {"size": ShapeRange(0.05, 0.18, -0.4, 0.4)})
+"""Also with larger hands than in the base's training: a model that fails cannot tell how large hands are."""
 
 LOOKED_AT = 200
 """Frames that the scenes of a camera are chosen from."""
+
+COMPARED = 60
+"""Rendered windows that sensors are tried on."""
 
 OWN_VIEW_MM = 500.0
 """A camera that sees hands from nearer than this may be worn by their owner."""
@@ -41,11 +47,10 @@ class RenderedFrames:
         scenes: What is rendered.
         number: Windows that are held, at least; `PART` are rendered at a time.
         generator: Source of randomness.
-        noise_mm: White noise that is added to the depth.
     """
 
-    def __init__(self, scenes: BaseScenes, number: int, generator: Generator, noise_mm: float = 0.0) -> None:
-        self.scenes, self.noise_mm = scenes, noise_mm
+    def __init__(self, scenes: BaseScenes, number: int, generator: Generator) -> None:
+        self.scenes = scenes
         self._hand, self._size = HandModel(), min(PART, number)
         self._parts: list[dict[str, Tensor]] = []
         while sum(len(part["joints"]) for part in self._parts) < number:
@@ -65,16 +70,12 @@ class RenderedFrames:
         chosen = torch.randint(len(self._held["joints"]), (size,), generator=generator)
         joints = self._held["joints"][chosen]
         depth = self._held["depth"][chosen].float().mul_(DEPTH_UNIT_MM)
-        if self.noise_mm:
-            deviation = self.noise_mm * STRONGEST_NOISE * torch.rand(size, 1, 1, generator=generator)
-            noise = deviation * torch.randn(depth.shape, generator=generator)
-            depth = torch.where(depth > 0, (depth + noise).clamp_(min=1.0), 0.0)
         region = Region(depth, self._held["intrinsics"][chosen], joints[:, CENTRE], joints)
         return region, torch.ones(joints.shape[:2])
 
 
 def frames_like(frames: FrameSet, number: int, generator: Generator) -> RenderedFrames:
-    """Render frames at the distances, with the resolution and with the noise of a camera's.
+    """Render frames at the distances and with the resolution of a camera's, measured by sensors like it.
 
     Args:
         frames: Of the camera, some of them usable.
@@ -92,9 +93,9 @@ def frames_like(frames: FrameSet, number: int, generator: Generator) -> Rendered
         window_px=int(np.clip(pixels, *PIXELS)),
         distance_mm=(0.95 * near, 1.05 * far),
         everyday=everyday,
+        shapes=PEOPLE,
         clutter=CROWDED,
+        sensor=CleanSensor(),
     )
-    like = RenderedFrames(scenes, number, generator)
-    own = noise_mm(like.draw(LOOKED_AT, generator)[0])
-    like.noise_mm = max(noise_mm(seen) ** 2 - own**2, 0.0) ** 0.5
-    return like
+    exact, _ = RenderedFrames(scenes, COMPARED, generator).draw(COMPARED, generator)
+    return RenderedFrames(replace(scenes, sensor=sensors_like(seen, exact, generator)), number, generator)
