@@ -22,9 +22,9 @@ SENSORS: dict[str, Callable[..., Sensor]] = {
     "stereo": StereoSensor,
     "mixed": MixedSensor,
 }
-"""Sensor models by name. That of `small_time_of_flight` is as coarse as those in phones (240 pixels a radian) and
-has a weak light: at 1.6 m a third of a hand is missing. `mixed` does not draw it, and the packaged model has
-seen nothing like it."""
+"""Sensor models by name. That of `small_time_of_flight` is as coarse as those in phones (240 pixels a radian)
+and has a weak light: at 1.6 m a third of a hand is missing. The packaged model has seen nothing like it, for
+`mixed` does not draw it."""
 
 __all__ = [
     "SENSORS",
