@@ -82,7 +82,7 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     Raises:
         UserError: Another process writes there, or the folder cannot be written.
     """
-    place = folder.resolve()
+    place = Path(os.path.realpath(folder))  # Path.resolve has another error for links that lead nowhere
     with _taking:
         file = _take(place, wait) if place not in _held else None
         _held[place] = _held.get(place, 0) + 1

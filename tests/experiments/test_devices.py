@@ -1,6 +1,7 @@
 """Every command that computes takes --device, and says so before it works if there is no such device."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import torch
 from inline_runner import Inline
 from murauer.cli import train_finder
 from murauer.cli.main import main
-from murauer.errors import UserError
 from murauer.evaluation.split import evaluate_split
 from murauer.experiments import EXPERIMENTS, figure4, sweeping
 from murauer.store.store import Store
@@ -84,10 +84,9 @@ def test_a_gpu_has_one_training_at_a_time(tmp_path: Path) -> None:
     assert workers_for("cpu") is None
 
 
-def test_the_training_of_the_hand_finder_asks_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("sys.argv", ["train_finder", "--out", str(tmp_path), "--device", "cuda:99"])
-    with pytest.raises(UserError, match=MISSING):
-        train_finder.main()
+def test_the_training_of_the_hand_finder_asks_for_it(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert train_finder.main(["--out", str(tmp_path), "--device", "cuda:99"]) == 2
+    assert re.search(MISSING, capsys.readouterr().err)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")

@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,18 @@ class Ended:
     operations: tuple[str, ...]
 
 
+def kill_myself() -> None:
+    """As nothing can be done against."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def in_child(
-    work: Callable[[], Any], folder: Path, *, kill_at: int | None = None, kill_after_s: float | None = None
+    work: Callable[[], Any],
+    folder: Path,
+    *,
+    kill_at: int | None = None,
+    kill_after_s: float | None = None,
+    kill: Callable[[], None] = kill_myself,
 ) -> Ended:
     """Do something in a child process, which has all that is loaded here.
 
@@ -52,13 +63,18 @@ def in_child(
         folder: For what the child says.
         kill_at: Kill it before this operation, counted from 0.
         kill_after_s: Kill it, and all that it has started, after this time.
+        kill: What is done at `kill_at` in place of killing it.
     """
     if torch.get_num_threads() > 1:
         pytest.skip("forks want one thread: set OMP_NUM_THREADS=1")
     said, log = folder / "said.txt", folder / "operations.txt"
+    said.write_text("")
+    log.write_text("")
     pid = os.fork()
     if pid == 0:
-        _be_child(work, said, log, kill_at)
+        _be_child(work, said, log, kill_at, kill)
+    with suppress(OSError):  # the child does it, too: whoever comes first
+        os.setpgid(pid, pid)
     until = time.monotonic() + (kill_after_s if kill_after_s is not None else 600.0)
     ended, status = os.waitpid(pid, os.WNOHANG)
     while not ended:
@@ -74,7 +90,9 @@ def command(*words: object) -> Callable[[], int]:
     return lambda: main([str(word) for word in words])
 
 
-def _be_child(work: Callable[[], Any], said: Path, log: Path, kill_at: int | None) -> None:
+def _be_child(
+    work: Callable[[], Any], said: Path, log: Path, kill_at: int | None, kill: Callable[[], None]
+) -> None:
     code: Any = 99
     try:
         os.setpgid(0, 0)
@@ -82,7 +100,7 @@ def _be_child(work: Callable[[], Any], said: Path, log: Path, kill_at: int | Non
         os.dup2(output, 1)
         os.dup2(output, 2)
         sys.stdout = sys.stderr = open(output, "w", closefd=False, buffering=1)  # noqa: SIM115
-        _watch_operations(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), kill_at)
+        _watch_operations(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), kill_at, kill)
         faulthandler.dump_traceback_later(LONGEST_S, exit=True)
         code = work() or 0
     except BaseException:
@@ -91,16 +109,16 @@ def _be_child(work: Callable[[], Any], said: Path, log: Path, kill_at: int | Non
         os._exit(code)
 
 
-def _watch_operations(log: int, kill_at: int | None) -> None:
+def _watch_operations(log: int, kill_at: int | None, kill: Callable[[], None]) -> None:
     count = 0
 
     def watched(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             nonlocal count
             os.write(log, f"{name} {args[0]}\n".encode())
-            if count == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
             count += 1
+            if count - 1 == kill_at:
+                kill()
             return operation(*args, **kwargs)
 
         return call

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import torch
 from children import assert_same, command
 
 from murauer.capture.keypoint_file import read_keypoint_file
@@ -15,10 +16,13 @@ from murauer.capture.recorder import TRUTH_FILE, record
 from murauer.capture.sources import open_source
 from murauer.capture.sources.folder import read_times
 from murauer.cli.main import main
+from murauer.errors import UserError
 from murauer.geometry.skeletons import SKELETONS
 from murauer.locks import locked
+from murauer.nets.compatibility import PUBLISHED
 from murauer.nets.model_file import MODEL_FILE, save_model
 from murauer.nets.network import HandPoseNetwork
+from murauer.nets.published_weights import PUBLISHED_NAMES
 from murauer.prepare.rendering.simulated import simulate_store
 from murauer.store.makers import SimulationConfig
 from murauer.store.store import open_store
@@ -42,12 +46,14 @@ class Inputs:
         store: A simulated store.
         run: A folder with an untrained model.
         config: A file with the config of a training of a few steps.
+        published: A file of weights as the paper's authors published theirs.
     """
 
     capture: Path
     store: Path
     run: Path
     config: Path
+    published: Path
 
 
 def make_inputs(folder: Path, store: Path) -> Inputs:
@@ -64,7 +70,14 @@ def make_inputs(folder: Path, store: Path) -> Inputs:
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(config, training=short)))
     network = HandPoseNetwork(config.network)
     save_model(folder / "run" / MODEL_FILE, network, config, variant="full", labels=8, seed=0)
-    return Inputs(capture, store, folder / "run", path)
+    published = HandPoseNetwork(PUBLISHED).state_dict()
+    torch.save({_published_name(name): value for name, value in published.items()}, folder / "published.pth")
+    return Inputs(capture, store, folder / "run", path, folder / "published.pth")
+
+
+def _published_name(name: str) -> str:
+    layer = next((layer for layer in PUBLISHED_NAMES if name.startswith(f"{layer}.")), "")
+    return PUBLISHED_NAMES.get(layer, layer) + name[len(layer) :]
 
 
 @dataclass(frozen=True)
@@ -93,6 +106,15 @@ class Task:
         """The result is what it is without kills."""
         if self.result is not None:
             assert_same(undisturbed / self.result, folder / self.result, self.without)
+
+
+def in_words(work: Callable[[], Any]) -> Any:
+    """End like the command line, also where a task is a function."""
+    try:
+        return work()
+    except UserError as error:
+        print(f"murauer: {error}")
+        return 2
 
 
 def _copy_store(inputs: Inputs, folder: Path) -> None:

@@ -20,6 +20,9 @@ from murauer.store.store import Store
 KILLS = int(os.environ.get("MURAUER_KILLS", "0"))
 """Kills at random moments, over all tasks."""
 
+SEED = os.environ.get("MURAUER_SEED", "0")
+"""Of the random moments."""
+
 MOMENTS = int(os.environ.get("MURAUER_MOMENTS", "4"))
 """Operations on files before which a task is killed, at most."""
 
@@ -95,15 +98,17 @@ def test_killed_before_an_operation_on_files(task: Task, inputs: Inputs, undistu
 @pytest.mark.parametrize("task", [pytest.param(task, id=name) for name, task in TASKS.items() if task.random])
 def test_killed_at_random_moments(task: Task, inputs: Inputs, undisturbed, tmp_path: Path):
     expected, _, seconds = undisturbed(task)
-    moments = random.Random(task.name)
+    moments = random.Random(f"{SEED} {task.name}")
     kills, finished = -(-KILLS // sum(each.random for each in TASKS.values())), 0
     folders = victims(task, inputs, tmp_path)
     victim = next(folders)
-    for _ in range(kills):
-        killed = in_child(task.work(inputs, victim), tmp_path, kill_after_s=moments.uniform(0, 1) * seconds)
+    for number in range(kills):
+        after_s, to_its_end = moments.uniform(0, 1) * seconds, moments.random() < 0.3
+        print(f"{task.name}, MURAUER_SEED={SEED}: kill {number + 1} after {after_s:.3f} s", flush=True)
+        killed = in_child(task.work(inputs, victim), tmp_path, kill_after_s=after_s)
         assert killed.code in (-9, 0), killed.said
         task.check(inputs, victim)
-        if killed.code == 0 or moments.random() < 0.3:  # others are killed again where they have come to
+        if killed.code == 0 or to_its_end:  # others are killed again where they have come to
             go_on(task, inputs, victim, tmp_path, "a random kill")
             task.compare(expected, victim)
             victim, finished = next(folders), finished + 1

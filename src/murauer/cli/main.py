@@ -5,7 +5,8 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from importlib.util import find_spec
 
 from murauer.arguments import Parser, add_commands
@@ -84,7 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; problems that a user can mend end in one sentence on stderr.
+    """Run one command.
 
     Args:
         arguments: Words after `murauer`; those of the process by default.
@@ -93,11 +94,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 where a command says that its result is incomplete, 2 after an error of the input,
         130 after Ctrl-C or SIGTERM, where the command does not end well by it.
     """
-    warnings.showwarning = _show_warning
     try:
         options = make_parser().parse_args(arguments)
+    except UserError as error:
+        return _fail(str(error))
+    return ended_well_or_told(lambda: options.run(options), f"murauer {options.command}")
+
+
+def ended_well_or_told(work: Callable[[], int | None], name: str) -> int:
+    """Do what a command does; problems that a user can mend end in one sentence on stderr.
+
+    Args:
+        work: What it does; gives the exit code, 0 if None.
+        name: Of the command.
+
+    Returns:
+        The exit code, see `main`.
+    """
+    warnings.showwarning = _show_warning
+    try:
         with sigterm_is_ctrl_c():
-            code = options.run(options)
+            code = work()
         sys.stdout.flush()  # a full disk behind a redirection shows only here
     except UserError as error:
         return _fail(str(error))
@@ -107,8 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if module in packages:
                 # A missing PyTorch is named, whichever package of its extra was imported first.
                 named = "torch" if extra == "train" and find_spec("torch") is None else module
-                fix = f"pip install 'murauer[{extra}]'"
-                return _fail(f"murauer {options.command} needs {packages[named]} for this: {fix}")
+                return _fail(f"{name} needs {packages[named]} for this: pip install 'murauer[{extra}]'")
         raise
     except BrokenPipeError:  # `murauer info | head`: the reader has all it wants
         _give_up_stdout()
@@ -126,6 +142,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _what_is_missing(error: Exception) -> str | None:
     """What the machine did not give: disk, a file, memory; None if the error is of another kind."""
+    if isinstance(error, BrokenExecutor):
+        return (
+            "a worker process was killed, perhaps for want of memory; give the command again, with fewer "
+            "--workers"
+        )
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}"

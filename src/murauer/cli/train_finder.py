@@ -12,12 +12,14 @@ not begin with them.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from murauer.arguments import add_device, positive_int
+from murauer.cli.main import ended_well_or_told
 from murauer.datasets.captured import CaptureDataset
 from murauer.errors import UserError
 from murauer.hand.rooms import EVERYDAY
@@ -37,8 +39,8 @@ from murauer.nets.model_file import read_tensors, write_tensors
 from murauer.training.device import open_device
 
 
-def main() -> None:
-    """Render, train, cut out, train, write."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Render, train, cut out, train, write; takes and gives what `murauer.cli.main.main` does."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -61,7 +63,11 @@ def main() -> None:
         "--start", type=Path, metavar="MODELS",
         help="folder with two such networks to start from, as src/murauer/models; fewer rooms will do",
     )  # fmt: skip
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    return ended_well_or_told(lambda: _train(options), "murauer.cli.train_finder")
+
+
+def _train(options: argparse.Namespace) -> None:
     device = open_device(options.device)
     torch.manual_seed(options.seed)
     without = images_without_hand(options.no_hand)
@@ -144,4 +150,4 @@ def _kept(path: Path, kind: type[Samples], make: Callable[[], Samples]) -> Sampl
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +5,7 @@ import pytest
 import torch
 
 from murauer.cli import train_finder
+from murauer.cli.main import EXIT_INTERRUPTED
 from murauer.errors import UserError
 from murauer.geometry.camera import Camera
 from murauer.geometry.patches import Cubes
@@ -95,17 +95,16 @@ def test_a_training_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest
     out = tmp_path / "finder"
     words = ["--out", out, "--cache", tmp_path, "--rooms", 50, "--in-sight", 50]
     words += ["--passes", 1, "--refinement-passes", 1]
-    monkeypatch.setattr(sys, "argv", ["finder", *map(str, words)])
+    words = [str(word) for word in words]
 
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(train_finder, "train_refinement", stopped)
-        with pytest.raises(KeyboardInterrupt):
-            train_finder.main()
+        assert train_finder.main(words) == EXIT_INTERRUPTED
     proposal = (out / PROPOSAL).read_bytes()
     for done in ("simulate_frames", "train_proposal", "cut_cubes", "clear_cubes"):
         monkeypatch.setattr(train_finder, done, stopped)
-    train_finder.main()
+    assert train_finder.main(words) == 0
     assert (out / PROPOSAL).read_bytes() == proposal and (out / REFINEMENT).exists()
