@@ -34,7 +34,6 @@ from murauer.hand.handedness import Handedness
 from murauer.handfinder.finder import FoundHand, HandFinder
 from murauer.handfinder.handedness import evidence, presumed_handedness
 from murauer.handfinder.localisation import LEAST_HAND
-from murauer.handfinder.size import LEAST_SIZE
 from murauer.inference.backends.load import load_backend
 from murauer.progress import Progress
 
@@ -158,7 +157,7 @@ def everyday(finder: HandFinder, estimator: Estimator, count: int, seed: int, su
 
 
 def _sure(hands: list[FoundHand], sure: float) -> list[FoundHand]:
-    return [hand for hand in hands if hand.confidence >= sure and hand.size >= LEAST_SIZE]
+    return [hand for hand in hands if hand.confidence >= sure]
 
 
 def _handedness(frame: Frame) -> Handedness:

@@ -40,16 +40,13 @@ class Oracle(HandFinder):
             found[cell] = (5, column - int(column) - 0.5, row - int(row) - 0.5, z / 1000)
         return [found]
 
-    def refine(self, depth, camera, centres):
+    def refine(self, depth, camera, centres, cube_mm=CUBE_MM):
         self.asked.append(centres)
         away = self.hands[None] - centres[:, None]
         nearest = np.linalg.norm(away, axis=-1).argmin(1)
         return Refined(
             3.0 - nearest, np.where(nearest == 0, 4.0, -4.0), self.hands[nearest].astype(np.float32)
         )
-
-    def size(self, depth, camera, centre):
-        return 1.0
 
 
 def blank(camera: Camera) -> np.ndarray:

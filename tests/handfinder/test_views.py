@@ -11,7 +11,7 @@ from murauer.errors import UserError
 from murauer.geometry.camera import CAMERAS, Camera
 from murauer.geometry.rig import nyu_like_rig
 from murauer.handfinder import views
-from murauer.handfinder.finder import FoundHand, HandFinder, Refined
+from murauer.handfinder.finder import CUBE_MM, FoundHand, HandFinder, Refined
 from murauer.handfinder.views import localise, localise_in_views
 
 RIG = nyu_like_rig(CAMERAS["nyu"], 800.0)
@@ -36,8 +36,13 @@ class EachView(HandFinder):
     def __call__(self, depth: np.ndarray, camera: Camera) -> list[FoundHand]:
         return self.of(depth)(depth, camera)
 
-    def refine(self, depth: np.ndarray, camera: Camera, centres: np.ndarray) -> Refined:
-        return self.of(depth).refine(depth, camera, centres)
+    def propose(self, depth: np.ndarray, camera: Camera) -> np.ndarray:
+        return self.of(depth).propose(depth, camera)
+
+    def refine(
+        self, depth: np.ndarray, camera: Camera, centres: np.ndarray, cube_mm: float = CUBE_MM
+    ) -> Refined:
+        return self.of(depth).refine(depth, camera, centres, cube_mm)
 
 
 def together(monkeypatch: pytest.MonkeyPatch, *finders: KnownHands) -> tuple[np.ndarray, float]:

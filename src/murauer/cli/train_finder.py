@@ -4,8 +4,9 @@
         [--refinement-passes 16] [--seed 0] [--bfloat16] [--device cuda] [--no-hand CAPTURE ...]
         [--start MODELS]
 
-First the proposal network on whole frames, then the refinement network on cubes: at its proposals, and at
-hands that are well in sight; both also on frames of captures that are labelled to show no hand. Writes
+First the proposal network on whole frames, then the refinement network on cubes: at its proposals, at hands
+that are well in sight, and at as many that a wrong unit or focal length makes too large or too small; both
+also on frames of captures that are labelled to show no hand. Writes
 `hand_proposal.onnx` and `hand_judge.onnx`, after having compared them with PyTorch. Frames, cubes and the
 trained proposal network are kept under `--cache`, so that a training that was stopped, or the next one, need
 not begin with them.
@@ -14,6 +15,8 @@ not begin with them.
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,7 +28,7 @@ from murauer.errors import UserError
 from murauer.hand.rooms import EVERYDAY
 from murauer.handfinder.finder import PROPOSAL, REFINEMENT
 from murauer.handfinder.network import ProposalNetwork
-from murauer.handfinder.training.cubes import LabelledCubes, clear_cubes, cut_cubes
+from murauer.handfinder.training.cubes import LabelledCubes, clear_cubes, cut_cubes, missized_cubes
 from murauer.handfinder.training.frames import RoomFrames, simulate_frames
 from murauer.handfinder.training.negatives import Image, negative_cubes, negative_frames, repeated
 from murauer.handfinder.training.train import (
@@ -37,6 +40,9 @@ from murauer.handfinder.training.train import (
 )
 from murauer.nets.model_file import read_tensors, write_tensors
 from murauer.training.device import open_device
+
+ROOMS = replace(EVERYDAY, holding=0.45)
+"""Hands around things are the hardest to find."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,7 +84,7 @@ def _train(options: argparse.Namespace) -> None:
     frames = _kept(
         options.cache / f"everyday_frames_{name}.safetensors",
         RoomFrames,
-        lambda: simulate_frames(options.rooms, options.seed, EVERYDAY),
+        lambda: simulate_frames(options.rooms, options.seed, ROOMS),
     )
     trained = options.cache / f"everyday_proposal_{learned}.safetensors"
     if trained.exists():
@@ -102,14 +108,17 @@ def _train(options: argparse.Namespace) -> None:
     cubes = _kept(
         options.cache / f"everyday_cubes_{learned}.safetensors",
         LabelledCubes,
-        lambda: cut_cubes(frames, proposal, options.seed, EVERYDAY),
+        lambda: cut_cubes(frames, proposal, options.seed, ROOMS),
     )
-    in_sight = _kept(
-        options.cache / f"everyday_in_sight_{options.seed}_{options.in_sight}.safetensors",
-        LabelledCubes,
-        lambda: clear_cubes(options.in_sight, options.seed),
+    in_sight, missized = (
+        _kept(
+            options.cache / f"everyday_{kind}_{options.seed}_{options.in_sight}.safetensors",
+            LabelledCubes,
+            partial(cut, options.in_sight, options.seed),
+        )
+        for kind, cut in (("in_sight", clear_cubes), ("missized", missized_cubes))
     )
-    cubes = LabelledCubes.joined([cubes, in_sight])
+    cubes = LabelledCubes.joined([cubes, in_sight, missized])
     if without:
         negative = negative_cubes(without, proposal)
         cubes = LabelledCubes.joined([cubes, negative.part(repeated(len(negative), len(cubes)))])

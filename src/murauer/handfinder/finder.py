@@ -18,7 +18,6 @@ from murauer.geometry.camera import Camera, uvd_to_xyz, xyz_to_uvd
 from murauer.geometry.patches import Cubes, Floats
 from murauer.geometry.skeletons import SKELETONS
 from murauer.handfinder.handedness import probability
-from murauer.handfinder.size import CUBES_MM, size_probability
 from murauer.nets.onnx_session import open_session
 
 PROPOSAL, REFINEMENT = "hand_proposal.onnx", "hand_judge.onnx"
@@ -37,7 +36,10 @@ STRIDE, MULTIPLE = 8, 16
 """As in `murauer.handfinder.network`."""
 
 MOST, LEAST_LOG_ODDS = 4, -3.0
-"""Proposals that are refined at most, and the least log-odds for a first and for a second refinement."""
+"""Proposals that are looked at, at most, and the log-odds of a hand below which one is looked at no more."""
+
+LOOKS = 3
+"""Times that the refinement network looks at a place, each time from where it saw the hand the last time."""
 
 LEAST = 0.1
 """Probability of a hand below which a place is none."""
@@ -54,6 +56,10 @@ APART_MM = 60.0
 REACH_MM = (100.0, 1600.0)
 """Distances from the camera at which hands are looked for."""
 
+NARROWEST_MM = 200.0
+"""Of what an image shows at a hand's distance, at least: one that shows less than a hand is long has a wrong
+unit, in which a person may look like a hand."""
+
 
 @dataclass(frozen=True)
 class FoundHand:
@@ -64,13 +70,11 @@ class FoundHand:
             training; camera coordinates, mm, float64 (3,).
         confidence: Probability that it is one.
         right: Probability that it is a right one.
-        size: Probability that it has the size of a hand; see `murauer.handfinder.size`.
     """
 
     centre: NDArray[np.float64]
     confidence: float
     right: float
-    size: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +92,20 @@ class Refined:
     centres: Floats
 
     @classmethod
-    def read(cls, refined: Floats, places: Floats) -> Self:
-        """Read the refinement network's result, see `RefinementNetwork`, on (N, 3) places."""
-        centres = places + refined[:, PLACE] * np.float32(CUBE_MM / 2)
+    def read(cls, refined: Floats, places: Floats, cube_mm: float = CUBE_MM) -> Self:
+        """Read the refinement network's result, see `RefinementNetwork`, on cubes around (N, 3) places."""
+        centres = places + refined[:, PLACE] * np.float32(cube_mm / 2)
         centres[:, 2] = np.maximum(centres[:, 2], REACH_MM[0])
         return cls(refined[:, 0], refined[:, 1], centres)
+
+    def likely(self) -> Self:
+        """Those that may be hands, each hand once, the surest first."""
+        kept: list[int] = []
+        for index in np.argsort(-self.hand).tolist():
+            away = np.linalg.norm(self.centres[kept] - self.centres[index], axis=-1)
+            if self.hand[index] > LEAST_LOG_ODDS and away.min(initial=np.inf) > APART_MM:
+                kept.append(index)
+        return type(self)(self.hand[kept], self.right[kept], self.centres[kept])
 
 
 class HandFinder:
@@ -122,23 +135,21 @@ class HandFinder:
         Returns:
             Hands with a confidence above `LEAST`, the surest first; perhaps none.
         """
-        places = self.propose(depth, camera)
-        if not len(places):
-            return []
-        first = self.refine(depth, camera, places)
-        worth = first.hand > LEAST_LOG_ODDS
-        if not worth.any():
-            return []
-        refined = self.refine(depth, camera, first.centres[worth])
-        centres = refined.centres.astype(np.float64)
-        sure, right = probability(refined.hand), probability(refined.right)
-        hands: list[FoundHand] = []
-        for index in np.argsort(-sure):
-            apart = all(np.linalg.norm(centres[index] - hand.centre) > APART_MM for hand in hands)
-            if sure[index] > LEAST and apart and REACH_MM[0] < centres[index, 2] < REACH_MM[1]:
-                size = self.size(depth, camera, refined.centres[index])
-                hands.append(FoundHand(centres[index], float(sure[index]), float(right[index]), size))
-        return hands
+        centres = self.propose(depth, camera)
+        for _ in range(LOOKS):
+            if not len(centres):
+                return []
+            refined = self.refine(depth, camera, centres).likely()
+            centres = refined.centres
+        height, width = depth.shape
+        nearest = max(REACH_MM[0], NARROWEST_MM / max(width / camera.fx, height / camera.fy))
+        return [
+            FoundHand(centre, float(sure), float(right))
+            for centre, sure, right in zip(
+                centres.astype(np.float64), probability(refined.hand), probability(refined.right), strict=True
+            )
+            if sure > LEAST and nearest < centre[2] < REACH_MM[1]
+        ]
 
     def propose(self, depth: NDArray[Any], camera: Camera) -> Floats:
         """Propose places of hands; arguments as for `__call__`.
@@ -150,32 +161,21 @@ class HandFinder:
         places = peaks(self._proposal.run([OUTPUT], {INPUT: small[None]})[0][0], intrinsics)
         return at_surface(places, small, intrinsics)
 
-    def refine(self, depth: NDArray[Any], camera: Camera, centres: Floats) -> Refined:
+    def refine(
+        self, depth: NDArray[Any], camera: Camera, centres: Floats, cube_mm: float = CUBE_MM
+    ) -> Refined:
         """Look closely at places in one frame.
 
         Args:
             depth: As for `__call__`.
             camera: As for `__call__`.
             centres: (N, 3) in mm.
+            cube_mm: Side of the cubes; in those of twice the side, hands of twice the size look like hands.
         """
-        cubes = [Cubes(centre[None], camera.intrinsics_array(), CUBE_MM, PATCH_SIZE) for centre in centres]
+        cubes = [Cubes(centre[None], camera.intrinsics_array(), cube_mm, PATCH_SIZE) for centre in centres]
         patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])  # no copies of the frame
-        return Refined.read(self._refinement.run([OUTPUT], {INPUT: patches[:, None]})[0], centres)
-
-    def size(self, depth: NDArray[Any], camera: Camera, centre: Floats) -> float:
-        """Give the probability that what is at a place has the size of a hand.
-
-        Args:
-            depth: As for `__call__`.
-            camera: As for `__call__`.
-            centre: The place, mm, (3,).
-        """
-        cubes = [Cubes(centre[None], camera.intrinsics_array(), side, PATCH_SIZE) for side in CUBES_MM]
-        patches = np.concatenate([cube.cut(depth[None]) for cube in cubes])
-        found = self._refinement.run([OUTPUT], {INPUT: patches[:, None]})[0]
-        height, width = depth.shape
-        view_mm = float(centre[2]) * max(width / camera.fx, height / camera.fy)
-        return size_probability(found[:, 0], found[1, 2:].reshape(-1, 3) * (CUBE_MM / 2), view_mm)
+        refined = self._refinement.run([OUTPUT], {INPUT: patches[:, None]})[0]
+        return Refined.read(refined, centres, cube_mm)
 
 
 def peaks(found: Floats, intrinsics: NDArray[Any]) -> Floats:

@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 from murauer.geometry.camera import Camera
 from murauer.geometry.oddities import odd_about
 from murauer.hand.handedness import Handedness
-from murauer.handfinder.finder import REACH_MM, FoundHand, HandFinder
+from murauer.handfinder.finder import CUBE_MM, REACH_MM, FoundHand, HandFinder
 from murauer.handfinder.handedness import agreement, evidence, presumed_handedness, probability
-from murauer.handfinder.size import LEAST_SIZE
 
 Place = NDArray[np.floating[Any]]
 """x, y, z in mm, camera coordinates, (3,)."""
 
-LEAST_HAND = 0.97
+LEAST_HAND = 0.93
 """Probability of a hand below which a frame counts as one without."""
+
+OTHER_SIZES = {"half": 0.5, "twice": 2.0}
+"""Of what looks like a hand; units and focal lengths are wrong by at least as much."""
 
 FARTHEST_STEP_MM = 100.0
 """Of the centre between frames; a cube around the place where it was still holds most of the hand."""
@@ -96,9 +98,8 @@ def look_for_hand(
     hand = choose(others, right) or choose(hands, right)
     took_ms = 1e3 * (time.perf_counter() - start)
     if hand is None:
-        return Sighting(NOWHERE, 0.0, right, why_no_hand(depth, hands), took_ms)
-    sure = hand.confidence * hand.size
-    return Sighting(hand.centre, sure, right + counts * evidence(hand.right), took_ms=took_ms)
+        return Sighting(NOWHERE, 0.0, right, why_no_hand(finder, depth, camera), took_ms)
+    return Sighting(hand.centre, hand.confidence, right + counts * evidence(hand.right), took_ms=took_ms)
 
 
 def look_for_hands(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> list[Sighting]:
@@ -114,7 +115,7 @@ def look_for_hands(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> l
         first = math.copysign(math.inf, hands[0].right - hands[1].right)
         right = [first, -first]
     return [
-        Sighting(hand.centre, hand.confidence * hand.size, log_odds, took_ms=took_ms)
+        Sighting(hand.centre, hand.confidence, log_odds, took_ms=took_ms)
         for hand, log_odds in zip(hands, right, strict=True)
     ]
 
@@ -144,12 +145,13 @@ def is_at(centre: Place, place: Place) -> bool:
     return bool(np.linalg.norm(centre - place) <= FARTHEST_STEP_MM)
 
 
-def why_no_hand(depth: NDArray[Any], hands: Sequence[FoundHand] = ()) -> str:
+def why_no_hand(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> str:
     """Say what is wrong with a frame in which no hand was found.
 
     Args:
+        finder: that found none.
         depth: (H, W) in mm, 0 = no measurement.
-        hands: what was found and is none.
+        camera: that took it.
     """
     if oddity := odd_about(depth):
         return f"found no hand, and {oddity}"
@@ -160,15 +162,27 @@ def why_no_hand(depth: NDArray[Any], hands: Sequence[FoundHand] = ()) -> str:
             f"found no hand within {near:.0f} to {far:.0f} mm, the nearest thing is {measured.min():.0f} mm "
             "away; check the depth scale"
         )
-    for hand in hands:
-        if hand.confidence >= LEAST_HAND:
-            return (
-                f"what looks like a hand {hand.centre[2]:.0f} mm away does not have the size of one; check "
-                "the depth scale and the camera's focal length"
-            )
+    if size := _other_size(finder, depth, camera):
+        return (
+            f"found no hand, but what looks like one of {size} the size; check the depth scale and the "
+            "camera's focal length"
+        )
     return "found no hand; if there is one, give its centre"
 
 
+def _other_size(finder: HandFinder, depth: NDArray[Any], camera: Camera) -> str | None:
+    """Tell which of `OTHER_SIZES` the surest hand has that would be one by its form, if any does."""
+    places = finder.propose(depth, camera)
+    for name, factor in OTHER_SIZES.items():
+        if len(places):
+            first = finder.refine(depth, camera, places, factor * CUBE_MM)
+            surest = first.centres[[first.hand.argmax()]]
+            again = finder.refine(depth, camera, surest, factor * CUBE_MM)
+            if probability(again.hand).item() >= LEAST_HAND:
+                return name
+    return None
+
+
 def _is_sure(hand: FoundHand) -> bool:
-    """Whether something looks like a hand and has the size of one."""
-    return hand.confidence >= LEAST_HAND and hand.size >= LEAST_SIZE
+    """Whether something is a hand."""
+    return hand.confidence >= LEAST_HAND

@@ -58,9 +58,10 @@ def localise(depth: Tensor, camera: Camera) -> tuple[Tensor, float]:
         UserError: Nothing looks like a hand.
     """
     image = depth.detach().cpu().numpy()
-    hands = packaged_finder()(image, camera)
+    finder = packaged_finder()
+    hands = finder(image, camera)
     if not hands:
-        raise UserError(why_no_hand(image))
+        raise UserError(why_no_hand(finder, image, camera))
     return torch.from_numpy(hands[0].centre).to(depth.device, torch.float32), hands[0].confidence
 
 
@@ -88,7 +89,8 @@ def localise_in_views(depths: Sequence[Tensor], rig: CameraRig) -> tuple[Tensor,
         _in_all(finder, views, rig, source, hand) for source, view in enumerate(views) for hand in view.hands
     ]
     if not places:
-        raise UserError(why_no_hand(next((view.depth for view in views if view.depth.any()), views[0].depth)))
+        view = next((view for view in views if view.depth.any()), views[0])
+        raise UserError(why_no_hand(finder, view.depth, view.camera))
     likeliest = max(places, key=_evidence)
     centres = torch.from_numpy(np.stack([hand.centre for hand in likeliest]))
     sure = torch.full((len(views),), float(probability(_evidence(likeliest))))

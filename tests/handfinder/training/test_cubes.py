@@ -5,11 +5,22 @@ import torch
 from murauer.geometry.camera import Camera
 from murauer.geometry.patches import Cubes
 from murauer.geometry.windows import cut_window
+from murauer.hand.room_sampler import RoomSampler
 from murauer.hand.rooms import PALM, RoomPrior
 from murauer.handfinder.finder import CUBE_MM, PATCH_SIZE
 from murauer.handfinder.network import STRIDE
-from murauer.handfinder.training.cubes import NEAR_MM, PLACES, LabelledCubes, clear_cubes, cut_cubes, to_patch
-from murauer.handfinder.training.frames import HEIGHT, WIDTH, RoomFrames, simulate_frames
+from murauer.handfinder.training.cubes import (
+    CLEAR,
+    NEAR_MM,
+    PLACES,
+    LabelledCubes,
+    clear_cubes,
+    cut_cubes,
+    look_at_cubes,
+    missized_cubes,
+    to_patch,
+)
+from murauer.handfinder.training.frames import HEIGHT, WIDTH, Furnished, RoomFrames, furnish, simulate_frames
 from murauer.handfinder.training.losses import cells
 
 SEED = 3
@@ -95,6 +106,41 @@ def test_rooms_without_hands_have_no_cubes_of_hands() -> None:
     cubes = cut_cubes(frames, Knows(frames), SEED, nobody)  # type: ignore[arg-type]
     assert (cubes.is_hand == 0).all() and cubes.right.isnan().all()
     assert (cubes.patch < 1).any((1, 2)).float().mean() > 0.5  # but there is something to be seen
+
+
+@pytest.fixture(scope="module")
+def large() -> tuple[Furnished, torch.Tensor, torch.Tensor]:
+    """Rooms that are measured exactly, and large frames of them with their intrinsics."""
+    room = furnish(RoomSampler(CLEAR), SEED, 0)
+    fine = room.intrinsics * 3 + torch.tensor([0, 0, 1.0, 1.0])
+    return room, room.measured(room.rooms.depth(fine, 3 * HEIGHT, 3 * WIDTH)[0], fine), fine
+
+
+@pytest.mark.parametrize(
+    ("unit", "focal"), [(0.4, (1.0, 1.0)), (2.5, (1.0, 1.0)), (1.0, (0.5, 0.5)), (1.0, (1.0, 2.0))]
+)
+def test_cubes_of_a_wrong_unit_or_focal_length_are_as_they_would_be_cut(
+    large: tuple[Furnished, torch.Tensor, torch.Tensor], unit: float, focal: tuple[float, float]
+) -> None:
+    room, depth, fine = large
+    centre = room.rooms.palms[:, 0]
+    wrong = torch.tensor([unit / focal[0], unit / focal[1], unit])
+    patch, _ = look_at_cubes(room, centre, wrong.expand(len(centre), 3))
+    taken = fine * torch.tensor([*focal, 1.0, 1.0])
+    cut = [
+        Cubes((place * wrong)[None].numpy(), camera.numpy(), CUBE_MM, PATCH_SIZE).cut(
+            (image[None] * unit).numpy()
+        )[0]
+        for place, camera, image in zip(centre, taken, depth, strict=True)
+    ]
+    same = (torch.from_numpy(np.stack(cut)) - patch).abs() < 0.03
+    assert same.float().mean() > 0.93  # but for edges
+
+
+def test_a_hand_of_a_wrong_size_is_none() -> None:
+    cubes = missized_cubes(25, SEED)
+    assert (cubes.is_hand == 0).all() and cubes.right.isnan().all()
+    assert (cubes.patch < 1).any((1, 2)).float().mean() > 0.5
 
 
 def test_windows_of_training_are_the_cubes_of_use() -> None:

@@ -12,11 +12,12 @@ from torch import Generator, Tensor
 
 from murauer.geometry.camera import uvd_to_xyz
 from murauer.geometry.crop import BACKGROUND
+from murauer.geometry.skeletons import SKELETONS
 from murauer.geometry.windows import window_intrinsics
 from murauer.hand.room_sampler import RoomSampler
 from murauer.hand.rooms import EVERYDAY, HANDS, RoomPrior
 from murauer.handfinder.finder import CUBE_MM, PATCH_SIZE, at_surface, peaks
-from murauer.handfinder.network import ProposalNetwork
+from murauer.handfinder.network import JOINTS, ProposalNetwork
 from murauer.handfinder.training.frames import (
     BATCH,
     HEIGHT,
@@ -41,6 +42,21 @@ CLEAR = replace(
     thing=0.12, household=0.1, distance_mm=(300.0, 1000.0), half_field=(0.25, 0.2),
 )  # fmt: skip
 """Rooms with a hand well in sight."""
+
+SCALED = (0.85, 1.2)
+"""By how much hands well in sight are made smaller or larger than those of the rooms."""
+
+MISSIZED = (1.9, 8.0)
+"""By how much what is no hand seems larger or smaller than the mean adult's hand to a camera whose depth has
+a wrong unit, or whose focal lengths are those of another image."""
+
+ADULT_MM = 690.0
+"""All bones of the mean adult's hand together."""
+
+ERRORS = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [0, 1, 0]])
+"""Axes along which things seem larger: the unit of the depth, both focal lengths, or one is wrong."""
+
+UNCHANGED = torch.ones(BATCH, 3)
 
 NEAR_MM, APART_MM = 90.0, 130.0
 """From a cube's centre to a hand's: nearer is that hand, farther is none."""
@@ -93,9 +109,43 @@ def clear_cubes(count: int, seed: int) -> LabelledCubes:
         for number in range(-(-count // BATCH)):
             room = furnish(sampler, seed, number, "clear hands")
             centre = _about(room.rooms.palms[:, 0], room.stream)
-            batches.append(_cube(room, room.rooms.there, ~room.rooms.there, centre))
+            there, scale = room.rooms.there, _between(*SCALED, room.stream)
+            batches.append(_cube(room, there, ~there, centre, scale[:, None].expand(BATCH, 3)))
             progress.advance(BATCH)
     return LabelledCubes.joined(batches)
+
+
+def missized_cubes(count: int, seed: int) -> LabelledCubes:
+    """Cut one cube out of each of `count` `CLEAR` rooms as a wrong unit or focal length shows it: no hand.
+
+    A camera that takes depth for `s` times what it is sees in its cube what is in one of a 1/s of the side;
+    one that takes its focal length for `s` times what it is errs so to the sides alone, or to one of them.
+    """
+    sampler, batches = RoomSampler(CLEAR), []
+    with Progress("cutting out hands of a wrong size", count, unit="room") as progress:
+        for number in range(-(-count // BATCH)):
+            room = furnish(sampler, seed, number, "missized hands")
+            wrong = ERRORS[torch.randint(len(ERRORS), (BATCH,), generator=room.stream)]
+            factor = _between(*MISSIZED, room.stream)
+            factor = torch.where(torch.rand(BATCH, generator=room.stream) < 0.5, factor, 1 / factor)
+            stretch = (factor / _sizes(room.rooms.joints[:, 0]))[:, None] ** wrong
+            patch, _ = look_at_cubes(room, _about(room.rooms.palms[:, 0], room.stream), stretch)
+            nowhere = torch.zeros(BATCH, JOINTS, 3).half()
+            no_hand, no_side = torch.zeros(BATCH), torch.full((BATCH,), torch.nan)
+            batches.append(LabelledCubes(patch.half(), no_hand, nowhere, no_side))
+            progress.advance(BATCH)
+    return LabelledCubes.joined(batches)
+
+
+def _between(low: float, high: float, stream: Generator) -> Tensor:
+    """Factors (BATCH,); as often near to a factor as to twice that."""
+    return low * (high / low) ** torch.rand(BATCH, generator=stream)
+
+
+def _sizes(joints: Tensor) -> Tensor:
+    """How many times as large as the mean adult's hands of joints (B, 14, 3) are, (B,)."""
+    one, other = torch.tensor(SKELETONS["nyu14"].bones).T
+    return (joints[:, one] - joints[:, other]).norm(dim=-1).sum(1) / ADULT_MM
 
 
 def _places(room: Furnished, seen: RoomFrames, proposal: ProposalNetwork, stream: Generator) -> list[Tensor]:
@@ -132,14 +182,15 @@ def _cubes(room: Furnished, seen: RoomFrames, places: list[Tensor]) -> list[Labe
     return [_cube(room, must, may, centre) for centre in places]
 
 
-def _cube(room: Furnished, must: Tensor, may: Tensor, centre: Tensor) -> LabelledCubes:
-    """Look at cubes around (B, 3), and say what is in them; masks (B, HANDS) as from `in_sight`."""
-    centre = torch.cat([centre[:, :2], centre[:, 2:].clamp(min=180.0)], 1)
-    window = window_intrinsics(centre, room.intrinsics, PATCH_SIZE, CUBE_MM)
-    exact, share = room.rooms.depth(window, PATCH_SIZE, PATCH_SIZE)
-    exact = torch.where(_in_frame(window, room.intrinsics), exact, 0.0)
-    patch = to_patch(room.measured(exact, window), centre)
+def _cube(
+    room: Furnished, must: Tensor, may: Tensor, centre: Tensor, stretch: Tensor = UNCHANGED
+) -> LabelledCubes:
+    """Look at cubes around (B, 3), and say what is in them; masks (B, HANDS) as from `in_sight`.
 
+    `stretch` as in `look_at_cubes`.
+    """
+    centre = torch.cat([centre[:, :2], centre[:, 2:].clamp(min=180.0)], 1)
+    patch, share = look_at_cubes(room, centre, stretch)
     away = (room.rooms.palms - centre[:, None]).norm(dim=-1)
     distance, nearest = torch.where(room.rooms.there, away, torch.inf).min(1)
     rows = torch.arange(BATCH)
@@ -148,9 +199,25 @@ def _cube(room: Furnished, must: Tensor, may: Tensor, centre: Tensor) -> Labelle
     is_hand = torch.full((BATCH,), torch.nan)
     is_hand[(distance < NEAR_MM) & sure] = 1.0
     is_hand[(distance > APART_MM) | hidden] = 0.0
-    joints = (room.rooms.joints[rows, nearest] - centre[:, None]) / (CUBE_MM / 2)
+    joints = (room.rooms.joints[rows, nearest] - centre[:, None]) * stretch[:, None] / (CUBE_MM / 2)
     right = torch.where(is_hand == 1, (~room.rooms.left[rows, nearest]).float(), torch.nan)
     return LabelledCubes(patch.half(), is_hand, joints.half(), right)
+
+
+def look_at_cubes(room: Furnished, centre: Tensor, stretch: Tensor) -> tuple[Tensor, Tensor]:
+    """Give patches of cubes around (B, 3), and the share of each hand that is in sight (B, HANDS).
+
+    Args:
+        room: The rooms.
+        centre: In mm.
+        stretch: How many times as large things seem along each axis, (B, 3).
+    """
+    sides = CUBE_MM / stretch
+    across, down = (window_intrinsics(centre, room.intrinsics, PATCH_SIZE, sides[:, k]) for k in (0, 1))
+    window = torch.stack([across[:, 0], down[:, 1], across[:, 2], down[:, 3]], 1)
+    exact, share = room.rooms.depth(window, PATCH_SIZE, PATCH_SIZE)
+    exact = torch.where(_in_frame(window, room.intrinsics), exact, 0.0)
+    return to_patch(room.measured(exact, window), centre, sides[:, 2, None, None]), share
 
 
 def _in_frame(window: Tensor, intrinsics: Tensor) -> Tensor:
@@ -164,17 +231,18 @@ def _in_frame(window: Tensor, intrinsics: Tensor) -> Tensor:
     return lines[:, :, None] & columns[:, None]
 
 
-def to_patch(depth: Tensor, centre: Tensor) -> Tensor:
+def to_patch(depth: Tensor, centre: Tensor, side: float | Tensor = CUBE_MM) -> Tensor:
     """Scale windows of cubes to patches, as `murauer.geometry.patches.Cubes.cut` does for whole frames.
 
     Args:
         depth: Windows of `CUBE_MM` around the centres, in mm, (B, P, P).
         centre: (B, 3) in mm.
+        side: Of the cubes in depth, in mm; (B, 1, 1) where each has its own.
 
     Returns:
         (B, P, P) in [-1, 1], background 1.
     """
-    patch = (depth - centre[:, 2, None, None]) / (CUBE_MM / 2)
+    patch = (depth - centre[:, 2, None, None]) / (side / 2)
     return torch.where((depth > 0) & (patch.abs() <= 1), patch, BACKGROUND)
 
 
