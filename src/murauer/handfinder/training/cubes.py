@@ -12,7 +12,8 @@ from torch import Generator, Tensor
 
 from murauer.geometry.camera import uvd_to_xyz
 from murauer.geometry.crop import BACKGROUND
-from murauer.geometry.skeletons import SKELETONS
+from murauer.geometry.hand_size import hand_scale
+from murauer.geometry.skeletons import convert
 from murauer.geometry.windows import window_intrinsics
 from murauer.hand.room_sampler import RoomSampler
 from murauer.hand.rooms import EVERYDAY, HANDS, RoomPrior
@@ -49,9 +50,6 @@ SCALED = (0.85, 1.2)
 MISSIZED = (1.9, 8.0)
 """By how much what is no hand seems larger or smaller than the mean adult's hand to a camera whose depth has
 a wrong unit, or whose focal lengths are those of another image."""
-
-ADULT_MM = 690.0
-"""All bones of the mean adult's hand together."""
 
 ERRORS = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 0], [0, 1, 0]])
 """Axes along which things seem larger: the unit of the depth, both focal lengths, or one is wrong."""
@@ -128,7 +126,8 @@ def missized_cubes(count: int, seed: int) -> LabelledCubes:
             wrong = ERRORS[torch.randint(len(ERRORS), (BATCH,), generator=room.stream)]
             factor = _between(*MISSIZED, room.stream)
             factor = torch.where(torch.rand(BATCH, generator=room.stream) < 0.5, factor, 1 / factor)
-            stretch = (factor / _sizes(room.rooms.joints[:, 0]))[:, None] ** wrong
+            size = hand_scale(convert(room.rooms.joints[:, 0], "nyu14", "hand21"))
+            stretch = (factor / size)[:, None] ** wrong
             patch, _ = look_at_cubes(room, _about(room.rooms.palms[:, 0], room.stream), stretch)
             nowhere = torch.zeros(BATCH, JOINTS, 3).half()
             no_hand, no_side = torch.zeros(BATCH), torch.full((BATCH,), torch.nan)
@@ -140,12 +139,6 @@ def missized_cubes(count: int, seed: int) -> LabelledCubes:
 def _between(low: float, high: float, stream: Generator) -> Tensor:
     """Factors (BATCH,); as often near to a factor as to twice that."""
     return low * (high / low) ** torch.rand(BATCH, generator=stream)
-
-
-def _sizes(joints: Tensor) -> Tensor:
-    """How many times as large as the mean adult's hands of joints (B, 14, 3) are, (B,)."""
-    one, other = torch.tensor(SKELETONS["nyu14"].bones).T
-    return (joints[:, one] - joints[:, other]).norm(dim=-1).sum(1) / ADULT_MM
 
 
 def _places(room: Furnished, seen: RoomFrames, proposal: ProposalNetwork, stream: Generator) -> list[Tensor]:
